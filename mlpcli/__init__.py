@@ -1,0 +1,39 @@
+"""Train, evaluate and explain a multilayer perceptron on handwritten digits.
+
+The command line's work, from Python:
+
+    config = mlpcli.load_config("mnist", overrides=["training.epochs=3"])
+    run = mlpcli.train(config)
+    model = mlpcli.load_model(run.folder)
+    model.predict(images)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlpcli.config.loading import load_config
+    from mlpcli.training.model import Model, load_model
+    from mlpcli.training.run import Run, train
+
+__version__ = "0.1.0"
+__all__ = ["Model", "Run", "__version__", "load_config", "load_model", "train"]
+
+_HOMES = {
+    "Model": "mlpcli.training.model",
+    "Run": "mlpcli.training.run",
+    "load_config": "mlpcli.config.loading",
+    "load_model": "mlpcli.training.model",
+    "train": "mlpcli.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import mlpcli` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mlpcli' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,54 @@
+"""The errors a user can meet, each with the exit code of the command that meets it.
+
+An expected failure is raised as one of these, with a message that says which file or setting,
+what is wrong with it and what to do. The command line turns it into that one message and its
+exit code; anything else that escapes is a fault of ours and exits with 1.
+"""
+
+
+class MlpcliError(Exception):
+    """An expected failure: its text is the whole message for the user."""
+
+    exit_code = 1
+
+
+class ConfigError(MlpcliError):
+    """A config file, an override or the command line is wrong."""
+
+    exit_code = 2
+
+
+class DataError(MlpcliError):
+    """A dataset cannot be fetched, or a data file is not what it should be."""
+
+    exit_code = 3
+
+
+class CheckpointError(MlpcliError):
+    """A checkpoint is missing, damaged, or does not fit what it is used for."""
+
+    exit_code = 4
+
+
+class DivergedError(MlpcliError):
+    """Training left the finite numbers."""
+
+    exit_code = 5
+
+
+class ImageError(MlpcliError):
+    """A picture cannot be read, or has no digit in it."""
+
+    exit_code = 6
+
+
+class WriteError(MlpcliError):
+    """Something could not be written."""
+
+    exit_code = 7
+
+
+class AccuracyError(MlpcliError):
+    """The accuracy asked for was missed."""
+
+    exit_code = 8

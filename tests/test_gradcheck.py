@@ -1,0 +1,85 @@
+"""Backpropagation against centred differences, for every activation, loss and depth."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.nn.gradcheck import backpropagated_gradient, numerical_gradient, relative_error
+from mlpcli.nn.initializers import xavier_normal
+from mlpcli.nn.losses import LOSSES
+from mlpcli.nn.network import MLP
+
+DEPTHS = {1: (5, 4), 2: (5, 6, 4), 3: (5, 7, 6, 4)}
+
+
+def network_away_from_kinks(sizes, activation, output_activation, x):
+    """A network none of whose z is so near 0 that a step of the check crosses a kink."""
+    for seed in itertools.count():
+        rng = np.random.default_rng(seed)
+        network = MLP(sizes, activation, output_activation, np.float64)
+        network.initialize(xavier_normal, rng)
+        network.theta[network.n_weights :] = rng.normal(
+            0, 0.5, len(network.theta) - network.n_weights
+        )
+        network.forward(x)
+        a = x
+        nearest = np.inf
+        for layer in network.layers:
+            a = layer.forward(a)
+            if layer in network.dense:
+                nearest = min(nearest, np.abs(a).min())
+        if nearest > 1e-3:
+            return network
+    raise AssertionError
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("output_activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_backpropagation_agrees_with_centred_differences(
+    activation, output_activation, loss, depth
+):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(6, 5))
+    y = rng.integers(0, 4, 6)
+    network = network_away_from_kinks(DEPTHS[depth], activation, output_activation, x)
+    loss = LOSSES[loss]()
+
+    found = backpropagated_gradient(network, loss, x, y)
+    expected = numerical_gradient(network, loss, x, y)
+
+    assert np.abs(expected).max() > 1e-3
+    assert relative_error(found, expected) < 1e-7
+
+
+def test_a_wrong_gradient_is_far_off():
+    rng = np.random.default_rng(0)
+    network = MLP((5, 6, 4), "tanh", dtype=np.float64)
+    network.initialize(xavier_normal, rng)
+    loss = LOSSES["cross_entropy"]()
+    x, y = rng.normal(size=(6, 5)), rng.integers(0, 4, 6)
+
+    found = backpropagated_gradient(network, loss, x, y)
+    found[0] += 1e-3
+
+    assert relative_error(found, numerical_gradient(network, loss, x, y)) > 1e-5
+
+
+def test_the_check_leaves_the_parameters_as_they_were():
+    rng = np.random.default_rng(0)
+    network = MLP((3, 2), "identity", dtype=np.float64)
+    network.initialize(xavier_normal, rng)
+    before = network.theta.copy()
+
+    numerical_gradient(network, LOSSES["mse"](), rng.normal(size=(2, 3)), np.array([0, 1]))
+
+    assert np.array_equal(network.theta, before)
+
+
+def test_relative_error():
+    assert relative_error(np.zeros(3), np.zeros(3)) == 0
+    assert relative_error(np.array([3.0]), np.array([-3.0])) == 1
+    assert relative_error(np.array([3.0]), np.array([1.0])) == 0.5

@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+
+from mlpcli.nn.gradcheck import backpropagated_gradient
+from mlpcli.nn.initializers import xavier_normal
+from mlpcli.nn.losses import LOSSES
+from mlpcli.nn.network import MLP
+
+
+@pytest.fixture
+def network():
+    network = MLP((4, 5, 3), "tanh", dtype=np.float64)
+    network.initialize(xavier_normal, np.random.default_rng(1))
+    network.theta[network.n_weights :] = 0.25
+    return network
+
+
+def naive_gradient(network, x, y):
+    """Backpropagation for 4-5-3 tanh with softmax cross-entropy: loops, one example at a time."""
+    (W1, b1), (W2, b2) = ((layer.W, layer.b) for layer in network.dense)
+    dW1, db1, dW2, db2 = (np.zeros_like(p) for p in (W1, b1, W2, b2))
+    for example, label in zip(x, y, strict=True):
+        a1 = [math.tanh(sum(example[i] * W1[i, j] for i in range(4)) + b1[j]) for j in range(5)]
+        z2 = [sum(a1[j] * W2[j, k] for j in range(5)) + b2[k] for k in range(3)]
+        total = sum(math.exp(z) for z in z2)
+        delta2 = [math.exp(z2[k]) / total - (k == label) for k in range(3)]
+        delta1 = [sum(delta2[k] * W2[j, k] for k in range(3)) * (1 - a1[j] ** 2) for j in range(5)]
+        for j in range(5):
+            for k in range(3):
+                dW2[j, k] += a1[j] * delta2[k] / len(y)
+            for i in range(4):
+                dW1[i, j] += example[i] * delta1[j] / len(y)
+            db1[j] += delta1[j] / len(y)
+        for k in range(3):
+            db2[k] += delta2[k] / len(y)
+    return np.concatenate([dW1.ravel(), dW2.ravel(), db1, db2])
+
+
+def test_the_batch_gradient_is_that_of_loops_over_examples(network):
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
+
+    found = backpropagated_gradient(network, LOSSES["cross_entropy"](), x, y)
+
+    np.testing.assert_allclose(found, naive_gradient(network, x, y), rtol=1e-12, atol=1e-15)
+
+
+def test_every_parameter_is_a_view_into_theta(network):
+    for layer in network.dense:
+        for view, vector in (
+            (layer.W, network.theta),
+            (layer.b, network.theta),
+            (layer.dW, network.grad),
+            (layer.db, network.grad),
+        ):
+            assert np.shares_memory(view, vector)
+    network.theta[...] = np.arange(len(network.theta))
+    hidden, output = network.dense
+    assert hidden.W[0, 1] == 1
+    assert output.W[0, 0] == 20
+    assert hidden.b[0] == 20 + 15
+    assert output.b[2] == 20 + 15 + 5 + 2
+
+
+def test_weights_come_first_then_biases(network):
+    assert network.n_weights == 4 * 5 + 5 * 3
+    assert len(network.theta) == network.n_weights + 5 + 3
+
+
+def test_training_steps_orphan_no_view(network):
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
+    theta, grad = network.theta, network.grad
+
+    backpropagated_gradient(network, LOSSES["cross_entropy"](), x, y)
+    network.initialize(xavier_normal, rng)
+
+    assert network.theta is theta
+    assert network.grad is grad
+    assert np.shares_memory(network.dense[0].W, theta)
+
+
+def test_a_small_batch_after_a_large_one(network):
+    x = np.random.default_rng(3).normal(size=(9, 4))
+    whole = network.forward(x).copy()
+    assert np.array_equal(network.forward(x[:2]).shape, (2, 3))
+    np.testing.assert_allclose(network.forward(x[:2]), whole[:2], rtol=1e-14)
+
+
+def test_no_hidden_layer_is_softmax_regression():
+    network = MLP((4, 3), "relu", dtype=np.float64)
+    network.theta[...] = np.arange(15)
+    x = np.ones((1, 4))
+    assert np.array_equal(network.forward(x), [[18 + 12, 22 + 13, 26 + 14]])
+
+
+def test_output_activation():
+    network = MLP((2, 3), "relu", "sigmoid", np.float64)
+    assert np.array_equal(network.forward(np.ones((1, 2))), [[0.5, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "identity"])
+def test_everything_keeps_the_dtype(activation, dtype):
+    network = MLP((4, 5, 3), activation, activation, dtype)
+    network.initialize(xavier_normal, np.random.default_rng(0))
+    x = np.ones((2, 4), dtype)
+    for loss in LOSSES.values():
+        z = network.forward(x)
+        assert z.dtype == dtype
+        assert loss().value(z, np.array([0, 1])).dtype == dtype
+        assert loss().probabilities(z).dtype == dtype
+        backpropagated_gradient(network, loss(), x, np.array([0, 1]))
+    assert network.theta.dtype == network.grad.dtype == dtype

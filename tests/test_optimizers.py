@@ -1,0 +1,89 @@
+"""Each optimizer against its textbook form, parameter by parameter, over ten steps."""
+
+import numpy as np
+import pytest
+
+from mlpcli.nn import optimizers
+from mlpcli.nn.optimizers import OPTIMIZERS
+
+N_WEIGHTS, N_BIASES = 12, 3
+SETTINGS = {"sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.8}}
+
+
+def gradient(theta):
+    """Of a bowl with a different curvature along each parameter."""
+    return np.linspace(0.5, 2, len(theta)) * theta + 0.1
+
+
+def learning_rate(step):
+    return 0.1 / (1 + step)
+
+
+def textbook_sgd(theta, decay):
+    for step in range(10):
+        theta = theta - learning_rate(step) * (gradient(theta) + decay * theta)
+    return theta
+
+
+def textbook_momentum(theta, decay, momentum):
+    v = 0
+    for step in range(10):
+        v = momentum * v - learning_rate(step) * (gradient(theta) + decay * theta)
+        theta = theta + v
+    return theta
+
+
+def textbook_nesterov(theta, decay, momentum):
+    """Sutskever's form: the gradient is taken ahead of the point; returns the point ahead."""
+    ahead, v = theta, 0
+    for step in range(10):
+        point = ahead - momentum * v
+        g = gradient(ahead) + decay * ahead
+        v = momentum * v - learning_rate(step) * g
+        ahead = point + v + momentum * v
+    return ahead
+
+
+TEXTBOOK = {"sgd": textbook_sgd, "momentum": textbook_momentum, "nesterov": textbook_nesterov}
+
+
+def start(dtype=np.float64):
+    return np.random.default_rng(0).normal(size=N_WEIGHTS + N_BIASES).astype(dtype)
+
+
+def run(name, dtype=np.float64, weight_decay=0.0):
+    theta, grad = start(dtype), np.empty(N_WEIGHTS + N_BIASES, dtype)
+    optimizer = OPTIMIZERS[name](
+        len(theta), N_WEIGHTS, theta.dtype, weight_decay=weight_decay, **SETTINGS[name]
+    )
+    for step in range(10):
+        grad[...] = gradient(theta)
+        optimizer.step(theta, grad, learning_rate(step))
+    return theta, optimizer
+
+
+@pytest.mark.parametrize("block", [5, 16_384])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_ten_steps_are_the_textbooks(name, weight_decay, block, monkeypatch):
+    monkeypatch.setattr(optimizers, "BLOCK", block)
+    decay = np.array([weight_decay] * N_WEIGHTS + [0.0] * N_BIASES)
+    expected = TEXTBOOK[name](start(), decay, **SETTINGS[name])
+
+    theta, _ = run(name, weight_decay=weight_decay)
+
+    np.testing.assert_allclose(theta, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_state_and_parameters_keep_their_dtype(name):
+    theta, optimizer = run(name, np.float32, weight_decay=0.1)
+    assert theta.dtype == np.float32
+    assert all(vector.dtype == np.float32 for vector in optimizer.state().values())
+
+
+def test_state_is_what_the_steps_depend_on():
+    assert OPTIMIZERS["sgd"](3, 2, np.dtype(float)).state() == {}
+    _, optimizer = run("momentum")
+    (velocity,) = optimizer.state().values()
+    assert velocity is optimizer.v

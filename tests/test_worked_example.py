@@ -1,0 +1,126 @@
+"""A 3-2-3 network worked by hand: sigmoid, softmax, cross-entropy, learning rate 0.1.
+
+One example x = (1, 1, 1) of class 0, the figures in float64 at full precision:
+
+    z1 = (0.1 + 0.2 + 0.3 + 0.1, 0.4 + 0.5 + 0.6 + 0.1) = (0.7, 1.6)
+    a1 = sigmoid(z1)                                    = (0.668188, 0.832018)
+    z2 = (0.7 a1_1 + 0.8 a1_2 + 0.2, ...)               = (1.333346, 1.633387, 1.933429)
+    p  = softmax(z2)                                    = (0.239683, 0.323551, 0.436766)
+    L  = -log p_0                                       = 1.428440
+    delta2 = p - (1, 0, 0);  dW2 = a1ᵀ delta2;  delta1 = (delta2 W2ᵀ) ⊙ a1 (1 - a1)
+"""
+
+import numpy as np
+import pytest
+
+from mlpcli.nn.gradcheck import backpropagated_gradient
+from mlpcli.nn.losses import CrossEntropy
+from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import SGD
+
+X = np.ones((1, 3))
+Y = np.array([0])
+W1 = [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]]
+W2 = [[0.7, 0.9, 1.1], [0.8, 1.0, 1.2]]
+EXACT = 1e-12
+
+
+@pytest.fixture
+def network():
+    network = MLP((3, 2, 3), "sigmoid", dtype=np.float64)
+    hidden, output = network.dense
+    hidden.W[...], hidden.b[...] = W1, 0.1
+    output.W[...], output.b[...] = W2, 0.2
+    return network
+
+
+def assert_exact(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=EXACT, atol=0)
+
+
+def test_forward(network):
+    z1 = network.layers[0].forward(X)
+    assert_exact(z1, [[0.7, 1.6]])
+    a1 = network.layers[1].forward(z1)
+    assert_exact(a1, [[0.6681877721681662, 0.8320183851339245]])
+    z2 = network.layers[2].forward(a1)
+    assert_exact(z2, [[1.333346148624856, 1.633387380085274, 1.9334286115456922]])
+    assert_exact(
+        CrossEntropy().probabilities(z2),
+        [[0.2396826489059724, 0.32355107485719, 0.43676627623683767]],
+    )
+    assert_exact(CrossEntropy().value(z2, Y), [1.4284395268703431])
+
+
+def test_backward(network):
+    backpropagated_gradient(network, CrossEntropy(), X, Y)
+    hidden, output = network.dense
+
+    assert_exact(
+        output.dW,
+        [
+            [-0.5080347569683197, 0.21619287189144135, 0.2918418850768784],
+            [-0.6325980146465559, 0.26920044281102473, 0.36339757183553123],
+        ],
+    )
+    assert_exact(output.db, [-0.7603173510940275, 0.32355107485719, 0.43676627623683767])
+    delta1 = [0.05308177011753272, 0.03346178940334901]
+    assert_exact(hidden.dW, [delta1] * 3)
+    assert_exact(hidden.db, delta1)
+
+
+def test_first_update(network):
+    step(network)
+    hidden, output = network.dense
+
+    assert_exact(
+        hidden.W,
+        [
+            [0.09469182298824673, 0.3966538210596651],
+            [0.19469182298824675, 0.4966538210596651],
+            [0.2946918229882467, 0.596653821059665],
+        ],
+    )
+    assert_exact(hidden.b, [0.09469182298824673, 0.09665382105966511])
+    assert_exact(
+        output.W,
+        [
+            [0.7508034756968319, 0.8783807128108558, 1.0708158114923123],
+            [0.8632598014646556, 0.9730799557188975, 1.1636602428164469],
+        ],
+    )
+    assert_exact(output.b, [0.27603173510940276, 0.167644892514281, 0.15632337237631624])
+
+
+def test_training_until_the_loss_is_below_a_hundredth(network):
+    epoch = 1
+    while (loss := CrossEntropy().value(network.forward(X), Y)[0]) >= 0.01:
+        step(network)
+        epoch += 1
+    hidden, output = network.dense
+
+    assert epoch == 278
+    assert_exact(loss, 0.009969591242998684)
+    assert_exact(
+        hidden.W,
+        [
+            [0.2679505325911283, 0.5384158740135855],
+            [0.36795053259112825, 0.6384158740135862],
+            [0.4679505325911284, 0.7384158740135861],
+        ],
+    )
+    assert_exact(hidden.b, [0.2679505325911283, 0.23841587401358585])
+    assert_exact(
+        output.W,
+        [
+            [1.8665409098651078, 0.35795836539707726, 0.4755007247378143],
+            [2.2185564389462344, 0.34155588109982876, 0.4398876799539393],
+        ],
+    )
+    assert_exact(output.b, [1.868405430583812, -0.5738066199077801, -0.6945988106760334])
+
+
+def step(network):
+    backpropagated_gradient(network, CrossEntropy(), X, Y)
+    optimizer = SGD(len(network.theta), network.n_weights, network.dtype)
+    optimizer.step(network.theta, network.grad, learning_rate=0.1)
