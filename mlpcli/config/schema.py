@@ -1,0 +1,507 @@
+"""What a config may say: every setting with its type, its range, its default and the reason.
+
+The classes are the whole truth: the loader, the messages about a wrong config, the JSON Schema
+for editors and `mlpcli config schema` all follow from them. A new optimizer (or initializer,
+loss, schedule) is one more class here, named in the union below it.
+
+Types are strict: a bool is not an integer, text is not a number, and nan and inf are no
+settings. An integer is welcome where a number is wanted.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+ActivationName = Literal["sigmoid", "tanh", "relu", "identity"]
+Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
+
+SYNTHETIC_TRAIN_SIZE = 12_000
+SYNTHETIC_TEST_SIZE = 2_000
+
+_WINDOWS_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+class Section(BaseModel):
+    """A group of settings: nothing unknown, nothing converted, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def wrong(expected: str) -> PydanticCustomError:
+    """Return the error of a value that is not what `expected` says in words."""
+    return PydanticCustomError("expected", "{expected}", {"expected": expected})
+
+
+def is_run_name(name: str) -> bool:
+    """Tell whether `name` can be a folder's name on every system, and needs no quoting."""
+    return (
+        re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name) is not None
+        and not name.endswith(".")
+        and not _WINDOWS_RESERVED.fullmatch(name)
+    )
+
+
+def expand_shorthand(value: Any) -> Any:
+    """Turn the short form of a named section, `sgd`, into the long one, `{name: sgd}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _check_run_name(name: str) -> str:
+    if not is_run_name(name):
+        raise wrong(
+            "at most 100 letters, digits, '.', '_' or '-', beginning with a letter, digit or '_',"
+            " not ending in '.', and no name that Windows reserves"
+        )
+    return name
+
+
+def _check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise wrong("a different name for each class")
+    if not all(name and name.isprintable() for name in names):
+        raise wrong("names of at least one character, all of them printable")
+    return names
+
+
+def _path_from_text(value: Any) -> Any:
+    if isinstance(value, str):
+        if not value or "\0" in value:
+            raise wrong("a path")
+        return Path(value)
+    return value
+
+
+def _tuple_from_list(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+# Tuples, because a frozen section must not hold a list that can be changed.
+FilePath = Annotated[Path, BeforeValidator(_path_from_text), AfterValidator(Path.absolute)]
+ClassNames = Annotated[
+    tuple[str, ...],
+    Field(min_length=2, max_length=256),
+    AfterValidator(_check_class_names),
+    BeforeValidator(_tuple_from_list),
+]
+LayerSizes = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65536)], ...],
+    Field(max_length=100),
+    BeforeValidator(_tuple_from_list),
+]
+
+
+class NamedSection:
+    """Marks a union of sections told apart by `name`.
+
+    A plain string is short for `{name: string}`, and a mapping without a name means the default
+    kind, so that `optimizer.learning_rate=0.01` is enough on the command line.
+    """
+
+    def __init__(self, default: str) -> None:
+        self.default = default
+
+    def _complete(self, value: Any) -> Any:
+        value = expand_shorthand(value)
+        if isinstance(value, dict) and "name" not in value:
+            return {"name": self.default, **value}
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._complete, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        union = handler(schema)
+        needs_nothing_else = [
+            name
+            for name, reference in union["discriminator"]["mapping"].items()
+            if set(handler.resolve_ref_schema({"$ref": reference}).get("required", [])) <= {"name"}
+        ]
+        return {"anyOf": [{"type": "string", "enum": needs_nothing_else}, union]}
+
+
+class DataFiles(Section):
+    """Four files in the IDX format, gzipped or not.
+
+    A relative path in a config file starts at that file's folder, one on the command line at the
+    working directory.
+    """
+
+    train_images: FilePath
+    train_labels: FilePath
+    test_images: FilePath
+    test_labels: FilePath
+
+
+class DataConfig(Section):
+    """Which images are learned from, and how they are divided and scaled."""
+
+    dataset: Literal["mnist", "fashion_mnist", "kmnist", "synthetic", "idx"] = Field(
+        default="synthetic",
+        description="Where the images come from. synthetic draws digits itself, so it needs no"
+        " download; idx reads your own files.",
+    )
+    files: DataFiles | None = Field(
+        default=None, description="The files to read; with dataset idx, and only then."
+    )
+    class_names: ClassNames | None = Field(
+        default=None,
+        description="A name for each label, in the order of the labels; only with dataset idx.",
+    )
+    train_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many training images are used, those for validation included. null:"
+        f" all of them; for synthetic, {SYNTHETIC_TRAIN_SIZE} are drawn.",
+    )
+    test_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many test images are used. null: all of them; for synthetic,"
+        f" {SYNTHETIC_TEST_SIZE} are drawn.",
+    )
+    validation: Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.1,
+        description="What is held back from training to judge each epoch: a number of images, or"
+        " a share below 1. A tenth measures accuracy well and leaves nearly all to learn from;"
+        " 0 trains on everything.",
+    )
+    normalization: Literal["standardize", "unit"] = Field(
+        default="standardize",
+        description="standardize: minus the mean of the training pixels, over their standard"
+        " deviation; learns faster. unit: pixels from 0 to 1.",
+    )
+
+
+class ScaledInitializer(Section):
+    """Weights whose spread follows from the sizes of the layer; it has no settings."""
+
+    name: Literal["he_normal", "he_uniform", "xavier_normal", "xavier_uniform"] = Field(
+        default="he_normal",
+        description="he (He et al., 2015) suits relu; xavier (Glorot and Bengio, 2010) suits tanh"
+        " and sigmoid.",
+    )
+
+
+class NormalInitializer(Section):
+    """Weights from one normal distribution for all layers, whatever their sizes."""
+
+    name: Literal["normal"]
+    mean: float = Field(default=0.0, description="Mean; 0 favours no direction.")
+    std: float = Field(
+        default=0.01,
+        gt=0,
+        description="Standard deviation; small, so that no unit begins saturated.",
+    )
+
+
+InitializerConfig = Annotated[
+    ScaledInitializer | NormalInitializer,
+    Field(discriminator="name"),
+    NamedSection(default="he_normal"),
+]
+
+
+class NetworkConfig(Section):
+    """The layers between the pixels and the classes."""
+
+    hidden: LayerSizes = Field(
+        default=(128,),
+        description="Units of each hidden layer; 128 learn digits in seconds. [] is softmax"
+        " regression.",
+    )
+    activation: ActivationName = Field(
+        default="relu", description="Of the hidden layers; relu is cheap and does not saturate."
+    )
+    output_activation: ActivationName = Field(
+        default="identity",
+        description="Of the last layer; identity with loss cross_entropy, which has its own"
+        " softmax.",
+    )
+    initializer: InitializerConfig = Field(
+        default=ScaledInitializer(),
+        description="How the weights begin; he_normal, because the activation is relu.",
+    )
+
+
+class CrossEntropyConfig(Section):
+    """Cross-entropy of the softmax of the outputs, in nats."""
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+
+
+class MseConfig(Section):
+    """Mean squared error against one-hot targets."""
+
+    name: Literal["mse"]
+
+
+LossConfig = Annotated[
+    CrossEntropyConfig | MseConfig,
+    Field(discriminator="name"),
+    NamedSection(default="cross_entropy"),
+]
+
+
+class Optimizer(Section):
+    """What every optimizer has."""
+
+    name: str
+    learning_rate: float = Field(
+        default=0.1,
+        gt=0,
+        description="Step size per unit of gradient, before the schedule; 0.1 is large but stable"
+        " for standardised images.",
+    )
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="Strength of the L2 penalty on weights, not biases; 0, because few epochs"
+        " hardly overfit.",
+    )
+
+
+class SgdConfig(Optimizer):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"]
+
+
+class OptimizerWithVelocity(Optimizer):
+    """What every optimizer has that keeps a velocity."""
+
+    momentum: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="Share of the velocity kept from step to step; 0.9 averages about ten steps.",
+    )
+
+
+class MomentumConfig(OptimizerWithVelocity):
+    """Gradient descent with a velocity (Polyak, 1964)."""
+
+    name: Literal["momentum"] = "momentum"
+
+
+class NesterovConfig(OptimizerWithVelocity):
+    """Momentum with the gradient taken where the velocity leads (Nesterov, 1983)."""
+
+    name: Literal["nesterov"]
+
+
+OptimizerConfig = Annotated[
+    SgdConfig | MomentumConfig | NesterovConfig,
+    Field(discriminator="name"),
+    NamedSection(default="momentum"),
+]
+
+
+class Schedule(Section):
+    """What every schedule has."""
+
+    name: str
+    warmup_epochs: float = Field(
+        default=0.0,
+        ge=0,
+        description="Epochs over which the learning rate rises from 0 at the start; 0, because"
+        " small networks need no warm-up. Parts of an epoch count: 0.5.",
+    )
+
+
+class ConstantConfig(Schedule):
+    """The same learning rate throughout."""
+
+    name: Literal["constant"] = "constant"
+
+
+class StepConfig(Schedule):
+    """The learning rate is multiplied by a factor every few epochs."""
+
+    name: Literal["step"]
+    every_epochs: int = Field(ge=1, description="Epochs from one change to the next.")
+    factor: float = Field(gt=0, lt=1, description="What the learning rate is multiplied by.")
+
+
+class CosineConfig(Schedule):
+    """The learning rate falls along half a cosine (Loshchilov and Hutter, 2017)."""
+
+    name: Literal["cosine"]
+    final_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the learning rate left at the end; 0 ends as still as can be.",
+    )
+
+
+ScheduleConfig = Annotated[
+    ConstantConfig | StepConfig | CosineConfig,
+    Field(discriminator="name"),
+    NamedSection(default="constant"),
+]
+
+
+class EarlyStoppingConfig(Section):
+    """Ends training when a metric has stopped getting better."""
+
+    monitor: Metric = Field(
+        default="val_loss",
+        description="The metric watched; the validation loss turns before the accuracy does.",
+    )
+    patience: int = Field(
+        default=5, ge=1, description="Epochs without improvement before the end; 5 outlast noise."
+    )
+    min_delta: float = Field(
+        default=0.0,
+        ge=0,
+        description="A change counts as an improvement when it is larger than this; 0: any does.",
+    )
+
+
+class TrainingConfig(Section):
+    """How long and how training goes."""
+
+    epochs: int = Field(
+        default=10, ge=1, description="Passes over the training images; 10 are near the plateau."
+    )
+    batch_size: int = Field(
+        default=64,
+        ge=1,
+        description="Images a step; 64 keep the processor busy and still give many steps.",
+    )
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
+        default="auto",
+        description="BLAS threads; auto chooses by the size of the matrix products, because small"
+        " ones are faster on one.",
+    )
+    monitor: Metric = Field(
+        default="val_accuracy",
+        description="The metric by which an epoch is the best; accuracy is what counts in use.",
+    )
+    early_stopping: EarlyStoppingConfig | None = Field(
+        default=None, description="null: all epochs are trained. {}: early stopping, by defaults."
+    )
+
+
+class Config(Section):
+    """A whole run."""
+
+    name: Annotated[str, AfterValidator(_check_run_name)] | None = Field(
+        default=None,
+        description="Name of the run's folder: letters, digits, '.', '_' and '-'. null: that of"
+        " the config file.",
+    )
+    seed: int = Field(
+        default=1,
+        ge=0,
+        le=2**63 - 1,
+        description="All randomness follows from it: first weights, validation part, batches.",
+    )
+    dtype: Literal["float32", "float64"] = Field(
+        default="float32",
+        description="Floating-point type; float32 is twice as fast, float64 is for checking.",
+    )
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    loss: LossConfig = Field(
+        default=CrossEntropyConfig(),
+        description="What training makes small; cross_entropy suits classes and learns faster.",
+    )
+    optimizer: OptimizerConfig = Field(
+        default=MomentumConfig(),
+        description="How a gradient becomes a step; momentum is fast at little cost.",
+    )
+    schedule: ScheduleConfig = Field(
+        default=ConstantConfig(),
+        description="How the learning rate changes over the epochs; constant is easy to follow.",
+    )
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        conflicts = list(_conflicts(self))
+        if conflicts:
+            raise PydanticCustomError(
+                "conflicts",
+                "{text}",
+                {
+                    "text": "; ".join(f"{key}: {message}" for key, _, message in conflicts),
+                    "conflicts": conflicts,
+                },
+            )
+        return self
+
+
+class Conflict(NamedTuple):
+    """Two settings, each fine by itself, that do not fit together."""
+
+    key: str
+    """The dotted key to look at."""
+    depends_on: tuple[str, ...]
+    """Every dotted key that had a part in it."""
+    message: str
+
+
+def _conflicts(config: Config) -> Iterator[Conflict]:
+    yield from _data_conflicts(config.data)
+    output_activation = config.network.output_activation
+    if config.loss.name == "cross_entropy" and output_activation != "identity":
+        yield Conflict(
+            "network.output_activation",
+            ("network.output_activation", "loss"),
+            f"expected identity, found {output_activation!r}: softmax is part of the loss"
+            " cross_entropy and must be the only activation of the last layer",
+        )
+    stopping = config.training.early_stopping
+    if stopping and stopping.monitor.startswith("val_") and config.data.validation == 0:
+        yield Conflict(
+            "training.early_stopping.monitor",
+            ("training.early_stopping", "data.validation"),
+            f"expected train_loss or train_accuracy, found {stopping.monitor!r}: with"
+            " data.validation 0 there are no validation images to measure",
+        )
+
+
+def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
+    if data.dataset == "idx" and data.files is None:
+        yield Conflict(
+            "data.dataset",
+            ("data.dataset", "data.files"),
+            "idx needs data.files with train_images, train_labels, test_images and test_labels",
+        )
+    if data.dataset != "idx":
+        for key, value in (("files", data.files), ("class_names", data.class_names)):
+            if value is not None:
+                yield Conflict(
+                    f"data.{key}",
+                    ("data.dataset", f"data.{key}"),
+                    f"only for dataset idx, found dataset {data.dataset!r};"
+                    f" data.{key}=null takes it out",
+                )
+    train_size = data.train_size
+    if train_size is None and data.dataset == "synthetic":
+        train_size = SYNTHETIC_TRAIN_SIZE
+    if train_size is not None and data.validation >= train_size:
+        yield Conflict(
+            "data.validation",
+            ("data.dataset", "data.train_size", "data.validation"),
+            f"expected fewer than the {train_size} images there are, found {data.validation}:"
+            " some must be left to train on",
+        )

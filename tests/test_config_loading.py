@@ -1,0 +1,524 @@
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlpcli.config.loading import config_names, find_config, load_config, resolved_yaml
+from mlpcli.config.schema import Config, is_run_name
+from mlpcli.errors import ConfigError
+
+FILES = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Work in an empty folder, so that a message names a file by its bare name."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(text, name="c.yaml"):
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def problems(*sources, overrides=()):
+    with pytest.raises(ConfigError) as caught:
+        load_config(*sources, overrides=overrides)
+    return str(caught.value).splitlines()
+
+
+def test_nothing_given_is_the_defaults():
+    assert load_config() == Config(name="run")
+
+
+def test_every_problem_at_once_each_with_its_line():
+    write(
+        "seed: true\n"
+        "dtype: float46\n"
+        "datta: 3\n"
+        "learning_rate: 3\n"
+        "data:\n"
+        "  validation: -0.5\n"
+        "  train_size: 0\n"
+        "  class_names: [a]\n"
+        "network:\n"
+        "  hidden: [3, 0,\n"
+        "    1.5]\n"
+        "  initializer:\n"
+        "    name: normal\n"
+        "    std: 0\n"
+        "    zz: 1\n"
+        "loss: crossentropy\n"
+        "optimizer:\n"
+        "  learning_rat: 1\n"
+        "  learning_rate: -1\n"
+        "  momentum: .inf\n"
+        "schedule: step\n"
+        "training:\n"
+        "  threads: yes\n"
+        "  epochs: abc\n"
+        "  batch_size: [1, 2]\n"
+        "  early_stopping: 3\n"
+        "  foo: null\n"
+    )
+    assert problems("c.yaml") == [
+        "c.yaml:1: seed: expected an integer from 0 to 9223372036854775807, found true",
+        (
+            "c.yaml:2: dtype: expected one of float32, float64, found 'float46';"
+            ' did you mean "float64"?'
+        ),
+        'c.yaml:3: datta: unknown key; did you mean "data"?',
+        'c.yaml:4: learning_rate: unknown key; did you mean "optimizer.learning_rate"?',
+        (
+            "c.yaml:6: data.validation: expected an integer of at least 0"
+            " or a number of at least 0 and below 1, found -0.5"
+        ),
+        "c.yaml:7: data.train_size: expected an integer of at least 1, found 0",
+        (
+            "c.yaml:8: data.class_names: expected a list of 2 to 256 items, each text,"
+            " found a list of 1 item"
+        ),
+        "c.yaml:10: network.hidden[1]: expected an integer from 1 to 65536, found 0",
+        "c.yaml:11: network.hidden[2]: expected an integer from 1 to 65536, found 1.5",
+        "c.yaml:14: network.initializer.std: expected a number above 0, found 0",
+        "c.yaml:15: network.initializer.zz: unknown key; valid keys: name, mean, std",
+        (
+            "c.yaml:16: loss.name: expected one of cross_entropy, mse, found 'crossentropy';"
+            ' did you mean "cross_entropy"?'
+        ),
+        'c.yaml:18: optimizer.learning_rat: unknown key; did you mean "learning_rate"?',
+        "c.yaml:19: optimizer.learning_rate: expected a number above 0, found -1",
+        "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found .inf",
+        "c.yaml:21: schedule.every_epochs: missing; expected an integer of at least 1",
+        "c.yaml:21: schedule.factor: missing; expected a number above 0 and below 1",
+        "c.yaml:23: training.threads: expected auto or an integer from 1 to 1024, found 'yes'",
+        "c.yaml:24: training.epochs: expected an integer of at least 1, found 'abc'",
+        (
+            "c.yaml:25: training.batch_size: expected an integer of at least 1,"
+            " found a list of 2 items"
+        ),
+        "c.yaml:26: training.early_stopping: expected a mapping, found 3",
+        (
+            "c.yaml:27: training.foo: unknown key;"
+            " valid keys: epochs, batch_size, threads, monitor, early_stopping"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs=abc", "expected an integer of at least 1, found 'abc'"),
+        ("training.epochs=.nan", "expected an integer of at least 1, found .nan"),
+        ("training.epochs=1e3", "expected an integer of at least 1, found 1000.0"),
+        ("training={epochs: 0}", "training.epochs: expected an integer of at least 1, found 0"),
+        ("training=3", "expected a mapping, found 3"),
+        ("epochs=3", 'unknown key; did you mean "training.epochs"?'),
+        ("trainig.epochs=3", 'trainig: unknown key; did you mean "training"?'),
+        ("training.epoch=null", 'unknown key; did you mean "epochs"?'),
+        (
+            "optimizer=adm",
+            "optimizer.name: expected one of momentum, nesterov, sgd, found 'adm'",
+        ),
+        (
+            "optimizer.name=nestrov",
+            "expected one of momentum, nesterov, sgd, found 'nestrov'; did you mean \"nesterov\"?",
+        ),
+        ("optimizer.name={a: 1}", "expected one of momentum, nesterov, sgd, found a mapping"),
+        (
+            "schedule=3",
+            (
+                "expected one of constant, cosine, step,"
+                " or a mapping with one of them as its name, found 3"
+            ),
+        ),
+        ("network.hidden=30", "expected a list of at most 100 items, each an integer"),
+        ("name=a b", "expected at most 100 letters, digits, '.', '_' or '-', beginning with"),
+        ("data.class_names=[a, a]", "expected a different name for each class, found a list of"),
+        ("data.class_names=[a, '']", "expected names of at least one character, all of them"),
+        ("optimizer.momentum=true", "expected a number of at least 0 and below 1, found true"),
+        ("training.epochs", "expected key=value, such as training.epochs=20"),
+        ("=3", "expected key=value, such as training.epochs=20"),
+        ("training..epochs=3", "expected key=value, such as training.epochs=20"),
+        ("schedule.zz=1", "unknown key; valid keys: name, warmup_epochs"),
+        ("seed=[1", "a list in [ ] lacks a ',' or its ']'"),
+        ("seed=*x", "an alias (*x); write the value out"),
+    ],
+)
+def test_an_override_is_its_own_place(override, message):
+    assert problems(overrides=[override])[0].startswith(f"{override}: {message}")
+
+
+def test_the_place_is_where_the_value_was_last_set():
+    write("training:\n  epochs: 1\n  batch_size: 0\n", "a.yaml")
+    write("\n\ntraining:\n  epochs: 0\n", "b.yaml")
+    assert problems("a.yaml", "b.yaml", overrides=["seed=-1"]) == [
+        "a.yaml:3: training.batch_size: expected an integer of at least 1, found 0",
+        "b.yaml:4: training.epochs: expected an integer of at least 1, found 0",
+        "seed=-1: expected an integer from 0 to 9223372036854775807, found -1",
+    ]
+
+
+def test_a_list_item_of_a_replaced_list_is_not_blamed_on_the_old_one():
+    write("network:\n  hidden:\n  - 3\n  - 4\n", "a.yaml")
+    assert problems("a.yaml", overrides=["network.hidden=[5, 0]"]) == [
+        "network.hidden=[5, 0]: network.hidden[1]: expected an integer from 1 to 65536, found 0"
+    ]
+
+
+def test_the_short_form_is_the_place_of_its_name():
+    write("optimizer: {name: sgd}\n", "a.yaml")
+    write("\noptimizer: rprop\n", "b.yaml")
+    message = "expected one of momentum, nesterov, sgd, found 'rprop'"
+    assert problems("a.yaml", "b.yaml") == [f"b.yaml:2: optimizer.name: {message}"]
+    assert problems("a.yaml", overrides=["optimizer=rprop"]) == [
+        f"optimizer=rprop: optimizer.name: {message}"
+    ]
+
+
+def test_a_mapping_has_no_place_and_an_earlier_file_is_not_blamed():
+    write("training: {epochs: 1}")
+    assert problems("c.yaml", {"training": {"epochs": 0}}) == [
+        "training.epochs: expected an integer of at least 1, found 0"
+    ]
+
+
+def test_yaml_problems_of_all_sources_are_reported_together():
+    write("a: 1\na: 2\n", "a.yaml")
+    write("x: [", "b.yaml")
+    assert problems("a.yaml", "b.yaml", "nowhere.yaml", overrides=["seed"])[:2] == [
+        "a.yaml:2: the key 'a' for the second time; see line 1",
+        "b.yaml:1: a value is missing",
+    ]
+
+
+def test_settings_that_do_not_fit_together_point_to_their_lines():
+    write(
+        "data: {validation: 0, class_names: [a, b]}\n"
+        "network:\n"
+        "  output_activation: sigmoid\n"
+        "training:\n"
+        "  early_stopping:\n"
+        "    patience: 3\n"
+    )
+    assert problems("c.yaml") == [
+        (
+            "c.yaml:1: data.class_names: only for dataset idx, found dataset 'synthetic';"
+            " data.class_names=null takes it out"
+        ),
+        (
+            "c.yaml:3: network.output_activation: expected identity, found 'sigmoid': softmax is"
+            " part of the loss cross_entropy and must be the only activation of the last layer"
+        ),
+        (
+            "c.yaml:5: training.early_stopping.monitor: expected train_loss or train_accuracy,"
+            " found 'val_loss': with data.validation 0 there are no validation images to measure"
+        ),
+    ]
+
+
+def test_conflicts_show_beside_other_problems():
+    found = problems(
+        overrides=["seed=x", "network.output_activation=tanh", "data.validation=12000"]
+    )
+    assert [line.split(":")[0] for line in found] == [
+        "seed=x",
+        "network.output_activation=tanh",
+        "data.validation=12000",
+    ]
+    assert found[2].endswith(
+        "expected fewer than the 12000 images there are, found 12000: some must be left to train on"
+    )
+
+
+def test_a_wrong_setting_causes_no_conflict_of_its_own():
+    write(f"data: {{dataset: idxx, files: {{{', '.join(f'{key}: x' for key in FILES)}}}}}")
+    assert len(problems("c.yaml")) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"dataset": "idx"},
+            (
+                "data.dataset: idx needs data.files with"
+                " train_images, train_labels, test_images and test_labels"
+            ),
+        ),
+        (
+            {"dataset": "mnist", "files": dict.fromkeys(FILES, "x")},
+            "data.files: only for dataset idx, found dataset 'mnist'; data.files=null takes it out",
+        ),
+        (
+            {"dataset": "mnist", "train_size": 100, "validation": 100},
+            (
+                "data.validation: expected fewer than the 100 images there are, found 100:"
+                " some must be left to train on"
+            ),
+        ),
+    ],
+)
+def test_data_settings_that_do_not_fit_together(values, message):
+    assert problems({"data": values}) == [message]
+
+
+def test_a_missing_data_file_is_named():
+    assert problems(overrides=["data={dataset: idx, files: {train_images: x}}"])[0].endswith(
+        "data.files.train_labels: missing; expected a path"
+    )
+
+
+def test_later_sources_win_and_overrides_win_over_all():
+    write("seed: 1\ntraining: {epochs: 1, batch_size: 1}\n", "a.yaml")
+    write("training: {epochs: 2, batch_size: 2}\n", "b.yaml")
+    config = load_config(
+        "a.yaml", "b.yaml", {"seed": 3}, overrides=["training.epochs=4", "training.epochs=5"]
+    )
+    assert (config.seed, config.training.epochs, config.training.batch_size) == (3, 5, 2)
+
+
+def test_null_returns_to_the_default():
+    write("training: {epochs: 1}\noptimizer: sgd\n")
+    config = load_config("c.yaml", overrides=["training.epochs=null", "optimizer=null"])
+    assert config.training == Config().training
+    assert config.optimizer == Config().optimizer
+
+
+def test_overrides_are_yaml():
+    config = load_config(
+        overrides=[
+            "optimizer.learning_rate=1e-2",
+            "network.hidden=[300, 100]",
+            "training.early_stopping={patience: 3}",
+            "name=x=y"[:6],
+        ]
+    )
+    assert config.optimizer.learning_rate == 0.01
+    assert config.network.hidden == (300, 100)
+    assert config.training.early_stopping.patience == 3
+    assert config.name == "x"
+
+
+def test_a_setting_joins_the_short_form_of_its_section():
+    write("network: {initializer: normal}\noptimizer: nesterov\n")
+    config = load_config(
+        "c.yaml", overrides=["network.initializer.std=1", "optimizer.momentum=0.5"]
+    )
+    assert config.network.initializer.model_dump() == {"name": "normal", "mean": 0.0, "std": 1.0}
+    assert config.optimizer.momentum == 0.5
+
+
+@pytest.mark.parametrize("override", ["optimizer.name=sgd", "optimizer=sgd"])
+def test_settings_of_another_kind_are_not_dropped_silently(override):
+    write("optimizer:\n  momentum: 0.8\n  learning_rate: 0.5\n")
+    assert problems("c.yaml", overrides=[override]) == [
+        (
+            "c.yaml:2: optimizer.momentum: unknown key for optimizer sgd;"
+            " optimizer.momentum=null takes it out"
+        )
+    ]
+    config = load_config("c.yaml", overrides=[override, "optimizer.momentum=null"])
+    assert config.optimizer.model_dump() == {
+        "name": "sgd",
+        "learning_rate": 0.5,
+        "weight_decay": 0.0,
+    }
+
+
+def test_sources_are_not_changed():
+    first, second = {"optimizer": {"name": "momentum"}}, {"optimizer": {"momentum": 0.5}}
+    load_config(first, second)
+    assert first == {"optimizer": {"name": "momentum"}}
+    assert second == {"optimizer": {"momentum": 0.5}}
+
+
+def test_data_files_start_at_their_config_or_at_the_working_directory(folder):
+    Path("sub").mkdir()
+    write(f"data: {{dataset: idx, files: {{{', '.join(f'{k}: x' for k in FILES)}}}}}", "sub/c.yaml")
+    files = load_config("sub/c.yaml", overrides=["data.files.test_images=y"]).data.files
+    assert files.train_images == folder / "sub" / "x"
+    assert files.test_images == folder / "y"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("small-net.yaml", "small-net"),
+        ("my net (2).yaml", "my-net-2-"),
+        (".hidden.yaml", "hidden"),
+        ("config", "config"),
+        ("---.yaml", "run"),
+        ("数字.yaml", "run"),
+        (f"{'x' * 110}.yaml", "x" * 100),
+    ],
+)
+def test_a_run_is_named_after_its_config_file(file, name):
+    write("seed: 2", file)
+    assert load_config(file).name == name
+
+
+def test_a_run_is_named_after_the_last_file_unless_a_name_is_given():
+    write("seed: 2", "a.yaml")
+    write("seed: 2", "b.yaml")
+    assert load_config("a.yaml", "b.yaml", {"seed": 3}).name == "b"
+    assert load_config("a.yaml", "b.yaml", overrides=["name=c"]).name == "c"
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_every_shipped_config_loads_by_its_name_and_by_its_path(name):
+    assert load_config(name) == load_config(f"{name}.yaml") == load_config(find_config(name))
+
+
+def test_the_shipped_names():
+    assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())
+
+
+def test_an_existing_file_wins_over_a_shipped_name_and_a_folder_does_not():
+    Path("mnist").mkdir()
+    assert load_config("mnist").data.dataset == "mnist"
+    Path("mnist").rmdir()
+    write("seed: 7", "mnist")
+    assert load_config("mnist").seed == 7
+
+
+def test_an_unknown_name_lists_the_shipped_ones_the_likeliest_first():
+    (line,) = problems("configs/mnits.yaml")
+    assert line.startswith(
+        "configs/mnits.yaml: no such file, and no shipped config has this name; shipped are mnist, "
+    )
+    assert "smoke" in line
+
+
+def test_a_folder_is_no_config():
+    Path("runs").mkdir()
+    assert problems("runs")[0].startswith("runs: a folder, not a config file, and no shipped")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are POSIX")
+def test_a_config_may_come_through_a_pipe():
+    os.mkfifo("pipe")
+    with subprocess.Popen([sys.executable, "-c", "open('pipe', 'w').write('seed: 9')"]):
+        assert load_config("pipe").seed == 9
+
+
+number = st.floats(allow_nan=False, allow_infinity=False)
+share = st.floats(min_value=0, max_value=1, exclude_max=True)
+
+
+@settings(deadline=None)
+@given(
+    learning_rate=number.filter(lambda x: x > 0),
+    mean=number,
+    validation=st.one_of(share, st.integers(0, 11_999)),
+    momentum=share,
+    seed=st.integers(0, 2**63 - 1),
+    name=st.from_regex(r"[0-9a-zA-Z_][0-9eExXo.-]{0,5}", fullmatch=True).filter(is_run_name),
+    class_names=st.lists(
+        st.text(min_size=1).filter(str.isprintable), min_size=2, max_size=5, unique=True
+    ),
+)
+def test_the_resolved_yaml_loads_back_equal(
+    tmp_path_factory, learning_rate, mean, validation, momentum, seed, name, class_names
+):
+    path = tmp_path_factory.getbasetemp() / "resolved.yaml"
+    values = {
+        "name": name,
+        "seed": seed,
+        "data": {
+            "dataset": "idx",
+            "files": {key: f"{key} 1e3: #.gz" for key in FILES},
+            "class_names": class_names,
+            "validation": validation,
+        },
+        "network": {"hidden": [], "initializer": {"name": "normal", "mean": mean}},
+        "optimizer": {"name": "nesterov", "learning_rate": learning_rate, "momentum": momentum},
+        "schedule": {"name": "step", "every_epochs": 3, "factor": 0.5, "warmup_epochs": 0.5},
+        "training": {"early_stopping": {"monitor": "train_loss"}, "threads": 2},
+    }
+    config = load_config(values)
+    path.write_text(resolved_yaml(config), encoding="utf-8")
+    again = load_config(path)
+    assert again == config
+    assert type(again.data.validation) is type(config.data.validation)
+    assert load_config(config.model_dump(mode="json")) == config
+
+
+def test_the_resolved_yaml_is_readable():
+    config = load_config(overrides=["network.hidden=[300, 100]", "optimizer.learning_rate=1e-5"])
+    assert resolved_yaml(config) == (
+        "name: run\n"
+        "seed: 1\n"
+        "dtype: float32\n"
+        "data:\n"
+        "  dataset: synthetic\n"
+        "  files: null\n"
+        "  class_names: null\n"
+        "  train_size: null\n"
+        "  test_size: null\n"
+        "  validation: 0.1\n"
+        "  normalization: standardize\n"
+        "network:\n"
+        "  hidden: [300, 100]\n"
+        "  activation: relu\n"
+        "  output_activation: identity\n"
+        "  initializer:\n"
+        "    name: he_normal\n"
+        "loss:\n"
+        "  name: cross_entropy\n"
+        "optimizer:\n"
+        "  name: momentum\n"
+        "  learning_rate: 1.0e-05\n"
+        "  weight_decay: 0.0\n"
+        "  momentum: 0.9\n"
+        "schedule:\n"
+        "  name: constant\n"
+        "  warmup_epochs: 0.0\n"
+        "training:\n"
+        "  epochs: 10\n"
+        "  batch_size: 64\n"
+        "  threads: auto\n"
+        "  monitor: val_accuracy\n"
+        "  early_stopping: null\n"
+    )
+
+
+KEYS = [
+    *Config.model_fields,
+    *("dataset", "files", "validation", "hidden", "initializer", "std", "momentum"),
+    *("epochs", "early_stopping", "learning_rate"),
+]
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(KEYS) | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(list(Config.model_fields)), json_like, max_size=5))
+def test_any_mapping_is_a_config_or_a_config_error(values):
+    with contextlib.suppress(ConfigError):
+        assert isinstance(load_config(values), Config)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30), json_like)
+def test_any_override_is_applied_or_a_config_error(text, value):
+    for override in (text, f"{text}={value}", f"optimizer={value}", f"network.hidden={value}"):
+        with contextlib.suppress(ConfigError):
+            assert isinstance(load_config(overrides=[override]), Config)

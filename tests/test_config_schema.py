@@ -1,0 +1,243 @@
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mlpcli.config.loading import NAMED_SECTIONS, config_names, json_schema
+from mlpcli.config.schema import Config, NormalInitializer, SgdConfig, is_run_name
+from mlpcli.config.yaml_loader import read_yaml
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def test_the_defaults():
+    assert Config().model_dump(mode="json") == {
+        "name": None,
+        "seed": 1,
+        "dtype": "float32",
+        "data": {
+            "dataset": "synthetic",
+            "files": None,
+            "class_names": None,
+            "train_size": None,
+            "test_size": None,
+            "validation": 0.1,
+            "normalization": "standardize",
+        },
+        "network": {
+            "hidden": [128],
+            "activation": "relu",
+            "output_activation": "identity",
+            "initializer": {"name": "he_normal"},
+        },
+        "loss": {"name": "cross_entropy"},
+        "optimizer": {
+            "name": "momentum",
+            "learning_rate": 0.1,
+            "weight_decay": 0.0,
+            "momentum": 0.9,
+        },
+        "schedule": {"name": "constant", "warmup_epochs": 0.0},
+        "training": {
+            "epochs": 10,
+            "batch_size": 64,
+            "threads": "auto",
+            "monitor": "val_accuracy",
+            "early_stopping": None,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": True},
+        {"seed": 1.0},
+        {"seed": "1"},
+        {"seed": -1},
+        {"seed": 2**63},
+        {"optimizer": {"learning_rate": True}},
+        {"optimizer": {"learning_rate": "0.1"}},
+        {"optimizer": {"learning_rate": float("nan")}},
+        {"optimizer": {"learning_rate": float("inf")}},
+        {"optimizer": {"learning_rate": 0}},
+        {"optimizer": {"momentum": 1}},
+        {"optimizer": {"weight_decay": -1e-9}},
+        {"optimizer": {"name": "sgd", "momentum": 0.9}},
+        {"data": {"validation": 1.0}},
+        {"data": {"validation": False}},
+        {"data": {"validation": -1}},
+        {"network": {"hidden": [0]}},
+        {"network": {"hidden": [65537]}},
+        {"network": {"hidden": [1] * 101}},
+        {"network": {"hidden": 30}},
+        {"network": {"initializer": {"name": "normal", "std": 0}}},
+        {"network": {"initializer": {"name": "he_normal", "std": 1}}},
+        {"schedule": {"name": "step", "every_epochs": 1, "factor": 1}},
+        {"schedule": {"name": "cosine", "final_fraction": 1.1}},
+        {"schedule": {"warmup_epochs": -1}},
+        {"training": {"threads": True}},
+        {"training": {"threads": 0}},
+        {"training": {"threads": 1025}},
+        {"unknown": 1},
+    ],
+)
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        Config.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("mnist", True),
+        ("a.B_c-1", True),
+        ("_x", True),
+        ("a" * 100, True),
+        ("a" * 101, False),
+        ("", False),
+        (".x", False),
+        ("-x", False),
+        ("x.", False),
+        ("a b", False),
+        ("a/b", False),
+        ("é", False),
+        ("x\n", False),
+        ("con", False),
+        ("NUL.txt", False),
+        ("Com1", False),
+        ("console", True),
+        ("com10", True),
+    ],
+)
+def test_run_names(name, fine):
+    assert is_run_name(name) == fine
+
+
+def test_an_integer_becomes_a_float_where_a_number_is_wanted():
+    learning_rate = Config(optimizer=SgdConfig(name="sgd", learning_rate=1)).optimizer.learning_rate
+    assert type(learning_rate) is float
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0, int), (1, int), (0.0, float), (0.5, float)])
+def test_validation_is_a_number_of_images_or_a_share(value, kind):
+    assert type(Config.model_validate({"data": {"validation": value}}).data.validation) is kind
+
+
+def test_text_is_short_for_a_named_section():
+    config = Config.model_validate({"optimizer": "sgd", "network": {"initializer": "normal"}})
+    assert config.optimizer == SgdConfig(name="sgd")
+    assert config.network.initializer == NormalInitializer(name="normal")
+
+
+def test_a_section_without_a_name_is_of_the_default_kind():
+    assert Config.model_validate({"optimizer": {"learning_rate": 0.5}}).optimizer.name == "momentum"
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().seed = 2  # type: ignore[misc]
+    assert isinstance(Config().network.hidden, tuple)
+
+
+def test_relative_data_files_start_at_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    config = Config.model_validate({"data": {"dataset": "idx", "files": dict.fromkeys(names, "x")}})
+    assert config.data.files.test_labels == tmp_path / "x"
+
+
+def nodes(schema):
+    if isinstance(schema, dict):
+        yield schema
+        for child in schema.values():
+            yield from nodes(child)
+    elif isinstance(schema, list):
+        for child in schema:
+            yield from nodes(child)
+
+
+def test_every_tagged_union_of_the_schema_is_a_named_section():
+    discriminated = [node for node in nodes(json_schema()) if "discriminator" in node]
+    assert len(discriminated) == len(NAMED_SECTIONS)
+    for section in NAMED_SECTIONS:
+        value = Config()
+        for key in section:
+            value = getattr(value, key)
+        assert isinstance(value.name, str)
+
+
+def test_every_setting_with_a_default_is_described():
+    definitions = [json_schema(), *json_schema()["$defs"].values()]
+    undescribed = [
+        (definition["title"], key)
+        for definition in definitions
+        for key, node in definition["properties"].items()
+        if not ("description" in node or "$ref" in node or "const" in node or "format" in node)
+    ]
+    assert undescribed == []
+
+
+def test_the_schema_allows_the_short_form_where_it_is_enough():
+    text, union = json_schema()["properties"]["schedule"]["anyOf"]
+    assert set(text["enum"]) == {"constant", "cosine"}
+    assert {kind["$ref"].rsplit("/", 1)[1] for kind in union["oneOf"]} == {
+        "ConstantConfig",
+        "StepConfig",
+        "CosineConfig",
+    }
+
+
+def test_the_schema_beside_the_shipped_configs_is_current():
+    assert json.loads((CONFIGS / "schema.json").read_text(encoding="utf-8")) == json_schema()
+
+
+def test_changing_the_returned_schema_changes_nothing():
+    json_schema()["properties"].clear()
+    assert json_schema()["properties"]
+
+
+def conforms(value, node, root):
+    """Check the parts of JSON Schema that ours uses."""
+    if "$ref" in node:
+        return conforms(value, root["$defs"][node["$ref"].rsplit("/", 1)[1]], root)
+    if "anyOf" in node:
+        return any(conforms(value, option, root) for option in node["anyOf"])
+    if "oneOf" in node:
+        return sum(conforms(value, option, root) for option in node["oneOf"]) == 1
+    if "enum" in node or "const" in node:
+        return value in node.get("enum", [node.get("const")])
+    if node["type"] == "object":
+        return (
+            isinstance(value, dict)
+            and value.keys() <= node["properties"].keys()
+            and set(node.get("required", [])) <= value.keys()
+            and all(conforms(child, node["properties"][key], root) for key, child in value.items())
+        )
+    if node["type"] == "array":
+        return isinstance(value, list) and all(
+            conforms(item, node["items"], root) for item in value
+        )
+    if node["type"] in ("integer", "number"):
+        kinds = int if node["type"] == "integer" else int | float
+        return (
+            isinstance(value, kinds)
+            and not isinstance(value, bool)
+            and value >= node.get("minimum", value)
+            and value <= node.get("maximum", value)
+            and ("exclusiveMinimum" not in node or value > node["exclusiveMinimum"])
+            and ("exclusiveMaximum" not in node or value < node["exclusiveMaximum"])
+        )
+    return value is None if node["type"] == "null" else isinstance(value, str)
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_shipped_configs_conform_to_the_schema(name):
+    path = CONFIGS / f"{name}.yaml"
+    values = read_yaml(path).values
+    assert conforms(values, json_schema(), json_schema())
+    assert not conforms({**values, "unknown": 1}, json_schema(), json_schema())
+    to_schema = "../" * name.count("/") + "schema.json"
+    first_line = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first_line == f"# yaml-language-server: $schema={to_schema}"
