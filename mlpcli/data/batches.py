@@ -1,0 +1,93 @@
+"""Batches: shuffled by (seed, epoch), and turned from bytes into the numbers the network wants."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from mlpcli.data.dataset import Dataset, IntArray, UInt8Array
+from mlpcli.randomness import Purpose, generator
+
+FloatArray = NDArray[np.floating[Any]]
+
+BLOCK_IMAGES = 2048  # 6 MiB of 28×28 float32: large enough to spread the cost of each call
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """x = (pixel - mean) / std, with one mean and one standard deviation for all pixels.
+
+    A background that is not 0 also keeps the momentum of a weight whose pixel never lights up from
+    decaying into denormal numbers, which processors handle ten times slower.
+    """
+
+    mean: float
+    std: float
+
+    @classmethod
+    def unit(cls) -> "Normalization":
+        """Pixels from 0..255 to 0..1."""
+        return cls(0.0, 255.0)
+
+    @classmethod
+    def standardize(cls, images: UInt8Array) -> "Normalization":
+        """To mean 0 and standard deviation 1 over all pixels of `images` (N, n_in)."""
+        counts = np.zeros(256, np.intp)
+        for start in range(0, len(images), BLOCK_IMAGES):  # bincount makes each byte eight
+            counts += np.bincount(images[start : start + BLOCK_IMAGES].ravel(), minlength=256)
+        levels = np.arange(256)
+        mean = float(np.average(levels, weights=counts))
+        std = float(np.sqrt(np.average((levels - mean) ** 2, weights=counts)))
+        return cls(mean, std or 1.0)
+
+    def apply(self, images: UInt8Array, out: FloatArray) -> None:
+        """Write the normalised `images` (n, n_in) into `out`, of the same shape."""
+        np.subtract(images, out.dtype.type(self.mean), out=out)
+        out *= 1 / self.std
+
+
+def blocks(
+    dataset: Dataset, order: IntArray, size: int, normalization: Normalization, dtype: DTypeLike
+) -> Iterator[tuple[FloatArray, IntArray]]:
+    """The examples in the given order, `size` at a time: x (n, n_in), y (n,).
+
+    Every block is written into the same two buffers, allocated once: a yielded x is valid until
+    the next one.
+    """
+    pixels = np.empty((min(size, len(order)), dataset.images.shape[1]), np.uint8)
+    x = np.empty(pixels.shape, dtype)
+    for start in range(0, len(order), size):
+        indices = order[start : start + size]
+        n = len(indices)
+        np.take(dataset.images, indices, axis=0, out=pixels[:n], mode="clip")
+        normalization.apply(pixels[:n], x[:n])
+        yield x[:n], dataset.labels[indices]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training set in mini-batches, in a new order each epoch."""
+
+    dataset: Dataset
+    batch_size: int
+    normalization: Normalization
+    seed: int
+    dtype: DTypeLike
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch; the last may be smaller than the others."""
+        return -(-len(self.dataset) // self.batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[FloatArray, IntArray]]:
+        """The batches of one epoch: x (B, n_in), y (B,); each is valid until the next.
+
+        The order is a function of (seed, epoch) alone.
+        """
+        order = generator(self.seed, Purpose.ORDER, epoch).permutation(len(self.dataset))
+        block_size = self.batch_size * max(1, BLOCK_IMAGES // self.batch_size)
+        for x, y in blocks(self.dataset, order, block_size, self.normalization, self.dtype):
+            for start in range(0, len(y), self.batch_size):
+                stop = start + self.batch_size
+                yield x[start:stop], y[start:stop]

@@ -1,0 +1,90 @@
+"""A set of labelled images, and how it is divided."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from mlpcli.errors import DataError
+
+UInt8Array = NDArray[np.uint8]
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and their labels.
+
+    The pixels stay bytes, a quarter of float32: they become floats a block of batches at a time.
+    """
+
+    images: UInt8Array
+    """(N, height * width); 0 is the background"""
+    labels: IntArray
+    """(N,), each in 0 .. len(class_names) - 1"""
+    image_shape: tuple[int, int]
+    """(height, width)"""
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, indices: IntArray) -> "Dataset":
+        """The examples at `indices` (n,), in that order."""
+        return Dataset(
+            self.images[indices], self.labels[indices], self.image_shape, self.class_names
+        )
+
+
+def subset(dataset: Dataset, size: int, rng: Generator) -> Dataset:
+    """`size` examples, each class in its share, in the order they had.
+
+    Raises:
+        DataError: there are fewer examples than that.
+    """
+    if size > len(dataset):
+        raise DataError(f"{size} images were asked for, but the dataset has only {len(dataset)}.")
+    if size == len(dataset):
+        return dataset
+    return dataset.part(np.sort(_stratified_sample(dataset.labels, size, rng)))
+
+
+def split_validation(
+    dataset: Dataset, validation: int | float, rng: Generator
+) -> tuple[Dataset, Dataset]:
+    """Split a validation part off: (training, validation), each class in its share in both.
+
+    Args:
+        dataset: what is split.
+        validation: a number of images (int) or a share of them (float).
+        rng: chooses which.
+
+    Raises:
+        DataError: nothing would be left to train on.
+    """
+    size = validation if isinstance(validation, int) else round(validation * len(dataset))
+    if size >= len(dataset):
+        raise DataError(
+            f"data.validation asks for {size} of {len(dataset)} images, which leaves none to train "
+            "on; ask for fewer."
+        )
+    chosen = np.zeros(len(dataset), bool)
+    chosen[_stratified_sample(dataset.labels, size, rng)] = True
+    return dataset.part(np.flatnonzero(~chosen)), dataset.part(np.flatnonzero(chosen))
+
+
+def _stratified_sample(labels: IntArray, size: int, rng: Generator) -> IntArray:
+    """The indices (size,) of a random sample in which each class keeps its share of `labels` (N,).
+
+    Every class gets the whole part of its share; the places left go to the largest remainders.
+    """
+    counts = np.bincount(labels)
+    share = counts * size / len(labels)
+    sizes = share.astype(np.intp)
+    largest_remainders = np.argsort(sizes - share, kind="stable")
+    sizes[largest_remainders[: size - int(sizes.sum())]] += 1
+    picks = [
+        rng.permutation(np.flatnonzero(labels == label))[:n] for label, n in enumerate(sizes) if n
+    ]
+    return np.concatenate(picks) if picks else np.empty(0, np.intp)

@@ -1,0 +1,148 @@
+"""Reading IDX, the format of MNIST and its siblings: a header of big-endian numbers, then bytes.
+
+The format is described at the end of http://yann.lecun.com/exdb/mnist/ . A file is believed in
+nothing: it may be cut short, a web page, or a few kilobytes that unpack to terabytes.
+"""
+
+import gzip
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.errors import DataError
+
+IMAGES_MAGIC = 0x00000803
+"""unsigned bytes (08) in three dimensions (03)"""
+LABELS_MAGIC = 0x00000801
+"""unsigned bytes (08) in one dimension (01)"""
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_SIZE = 2**31
+"""bytes that a header may promise; MNIST's largest has 47 million"""
+PIECE = 2**20
+"""bytes unpacked at once, so that memory grows with what is there, not with what is promised"""
+
+
+Stream = BinaryIO | gzip.GzipFile
+
+
+def read_images(source: bytes | Path, *, name: str = "images") -> NDArray[np.uint8]:
+    """Read a file of images, packed with gzip or not.
+
+    Args:
+        source: the file's bytes, or its path.
+        name: what to call bytes in an error; a path is called by itself.
+
+    Returns:
+        The images (N, height, width), read-only.
+
+    Raises:
+        DataError: the file cannot be read, or is not exactly one whole IDX file of images.
+    """
+    return _read(source, name, IMAGES_MAGIC)
+
+
+def read_labels(
+    source: bytes | Path, *, name: str = "labels", classes: int | None = None
+) -> NDArray[np.uint8]:
+    """Read a file of labels, packed with gzip or not.
+
+    Args:
+        source: the file's bytes, or its path.
+        name: what to call bytes in an error; a path is called by itself.
+        classes: how many classes there are; each label must be below it. None: not checked.
+
+    Returns:
+        The labels (N,), read-only.
+
+    Raises:
+        DataError: the file cannot be read, is not exactly one whole IDX file of labels, or has
+            a label that is not below `classes`.
+    """
+    labels = _read(source, name, LABELS_MAGIC)
+    if classes is not None and labels.max() >= classes:
+        first = int(np.argmax(labels >= classes))
+        raise _fault(
+            str(source) if isinstance(source, Path) else name,
+            f"label {first} is {labels[first]}, but the classes go from 0 to {classes - 1}",
+        )
+    return labels
+
+
+def _read(source: bytes | Path, name: str, magic: int) -> NDArray[np.uint8]:
+    if isinstance(source, Path):
+        name = str(source)
+    try:
+        with _unpacked(source) as stream:
+            return _parse(stream, name, magic)
+    except gzip.BadGzipFile as error:
+        raise _fault(name, f"its gzip packing is damaged ({error})") from error
+    except zlib.error as error:
+        raise _fault(name, f"its gzip packing is damaged ({error})") from error
+    except EOFError as error:
+        raise _fault(name, "it is cut short within its gzip packing") from error
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _unpacked(source: bytes | Path) -> Iterator[Stream]:
+    """Open bytes or a file for reading, through gzip if it begins as gzip does."""
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as raw:
+        packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        raw.seek(0)
+        if not packed:
+            yield raw
+            return
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            yield unpacked
+
+
+def _parse(stream: Stream, name: str, magic: int) -> NDArray[np.uint8]:
+    dimensions = magic & 0xFF
+    header = _read_at_most(stream, 4 + 4 * dimensions)
+    if len(header) >= 4:
+        _check_magic(int.from_bytes(header[:4], "big"), name, magic)
+    if len(header) < 4 + 4 * dimensions:
+        raise _fault(name, f"it ends within its header, after {len(header)} bytes")
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    size = math.prod(shape)
+    said = " x ".join(map(str, shape))
+    if not 0 < size <= MAX_SIZE:
+        raise _fault(name, f"its header promises {said} bytes, not 1 to {MAX_SIZE}")
+    # One byte more is asked for: to see that none follows, and to reach gzip's checksum.
+    content = _read_at_most(stream, size + 1)
+    if len(content) != size:
+        found = "more follow" if len(content) > size else f"it holds {len(content)}"
+        raise _fault(name, f"its header promises {said} bytes, but {found}")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _check_magic(found: int, name: str, magic: int) -> None:
+    if found == magic:
+        return
+    kinds = {IMAGES_MAGIC: "images", LABELS_MAGIC: "labels"}
+    if found in kinds:
+        raise _fault(name, f"it holds {kinds[found]}, where {kinds[magic]} are needed")
+    raise _fault(
+        name,
+        f"it is no IDX file of {kinds[magic]}: it begins with 0x{found:08x}, not 0x{magic:08x}",
+    )
+
+
+def _read_at_most(stream: Stream, size: int) -> bytes:
+    content = bytearray()
+    while piece := stream.read(min(PIECE, size - len(content))):
+        content += piece
+    return bytes(content)
+
+
+def _fault(name: str, problem: str) -> DataError:
+    return DataError(f"{name}: {problem}. Replace it with a whole copy of the file.")

@@ -1,0 +1,227 @@
+"""Reading a picture file into an array of grey, whatever its format, mode and size.
+
+Everything that can be wrong with a file from outside is met here, so that image.py, which finds
+the digit, works on a plain array.
+"""
+
+import contextlib
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mlpcli.errors import ImageError
+
+FloatArray = NDArray[np.floating[Any]]
+
+MAX_PIXELS = 50_000_000
+"""More than any phone's camera takes by default; a few hundred megabytes once decoded."""
+MAX_BYTES = 4 * MAX_PIXELS
+"""What the largest picture takes when it is not compressed at all."""
+WORKING_SIDE = 1024
+"""A larger picture is averaged down to this: more would only cost time and memory."""
+
+# Named, because Pillow would hand other formats (EPS) to programs that it finds on the machine.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM")
+
+# What Pillow's decoders raise on a damaged file, beside its own exceptions, which are OSErrors.
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    struct.error,
+)
+
+
+def read_grey(source: Path | BinaryIO) -> FloatArray:
+    """Read a picture as grey values in 0 .. 1, 0 black and 1 white.
+
+    An animated file gives its first frame; a photograph is turned upright (EXIF); a colour
+    picture gives the channel that separates ink and ground best; transparent parts take a
+    ground that contrasts with what is drawn. A picture of more than WORKING_SIDE pixels a side is
+    averaged down.
+
+    Args:
+        source: a file's path, or an open binary file (standard input, say).
+
+    Returns:
+        grey (height, width) float.
+
+    Raises:
+        ImageError: there is no such file, it is not a picture, it is damaged, or it is too large.
+    """
+    name = source_name(source)
+    content = _content(source, name)
+    with _damage_as_image_error(name), Image.open(BytesIO(content), formats=FORMATS) as image:
+        _refuse_too_large(image.width * image.height, name)
+        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG decodes to 1/2, 1/4, 1/8 faster
+        image.load()  # the first frame of an animation
+        plain = _shrunk(_plain_mode(ImageOps.exif_transpose(image)))
+        values = np.asarray(plain)
+    if plain.mode == "F":
+        return values
+    return _grey(values / 255, has_alpha=plain.mode in ("LA", "RGBA"))
+
+
+def source_name(source: Path | BinaryIO) -> str:
+    """What messages call the source."""
+    if isinstance(source, Path):
+        return str(source)
+    name = getattr(source, "name", None)  # "<stdin>"; a number where a descriptor was opened
+    return name if isinstance(name, str) else "the picture"
+
+
+def _content(source: Path | BinaryIO, name: str) -> bytes:
+    """The bytes of a file, read whole because a pipe cannot be sought in."""
+    try:
+        if isinstance(source, Path):
+            with source.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        else:
+            content = source.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: there is no such file.") from error
+    except OSError as error:
+        if isinstance(source, Path) and source.is_dir():
+            raise ImageError(f"{name}: a folder, not a picture; name a file in it.") from error
+        raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
+    if not content:
+        raise ImageError(f"{name}: not a picture that can be read (the file is empty).")
+    if len(content) > MAX_BYTES:
+        raise ImageError(
+            f"{name}: the file is larger than {MAX_BYTES // 1_000_000} MB; save a smaller picture."
+        )
+    if content.startswith(b"%PDF"):
+        raise ImageError(
+            f"{name}: not a picture that can be read (a PDF document); save the page as PNG."
+        )
+    return content
+
+
+@contextlib.contextmanager
+def _damage_as_image_error(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on a bad file into an ImageError, and keep its remarks quiet.
+
+    Its warnings are about metadata, and about sizes that are refused here anyway.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise _too_large(name, str(error)) from error
+        except UnidentifiedImageError as error:
+            raise ImageError(
+                f"{name}: not a picture that can be read (no known format); save it as PNG or JPEG."
+            ) from error
+        except _DAMAGED as error:
+            raise ImageError(
+                f"{name}: not a picture that can be read ({error or type(error).__name__}); "
+                "save it again as PNG or JPEG."
+            ) from error
+
+
+def _refuse_too_large(pixels: int, name: str) -> None:
+    """Refuse a picture by what its header says, before memory is taken for it."""
+    if pixels > MAX_PIXELS:
+        raise _too_large(name, f"{pixels / 1e6:.0f} million pixels")
+
+
+def _too_large(name: str, found: str) -> ImageError:
+    return ImageError(
+        f"{name}: the picture is too large ({found}); "
+        f"at most {MAX_PIXELS // 1_000_000} million pixels are read."
+    )
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
+    """The same picture in mode L, LA, RGB, RGBA or F (0 .. 1), to which all modes come down."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_unit_range(np.asarray(image, np.float64)).astype(np.float32))
+    if image.has_transparency_data:
+        return image.convert("LA" if image.mode == "LA" else "RGBA")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _unit_range(values: FloatArray) -> FloatArray:
+    """Deep or float values to 0 .. 1, by the smallest usual white that holds them all.
+
+    Their modes name no white: the same file may hold 0 .. 1, bytes or 16-bit values.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("a pixel is not a finite number")
+    values = values - min(0.0, float(values.min()))
+    largest = float(values.max())
+    white = next((white for white in (1.0, 255.0, 65535.0) if largest <= white), largest)
+    return values / white
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    """A large picture averaged over blocks, to a longer side of WORKING_SIDE at most."""
+    factor = math.ceil(max(image.size) / WORKING_SIDE)
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _grey(values: FloatArray, has_alpha: bool) -> FloatArray:
+    """Channels to grey.
+
+    Args:
+        values: (height, width) or (height, width, channels) in 0 .. 1.
+        has_alpha: the last channel is alpha.
+    """
+    if values.ndim == 2:
+        return values
+    if not has_alpha:
+        return _strongest_channel(values)
+    colours, alpha = values[..., :-1], values[..., -1]
+    return _strongest_channel(_on_contrasting_ground(colours, alpha[..., np.newaxis]))
+
+
+def _on_contrasting_ground(colours: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Lay a transparent picture on white where what is drawn is dark, and on black where light.
+
+    Where most of the border is opaque the picture brings its own ground, and a transparent rest
+    (rounded corners) takes that.
+
+    Args:
+        colours: (height, width, channels) in 0 .. 1.
+        alpha: (height, width, 1) in 0 .. 1, 0 transparent.
+    """
+    if alpha.min() == 1:
+        return colours
+    border_alpha, border_colours = border(alpha), border(colours)
+    opaque = border_alpha[:, 0] > 0.5
+    if opaque.mean() > 0.5:
+        ground = np.median(border_colours[opaque], axis=0)
+    else:
+        drawn = (colours * alpha).sum() / max(alpha.sum() * colours.shape[-1], 1e-12)
+        ground = np.ones(colours.shape[-1]) if drawn < 0.5 else np.zeros(colours.shape[-1])
+    return colours * alpha + ground * (1 - alpha)
+
+
+def _strongest_channel(colours: FloatArray) -> FloatArray:
+    """The channel whose values vary most: blue ink stands out in red, yellow ink in blue.
+
+    A fixed mixture (luma) would leave some pairs of colours with no contrast at all.
+    """
+    spread = colours.std(axis=(0, 1))
+    return colours[..., int(np.argmax(spread))]
+
+
+def border(picture: FloatArray) -> FloatArray:
+    """The outermost pixels of (height, width, ...), as (pixels, ...)."""
+    return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])

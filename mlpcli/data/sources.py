@@ -1,0 +1,123 @@
+"""The published datasets: which files they are made of, their hashes, and where to get them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One published file, and what proves that a copy is the real one."""
+
+    name: str
+    sha256: str
+    size: int | None
+    """bytes; None where nobody has published it"""
+
+    def mismatch(self, size: int, sha256: str) -> str | None:
+        """Say how content of this size and hash differs from the published file, if it does."""
+        if self.size is not None and size != self.size:
+            return f"{size:,} bytes, where {self.size:,} were expected"
+        if sha256 != self.sha256:
+            return f"SHA-256 {sha256[:12]}…, where {self.sha256[:12]}… was expected"
+        return None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset as it is published: four IDX files, the same on each of its mirrors."""
+
+    name: str
+    mirrors: tuple[str, ...]
+    """folders' URLs, the one to try first in front"""
+    train_images: SourceFile
+    train_labels: SourceFile
+    test_images: SourceFile
+    test_labels: SourceFile
+    class_names: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """All four files."""
+        return (self.train_images, self.train_labels, self.test_images, self.test_labels)
+
+
+TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
+TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
+TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
+TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
+
+MNIST = Source(
+    name="mnist",
+    mirrors=(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://raw.githubusercontent.com/fgnt/mnist/master/",
+    ),
+    train_images=SourceFile(
+        TRAIN_IMAGES, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422
+    ),
+    train_labels=SourceFile(
+        TRAIN_LABELS, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881
+    ),
+    test_images=SourceFile(
+        TEST_IMAGES, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877
+    ),
+    test_labels=SourceFile(
+        TEST_LABELS, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542
+    ),
+    class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+)
+
+# Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017, https://arxiv.org/abs/1708.07747
+FASHION_MNIST = Source(
+    name="fashion_mnist",
+    mirrors=(
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ),
+    train_images=SourceFile(
+        TRAIN_IMAGES, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880
+    ),
+    train_labels=SourceFile(
+        TRAIN_LABELS, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515
+    ),
+    test_images=SourceFile(
+        TEST_IMAGES, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102
+    ),
+    test_labels=SourceFile(
+        TEST_LABELS, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148
+    ),
+    class_names=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+)
+
+# Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018,
+# https://arxiv.org/abs/1812.01718. Its host speaks http only: the hashes are what makes it safe.
+KMNIST = Source(
+    name="kmnist",
+    mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    train_images=SourceFile(
+        TRAIN_IMAGES, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", None
+    ),
+    train_labels=SourceFile(
+        TRAIN_LABELS, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", None
+    ),
+    test_images=SourceFile(
+        TEST_IMAGES, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", None
+    ),
+    test_labels=SourceFile(
+        TEST_LABELS, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", None
+    ),
+    class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+)
+
+SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST, KMNIST)}

@@ -1,0 +1,54 @@
+"""Fixtures for all tests."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+sys.path.append(str(Path(__file__).parent))  # for the helpers beside the tests
+
+from digits import write_bars
+from mirrors import Mirror, SmallDataset, small_dataset
+
+from mlpcli.data.sources import SOURCES
+
+settings.register_profile("mlpcli", deadline=None)  # a busy machine is no failure
+settings.load_profile("mlpcli")
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own mirror, cache and proxy out of the tests."""
+    for name in (*PROXY_VARIABLES, "CURL_CA_BUNDLE", "MLPCLI_MIRROR", "MLPCLI_DATA"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    """A config file for a dataset of its own, so easy that a second of training learns it."""
+    return write_bars(tmp_path / "bars")
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    """A server on loopback; `Mirror.answer` says what it does."""
+    server = Mirror()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fabricate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SmallDataset]:
+    """Replace the facts of a dataset by those of a small fabricated one, and return that."""
+
+    def replace(name: str = "mnist", mirrors: tuple[str, ...] = ()) -> SmallDataset:
+        dataset = small_dataset(name, mirrors)
+        monkeypatch.setitem(SOURCES, name, dataset.source)
+        return dataset
+
+    return replace

@@ -1,0 +1,262 @@
+"""The cache: what it believes, what it fetches, and what it says when it cannot."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import mirrors
+import pytest
+from mirrors import Mirror, SmallDataset
+
+from mlpcli.data import cache
+from mlpcli.data.cache import State
+from mlpcli.data.download import Patience
+from mlpcli.data.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, SourceFile
+from mlpcli.errors import DataError, WriteError
+
+Fabricate = Callable[..., SmallDataset]
+QUICK = Patience(connect=5, read=5, total=20, tries=2, pause=0.01)
+SHARED_MNIST = Path(__file__).parents[1].parent / "shared" / "mnist"
+
+
+def test_an_empty_cache_is_filled(mirror: Mirror, fabricate: Fabricate, tmp_path: Path) -> None:
+    dataset = fabricate(mirrors=(mirror.url + "/",))
+    mirror.serve_folder(dataset.write_to(tmp_path / "served"))
+    received: dict[str, int] = {}
+    data_dir = tmp_path / "data"
+    paths = cache.fetch(
+        "mnist",
+        data_dir,
+        progress=lambda file, count: received.update({file.name: count}),
+    )
+    assert {name: path.read_bytes() for name, path in paths.items()} == dataset.contents
+    assert set(paths.values()) == set((data_dir / "mnist").iterdir())
+    assert received == {name: len(content) for name, content in dataset.contents.items()}
+    assert len(mirror.requests) == 4
+
+
+def test_a_whole_cache_needs_no_mirror_and_is_not_written(
+    fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabricate().write_to(tmp_path / "mnist")
+
+    def refuse(path: Path) -> None:
+        pytest.fail(f"{path} is made")
+
+    monkeypatch.setattr(cache, "make_folder", refuse)
+    assert len(cache.fetch("mnist", tmp_path)) == 4
+
+
+def test_only_the_files_asked_for_are_fetched(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path
+) -> None:
+    dataset = fabricate(mirrors=(mirror.url,))
+    mirror.serve_folder(dataset.write_to(tmp_path / "served"))
+    wanted = [dataset.source.test_images, dataset.source.test_labels]
+    assert set(cache.fetch("mnist", tmp_path, files=wanted)) == {file.name for file in wanted}
+    assert len(mirror.requests) == 2
+
+
+@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[::-1], lambda c: c + b"!"])
+def test_a_damaged_file_is_said_and_fetched_again(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    dataset = fabricate(mirrors=(mirror.url,))
+    mirror.serve_folder(dataset.write_to(tmp_path / "mnist"))
+    damaged = tmp_path / "mnist" / TEST_LABELS
+    damaged.write_bytes(spoil(dataset.contents[TEST_LABELS]))
+    states = {found.path: found.state for found in cache.verify("mnist", tmp_path)}
+    assert [path for path in states if states[path] is State.DAMAGED] == [damaged]
+
+    reports: list[str] = []
+    cache.fetch("mnist", tmp_path, report=reports.append)
+    assert len(reports) == 1
+    assert reports[0].startswith(f"{damaged} is damaged (")
+    assert damaged.read_bytes() == dataset.contents[TEST_LABELS]
+    assert mirror.requests == [f"/{TEST_LABELS}"]
+
+
+def test_judge() -> None:
+    file = mirrors.published("f", b"right")
+    assert cache.judge(file, b"right") == (State.OK, "")
+    assert cache.judge(file, None) == (State.MISSING, "")
+    assert cache.judge(file, b"wrong")[0] is State.DAMAGED
+    assert cache.judge(file, b"") == (State.DAMAGED, "0 bytes, where 5 were expected")
+    assert cache.judge(replace(file, size=None), b"right")[0] is State.OK
+
+
+@pytest.mark.parametrize("size", [5, None])
+def test_read_verified_returns_only_the_right_bytes(tmp_path: Path, size: int | None) -> None:
+    file = replace(mirrors.published("f", b"right"), size=size)
+    path = tmp_path / "f"
+    with pytest.raises(DataError, match="missing"):
+        cache.read_verified(file, path)
+    path.write_bytes(b"wrong")
+    with pytest.raises(DataError, match=r"damaged \(SHA-256"):
+        cache.read_verified(file, path)
+    path.write_bytes(b"right")
+    assert cache.read_verified(file, path) == b"right"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match="cannot be read"):
+        cache.read_verified(file, path)
+
+
+@pytest.mark.parametrize("folder", ["", "mnist"])
+def test_the_users_mirror_may_be_a_folder(
+    fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    dataset = fabricate(mirrors=("http://127.0.0.1:9/never-asked/",))
+    dataset.write_to(tmp_path / "mirror" / folder)
+    monkeypatch.setenv("MLPCLI_MIRROR", str(tmp_path / "mirror"))
+    paths = cache.fetch("mnist", tmp_path / "data")
+    assert {name: path.read_bytes() for name, path in paths.items()} == dataset.contents
+
+
+def test_the_users_mirror_may_be_a_url_and_comes_first(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = fabricate("kmnist", mirrors=(mirror.url + "/public",))
+    dataset.write_to(tmp_path / "served" / "own" / "kmnist")
+    mirror.serve_folder(tmp_path / "served")
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url + "/own/")
+    cache.fetch("kmnist", tmp_path / "data")
+    assert mirror.requests == [f"/own/kmnist/{name}" for name in dataset.contents]
+
+
+def test_a_users_mirror_that_fails_is_reported(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = fabricate("kmnist", mirrors=(mirror.url,))
+    mirror.serve_folder(dataset.write_to(tmp_path / "served"))
+    monkeypatch.setenv("MLPCLI_MIRROR", str(tmp_path / "absent"))
+    reports: list[str] = []
+    cache.fetch("kmnist", tmp_path / "data", report=reports.append)
+    assert len(reports) == 4
+    own = tmp_path / "absent" / "kmnist" / TRAIN_IMAGES
+    assert reports[0] == f"{own}: no such file; trying {mirror.url}/{TRAIN_IMAGES}."
+
+
+def test_locations() -> None:
+    file = SourceFile("f.gz", "", None)
+    assert cache.locations(MNIST, file, None) == [mirror + "f.gz" for mirror in MNIST.mirrors]
+    own = cache.locations(MNIST, file, "https://host/a/")[:-3]
+    assert own == ["https://host/a/f.gz", "https://host/a/mnist/f.gz"]
+    own = cache.locations(SOURCES["kmnist"], file, "folder")[:-1]
+    assert own == [str(Path("folder", "kmnist", "f.gz"))]
+
+
+def test_if_nothing_helps_the_error_tells_how_to_go_on(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path
+) -> None:
+    fabricate(mirrors=(mirror.url + "/a/", mirror.url + "/b/"))
+    with pytest.raises(DataError) as caught:
+        cache.fetch("mnist", tmp_path, patience=QUICK)
+    text = str(caught.value)
+    for part in (
+        f"{mirror.url}/a/{TRAIN_IMAGES}: HTTP 404",
+        f"{mirror.url}/b/{TRAIN_IMAGES}: HTTP 404",
+        str(tmp_path / "mnist"),
+        *(file.name for file in MNIST.files),
+        "MLPCLI_MIRROR",
+        "--config quickstart",
+    ):
+        assert part in text
+    assert list((tmp_path / "mnist").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path
+) -> None:
+    fabricate(mirrors=(mirror.url,))
+    (tmp_path / "mnist").write_text("a file where the folder should be")
+    with pytest.raises(WriteError, match=r"--data-dir or MLPCLI_DATA"):
+        cache.fetch("mnist", tmp_path)
+    assert mirror.requests == []
+
+
+def test_losing_the_race_to_a_whole_file_is_no_failure(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to replace a file that another process has open."""
+    dataset = fabricate(mirrors=(mirror.url,))
+    mirror.serve_folder(dataset.write_to(tmp_path / "served"))
+
+    def lose(temporary: Path, target: Path) -> None:
+        target.write_bytes(dataset.contents[target.name])
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(Path, "replace", lose)
+    assert len(cache.fetch("mnist", tmp_path)) == 4
+    assert len(list((tmp_path / "mnist").iterdir())) == 4
+
+
+FETCH_IN_A_PROCESS = """
+import sys
+from pathlib import Path
+sys.path.append(sys.argv[1])
+from mirrors import small_dataset
+from mlpcli.data import cache, sources
+sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source
+input()
+cache.fetch("mnist", Path(sys.argv[3]))
+"""
+
+
+def test_several_processes_fill_one_cache(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path
+) -> None:
+    dataset = fabricate()
+    mirror.serve_folder(dataset.write_to(tmp_path / "served"))
+    data_dir = tmp_path / "data"
+    arguments = [str(Path(__file__).parent), mirror.url, str(data_dir)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", FETCH_IN_A_PROCESS, *arguments],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert errors == [""] * 4
+    assert [process.returncode for process in processes] == [0] * 4
+    found = {path.name: path.read_bytes() for path in (data_dir / "mnist").iterdir()}
+    assert found == dataset.contents
+
+
+def test_cached_lists_what_is_there(fabricate: Fabricate, tmp_path: Path) -> None:
+    assert cache.cached(tmp_path / "absent") == []
+    dataset = fabricate("kmnist")
+    folder = dataset.write_to(tmp_path / "kmnist")
+    (folder / TEST_LABELS).unlink()
+    (found,) = cache.cached(tmp_path)
+    kept = {name: content for name, content in dataset.contents.items() if name != TEST_LABELS}
+    assert (found.name, found.folder) == ("kmnist", folder)
+    assert set(found.file_names) == set(kept)
+    assert found.size == sum(map(len, kept.values()))
+
+
+def test_data_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache.data_directory() == Path("data")
+    monkeypatch.setenv("MLPCLI_DATA", "elsewhere")
+    assert cache.data_directory() == Path("elsewhere")
+    assert cache.data_directory(Path("option")) == Path("option")
+    monkeypatch.setenv("MLPCLI_DATA", "")
+    assert cache.data_directory() == Path("data")
+
+
+@pytest.mark.skipif(not SHARED_MNIST.is_dir(), reason="needs the real MNIST in ../shared/mnist")
+def test_the_real_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPCLI_MIRROR", str(SHARED_MNIST))
+    cache.fetch("mnist", tmp_path)
+    assert [found.state for found in cache.verify("mnist", tmp_path)] == [State.OK] * 4
