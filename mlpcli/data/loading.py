@@ -1,0 +1,140 @@
+"""From the data section of a config to datasets in memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.config.schema import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
+from mlpcli.data import cache, idx, synthetic
+from mlpcli.data.dataset import Dataset, split_validation, subset
+from mlpcli.data.sources import SOURCES, SourceFile
+from mlpcli.errors import DataError
+from mlpcli.randomness import Purpose, generator
+from mlpcli.reporting import Reporter
+
+TEST_START = 2**32
+"""Where the synthetic test digits begin: an index no training set reaches."""
+
+
+@dataclass(frozen=True)
+class DataLoader:
+    """Reads what one config names.
+
+    Nothing is loaded before it is asked for: training never opens the test files.
+    """
+
+    config: DataConfig
+    seed: int
+    data_dir: Path
+    reporter: Reporter
+    may_fetch: bool = True
+    """False: a dataset that is not in the cache is an error, and nothing is written"""
+
+    def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
+        """The training set and the part held out of it, if any.
+
+        Raises:
+            DataError: the data cannot be had, or is not what the config says.
+            WriteError: the cache cannot be written.
+        """
+        whole = self._training()
+        if self.config.train_size is not None:
+            whole = subset(whole, self.config.train_size, generator(self.seed, Purpose.SUBSET))
+        if self.config.validation == 0:
+            return whole, None
+        return split_validation(
+            whole, self.config.validation, generator(self.seed, Purpose.VALIDATION)
+        )
+
+    def test(self, class_names: tuple[str, ...]) -> Dataset:
+        """The test set, of the classes that the training set has.
+
+        Raises:
+            DataError: the data cannot be had, or is not what the config says.
+            WriteError: the cache cannot be written.
+        """
+        config = self.config
+        if config.dataset == "synthetic":
+            return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
+        if config.files is not None:
+            whole = _read_pair(config.files.test_images, config.files.test_labels, class_names)
+        else:
+            source = SOURCES[config.dataset]
+            whole = self._published(source.test_images, source.test_labels, source.class_names)
+        if config.test_size is None:
+            return whole
+        return subset(whole, config.test_size, generator(self.seed, Purpose.SUBSET, 1))
+
+    def _training(self) -> Dataset:
+        config = self.config
+        if config.dataset == "synthetic":
+            return self._synthetic(0, config.train_size or SYNTHETIC_TRAIN_SIZE)
+        if config.files is not None:
+            return _read_pair(
+                config.files.train_images, config.files.train_labels, config.class_names
+            )
+        source = SOURCES[config.dataset]
+        return self._published(source.train_images, source.train_labels, source.class_names)
+
+    def _synthetic(self, start: int, size: int) -> Dataset:
+        images, labels = synthetic.draw(self.seed, range(start, start + size))
+        return Dataset(images, labels, (28, 28), _numbered(10))
+
+    def _published(
+        self, images: SourceFile, labels: SourceFile, class_names: tuple[str, ...]
+    ) -> Dataset:
+        name = self.config.dataset
+        paths = {file.name: self.data_dir / name / file.name for file in (images, labels)}
+        if self.may_fetch:
+            cache.fetch(
+                name,
+                self.data_dir,
+                files=(images, labels),
+                progress=lambda file, received: self.reporter.download(
+                    file.name, received, file.size
+                ),
+                report=self.reporter.remark,
+            )
+        elif not all(path.is_file() for path in paths.values()):
+            raise DataError(
+                f"{self.data_dir / name}: {name} is not in the cache; fetch it first with "
+                f"`mlpcli data fetch {name}`."
+            )
+        pixels, values = (
+            reader(cache.read_verified(file, paths[file.name]), name=str(paths[file.name]))
+            for reader, file in ((idx.read_images, images), (idx.read_labels, labels))
+        )
+        return _joined(pixels, values, class_names, str(paths[images.name]))
+
+
+def _read_pair(images: Path, labels: Path, class_names: tuple[str, ...] | None) -> Dataset:
+    """The user's own files; without names the classes are the numbers up to the largest label."""
+    classes = len(class_names) if class_names else None
+    return _joined(
+        idx.read_images(images), idx.read_labels(labels, classes=classes), class_names, str(images)
+    )
+
+
+def _joined(
+    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    class_names: tuple[str, ...] | None,
+    name: str,
+) -> Dataset:
+    if len(pixels) != len(values):
+        raise DataError(
+            f"{name}: {len(pixels)} images, but their labels file has {len(values)} labels; give "
+            "two files that belong together."
+        )
+    n, height, width = pixels.shape
+    return Dataset(
+        images=pixels.reshape(n, height * width),
+        labels=values.astype(np.intp),
+        image_shape=(height, width),
+        class_names=class_names or _numbered(int(values.max()) + 1),
+    )
+
+
+def _numbered(n: int) -> tuple[str, ...]:
+    return tuple(map(str, range(n)))

@@ -1,0 +1,107 @@
+"""The variety of handwriting: how the pen's path in one image departs from its skeleton.
+
+Every departure is a bell-shaped random number times one of the constants below. Their sizes
+were chosen by what a network that had seen only synthetic digits made of 10,000 MNIST training
+images, starting from the mean and spread of each over skeletons laid onto such images. They are
+a little wider than real handwriting: a network forgives too much variety more than too little.
+"""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.data.synthetic.pen import CONTROL_POINTS, PATH_POINTS, control_points, path_weights
+from mlpcli.data.synthetic.randomness import Dice
+from mlpcli.data.synthetic.skeletons import SKELETONS
+
+Array = NDArray[np.float32]
+
+# Lengths are in units of the digit's height unless said otherwise; B counts images.
+
+# The hand misses each control point by this much. At the ends of a stroke that opens gaps and
+# makes overshoots; elsewhere it bends the stroke.
+JITTER = 0.045
+# Writers differ in care: jitter is multiplied by 1 plus this times a number of the image.
+JITTER_SPREAD = 0.35
+# Bends of the digit as a whole, which move neighbouring strokes alike: a larger upper half, a
+# leaning stem, strokes that open to one side.
+BEND = 0.085
+# Width, relative to the skeleton's.
+WIDTH, WIDTH_SPREAD = 0.97, 0.23
+# Shift to the right for each unit of height: most people lean to the right, many do not.
+SLANT, SLANT_SPREAD = 0.18, 0.30
+# Radians.
+ROTATION_SPREAD = 0.10
+# The square root of half the pen's width in pixels of the finished image. The square lets
+# pens be much thicker than usual but not much thinner, as in MNIST.
+ROOT_RADIUS, ROOT_RADIUS_SPREAD = 1.10, 0.18
+# Thinner strokes would fall between the pixels.
+SMALLEST_RADIUS = 0.7
+# The pen's width varies by this much along a stroke, with pressure.
+PRESSURE_SPREAD = 0.18
+
+
+@cache
+def _chances() -> Array:
+    """Return (10, skeletons): the chance that a digit is written as this skeleton or one before."""
+    shares = np.zeros((10, len(SKELETONS)))
+    for i, skeleton in enumerate(SKELETONS):
+        shares[skeleton.digit, i] = skeleton.share
+    chances = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)
+    # Rounding must not leave a digit's last skeleton short of 1, and a number above its reach.
+    chances[chances > 1 - 1e-9] = 1.0
+    return chances.astype(np.float32)
+
+
+def choose_skeletons(dice: Dice, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return for each label (B,) the position in SKELETONS of the way to write it (B,)."""
+    passed_over = dice.uniform(1)[0][:, None] >= _chances()[labels]
+    return np.asarray(np.count_nonzero(passed_over, axis=1), np.intp)
+
+
+def _jittered_paths(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+    """Return x, y and pressure, each (PATH_POINTS, B), along the paths; x and y centred on 0."""
+    care = 1 + JITTER_SPREAD * dice.bell(1)
+    points = control_points()[skeletons].transpose(1, 2, 0) - np.float32(0.5)
+    control_x = points[0] + JITTER * care * dice.bell(CONTROL_POINTS)
+    control_y = points[1] + JITTER * care * dice.bell(CONTROL_POINTS)
+    control_pressure = 1 + PRESSURE_SPREAD * dice.bell(CONTROL_POINTS)
+    weights = path_weights()[skeletons].transpose(2, 1, 0)
+    x, y, pressure = np.zeros((3, PATH_POINTS, len(skeletons)), np.float32)
+    # Term by term: a matrix product may round differently for another number of images.
+    for k in range(CONTROL_POINTS):
+        x += weights[k] * control_x[k]
+        y += weights[k] * control_y[k]
+        pressure += weights[k] * control_pressure[k]
+    return x, y, pressure
+
+
+def write(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Array, Array, Array]:
+    """Write one digit for each skeleton.
+
+    Args:
+        dice: The streams of the B images.
+        skeletons: (B,) positions in SKELETONS.
+
+    Returns:
+        x and y (PATH_POINTS, B) of the path in any unit, y down; pressure (PATH_POINTS, B), by
+        which the pen's radius is multiplied; radius (B,), in pixels.
+    """
+    x, y, pressure = _jittered_paths(dice, skeletons)
+
+    # The quadratic terms of a smooth distortion of the plane, over about -1 to 1 both ways.
+    u, v = 2 * x, 2 * y
+    bend = BEND * dice.bell(6)
+    x = x + bend[0] * u * u + bend[1] * u * v + bend[2] * v * v
+    y = y + bend[3] * u * u + bend[4] * u * v + bend[5] * v * v
+
+    width = WIDTH * (1 + WIDTH_SPREAD * dice.bell(1))
+    slant = SLANT + SLANT_SPREAD * dice.bell(1)
+    rotation = ROTATION_SPREAD * dice.bell(1)
+    x = x * width - slant * y
+    # A rotation to first order; its stretch by less than 5 % is undone by the fit that follows.
+    x, y = x - rotation * y, y + rotation * x
+
+    radius = (ROOT_RADIUS + ROOT_RADIUS_SPREAD * dice.bell(1)[0]) ** 2
+    return x, y, pressure, np.maximum(radius, np.float32(SMALLEST_RADIUS))

@@ -1,0 +1,102 @@
+"""From the few points of a skeleton to the closely spaced points of a pen's path.
+
+A curve through control points is linear in them: each of its points is a weighted sum of the
+control points. So every skeleton becomes one table of weights, computed once, and drawing a
+digit with its control points moved about is a sum of products.
+"""
+
+from functools import cache
+from itertools import pairwise
+from math import dist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.data.synthetic.skeletons import SKELETONS, Skeleton
+
+# Enough for the points of the longest path, an 8 of about 60 pixels, to lie closer together than
+# the thinnest pen is wide, so that a stroke does not fall apart into dots.
+PATH_POINTS = 96
+CONTROL_POINTS = max(sum(map(len, skeleton.strokes)) for skeleton in SKELETONS)
+
+_STEPS = 24  # a curve's samples between two control points, from which the evenly spaced are taken
+
+
+def _spline(points: list[tuple[float, float]]) -> NDArray[np.float64]:
+    """Return the weights (S, n) of samples along the smooth curve through n points.
+
+    A Catmull-Rom spline, centripetal: its knots are spaced by the square root of the distance,
+    which keeps it from looping (Yuksel, Schaefer and Keyser, 2011). Its ends are natural.
+    """
+    n = len(points)
+    gaps = [dist(a, b) ** 0.5 for a, b in pairwise(points)]
+    identity = np.eye(n)
+    slopes = [(identity[i + 1] - identity[i]) / gap for i, gap in enumerate(gaps)]
+    tangents = np.zeros((n, n))
+    for i in range(1, n - 1):
+        before, after = gaps[i - 1], gaps[i]
+        tangents[i] = (after * slopes[i - 1] + before * slopes[i]) / (before + after)
+    if n == 2:
+        tangents[:] = slopes[0]
+    else:
+        tangents[0] = 1.5 * slopes[0] - 0.5 * tangents[1]
+        tangents[-1] = 1.5 * slopes[-1] - 0.5 * tangents[-2]
+    t = np.arange(_STEPS)[:, None] / _STEPS
+    pieces = [
+        (1 + 2 * t) * (1 - t) ** 2 * identity[i]
+        + t * (1 - t) ** 2 * gap * tangents[i]
+        + t**2 * (3 - 2 * t) * identity[i + 1]
+        - t**2 * (1 - t) * gap * tangents[i + 1]
+        for i, gap in enumerate(gaps)
+    ]
+    return np.concatenate([*pieces, identity[-1:]])
+
+
+def _stroke_weights(stroke: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
+    """Return the weights (S, n) of samples along a stroke of n points with corners."""
+    n = len(stroke)
+    corners = [i for i, point in enumerate(stroke) if len(point) == 3]
+    pieces = []
+    for first, last in pairwise([0, *corners, n - 1]):
+        piece = [(point[0], point[1]) for point in stroke[first : last + 1]]
+        weights = np.zeros((_STEPS * (last - first) + 1, n))
+        weights[:, first : last + 1] = _spline(piece)
+        pieces.append(weights)
+    return np.concatenate(pieces)
+
+
+def _path_weights(skeleton: Skeleton) -> NDArray[np.float64]:
+    """Return the weights (PATH_POINTS, control points), evenly spaced along all the strokes."""
+    curves, lengths = [], []
+    for stroke in skeleton.strokes:
+        weights = _stroke_weights(stroke)
+        samples = weights @ np.array([point[:2] for point in stroke])
+        steps = np.hypot(*np.diff(samples, axis=0).T)
+        curves.append((weights, np.concatenate([[0.0], np.cumsum(steps)])))
+        lengths.append(steps.sum())
+    shares = np.cumsum([0.0, *lengths]) / sum(lengths)
+    bounds = np.rint(shares * PATH_POINTS).astype(int)
+    rows = np.zeros((PATH_POINTS, CONTROL_POINTS))
+    column = 0
+    for (weights, walked), first, last in zip(curves, bounds, bounds[1:], strict=False):
+        places = np.linspace(0.0, walked[-1], last - first)
+        for k in range(weights.shape[1]):
+            rows[first:last, column + k] = np.interp(places, walked, weights[:, k])
+        column += weights.shape[1]
+    return rows
+
+
+@cache
+def path_weights() -> NDArray[np.float32]:
+    """Return the weights (skeletons, PATH_POINTS, CONTROL_POINTS) of every skeleton's path."""
+    return np.stack([_path_weights(skeleton) for skeleton in SKELETONS]).astype(np.float32)
+
+
+@cache
+def control_points() -> NDArray[np.float32]:
+    """Return x and y of every skeleton's points (skeletons, 2, CONTROL_POINTS), 0 beyond them."""
+    table = np.zeros((len(SKELETONS), 2, CONTROL_POINTS), np.float32)
+    for row, skeleton in zip(table, SKELETONS, strict=True):
+        points = [point[:2] for stroke in skeleton.strokes for point in stroke]
+        row[:, : len(points)] = np.array(points).T
+    return table

@@ -1,0 +1,57 @@
+"""Random numbers that are a function of (seed, image, position), so that images have no order.
+
+A generator shared by the images would give an image other numbers whenever it is drawn in
+another company. Here each image has a stream of its own, and the n-th number of a stream is
+computed from n alone: a counter-based generator (Salmon et al., "Parallel random numbers: as
+easy as 1, 2, 3", 2011). The stream is SplitMix64 (Steele, Lea and Flood, "Fast splittable
+pseudorandom number generators", 2014).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return SplitMix64's output for each state: every bit of it moves every bit of the result."""
+    z = state + _GOLDEN_GAMMA
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+class Dice:
+    """One stream of random numbers for each of B indices; every call returns the next ones."""
+
+    def __init__(self, seed: int, purpose: int, indices: NDArray[np.uint64]) -> None:
+        """Start the streams.
+
+        Args:
+            seed: Any integer; it counts modulo 2**64.
+            purpose: Keeps streams for different uses of the same index apart.
+            indices: (B,) what the streams belong to.
+        """
+        key = _mix(_mix(np.array([seed % 2**64], np.uint64)) ^ np.uint64(purpose))
+        self._streams = _mix(key ^ indices)
+        self._position = 0
+
+    def bits(self, count: int) -> NDArray[np.uint64]:
+        """Return (count, B) numbers of 64 random bits."""
+        positions = np.arange(self._position, self._position + count, dtype=np.uint64)
+        self._position += count
+        return _mix(self._streams + positions[:, None] * _GOLDEN_GAMMA)
+
+    def uniform(self, count: int) -> NDArray[np.float32]:
+        """Return (count, B) numbers spread evenly over [0, 1)."""
+        # 24 bits are what a float32 holds exactly.
+        return (self.bits(count) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+
+    def bell(self, count: int) -> NDArray[np.float32]:
+        """Return (count, B) bell-shaped numbers: mean 0, standard deviation 1, within -3 to 3.
+
+        The sum of three uniform numbers. Unlike a normal distribution it has no outliers, which
+        would tear a digit apart.
+        """
+        u = self.uniform(3 * count).reshape(3, count, -1)
+        return np.asarray(2 * (u[0] + u[1] + u[2]) - 3, np.float32)

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from digits import bars_dataset
+from mirrors import idx
+
+from mlpcli.config.loading import load_config
+from mlpcli.data.loading import DataLoader
+from mlpcli.errors import DataError
+from mlpcli.reporting import Reporter
+
+
+def loader(config, data_dir, *, may_fetch=True):
+    return DataLoader(config.data, config.seed, data_dir, Reporter(), may_fetch)
+
+
+def test_ones_own_files(bars, tmp_path):
+    loaded = loader(load_config(bars), tmp_path)
+    training, validation = loaded.training_and_validation()
+
+    assert (len(training), len(validation)) == (120, 30)
+    assert training.image_shape == (6, 5)
+    assert training.class_names == ("0", "1", "2")
+    test = loaded.test(training.class_names)
+    images, labels = bars_dataset(60, 1)
+    assert np.array_equal(test.images, images.reshape(60, 30))
+    assert np.array_equal(test.labels, labels)
+
+
+def test_class_names_come_from_the_config(bars, tmp_path):
+    config = load_config(bars, overrides=["data.class_names=[top, middle, bottom]"])
+    training, _ = loader(config, tmp_path).training_and_validation()
+    assert training.class_names == ("top", "middle", "bottom")
+
+
+def test_sizes_and_no_validation(bars, tmp_path):
+    config = load_config(
+        bars, overrides=["data.train_size=60", "data.test_size=9", "data.validation=0"]
+    )
+    loaded = loader(config, tmp_path)
+    training, validation = loaded.training_and_validation()
+    assert (len(training), validation) == (60, None)
+    assert np.bincount(training.labels).tolist() == [20, 20, 20]
+    assert len(loaded.test(training.class_names)) == 9
+
+
+def test_images_and_labels_must_belong_together(bars, tmp_path):
+    (bars.parent / "train-labels").write_bytes(idx(np.zeros(149, np.uint8)))
+    with pytest.raises(DataError, match=r"150 images, but their labels file has 149 labels"):
+        loader(load_config(bars), tmp_path).training_and_validation()
+
+
+def test_a_test_label_that_training_does_not_know(bars, tmp_path):
+    (bars.parent / "test-labels").write_bytes(idx(np.full(60, 3, np.uint8)))
+    with pytest.raises(DataError, match=r"test-labels.*label 0 is 3"):
+        loader(load_config(bars), tmp_path).test(("0", "1", "2"))
+
+
+def test_a_published_dataset_is_fetched_once(fabricate, mirror, tmp_path, monkeypatch):
+    dataset = fabricate("mnist")
+    mirror.serve_folder(dataset.write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+    loaded = loader(
+        load_config({"data": {"dataset": "mnist", "validation": 0}}), tmp_path / "cache"
+    )
+
+    training, _ = loaded.training_and_validation()
+    again, _ = loaded.training_and_validation()
+
+    assert np.array_equal(training.images, again.images)
+    assert len(mirror.requests) == 2
+
+
+def test_a_dry_run_does_not_fetch(fabricate, mirror, tmp_path, monkeypatch):
+    dataset = fabricate("mnist")
+    mirror.serve_folder(dataset.write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+    loaded = loader(
+        load_config({"data": {"dataset": "mnist"}}), tmp_path / "cache", may_fetch=False
+    )
+
+    with pytest.raises(DataError, match="mlpcli data fetch mnist"):
+        loaded.training_and_validation()
+    assert mirror.requests == []
+    assert not (tmp_path / "cache").exists()
+
+
+def test_synthetic_training_and_test_digits_differ(tmp_path):
+    config = load_config({"data": {"train_size": 40, "test_size": 40, "validation": 0}})
+    loaded = loader(config, tmp_path)
+    training, _ = loaded.training_and_validation()
+    test = loaded.test(training.class_names)
+    assert training.image_shape == test.image_shape == (28, 28)
+    assert not (training.images[:, np.newaxis] == test.images).all(axis=2).any()
