@@ -1,0 +1,126 @@
+"""A trained network, ready to use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlpcli.data.batches import BLOCK_IMAGES, Normalization
+from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.errors import DataError
+from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.losses import LOSSES, Loss
+from mlpcli.nn.network import MLP
+from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.evaluation import Evaluation, evaluate
+from mlpcli.training.run_directory import checkpoint_path
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with what it needs to read images and name its answers."""
+
+    network: MLP
+    loss: Loss
+    normalization: Normalization
+    image_shape: tuple[int, int]
+    """(height, width)"""
+    class_names: tuple[str, ...]
+    config: dict[str, Any]
+    """the resolved config of the run that trained it"""
+    epoch: int
+    """how many epochs it was trained for"""
+    path: Path
+    """the checkpoint it came from"""
+
+    def predict_proba(self, x: ArrayLike) -> Array:
+        """The probability of each class: (N, n_classes).
+
+        Args:
+            x: images of whole numbers from 0 (background) to 255 (ink), as MNIST has them:
+                (N, height, width), (N, height * width), or one image (height, width).
+
+        Raises:
+            DataError: the images do not fit the network.
+        """
+        images = self._images(x)
+        probabilities = np.empty((len(images), len(self.class_names)), self.network.dtype)
+        for start in range(0, len(images), BLOCK_IMAGES):
+            block = images[start : start + BLOCK_IMAGES]
+            inputs = np.empty(block.shape, self.network.dtype)
+            self.normalization.apply(block, inputs)
+            probabilities[start : start + len(block)] = self.loss.probabilities(
+                self.network.forward(inputs)
+            )
+        return probabilities
+
+    def predict(self, x: ArrayLike) -> Labels:
+        """The index of the most probable class of each image: (N,); `x` as in `predict_proba`.
+
+        Raises:
+            DataError: the images do not fit the network.
+        """
+        return np.asarray(self.predict_proba(x).argmax(axis=1))
+
+    def evaluate(self, dataset: Dataset) -> Evaluation:
+        """Judge the network on a labelled dataset.
+
+        Raises:
+            DataError: its images or classes do not fit the network.
+        """
+        if dataset.image_shape != self.image_shape:
+            raise DataError(
+                f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
+                f"{_by(self.image_shape)}; evaluate it on images of that size."
+            )
+        if dataset.labels.max(initial=0) >= len(self.class_names):
+            raise DataError(
+                f"The dataset has a label {dataset.labels.max()}, but the network knows only "
+                f"{len(self.class_names)} classes; evaluate it on a dataset of its own classes."
+            )
+        return evaluate(self.network, self.loss, dataset, self.normalization)
+
+    def _images(self, x: ArrayLike) -> UInt8Array:
+        images: NDArray[Any] = np.asarray(x)
+        if images.dtype.kind not in "ui" or (
+            images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255)
+        ):
+            raise DataError(
+                "Images must be whole numbers from 0 (background) to 255 (ink), found "
+                f"{images.dtype}; for pixels from 0 to 1, give np.rint(255 * x).astype(np.uint8)."
+            )
+        n_in = self.network.sizes[0]
+        if images.shape == self.image_shape or images.shape == (n_in,):
+            images = images[np.newaxis]
+        if images.ndim < 2 or images.shape[1:] not in ((n_in,), self.image_shape):
+            raise DataError(
+                f"Images must have the shape (N, {self.image_shape[0]}, {self.image_shape[1]}) or "
+                f"(N, {n_in}), found {images.shape}."
+            )
+        return images.reshape(len(images), n_in).astype(np.uint8)
+
+
+def load_model(path: str | Path) -> Model:
+    """Load a trained network from a checkpoint, or from a run folder (its best epoch).
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    file = checkpoint_path(Path(path))
+    checkpoint = load_checkpoint(file)
+    return Model(
+        network=checkpoint.network,
+        loss=LOSSES[checkpoint.config["loss"]["name"]](),
+        normalization=checkpoint.normalization,
+        image_shape=checkpoint.image_shape,
+        class_names=checkpoint.class_names,
+        config=checkpoint.config,
+        epoch=checkpoint.epoch,
+        path=file,
+    )
+
+
+def _by(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}×{shape[1]}"

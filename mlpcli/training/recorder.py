@@ -1,0 +1,65 @@
+"""What the end of each epoch leaves behind: a row, a checkpoint, and whether to go on."""
+
+from mlpcli.reporting import Reporter
+from mlpcli.training.checkpoint import Checkpoint, save_checkpoint
+from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.run_directory import RunDirectory
+from mlpcli.training.setup import Setup
+from mlpcli.training.watch import Watch
+
+
+class Recorder:
+    """Records one run's epochs in its folder and keeps count of the best.
+
+    Attributes:
+        history: the rows so far, as in metrics.csv.
+        best: the watch on `training.monitor`. Without validation images there is nothing to choose
+            by, and the last epoch is the best.
+        stopped_early: early stopping has ended the run.
+    """
+
+    def __init__(self, setup: Setup, directory: RunDirectory, reporter: Reporter) -> None:
+        self._setup, self._directory, self._reporter = setup, directory, reporter
+        self.history: list[EpochMetrics] = []
+        self.best = Watch(setup.config.training.monitor)
+        self.stopped_early = False
+        stopping = setup.config.training.early_stopping
+        self._patience = stopping.patience if stopping else 0
+        self._stopping = Watch(stopping.monitor, stopping.min_delta) if stopping else None
+
+    def end_epoch(self, row: EpochMetrics) -> bool:
+        """Record and save the epoch; True if training should end here.
+
+        Raises:
+            WriteError: it could not be recorded.
+        """
+        self.history.append(row)
+        if self._setup.validation:
+            is_best = self.best.improves(row)
+        else:
+            is_best = True
+            self.best.best_epoch = row.epoch
+        if self._stopping:
+            self._stopping.improves(row)
+            self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
+        checkpoint = self.checkpoint(row.epoch)
+        if is_best:
+            save_checkpoint(self._directory.best, checkpoint)
+        save_checkpoint(self._directory.last, checkpoint)
+        self._directory.append_metrics(row)
+        self._reporter.epoch_done(row, is_best=is_best)
+        return self.stopped_early
+
+    def checkpoint(self, epoch: int) -> Checkpoint:
+        """The run as it stands after `epoch` epochs."""
+        setup = self._setup
+        return Checkpoint(
+            network=setup.network,
+            optimizer=setup.optimizer.state(),
+            config=setup.config.model_dump(mode="json"),
+            epoch=epoch,
+            watches={"best": self.best, "early_stopping": self._stopping},
+            normalization=setup.normalization,
+            image_shape=setup.training.image_shape,
+            class_names=setup.training.class_names,
+        )

@@ -1,0 +1,131 @@
+"""The folder of a run: what lies where, and how each file is written."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpcli.errors import CheckpointError, WriteError
+from mlpcli.files import make_folder, write_text
+from mlpcli.training.metrics import EpochMetrics
+
+COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One run's folder and the files in it."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config; training from it repeats the run."""
+        return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, machine, threads, seed."""
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One row an epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def summary(self) -> Path:
+        """How the run ended."""
+        return self.path / "summary.json"
+
+    @property
+    def best(self) -> Path:
+        """The weights of the best epoch."""
+        return self.path / "weights" / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The weights of the last epoch."""
+        return self.path / "weights" / "last.safetensors"
+
+    @classmethod
+    def create(cls, runs: Path, name: str) -> "RunDirectory":
+        """A new folder `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
+
+        Raises:
+            WriteError: it could not be made.
+        """
+        make_folder(runs)
+        number = 1
+        while True:
+            path = runs / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+                (path / "weights").mkdir()
+            except FileExistsError:
+                number += 1
+            except OSError as error:
+                raise WriteError(f"{path}: cannot be made: {error.strerror}.") from error
+            else:
+                return cls(path)
+
+    def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Write one of the JSON files, whole or not at all."""
+        write_text(path, json.dumps(content, indent=2) + "\n")
+
+    def append_metrics(self, row: EpochMetrics) -> None:
+        """Add a row to metrics.csv, with the header if it is the first.
+
+        Raises:
+            WriteError: it could not be written.
+        """
+        line = io.StringIO()
+        writer = csv.writer(line, lineterminator="\n")
+        try:
+            with self.metrics.open("a", encoding="utf-8", newline="") as file:
+                if file.tell() == 0:
+                    writer.writerow(COLUMNS)
+                writer.writerow(dataclasses.astuple(row))
+                file.write(line.getvalue())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise WriteError(
+                f"{self.metrics}: cannot be written: {error.strerror or error}."
+            ) from error
+
+
+def checkpoint_path(path: Path) -> Path:
+    """The checkpoint meant by a path: itself if it is a file, a run folder's best weights.
+
+    Raises:
+        CheckpointError: a folder without any.
+    """
+    if not path.is_dir():
+        return path
+    best = RunDirectory(path).best
+    if not best.is_file():
+        raise CheckpointError(
+            f"{path}: a folder without {best.relative_to(path)}; give a run folder or a checkpoint."
+        )
+    return best
+
+
+def newest_run(runs: Path) -> RunDirectory:
+    """The run under `runs` whose best weights were written last.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    weights = list(runs.glob("*/weights/best.safetensors"))
+    if not weights:
+        raise CheckpointError(
+            f"{runs}: no trained run there; train one with `mlpcli train`, or name a checkpoint "
+            "with --checkpoint."
+        )
+    return RunDirectory(max(weights, key=lambda path: path.stat().st_mtime).parent.parent)

@@ -1,0 +1,74 @@
+"""Everything a run needs, made before its first step, so that what is wrong shows at once."""
+
+from dataclasses import dataclass
+
+from mlpcli.config.schema import Config
+from mlpcli.data.batches import Batches, Normalization
+from mlpcli.data.dataset import Dataset
+from mlpcli.data.loading import DataLoader
+from mlpcli.errors import DataError
+from mlpcli.nn.losses import Loss
+from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import SGD
+from mlpcli.nn.schedules import Schedule
+from mlpcli.training import building, threads
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The parts of a run."""
+
+    config: Config
+    batches: Batches
+    """the training set"""
+    validation: Dataset | None
+    test: Dataset
+    network: MLP
+    loss: Loss
+    optimizer: SGD
+    schedule: Schedule
+    threads: int
+    """of the matrix products"""
+
+    @property
+    def training(self) -> Dataset:
+        """The training set, the validation part taken out."""
+        return self.batches.dataset
+
+    @property
+    def normalization(self) -> Normalization:
+        """Measured on the training set."""
+        return self.batches.normalization
+
+
+def set_up(config: Config, loader: DataLoader) -> Setup:
+    """Load the data and build the network with its starting weights.
+
+    Raises:
+        DataError: the data cannot be had, or does not fit together.
+    """
+    training, validation = loader.training_and_validation()
+    test = loader.test(training.class_names)
+    if test.image_shape != training.image_shape:
+        raise DataError(
+            f"The training images are {training.image_shape} pixels and the test images "
+            f"{test.image_shape}; give files of one size."
+        )
+    if config.data.normalization == "standardize":
+        normalization = Normalization.standardize(training.images)
+    else:
+        normalization = Normalization.unit()
+    network = building.build_network(config, training.images.shape[1], len(training.class_names))
+    return Setup(
+        config=config,
+        batches=Batches(
+            training, config.training.batch_size, normalization, config.seed, network.dtype
+        ),
+        validation=validation,
+        test=test,
+        network=network,
+        loss=building.build_loss(config),
+        optimizer=building.build_optimizer(config, network),
+        schedule=building.build_schedule(config),
+        threads=threads.choose(config.training.threads, network.sizes, config.training.batch_size),
+    )

@@ -1,0 +1,156 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from mlpcli.config.loading import load_config
+from mlpcli.data.batches import Normalization
+from mlpcli.errors import CheckpointError
+from mlpcli.nn.initializers import xavier_normal
+from mlpcli.nn.network import MLP
+from mlpcli.training import checkpoint as checkpoints
+from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
+from mlpcli.training.watch import Watch
+
+
+@pytest.fixture
+def checkpoint():
+    network = MLP((6, 4, 3), "tanh")
+    network.initialize(xavier_normal, np.random.default_rng(0))
+    network.theta[network.n_weights :] = 0.5
+    config = load_config({"network": {"hidden": [4], "activation": "tanh"}})
+    return Checkpoint(
+        network=network,
+        optimizer={"velocity": np.arange(len(network.theta), dtype=np.float32)},
+        config=config.model_dump(mode="json"),
+        epoch=3,
+        watches={"best": Watch("val_accuracy", 0.0, 0.75, 2, 1), "early_stopping": None},
+        normalization=Normalization(33.25, 78.5),
+        image_shape=(2, 3),
+        class_names=("a", "b", "c"),
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "weights.safetensors"
+
+
+def rewritten(path, tensors=None, metadata=None):
+    """Write a checkpoint again, its hash right, with some tensors or metadata changed."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    old = json.loads(content[8 : 8 + length])["__metadata__"]
+    tensors = {**load(content), **(tensors or {})}
+    tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    metadata = {**old, **(metadata or {})}
+    metadata["sha256"] = checkpoints._digest(tensors, metadata)
+    path.write_bytes(save(tensors, metadata))
+
+
+def test_round_trip(checkpoint, path):
+    save_checkpoint(path, checkpoint)
+    found = load_checkpoint(path)
+
+    assert np.array_equal(found.network.theta, checkpoint.network.theta)
+    assert found.network.theta.dtype == np.float32
+    assert np.array_equal(found.optimizer["velocity"], checkpoint.optimizer["velocity"])
+    x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+    assert np.array_equal(found.network.forward(x), checkpoint.network.forward(x))
+    for field in dataclasses.fields(Checkpoint):
+        if field.name not in ("network", "optimizer"):
+            assert getattr(found, field.name) == getattr(checkpoint, field.name), field.name
+
+
+def test_names_and_shapes_are_those_of_torch(checkpoint, path):
+    save_checkpoint(path, checkpoint)
+    tensors = load(path.read_bytes())
+    assert {name: tensor.shape for name, tensor in tensors.items()} == {
+        "layers.0.weight": (4, 6),
+        "layers.0.bias": (4,),
+        "layers.1.weight": (3, 4),
+        "layers.1.bias": (3,),
+        "optimizer.velocity": (43,),
+    }
+    assert np.array_equal(tensors["layers.0.weight"], checkpoint.network.dense[0].W.T)
+
+
+def test_the_same_state_gives_the_same_bytes(checkpoint):
+    assert to_bytes(checkpoint) == to_bytes(checkpoint)
+
+
+def test_every_flipped_byte_is_noticed(checkpoint, path):
+    content = to_bytes(checkpoint)
+    for i in range(len(content)):
+        path.write_bytes(content[:i] + bytes([content[i] ^ 1]) + content[i + 1 :])
+        with pytest.raises(CheckpointError, match=r"weights\.safetensors: "):
+            load_checkpoint(path)
+
+
+def test_every_truncation_is_noticed(checkpoint, path):
+    content = to_bytes(checkpoint)
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(CheckpointError, match=r"weights\.safetensors: "):
+            load_checkpoint(path)
+
+
+NAN = np.full(4, np.nan, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "reason"),
+    [
+        ({"layers.0.bias": NAN}, "layers.0.bias has numbers that are not finite"),
+        ({"layers.0.bias": None}, "has 43 parameters, the file 39"),
+        ({"layers.2.bias": np.zeros(1, np.float32)}, "has 43 parameters, the file 44"),
+        ({"layers.0.weight": np.zeros((6, 4), np.float32)}, r"expected shape \(4, 6\)"),
+        ({"layers.0.bias": np.zeros(4)}, "layers.0.bias is float64, not float32"),
+        ({"layers.0.bias": np.zeros(4, np.int32)}, "neither float32 nor float64"),
+        ({"optimizer.velocity": np.zeros(3, np.float32)}, "velocity"),
+        ({"stowaway": np.zeros(3, np.float32)}, "stowaway"),
+    ],
+)
+def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
+    save_checkpoint(path, checkpoint)
+    rewritten(path, tensors)
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"format_version": "2"}, "use a newer mlpcli"),
+        ({"format": "other"}, "not a checkpoint of mlpcli"),
+        ({"config": "{}"}, "do not describe a network"),
+        ({"config": "["}, "do not describe a network"),
+        ({"image_shape": "[1000000, 1000000]"}, "parameters, the file"),
+        ({"progress": "[]"}, "do not describe a network"),
+    ],
+)
+def test_metadata_that_does_not_fit(checkpoint, path, metadata, reason):
+    save_checkpoint(path, checkpoint)
+    rewritten(path, metadata=metadata)
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(path)
+
+
+def test_a_file_of_another_tool(path):
+    path.write_bytes(save({"weight": np.zeros(3, np.float32)}))
+    with pytest.raises(CheckpointError, match="not a checkpoint of mlpcli"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"PK\x03\x04", b"\xff" * 64])
+def test_a_file_of_another_kind(path, content):
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="not a checkpoint, or cut short"):
+        load_checkpoint(path)
+
+
+def test_no_file(path):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_checkpoint(path)

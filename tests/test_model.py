@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from digits import bars_dataset
+
+import mlpcli
+from mlpcli.data.dataset import Dataset
+from mlpcli.errors import CheckpointError, DataError
+from mlpcli.training.judging import judge
+
+IMAGES, LABELS = bars_dataset(60, 1)
+
+
+@pytest.fixture
+def run(bars, tmp_path):
+    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+
+
+@pytest.fixture
+def model(run):
+    return mlpcli.load_model(run.folder)
+
+
+def test_predictions_are_those_of_the_run(run, model):
+    assert np.array_equal(model.predict(IMAGES), run.test.predictions)
+    np.testing.assert_allclose(model.predict_proba(IMAGES), run.test.probabilities, rtol=1e-5)
+
+
+def test_one_image_flat_images_and_wide_integers(model):
+    expected = model.predict(IMAGES)
+    assert np.array_equal(model.predict(IMAGES.reshape(60, 30)), expected)
+    assert np.array_equal(model.predict(IMAGES.astype(np.int64)), expected)
+    assert np.array_equal(model.predict(IMAGES.tolist()), expected)
+    assert model.predict(IMAGES[0]).tolist() == expected[:1].tolist()
+    assert model.predict(IMAGES[0].ravel()).tolist() == expected[:1].tolist()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        IMAGES / 255,
+        IMAGES.astype(int) - 1000,
+        IMAGES.astype(int) + 1000,
+        IMAGES[:, :5],
+        np.zeros((), np.uint8),
+    ],
+)
+def test_images_that_do_not_fit(model, images):
+    with pytest.raises(DataError, match="Images must"):
+        model.predict(images)
+
+
+def test_results_outlive_the_next_call(model):
+    first = model.predict_proba(IMAGES[:5])
+    kept = first.copy()
+    model.predict_proba(IMAGES[5:10])
+    assert np.array_equal(first, kept)
+
+
+def test_evaluate_counts_every_example(run, model):
+    dataset = Dataset(IMAGES.reshape(60, 30), LABELS.astype(np.intp), (6, 5), ("0", "1", "2"))
+    evaluation = model.evaluate(dataset)
+    assert evaluation.confusion.sum() == 60
+    assert evaluation.accuracy == (model.predict(IMAGES) == LABELS).mean()
+    assert evaluation.loss == pytest.approx(run.test.loss)
+
+
+def test_a_dataset_of_another_shape_is_refused(model):
+    with pytest.raises(DataError, match="28×28 pixels, but the network was trained on 6×5"):
+        model.evaluate(Dataset(np.zeros((1, 784), np.uint8), np.array([0]), (28, 28), ("0",)))
+
+
+def test_a_dataset_with_more_classes_is_refused(model):
+    with pytest.raises(DataError, match="a label 3"):
+        model.evaluate(
+            Dataset(np.zeros((1, 30), np.uint8), np.array([3]), (6, 5), ("0", "1", "2", "3"))
+        )
+
+
+def test_judging_uses_the_checkpoints_own_data(run):
+    assert judge(run.folder).accuracy == run.test.accuracy
+    validation = judge(run.folder / "weights" / "last.safetensors", split="validation")
+    assert validation.accuracy == run.history[-1].val_accuracy
+    assert len(judge(run.folder, split="train").labels) == 120
+
+
+def test_judging_without_a_validation_part(bars, tmp_path):
+    config = mlpcli.load_config(bars, overrides=["data.validation=0", "training.epochs=1"])
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    with pytest.raises(DataError, match="no validation part"):
+        judge(run.folder, split="validation")
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(CheckpointError, match="give a run folder or a checkpoint"):
+        mlpcli.load_model(tmp_path)
+
+
+def test_public_names():
+    assert set(mlpcli.__all__) <= set(dir(mlpcli))
+    for name in mlpcli.__all__:
+        assert getattr(mlpcli, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = mlpcli.nonsense

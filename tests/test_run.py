@@ -1,0 +1,193 @@
+"""Whole runs from Python, on data small enough to train in a moment."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import mlpcli
+from mlpcli.errors import DataError, DivergedError
+from mlpcli.training import loop
+from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.run import dry_run
+
+
+def train(bars, tmp_path, *overrides):
+    return mlpcli.train(mlpcli.load_config(bars, overrides=overrides), runs_dir=tmp_path / "runs")
+
+
+def test_it_learns(bars, tmp_path):
+    run = train(bars, tmp_path)
+    assert run.test.accuracy > 0.95
+    assert run.history[-1].train_loss < run.history[0].train_loss / 2
+    assert run.best_epoch == max(run.history, key=lambda row: row.val_accuracy).epoch
+
+
+def test_what_lies_in_the_folder(bars, tmp_path):
+    run = train(bars, tmp_path)
+    files = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*.*")}
+    assert run.folder == tmp_path / "runs" / "bars"
+    assert files == {
+        "config.yaml",
+        "environment.json",
+        "metrics.csv",
+        "summary.json",
+        "weights/best.safetensors",
+        "weights/last.safetensors",
+    }
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["numpy"] == np.__version__
+    assert environment["seed"] == 1
+    summary = json.loads((run.folder / "summary.json").read_text())
+    assert summary["test_accuracy"] == run.test.accuracy
+    assert summary["best_epoch"] == run.best_epoch
+    assert summary["stopped"] == "all_epochs_done"
+
+
+def test_metrics_csv_has_one_header_and_a_row_an_epoch(bars, tmp_path):
+    run = train(bars, tmp_path)
+    text = (run.folder / "metrics.csv").read_text()
+    assert text.splitlines()[0] == (
+        "epoch,seconds,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy"
+    )
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert [float(row["val_loss"]) for row in rows] == [row.val_loss for row in run.history]
+
+
+def test_a_run_is_never_overwritten(bars, tmp_path):
+    folders = [train(bars, tmp_path, "training.epochs=1").folder.name for _ in range(3)]
+    assert folders == ["bars", "bars-2", "bars-3"]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bars, tmp_path):
+    first, second, other = (train(bars, tmp_path, f"seed={seed}") for seed in (3, 3, 4))
+
+    def weights(run):
+        return load_checkpoint(run.folder / "weights" / "last.safetensors").network.theta.tobytes()
+
+    assert (first.folder / "weights" / "last.safetensors").read_bytes() == (
+        second.folder / "weights" / "last.safetensors"
+    ).read_bytes()
+    assert weights(first) != weights(other)
+
+
+def test_the_saved_config_repeats_the_run(bars, tmp_path):
+    first = train(bars, tmp_path, "optimizer.learning_rate=0.02")
+    again = train(first.folder / "config.yaml", tmp_path)
+    assert again.folder.name == "bars-2"
+    assert [row.train_loss for row in again.history] == [row.train_loss for row in first.history]
+
+
+def test_without_validation_the_last_epoch_is_the_best(bars, tmp_path):
+    run = train(bars, tmp_path, "data.validation=0")
+    assert run.best_epoch == 4
+    assert run.history[0].val_loss is None
+    assert (run.folder / "metrics.csv").read_text().splitlines()[1].endswith(",,")
+    assert load_checkpoint(run.folder / "weights" / "best.safetensors").epoch == 4
+
+
+def test_best_weights_are_those_of_the_best_epoch(bars, tmp_path):
+    run = train(bars, tmp_path, "training.monitor=val_loss", "optimizer.learning_rate=0.8")
+    losses = [row.val_loss for row in run.history]
+    assert run.best_epoch == 1 + losses.index(min(losses))
+    best = load_checkpoint(run.folder / "weights" / "best.safetensors")
+    assert best.epoch == best.watches["best"].best_epoch == run.best_epoch
+
+
+def test_early_stopping(bars, tmp_path):
+    run = train(
+        bars,
+        tmp_path,
+        "training.epochs=50",
+        "training.early_stopping={monitor: val_accuracy, patience: 2}",
+    )
+    assert run.stopped_early
+    assert len(run.history) < 50
+    accuracies = [row.val_accuracy for row in run.history]
+    assert max(accuracies[-2:]) <= max(accuracies[:-2])
+    assert json.loads((run.folder / "summary.json").read_text())["stopped"] == "early_stopping"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+@pytest.mark.parametrize(
+    "schedule", ["constant", "{name: step, every_epochs: 2, factor: 0.5}", "cosine"]
+)
+def test_every_combination_learns(bars, tmp_path, optimizer, loss, schedule):
+    run = train(
+        bars,
+        tmp_path,
+        f"optimizer={{name: {optimizer}, learning_rate: 0.1, momentum: null}}",
+        f"loss={loss}",
+        f"schedule={schedule}",
+        "schedule.warmup_epochs=0.5",
+        "training.epochs=6",
+    )
+    assert run.history[-1].train_loss < run.history[0].train_loss
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("initializer", ["he_uniform", "xavier_normal", "xavier_uniform", "normal"])
+def test_every_initializer_in_both_precisions(bars, tmp_path, initializer, dtype):
+    run = train(
+        bars, tmp_path, f"network.initializer={initializer}", f"dtype={dtype}", "training.epochs=1"
+    )
+    assert run.load_model().network.theta.dtype == dtype
+
+
+def test_the_learning_rate_of_the_schedule_is_recorded(bars, tmp_path):
+    run = train(
+        bars, tmp_path, "schedule={name: step, every_epochs: 2, factor: 0.5}", "training.epochs=4"
+    )
+    assert [row.learning_rate for row in run.history] == [0.05, 0.05, 0.025, 0.025]
+
+
+def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path):
+    with pytest.raises(
+        DivergedError, match=r"in epoch \d+, by step .*optimizer.learning_rate=1e\+30"
+    ):
+        train(bars, tmp_path, "optimizer.learning_rate=1e31")
+
+
+def test_a_large_batch_is_the_whole_training_set(bars, tmp_path):
+    assert len(train(bars, tmp_path, "training.batch_size=100000").history) == 4
+
+
+def test_no_hidden_layer(bars, tmp_path):
+    assert train(bars, tmp_path, "network.hidden=[]").test.accuracy > 0.9
+
+
+def test_test_images_of_another_size_are_found_before_training(bars, tmp_path):
+    from digits import bars_dataset
+    from mirrors import idx
+
+    (bars.parent / "test-images").write_bytes(idx(bars_dataset(60, 1)[0][:, :5]))
+    with pytest.raises(DataError, match="of one size"):
+        train(bars, tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_test_set_is_evaluated_once_and_last(bars, tmp_path, monkeypatch):
+    judged = []
+    evaluate = loop.evaluate
+    monkeypatch.setattr(
+        "mlpcli.training.loop.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
+    )
+    monkeypatch.setattr(
+        "mlpcli.training.model.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
+    )
+    train(bars, tmp_path)
+    assert judged == [30, 30, 30, 30, 60]
+
+
+def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    dry = dry_run(mlpcli.load_config(bars))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert dry.sizes == (30, 8, 3)
+    assert dry.parameters == 30 * 8 + 8 + 8 * 3 + 3
+    assert (dry.training_images, dry.validation_images, dry.test_images) == (120, 30, 60)
+    assert dry.loss_after < dry.loss_before
