@@ -1,0 +1,27 @@
+"""`mlpcli config`."""
+
+import json
+
+import click
+
+
+@click.group("config")
+def command() -> None:
+    """Show what a config may say."""
+
+
+@command.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of a config, which editors use to complete and check it."""
+    from mlpcli.config.loading import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@command.command("list")
+def list_shipped() -> None:
+    """Print the names of the configs that come with mlpcli."""
+    from mlpcli.config.loading import config_names
+
+    for name in config_names():
+        click.echo(name)

@@ -1,0 +1,82 @@
+"""`mlpcli data`."""
+
+from pathlib import Path
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.cli.text import table
+from mlpcli.errors import DataError
+
+DATASETS = ["mnist", "fashion_mnist", "kmnist"]
+
+
+@click.group("data")
+def command() -> None:
+    """Fetch, verify and list datasets."""
+
+
+@command.command("fetch")
+@click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
+@options.data_dir
+def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
+    """Download what is missing: mnist (the default), fashion_mnist, kmnist.
+
+    What is in the cache already is verified and kept. MLPCLI_MIRROR, a URL or a folder, is asked
+    before the public mirrors.
+    """
+    from mlpcli.cli.progress import reporter
+    from mlpcli.data import cache
+
+    report = reporter(quiet=False)
+    for dataset in datasets or DATASETS[:1]:
+        paths = cache.fetch(
+            dataset,
+            cache.data_directory(data_dir),
+            progress=lambda file, received: report.download(file.name, received, file.size),
+            report=report.remark,
+        )
+        for path in paths.values():
+            click.echo(f"{path}: verified, {path.stat().st_size:,} bytes")
+
+
+@command.command("verify")
+@click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
+@options.data_dir
+def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
+    """Check the cached files' SHA-256; exits with 3 if one is damaged or missing.
+
+    Without a DATASET, every dataset that is in the cache.
+    """
+    from mlpcli.data import cache
+
+    folder = cache.data_directory(data_dir)
+    names = datasets or [found.name for found in cache.cached(folder)]
+    if not names:
+        raise DataError(f"{folder}: nothing is cached there; `mlpcli data fetch` downloads MNIST.")
+    wrong = 0
+    for name in names:
+        for file in cache.verify(name, folder):
+            problem = f" ({file.problem})" if file.problem else ""
+            click.echo(f"{file.path}: {file.state.value}{problem}")
+            wrong += file.state is not cache.State.OK
+    if wrong:
+        raise DataError(
+            f"{wrong} files are damaged or missing; `mlpcli data fetch {' '.join(names)}` mends it."
+        )
+
+
+@command.command("list")
+@options.data_dir
+def list_cached(data_dir: Path | None) -> None:
+    """Show what is cached, where, and how large it is."""
+    from mlpcli.data import cache
+
+    folder = cache.data_directory(data_dir)
+    found = cache.cached(folder)
+    if not found:
+        click.echo(f"{folder}: nothing is cached; `mlpcli data fetch` downloads MNIST.", err=True)
+        return
+    rows = [["dataset", "files", "bytes", "folder"]]
+    rows += [[c.name, f"{len(c.file_names)} of 4", f"{c.size:,}", str(c.folder)] for c in found]
+    click.echo(table(rows))

@@ -1,0 +1,126 @@
+"""The command `mlpcli`: finds the subcommand, and turns what goes wrong into an exit code.
+
+A subcommand's module is imported when it is asked for, and imports what it needs when it runs, so
+that `mlpcli --help` answers at once.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+import mlpcli
+from mlpcli.errors import MlpcliError
+
+COMMANDS = {
+    "train": "Train a network and leave a run folder.",
+    "evaluate": "Judge a trained network on a dataset.",
+    "predict": "Say which digit is in a picture.",
+    "data": "Fetch, verify and list datasets.",
+    "config": "Show what a config may say.",
+}
+INTERNAL_ERROR, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 7, 130, 141, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM has come."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands lie in `mlpcli.cli.<name>`, as an object named `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"mlpcli.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
+    "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
+    "130 Ctrl-C, 143 SIGTERM.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere.")
+@click.version_option(mlpcli.__version__, prog_name="mlpcli")
+def command(debug: bool) -> None:
+    r"""Train, evaluate and explain a multilayer perceptron on handwritten digits.
+
+    \b
+    Begin with:
+      mlpcli train --config quickstart   digits that mlpcli draws itself; needs no network
+      mlpcli train                       real MNIST
+      mlpcli predict photo.png
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signal.signal(signal.SIGTERM, _terminate)
+    stdout = sys.stdout
+    try:
+        code = command.main(arguments, prog_name="mlpcli", standalone_mode=False) or 0
+        sys.stdout.flush()
+    except click.ClickException as error:
+        code = _explain(error.format_message(), error.exit_code)
+    except MlpcliError as error:
+        code = _explain(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        code = _explain("Interrupted.", INTERRUPTED)
+    except Terminated:
+        code = _explain("Terminated.", TERMINATED)
+    except SystemExit as error:
+        pipe_is_closed = sys.stdout is not stdout  # click puts a stand-in there
+        code = BROKEN_PIPE if pipe_is_closed else int(error.code or 0)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:  # a stream, not a file
+            code = _explain(f"The output cannot be written: {error.strerror}.", NOT_WRITTEN)
+        else:
+            code = _explain(
+                f"A fault of mlpcli: {type(error).__name__}: {error}. Please report it, with what "
+                "the same command shows with --debug.",
+                INTERNAL_ERROR,
+            )
+    _forget_unwritten_output()
+    sys.exit(code)
+
+
+def _explain(message: str, code: int) -> int:
+    """Put the message, after the traceback if asked for, on stderr; hands the exit code back."""
+    try:
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        click.echo(f"mlpcli: {message}", err=True)
+    except OSError:
+        return code  # nobody can be told
+    return code
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _forget_unwritten_output() -> None:
+    """Let the interpreter, as it ends, not trip over output that could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,115 @@
+"""Progress on stderr: bars in a terminal, plain lines elsewhere."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from mlpcli.cli.text import percent
+from mlpcli.reporting import Reporter
+from mlpcli.training.metrics import EpochMetrics
+
+EPOCH_BAR = "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}"
+BATCH_BAR = (
+    "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}{postfix}"  # tqdm puts ", " in front
+)
+
+
+class QuietReporter(Reporter):
+    """Says only what the user must know."""
+
+    def remark(self, text: str) -> None:
+        """A sentence for the user."""
+        click.echo(text, err=True)
+
+
+class LineReporter(QuietReporter):
+    """One plain line an epoch, for logs."""
+
+    def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
+        """Say where the run goes."""
+        click.echo(f"Run: {folder} (at most {epochs} epochs of {steps} batches)", err=True)
+
+    def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
+        """The epoch's figures."""
+        click.echo(epoch_line(row, is_best=is_best), err=True)
+
+
+class BarReporter(LineReporter):
+    """A bar for the epochs and one for the batches, with the finished epochs above them."""
+
+    def __init__(self) -> None:
+        tqdm.monitor_interval = 0  # no thread of its own beside the training
+        self._download: tqdm[Any] | None = None
+        self._epochs: tqdm[Any] | None = None
+        self._batches: tqdm[Any] | None = None
+
+    def remark(self, text: str) -> None:
+        """A sentence for the user, above the bars."""
+        tqdm.write(text, file=sys.stderr)
+
+    def download(self, name: str, received: int, size: int | None) -> None:
+        """A bar for the file that is being fetched."""
+        if self._download is None or self._download.desc != name:
+            self._close_download()
+            self._download = tqdm(
+                desc=name, total=size, unit="B", unit_scale=True, leave=True, dynamic_ncols=True
+            )
+        self._download.update(received - self._download.n)
+        if size is not None and received == size:
+            self._close_download()
+
+    def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
+        """Say where the run goes, and draw the bars."""
+        self._close_download()
+        super().training_begins(folder, epochs, steps)
+        self._epochs = tqdm(
+            desc="epochs ", total=epochs, bar_format=EPOCH_BAR, leave=False, dynamic_ncols=True
+        )
+        self._batches = tqdm(
+            desc="batches", total=steps, bar_format=BATCH_BAR, leave=False, dynamic_ncols=True
+        )
+
+    def batches_done(self, steps: int, loss: float, accuracy: float) -> None:
+        """Move the batches' bar."""
+        if self._batches is not None:
+            self._batches.set_postfix_str(f"loss {loss:.4f}  accuracy {percent(accuracy)}", False)
+            self._batches.update(steps - self._batches.n)
+
+    def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
+        """Put the epoch's figures above the bars."""
+        if self._epochs is not None and self._batches is not None:
+            self._epochs.update(1)
+            self.remark(epoch_line(row, is_best=is_best))
+            self._batches.reset()
+
+    def training_ends(self) -> None:
+        """Take the bars away."""
+        for bar in (self._batches, self._epochs):
+            if bar is not None:
+                bar.close()
+
+    def _close_download(self) -> None:
+        if self._download is not None:
+            self._download.close()
+            self._download = None
+
+
+def reporter(quiet: bool) -> Reporter:
+    """The reporter that suits where stderr goes."""
+    if quiet:
+        return QuietReporter()
+    return BarReporter() if sys.stderr.isatty() else LineReporter()
+
+
+def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:
+    """One epoch in one line."""
+    line = (
+        f"epoch {row.epoch:3}  train loss {row.train_loss:.4f} accuracy "
+        f"{percent(row.train_accuracy)}"
+    )
+    if row.val_loss is not None and row.val_accuracy is not None:
+        line += f"  validation loss {row.val_loss:.4f} accuracy {percent(row.val_accuracy)}"
+    return f"{line}  {row.seconds:.1f} s{'  best' if is_best else ''}"

@@ -1,0 +1,20 @@
+"""How results are written for people."""
+
+from collections.abc import Sequence
+
+
+def percent(share: float) -> str:
+    """A share as it is read: 98.31 %."""
+    return f"{100 * share:.2f} %"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Lines of columns, the first aligned to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

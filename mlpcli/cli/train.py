@@ -1,0 +1,106 @@
+"""`mlpcli train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.cli.text import percent
+
+if TYPE_CHECKING:
+    from mlpcli.training.run import DryRun, Run
+
+DEFAULT_CONFIG = "mnist"
+
+
+@click.command("train")
+@click.option(
+    "--config",
+    "-c",
+    "configs",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A config file, or the name of one that comes with mlpcli; several are merged in order.  "
+    f"[default: {DEFAULT_CONFIG}]",
+)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@options.runs_dir
+@options.data_dir
+@click.option("--print-config", is_flag=True, help="Print the whole resolved config and stop.")
+@click.option("--dry-run", is_flag=True, help="Push one batch through everything; write nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
+def command(
+    configs: tuple[str, ...],
+    overrides: tuple[str, ...],
+    runs_dir: Path,
+    data_dir: Path | None,
+    print_config: bool,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    r"""Train a network and leave a run folder.
+
+    A KEY=VALUE sets one setting and wins over the config, which wins over the defaults.
+
+    \b
+    mlpcli train --config quickstart
+    mlpcli train --config mnist training.epochs=3 optimizer.learning_rate=1e-2
+    mlpcli train --config runs/mnist/config.yaml       the same run once more
+    """
+    from mlpcli.config.loading import load_config, resolved_yaml
+
+    config = load_config(*(configs or (DEFAULT_CONFIG,)), overrides=overrides)
+    if print_config:
+        click.echo(resolved_yaml(config), nl=False)
+        return
+
+    from mlpcli.cli.progress import reporter
+    from mlpcli.training import run
+
+    if dry_run:
+        click.echo(_dry_run_text(run.dry_run(config, data_dir=data_dir, reporter=reporter(quiet))))
+        return
+    finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=reporter(quiet))
+    click.echo(_result_text(finished))
+    if not quiet:
+        click.echo(_what_next(finished), err=True)
+
+
+def _dry_run_text(dry: "DryRun") -> str:
+    return (
+        f"Network:    {'-'.join(map(str, dry.sizes))} ({dry.parameters:,} parameters)\n"
+        f"Images:     {dry.training_images:,} for training, {dry.validation_images:,} for "
+        f"validation, {dry.test_images:,} for the test\n"
+        f"One batch:  loss {dry.loss_before:.4f}, after one step {dry.loss_after:.4f}\n"
+        "Nothing was written."
+    )
+
+
+def _result_text(run: "Run") -> str:
+    monitor = run.config.training.monitor
+    best = f"{run.best_epoch} of {len(run.history)}"
+    if run.best.val_accuracy is not None:
+        best += f" ({monitor} {getattr(run.best, monitor):.4f})"
+    if run.stopped_early:
+        best += ", stopped early"
+    right = round(run.test.accuracy * len(run.test.labels))
+    return (
+        f"Run:        {run.folder}\n"
+        f"Best epoch: {best}\n"
+        f"Test:       {percent(run.test.accuracy)} right ({right:,} of {len(run.test.labels):,}), "
+        f"loss {run.test.loss:.4f}\n"
+        f"Time:       {run.seconds:.1f} s"
+    )
+
+
+def _what_next(run: "Run") -> str:
+    lines = [
+        ("mlpcli evaluate " + str(run.folder), "each class, and what is confused with what"),
+        ("mlpcli predict photo.png", "your own picture of a digit"),
+    ]
+    if run.config.data.dataset == "synthetic":
+        lines.insert(1, (f"mlpcli evaluate {run.folder} --dataset mnist", "on real handwriting"))
+        lines.insert(0, ("mlpcli train --config mnist", "real MNIST (12 MB are downloaded once)"))
+    width = max(len(text) for text, _ in lines)
+    return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

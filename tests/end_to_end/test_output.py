@@ -1,0 +1,169 @@
+"""What goes to stdout and what to stderr, in a pipe, in a terminal, and where nothing fits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from processes import environment
+
+import mlpcli
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+
+
+def test_version(run):
+    assert run("--version").stdout.strip() == f"mlpcli, version {mlpcli.__version__}"
+
+
+def test_help_of_every_command(run):
+    listed = run("--help").stdout
+    for name in ("train", "evaluate", "predict", "data", "config"):
+        assert name in listed
+        done = run(name, "--help")
+        assert done.returncode == 0
+        assert done.stdout.startswith(f"Usage: mlpcli {name}")
+        assert listed.count(name) >= 1
+
+
+def test_help_imports_nothing_heavy():
+    heavy = {"numpy", "pydantic", "requests", "PIL", "tqdm", "yaml", "safetensors"}
+    script = "import sys; from mlpcli.cli.main import command\ntry: command(['--help'])\n"
+    script += f"except SystemExit: print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_m(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mlpcli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert mlpcli.__version__ in done.stdout
+
+
+def test_a_wrong_command_line(run):
+    for arguments in (["nonsense"], ["train", "--nonsense"], ["evaluate"]):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(run):
+    assert "Traceback" in run("--debug", "evaluate", "missing").stderr
+    done = run("evaluate", "missing", "--debug")
+    assert "Traceback" in done.stderr
+    assert done.returncode == 4
+
+
+def test_config_schema_and_list(run):
+    assert '"optimizer"' in run("config", "schema").stdout
+    assert {"mnist", "quickstart", "smoke", "fashion_mnist"} <= set(
+        run("config", "list").stdout.split()
+    )
+
+
+@posix
+def test_in_a_terminal_there_are_bars(command, bars, tmp_path):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    process = subprocess.Popen(
+        [command, "train", "-c", str(bars), "training.epochs=3"],
+        cwd=tmp_path,
+        env=environment(TERM="xterm"),
+        stdout=child,
+        stderr=child,
+        stdin=subprocess.DEVNULL,
+    )
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(parent, 4096)
+        except OSError:  # how Linux says that the other side is gone
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(parent)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "epochs" in text
+    assert "batches" in text
+    assert "3/3" in text
+    assert "█" in text
+    assert text.count("validation loss") == 3
+
+
+@posix
+def test_a_full_device(command, trained):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [command, "evaluate", str(trained)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert done.returncode == 7
+    assert done.stderr.startswith("mlpcli: The output cannot be written")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@posix
+def test_a_closed_pipe(command, trained):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [command, "evaluate", str(trained)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 141
+    assert done.stderr == ""
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")],
+)
+def test_signals(command, bars, tmp_path, number, code, word):
+    process = subprocess.Popen(
+        [command, "train", "-c", str(bars), "training.epochs=1000000"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    last = tmp_path / "runs" / "bars" / "weights" / "last.safetensors"
+    while not last.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert word in error
+    assert "Traceback" not in error
+    assert mlpcli.load_model(last).epoch >= 1

@@ -1,0 +1,31 @@
+"""The installed command as a process."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+COMMAND = shutil.which("mlpcli", path=str(Path(sys.executable).parent))
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment with the developer's own settings taken out."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MLPCLI_")}
+    return {**ours, "COLUMNS": "100", **variables}
+
+
+def mlpcli(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    assert COMMAND, "mlpcli is not installed beside this Python"
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
