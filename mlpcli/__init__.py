@@ -1,4 +1,4 @@
-"""Train, evaluate and explain a multilayer perceptron on handwritten digits.
+"""Train, evaluate and use a multilayer perceptron on handwritten digits.
 
 The command line's work, from Python:
 

@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     SUBSET = 1
     VALIDATION = 2
     ORDER = 3
+    TEST_SUBSET = 4
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

@@ -123,12 +123,17 @@ def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
 @pytest.mark.parametrize(
     ("metadata", "reason"),
     [
-        ({"format_version": "2"}, "use a newer mlpcli"),
+        ({"format_version": "2"}, "or a newer one"),
         ({"format": "other"}, "not a checkpoint of mlpcli"),
         ({"config": "{}"}, "do not describe a network"),
         ({"config": "["}, "do not describe a network"),
         ({"image_shape": "[1000000, 1000000]"}, "parameters, the file"),
         ({"progress": "[]"}, "do not describe a network"),
+        ({"config": "[" * 200_000}, "do not describe a network"),
+        ({"normalization": '{"mean": NaN, "std": 1}'}, "nan"),
+        ({"normalization": '{"mean": 0, "std": 0}'}, "std=0"),
+        ({"image_shape": "[-2, -3]"}, "images of -2×-3 pixels"),
+        ({"class_names": '["a", "a", "c"]'}, "two classes of one name"),
     ],
 )
 def test_metadata_that_does_not_fit(checkpoint, path, metadata, reason):

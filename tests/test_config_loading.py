@@ -79,7 +79,7 @@ def test_every_problem_at_once_each_with_its_line():
             "c.yaml:6: data.validation: expected an integer of at least 0"
             " or a number of at least 0 and below 1, found -0.5"
         ),
-        "c.yaml:7: data.train_size: expected an integer of at least 1, found 0",
+        "c.yaml:7: data.train_size: expected an integer from 1 to 1000000000, found 0",
         (
             "c.yaml:8: data.class_names: expected a list of 2 to 256 items, each text,"
             " found a list of 1 item"
@@ -100,7 +100,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:23: training.threads: expected auto or an integer from 1 to 1024, found 'yes'",
         "c.yaml:24: training.epochs: expected an integer of at least 1, found 'abc'",
         (
-            "c.yaml:25: training.batch_size: expected an integer of at least 1,"
+            "c.yaml:25: training.batch_size: expected an integer from 1 to 1000000000,"
             " found a list of 2 items"
         ),
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
@@ -159,7 +159,7 @@ def test_the_place_is_where_the_value_was_last_set():
     write("training:\n  epochs: 1\n  batch_size: 0\n", "a.yaml")
     write("\n\ntraining:\n  epochs: 0\n", "b.yaml")
     assert problems("a.yaml", "b.yaml", overrides=["seed=-1"]) == [
-        "a.yaml:3: training.batch_size: expected an integer of at least 1, found 0",
+        "a.yaml:3: training.batch_size: expected an integer from 1 to 1000000000, found 0",
         "b.yaml:4: training.epochs: expected an integer of at least 1, found 0",
         "seed=-1: expected an integer from 0 to 9223372036854775807, found -1",
     ]
@@ -484,7 +484,7 @@ def test_the_resolved_yaml_is_readable():
         "  epochs: 10\n"
         "  batch_size: 64\n"
         "  threads: auto\n"
-        "  monitor: val_accuracy\n"
+        "  monitor: null\n"
         "  early_stopping: null\n"
     )
 

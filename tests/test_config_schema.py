@@ -43,7 +43,7 @@ def test_the_defaults():
             "epochs": 10,
             "batch_size": 64,
             "threads": "auto",
-            "monitor": "val_accuracy",
+            "monitor": None,
             "early_stopping": None,
         },
     }

@@ -57,6 +57,11 @@ def test_a_split_that_leaves_nothing_is_refused(uneven):
         split_validation(uneven, 100, rng())
 
 
+def test_a_share_too_small_to_hold_anything_out_is_refused(uneven):
+    with pytest.raises(DataError, match=r"a share of 0\.001, which is none of 100 images"):
+        split_validation(uneven, 0.001, rng())
+
+
 def test_a_subset_is_stratified_and_in_order(uneven):
     part = subset(uneven, 20, rng())
     assert np.bincount(part.labels).tolist() == [12, 6, 2]

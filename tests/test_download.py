@@ -184,6 +184,18 @@ def test_redirects_are_bounded(mirror: Mirror, target: Path) -> None:
     assert len(mirror.requests) == 6
 
 
+def test_a_redirect_to_nowhere_sensible(mirror: Mirror, target: Path) -> None:
+    assert_refused(
+        "Invalid IPv6 URL", target, mirror.answer("/f", mirrors.redirects_to("http://[x"))
+    )
+
+
+def test_a_mirror_whose_name_no_file_can_have(mirror: Mirror, target: Path) -> None:
+    good = mirror.answer("/f", GOOD)
+    download(FILE, ["a" * 5000, good], target, patience=QUICK)
+    assert target.read_bytes() == CONTENT
+
+
 def test_the_body_of_a_redirect_is_not_read(mirror: Mirror, target: Path) -> None:
     mirror.answer("/there", GOOD)
     url = mirror.answer("/here", mirrors.redirects_to("/there", endless_body=True))

@@ -4,6 +4,8 @@ from digits import bars_dataset
 from mirrors import idx
 
 from mlpcli.config.loading import load_config
+from mlpcli.config.schema import MOST_IMAGES
+from mlpcli.data import synthetic
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
@@ -84,10 +86,26 @@ def test_a_dry_run_does_not_fetch(fabricate, mirror, tmp_path, monkeypatch):
     assert not (tmp_path / "cache").exists()
 
 
-def test_synthetic_training_and_test_digits_differ(tmp_path):
+def test_synthetic_training_and_test_digits_differ(tmp_path, monkeypatch):
     config = load_config({"data": {"train_size": 40, "test_size": 40, "validation": 0}})
+    drawn = []
+    draw = synthetic.draw
+    monkeypatch.setattr(
+        synthetic, "draw", lambda s, indices: drawn.append(indices) or draw(s, indices)
+    )
     loaded = loader(config, tmp_path)
     training, _ = loaded.training_and_validation()
     test = loaded.test(training.class_names)
     assert training.image_shape == test.image_shape == (28, 28)
     assert not (training.images[:, np.newaxis] == test.images).all(axis=2).any()
+    assert drawn[0] == range(40)
+    assert drawn[1].start > MOST_IMAGES
+
+
+def test_a_test_subset_follows_from_the_seed(bars, tmp_path):
+    def chosen(seed):
+        config = load_config(bars, overrides=["data.test_size=20", f"seed={seed}"])
+        return loader(config, tmp_path).test(("0", "1", "2")).images.tolist()
+
+    assert chosen(1) == chosen(1)
+    assert chosen(1) != chosen(2)

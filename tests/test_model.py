@@ -70,10 +70,24 @@ def test_a_dataset_of_another_shape_is_refused(model):
 
 
 def test_a_dataset_with_more_classes_is_refused(model):
-    with pytest.raises(DataError, match="a label 3"):
+    with pytest.raises(DataError, match="has 4 classes, but the network knows 3"):
         model.evaluate(
             Dataset(np.zeros((1, 30), np.uint8), np.array([3]), (6, 5), ("0", "1", "2", "3"))
         )
+
+
+def test_a_dataset_with_fewer_classes_is_refused(model):
+    with pytest.raises(DataError, match="has 2 classes, but the network knows 3"):
+        model.evaluate(Dataset(np.zeros((1, 30), np.uint8), np.array([0]), (6, 5), ("0", "1")))
+
+
+def test_the_largest_output_answers_even_where_probabilities_tie(bars, tmp_path):
+    config = mlpcli.load_config(bars, overrides=["loss=mse", "training.epochs=1"])
+    model = mlpcli.train(config, runs_dir=tmp_path / "runs").load_model()
+    model.network.theta[...] = 0
+    model.network.dense[-1].b[...] = [-3, -1, -2]
+    assert np.array_equal(model.predict_proba(IMAGES[0]), np.full((1, 3), 1 / 3, np.float32))
+    assert model.predict(IMAGES[0]).tolist() == [1]
 
 
 def test_judging_uses_the_checkpoints_own_data(run):
@@ -81,6 +95,17 @@ def test_judging_uses_the_checkpoints_own_data(run):
     validation = judge(run.folder / "weights" / "last.safetensors", split="validation")
     assert validation.accuracy == run.history[-1].val_accuracy
     assert len(judge(run.folder, split="train").labels) == 120
+
+
+def test_judging_on_another_dataset_counts_all_of_it(fabricate, tmp_path, monkeypatch):
+    folder = fabricate("mnist").write_to(tmp_path / "mirror")
+    monkeypatch.setenv("MLPCLI_MIRROR", str(folder))
+    config = mlpcli.load_config(
+        {"data": {"train_size": 100, "test_size": 10}, "training": {"epochs": 1}}
+    )
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    evaluation = judge(run.folder, dataset="mnist", data_dir=tmp_path / "cache")
+    assert evaluation.labels.tolist() == [*range(10), *range(10)]
 
 
 def test_judging_without_a_validation_part(bars, tmp_path):

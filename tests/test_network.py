@@ -7,6 +7,7 @@ from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import Momentum
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def test_training_steps_orphan_no_view(network):
     theta, grad = network.theta, network.grad
 
     backpropagated_gradient(network, LOSSES["cross_entropy"](), x, y)
+    Momentum(len(theta), network.n_weights, theta.dtype).step(theta, grad, 0.1)
     network.initialize(xavier_normal, rng)
 
     assert network.theta is theta

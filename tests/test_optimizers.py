@@ -82,6 +82,28 @@ def test_state_and_parameters_keep_their_dtype(name):
     assert all(vector.dtype == np.float32 for vector in optimizer.state().values())
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_no_step_computes_in_another_precision(name):
+    """A float64 scalar of NumPy's would make a float64 array on the way."""
+
+    class Float32(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, out=(), **arguments):
+            plain = [np.asarray(i) if isinstance(i, np.ndarray) else i for i in inputs]
+            into = tuple(np.asarray(o) for o in out)
+            assert all(
+                np.asarray(i).dtype == np.float32 for i in plain if isinstance(i, np.ndarray)
+            )
+            assert not any(isinstance(i, np.generic) for i in plain)
+            getattr(ufunc, method)(*plain, **({"out": into} if into else {}), **arguments)
+            return out[0] if out else None
+
+    theta, grad = (np.ones(N_WEIGHTS + N_BIASES, np.float32).view(Float32) for _ in range(2))
+    optimizer = OPTIMIZERS[name](
+        len(theta), N_WEIGHTS, theta.dtype, weight_decay=0.1, **SETTINGS[name]
+    )
+    optimizer.step(theta, grad, 0.1)
+
+
 def test_state_is_what_the_steps_depend_on():
     assert OPTIMIZERS["sgd"](3, 2, np.dtype(float)).state() == {}
     _, optimizer = run("momentum")

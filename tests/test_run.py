@@ -1,15 +1,21 @@
 """Whole runs from Python, on data small enough to train in a moment."""
 
 import csv
+import itertools
 import json
+import math
 
 import numpy as np
 import pytest
 
 import mlpcli
-from mlpcli.errors import DataError, DivergedError
+from mlpcli.data.batches import Normalization
+from mlpcli.data.loading import DataLoader
+from mlpcli.errors import ConfigError, DataError, DivergedError
+from mlpcli.reporting import Reporter
 from mlpcli.training import loop
 from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.judging import judge
 from mlpcli.training.run import dry_run
 
 
@@ -88,6 +94,27 @@ def test_without_validation_the_last_epoch_is_the_best(bars, tmp_path):
     assert load_checkpoint(run.folder / "weights" / "best.safetensors").epoch == 4
 
 
+def test_without_validation_a_training_metric_can_choose(bars, tmp_path):
+    run = train(
+        bars,
+        tmp_path,
+        "data.validation=0",
+        "training.monitor=train_accuracy",
+        "optimizer.learning_rate=0.8",
+    )
+    accuracies = [row.train_accuracy for row in run.history]
+    assert run.best_epoch == 1 + accuracies.index(max(accuracies))
+
+
+def test_the_last_checkpoint_is_that_of_the_last_epoch(bars, tmp_path):
+    run = train(bars, tmp_path, "training.monitor=val_loss", "optimizer.learning_rate=0.8")
+    last = load_checkpoint(run.folder / "weights" / "last.safetensors")
+    assert last.epoch == 4
+    assert judge(run.folder / "weights" / "last.safetensors", split="validation").loss == (
+        pytest.approx(run.history[-1].val_loss)
+    )
+
+
 def test_best_weights_are_those_of_the_best_epoch(bars, tmp_path):
     run = train(bars, tmp_path, "training.monitor=val_loss", "optimizer.learning_rate=0.8")
     losses = [row.val_loss for row in run.history]
@@ -108,6 +135,41 @@ def test_early_stopping(bars, tmp_path):
     accuracies = [row.val_accuracy for row in run.history]
     assert max(accuracies[-2:]) <= max(accuracies[:-2])
     assert json.loads((run.folder / "summary.json").read_text())["stopped"] == "early_stopping"
+
+
+def test_early_stopping_watches_its_own_metric_with_its_own_min_delta(bars, tmp_path):
+    run = train(
+        bars,
+        tmp_path,
+        "training.monitor=val_accuracy",
+        "training.early_stopping={monitor: train_loss, patience: 1, min_delta: 0.2}",
+        "training.epochs=50",
+    )
+    losses = [row.train_loss for row in run.history]
+    assert losses[-2] - losses[-1] <= 0.2
+    assert all(before - after > 0.2 for before, after in itertools.pairwise(losses[:-1]))
+
+
+def test_a_warmup_and_a_final_fraction_reach_the_loop(bars, tmp_path):
+    run = train(
+        bars,
+        tmp_path,
+        "schedule={name: cosine, warmup_epochs: 2, final_fraction: 0.5}",
+        "training.batch_size=1000",
+        "training.epochs=4",
+    )
+    # one step an epoch, in the middle of it: 1/4 and 3/4 of the warm-up, then the wave at 1/4, 3/4
+    wave = [(1 + math.cos(math.pi * t)) / 2 for t in (0.25, 0.75)]
+    expected = [0.25, 0.75, *(0.5 + 0.5 * share for share in wave)]
+    assert [row.learning_rate / 0.05 for row in run.history] == pytest.approx(expected)
+
+
+def test_the_normalization_is_that_of_the_training_part(bars, tmp_path):
+    run = train(bars, tmp_path, "training.epochs=1")
+    config = mlpcli.load_config(bars)
+    loader = DataLoader(config.data, config.seed, tmp_path, Reporter())
+    training, _ = loader.training_and_validation()
+    assert run.load_model().normalization == Normalization.standardize(training.images)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
@@ -149,6 +211,36 @@ def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path):
         DivergedError, match=r"in epoch \d+, by step .*optimizer.learning_rate=1e\+30"
     ):
         train(bars, tmp_path, "optimizer.learning_rate=1e31")
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_divergence_in_the_last_step_is_noticed(bars, tmp_path, epochs):
+    """Nothing measures the last step's weights but the test, where nothing is held out."""
+    with pytest.raises(DivergedError):
+        train(
+            bars,
+            tmp_path,
+            "data.validation=0",
+            "training.batch_size=1000",
+            f"training.epochs={epochs}",
+            "optimizer.learning_rate=1e38",
+        )
+    for json_file in tmp_path.rglob("*.json"):
+        assert "NaN" not in json_file.read_text()
+
+
+def test_a_dry_run_notices_divergence(bars):
+    with pytest.raises(DivergedError, match="After one step"):
+        dry_run(mlpcli.load_config(bars, overrides=["optimizer.learning_rate=1e30"]))
+
+
+def test_what_does_not_fit_into_memory_is_said(bars, tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError("Unable to allocate 64.0 GiB")
+
+    monkeypatch.setattr("mlpcli.training.setup.building.build_network", full)
+    with pytest.raises(ConfigError, match=r"network\.hidden smaller"):
+        train(bars, tmp_path)
 
 
 def test_a_large_batch_is_the_whole_training_set(bars, tmp_path):

@@ -71,7 +71,7 @@ def command(
     )
     if predictions is not None:
         _write_predictions(predictions, evaluation)
-    click.echo(json.dumps(_facts(evaluation)) if as_json else _text(evaluation))
+    click.echo(json.dumps(_facts(evaluation), allow_nan=False) if as_json else _text(evaluation))
     if min_accuracy is not None and evaluation.accuracy < min_accuracy:
         raise AccuracyError(
             f"The accuracy is {evaluation.accuracy:.4f}, below the {min_accuracy:g} asked for."

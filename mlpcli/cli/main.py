@@ -5,10 +5,12 @@ that `mlpcli --help` answers at once.
 """
 
 import importlib
+import io
 import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -61,7 +63,7 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere.")
 @click.version_option(mlpcli.__version__, prog_name="mlpcli")
 def command(debug: bool) -> None:
-    r"""Train, evaluate and explain a multilayer perceptron on handwritten digits.
+    r"""Train, evaluate and use a multilayer perceptron on handwritten digits.
 
     \b
     Begin with:
@@ -73,6 +75,7 @@ def command(debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    _make_streams_dependable()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signal.signal(signal.SIGTERM, _terminate)
     stdout = sys.stdout
@@ -112,6 +115,17 @@ def _explain(message: str, code: int) -> int:
     except OSError:
         return code  # nobody can be told
     return code
+
+
+def _make_streams_dependable() -> None:
+    """Let a closed stream swallow what is said, and a narrow encoding show escapes, not fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the end)
+            setattr(sys, name, nowhere)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

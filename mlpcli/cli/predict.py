@@ -24,15 +24,13 @@ if TYPE_CHECKING:
 @click.option(
     "--top",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
     metavar="K",
-    help="How many classes to name, the likeliest first.",
+    help="How many classes to name, the likeliest first.  [default: 1; with --json, all]",
 )
 @options.as_json
 @options.runs_dir
 def command(
-    images: tuple[str, ...], checkpoint: Path | None, top: int, as_json: bool, runs_dir: Path
+    images: tuple[str, ...], checkpoint: Path | None, top: int | None, as_json: bool, runs_dir: Path
 ) -> None:
     r"""Say which digit is in each picture, and how probable it is.
 
@@ -48,6 +46,8 @@ def command(
         checkpoint = newest_run(runs_dir).best
         click.echo(f"Model: {checkpoint}", err=True)
     model = load_model(checkpoint)
+    if top is None and not as_json:
+        top = 1
     failures = 0
     for image in images:
         try:
@@ -56,7 +56,7 @@ def command(
             failures += 1
             click.echo(f"mlpcli: {error}", err=True)
             continue
-        click.echo(_json(image, ranking) if as_json else _text(image, ranking[:top]))
+        click.echo(_json(image, ranking[:top]) if as_json else _text(image, ranking[:top]))
     if failures:
         raise ImageError(f"{failures} of {len(images)} pictures could not be read.")
 
@@ -67,7 +67,8 @@ def _ranking(model: "Model", image: Path) -> list[tuple[str, float]]:
 
     prepared = prepare(image, model.image_shape)
     probabilities = model.predict_proba(prepared.pixels)[0]
-    return [(model.class_names[i], float(probabilities[i])) for i in (-probabilities).argsort()]
+    order = (-probabilities).argsort(kind="stable")
+    return [(model.class_names[i], float(probabilities[i])) for i in order]
 
 
 def _text(image: str, ranking: list[tuple[str, float]]) -> str:
@@ -80,6 +81,6 @@ def _json(image: str, ranking: list[tuple[str, float]]) -> str:
         "file": image,
         "digit": name,
         "probability": probability,
-        "probabilities": dict(sorted(ranking)),
+        "probabilities": dict(ranking),
     }
     return json.dumps(facts)

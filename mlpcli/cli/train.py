@@ -78,10 +78,9 @@ def _dry_run_text(dry: "DryRun") -> str:
 
 
 def _result_text(run: "Run") -> str:
-    monitor = run.config.training.monitor
     best = f"{run.best_epoch} of {len(run.history)}"
-    if run.best.val_accuracy is not None:
-        best += f" ({monitor} {getattr(run.best, monitor):.4f})"
+    if run.monitor != "epoch":
+        best += f" ({run.monitor} {getattr(run.best, run.monitor):.4f})"
     if run.stopped_early:
         best += ", stopped early"
     right = round(run.test.accuracy * len(run.test.labels))
@@ -96,11 +95,11 @@ def _result_text(run: "Run") -> str:
 
 def _what_next(run: "Run") -> str:
     lines = [
-        ("mlpcli evaluate " + str(run.folder), "each class, and what is confused with what"),
-        ("mlpcli predict photo.png", "your own picture of a digit"),
+        (f"mlpcli evaluate {run.folder}", "each class, and what is confused with what"),
+        (f"mlpcli predict photo.png --checkpoint {run.folder}", "your own picture of a digit"),
     ]
     if run.config.data.dataset == "synthetic":
-        lines.insert(1, (f"mlpcli evaluate {run.folder} --dataset mnist", "on real handwriting"))
         lines.insert(0, ("mlpcli train --config mnist", "real MNIST (12 MB are downloaded once)"))
+        lines.insert(2, (f"mlpcli evaluate {run.folder} --dataset mnist", "on real handwriting"))
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

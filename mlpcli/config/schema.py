@@ -30,6 +30,8 @@ Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
 
 SYNTHETIC_TRAIN_SIZE = 12_000
 SYNTHETIC_TEST_SIZE = 2_000
+MOST_IMAGES = 1_000_000_000
+"""More than any memory holds; it keeps a mistyped number from becoming an enormous array."""
 
 _WINDOWS_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -167,12 +169,14 @@ class DataConfig(Section):
     train_size: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_IMAGES,
         description="How many training images are used, those for validation included. null:"
         f" all of them; for synthetic, {SYNTHETIC_TRAIN_SIZE} are drawn.",
     )
     test_size: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_IMAGES,
         description="How many test images are used. null: all of them; for synthetic,"
         f" {SYNTHETIC_TEST_SIZE} are drawn.",
     )
@@ -384,6 +388,7 @@ class TrainingConfig(Section):
     batch_size: int = Field(
         default=64,
         ge=1,
+        le=MOST_IMAGES,
         description="Images a step; 64 keep the processor busy and still give many steps.",
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
@@ -391,9 +396,10 @@ class TrainingConfig(Section):
         description="BLAS threads; auto chooses by the size of the matrix products, because small"
         " ones are faster on one.",
     )
-    monitor: Metric = Field(
-        default="val_accuracy",
-        description="The metric by which an epoch is the best; accuracy is what counts in use.",
+    monitor: Metric | None = Field(
+        default=None,
+        description="The metric by which an epoch is the best. null: val_accuracy, because accuracy"
+        " is what counts in use; without validation images, the last epoch is the best.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(
         default=None, description="null: all epochs are trained. {}: early stopping, by defaults."
@@ -468,6 +474,14 @@ def _conflicts(config: Config) -> Iterator[Conflict]:
             ("network.output_activation", "loss"),
             f"expected identity, found {output_activation!r}: softmax is part of the loss"
             " cross_entropy and must be the only activation of the last layer",
+        )
+    monitor = config.training.monitor
+    if monitor and monitor.startswith("val_") and config.data.validation == 0:
+        yield Conflict(
+            "training.monitor",
+            ("training.monitor", "data.validation"),
+            f"expected train_loss or train_accuracy, found {monitor!r}: with data.validation 0"
+            " there are no validation images to measure",
         )
     stopping = config.training.early_stopping
     if stopping and stopping.monitor.startswith("val_") and config.data.validation == 0:

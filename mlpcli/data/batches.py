@@ -61,6 +61,7 @@ def blocks(
     for start in range(0, len(order), size):
         indices = order[start : start + size]
         n = len(indices)
+        # "clip" writes straight into `out`; the default mode goes through a copy.
         np.take(dataset.images, indices, axis=0, out=pixels[:n], mode="clip")
         normalization.apply(pixels[:n], x[:n])
         yield x[:n], dataset.labels[indices]

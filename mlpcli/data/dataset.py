@@ -61,9 +61,14 @@ def split_validation(
         rng: chooses which.
 
     Raises:
-        DataError: nothing would be left to train on.
+        DataError: nothing would be left to train on, or nothing held out.
     """
     size = validation if isinstance(validation, int) else round(validation * len(dataset))
+    if size == 0:
+        raise DataError(
+            f"data.validation asks for a share of {validation:g}, which is none of "
+            f"{len(dataset)} images; ask for more, or for 0 to hold nothing out."
+        )
     if size >= len(dataset):
         raise DataError(
             f"data.validation asks for {size} of {len(dataset)} images, which leaves none to train "

@@ -7,12 +7,13 @@ nothing is believed before its size and SHA-256 are right, and the next mirror i
 import contextlib
 import hashlib
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -149,9 +150,9 @@ def _try_once(
 
 
 def _pieces_of_local_file(path: Path) -> Generator[bytes]:
-    if not path.is_file():  # opening a pipe would wait for ever
-        raise _MirrorError("no such file")
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise _MirrorError("no such file")
         with path.open("rb") as file:
             while piece := file.read(PIECE):
                 yield piece
@@ -217,7 +218,7 @@ def _receive(
                     f"cut short after {received:,} of {size:,} bytes", transient=True
                 )
         arrivals.put(None)
-    except (requests.RequestException, HTTPError, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         arrivals.put(_explained(error, patience))
     except Exception as error:  # raised again where the arrivals are read
         arrivals.put(error)
@@ -292,7 +293,4 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
 
 def _without_password(location: str) -> str:
     """Return a location fit to be printed."""
-    if "://" not in location or "@" not in location:
-        return location
-    parts = urlsplit(location)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"://[^/]*@", "://", location)

@@ -1,6 +1,6 @@
 """Reading IDX, the format of MNIST and its siblings: a header of big-endian numbers, then bytes.
 
-The format is described at the end of http://yann.lecun.com/exdb/mnist/ . A file is believed in
+The format is the one of LeCun, Cortes and Burges, The MNIST database (1998). A file is believed in
 nothing: it may be cut short, a web page, or a few kilobytes that unpack to terabytes.
 """
 

@@ -64,7 +64,7 @@ class DataLoader:
             whole = self._published(source.test_images, source.test_labels, source.class_names)
         if config.test_size is None:
             return whole
-        return subset(whole, config.test_size, generator(self.seed, Purpose.SUBSET, 1))
+        return subset(whole, config.test_size, generator(self.seed, Purpose.TEST_SUBSET))
 
     def _training(self) -> Dataset:
         config = self.config

@@ -30,7 +30,7 @@ def _identity_derivative(z: Array, a: Array, out: Array) -> None:
 
 
 def _sigmoid(z: Array, out: Array) -> None:
-    """σ(z) = 1 / (1 + e^-z), as (1 + tanh(z/2)) / 2: exact for large |z|, where e^-z overflows."""
+    """σ(z) = 1 / (1 + e^-z), computed as (1 + tanh(z/2)) / 2, in which nothing can overflow."""
     np.multiply(z, 0.5, out=out)
     np.tanh(out, out=out)
     out += 1

@@ -55,7 +55,10 @@ class Dense:
 
 
 class Elementwise:
-    """An activation as a layer: a = σ(z), and backward dL/dz = dL/da ⊙ σ'(z)."""
+    """An activation as a layer: a = σ(z).
+
+    Backward, because a_bj depends on z_bj alone: dL/dz_bj = dL/da_bj σ'(z_bj).
+    """
 
     def __init__(self, activation: Activation, width: int, dtype: np.dtype[Any]) -> None:
         self.activation = activation

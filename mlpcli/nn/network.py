@@ -75,7 +75,8 @@ class MLP:
         """Draw every weight; the biases start at 0, where no unit prefers a side."""
         self.theta.fill(0)
         for layer in self.dense:
-            layer.W[...] = initializer(rng, *layer.W.shape)
+            with np.errstate(over="ignore"):  # too large for float32: infinite, and so diverging
+                layer.W[...] = initializer(rng, *layer.W.shape)
 
     def forward(self, x: Array) -> Array:
         """x (B, n_in) -> output (B, n_out), logits if there is no output activation.

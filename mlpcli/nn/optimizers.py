@@ -31,16 +31,19 @@ class SGD:
         self, n_parameters: int, n_weights: int, dtype: np.dtype[Any], *, weight_decay: float = 0.0
     ) -> None:
         self.weight_decay = weight_decay
-        self._weight_blocks = _blocks(0, n_weights)
-        self._blocks = self._weight_blocks + _blocks(n_weights, n_parameters)
-        self._scratch = np.empty(BLOCK, dtype)
+        self._blocks = [(block, True) for block in _blocks(0, n_weights)]
+        self._blocks += [(block, False) for block in _blocks(n_weights, n_parameters)]
+        self._penalty = np.empty(BLOCK, dtype)
 
     def step(self, theta: Array, grad: Array, learning_rate: float) -> None:
         """One step: theta (P,) is changed in place; grad (P,) is used up as scratch."""
-        if self.weight_decay:
-            self._add_weight_decay(theta, grad)
-        for block in self._blocks:
-            self._update(theta[block], grad[block], learning_rate, block)
+        for block, is_weights in self._blocks:
+            w, g = theta[block], grad[block]
+            if is_weights and self.weight_decay:
+                penalty = self._penalty[: len(w)]
+                np.multiply(w, self.weight_decay, out=penalty)
+                g += penalty
+            self._update(w, g, learning_rate, block)
 
     def state(self) -> dict[str, Array]:
         """The vectors (P,) a checkpoint must hold to go on as if never stopped, by name."""
@@ -49,12 +52,6 @@ class SGD:
     def _update(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
         g *= learning_rate
         theta -= g
-
-    def _add_weight_decay(self, theta: Array, grad: Array) -> None:
-        for block in self._weight_blocks:
-            penalty = self._scratch[: block.stop - block.start]
-            np.multiply(theta[block], self.weight_decay, out=penalty)
-            grad[block] += penalty
 
 
 class Momentum(SGD):

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if version != str(FORMAT_VERSION):
         raise CheckpointError(
             f"{path}: written in format {version!r}, and this version of mlpcli reads "
-            f"{FORMAT_VERSION}; use a newer mlpcli."
+            f"{FORMAT_VERSION}; use the version of mlpcli that wrote it, or a newer one."
         )
     if metadata.get("sha256") != _digest(tensors, metadata):
         raise CheckpointError(
@@ -113,7 +114,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         return _assemble(tensors, metadata)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise CheckpointError(
             f"{path}: its contents do not describe a network ({error}); use another checkpoint."
         ) from error
@@ -143,10 +151,18 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 def _assemble(tensors: dict[str, Array], metadata: dict[str, str]) -> Checkpoint:
     config = json.loads(metadata["config"])
     progress = json.loads(metadata["progress"])
-    height, width = json.loads(metadata["image_shape"])
+    height, width = map(int, json.loads(metadata["image_shape"]))
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
+    scale = json.loads(metadata["normalization"])
+    normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
+    if min(height, width) < 1:
+        raise ValueError(f"images of {height}×{width} pixels")
+    if not (math.isfinite(normalization.mean) and 0 < normalization.std < math.inf):
+        raise ValueError(f"{normalization}")
+    if len(set(class_names)) < len(class_names):
+        raise ValueError("two classes of one name")
     checkpoint = Checkpoint(
-        network=_empty_network(config, int(height) * int(width), len(class_names), tensors),
+        network=_empty_network(config, height * width, len(class_names), tensors),
         optimizer={
             name.removeprefix("optimizer."): tensor
             for name, tensor in tensors.items()
@@ -157,8 +173,8 @@ def _assemble(tensors: dict[str, Array], metadata: dict[str, str]) -> Checkpoint
         watches={
             name: Watch(**watch) if watch else None for name, watch in progress["watches"].items()
         },
-        normalization=Normalization(**json.loads(metadata["normalization"])),
-        image_shape=(int(height), int(width)),
+        normalization=normalization,
+        image_shape=(height, width),
         class_names=class_names,
     )
     _check_tensors(tensors, checkpoint)
@@ -176,6 +192,9 @@ def _empty_network(config: dict[str, Any], n_in: int, n_out: int, tensors: dict[
     held = sum(tensor.size for name, tensor in tensors.items() if name.startswith("layers."))
     if min(sizes) < 1 or described != held:
         raise ValueError(f"a network of {sizes} has {described} parameters, the file {held}")
+    threads, batch_size = (config["training"][key] for key in ("threads", "batch_size"))
+    if not (threads == "auto" or isinstance(threads, int)) or not isinstance(batch_size, int):
+        raise ValueError(f"unknown threads {threads!r} or batch_size {batch_size!r}")
     if config["loss"]["name"] not in LOSSES:
         raise ValueError(f"unknown loss {config['loss']['name']!r}")
     for key in ("activation", "output_activation"):

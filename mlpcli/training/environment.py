@@ -49,7 +49,8 @@ def _git_commit() -> str | None:
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 (whichever git the user has)
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
             timeout=5,
             check=False,

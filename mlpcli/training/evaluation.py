@@ -1,5 +1,6 @@
 """Judging a network on a whole dataset, every example counted."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,18 @@ class Evaluation:
     """What a network made of a dataset."""
 
     loss: float
-    accuracy: float
     labels: Labels
     """(N,)"""
+    predictions: Labels
+    """the class of the largest output (N,)"""
     probabilities: Array
     """(N, n_classes)"""
     class_names: tuple[str, ...]
 
     @property
-    def predictions(self) -> Labels:
-        """The class of the largest probability (N,)."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+    def accuracy(self) -> float:
+        """The share that was right."""
+        return float(np.mean(self.predictions == self.labels))
 
     @property
     def confusion(self) -> Counts:
@@ -35,24 +37,35 @@ class Evaluation:
         return confusion_matrix(self.labels, self.predictions, len(self.class_names))
 
 
+def outputs(
+    network: MLP, dataset: Dataset, normalization: Normalization
+) -> Iterator[tuple[Array, Labels]]:
+    """The network's outputs (n, n_out) and the labels (n,), a block of examples at a time.
+
+    Each is valid until the next.
+    """
+    order = np.arange(len(dataset))
+    for x, y in blocks(dataset, order, BLOCK_IMAGES, normalization, network.dtype):
+        with np.errstate(over="ignore", invalid="ignore"):  # it shows in the loss
+            yield network.forward(x), y
+
+
 def evaluate(
     network: MLP, loss: Loss, dataset: Dataset, normalization: Normalization
 ) -> Evaluation:
-    """Run every example of `dataset` through `network`, a block at a time."""
+    """Run every example of `dataset` through `network`."""
     n = len(dataset)
+    predictions = np.empty(n, np.intp)
     probabilities = np.empty((n, network.sizes[-1]), network.dtype)
     loss_sum = 0.0
     done = 0
-    for x, y in blocks(dataset, np.arange(n), BLOCK_IMAGES, normalization, network.dtype):
-        z = network.forward(x)
-        loss_sum += float(loss.value(z, y).sum(dtype=np.float64))
-        probabilities[done : done + len(y)] = loss.probabilities(z)
+    for z, y in outputs(network, dataset, normalization):
+        here = slice(done, done + len(y))
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss_sum += float(loss.value(z, y).sum(dtype=np.float64))
+            probabilities[here] = loss.probabilities(z)
+        predictions[here] = z.argmax(axis=1)
         done += len(y)
-    right = np.count_nonzero(probabilities.argmax(axis=1) == dataset.labels)
     return Evaluation(
-        loss=loss_sum / n,
-        accuracy=float(right / n),
-        labels=dataset.labels,
-        probabilities=probabilities,
-        class_names=dataset.class_names,
+        loss_sum / max(n, 1), dataset.labels, predictions, probabilities, dataset.class_names
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mlpcli.errors import DivergedError
+from mlpcli.nn.arrays import Array, Labels
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.metrics import EpochMetrics, RunningMetrics
 from mlpcli.training.setup import Setup
@@ -24,7 +25,7 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
     Raises:
         DivergedError: the loss is no longer a finite number.
     """
-    network, loss, optimizer, batches = setup.network, setup.loss, setup.optimizer, setup.batches
+    network, loss, batches = setup.network, setup.loss, setup.batches
     epochs = setup.config.training.epochs
     learning_rate = setup.config.optimizer.learning_rate
     steps = len(batches)
@@ -36,18 +37,17 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
         for step, (x, y) in enumerate(batches.epoch(epoch)):
             middle_of_step = epoch - 1 + (step + 0.5) / steps
             rate = learning_rate * setup.schedule(middle_of_step, epochs)
-            z = network.forward(x)
-            loss.delta(z, y, delta[: len(y)])
-            network.backward(delta[: len(y)])
-            optimizer.step(network.theta, network.grad, rate)
+            z = training_step(setup, x, y, rate, delta[: len(y)])
             if measured.add(z, y):
                 _check_finite(measured.loss, epoch, step, steps, learning_rate)
                 on_batch(step, measured.loss, measured.accuracy)
         measured.renew()
         _check_finite(measured.loss, epoch, steps, steps, learning_rate)
         on_batch(steps, measured.loss, measured.accuracy)
+        if not np.isfinite(network.theta).all():
+            raise _diverged("a parameter is not finite", epoch, steps, steps, learning_rate)
         validation = None
-        if setup.validation:
+        if setup.validation is not None:
             validation = evaluate(network, loss, setup.validation, setup.normalization)
             _check_finite(validation.loss, epoch, steps, steps, learning_rate)
         row = EpochMetrics(
@@ -63,11 +63,34 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
             return
 
 
+def training_step(setup: Setup, x: Array, y: Labels, learning_rate: float, delta: Array) -> Array:
+    """One step of gradient descent: forward, backward, update.
+
+    Args:
+        setup: the network, its loss and its optimizer.
+        x: inputs (B, n_in).
+        y: labels (B,).
+        learning_rate: the size of the step.
+        delta: scratch (B, n_out).
+
+    Returns:
+        The outputs (B, n_out) before the update, a view that the next step overwrites.
+    """
+    z = setup.network.forward(x)
+    setup.loss.delta(z, y, delta)
+    setup.network.backward(delta)
+    setup.optimizer.step(setup.network.theta, setup.network.grad, learning_rate)
+    return z
+
+
 def _check_finite(loss: float, epoch: int, step: int, steps: int, learning_rate: float) -> None:
     if not math.isfinite(loss):
-        raise DivergedError(
-            f"Training diverged: the loss is {loss} in epoch {epoch}, by step {step} of {steps}. "
-            "Try a learning rate ten times smaller "
-            f"(optimizer.learning_rate={learning_rate / 10:g}) or a warm-up "
-            "(schedule.warmup_epochs=1)."
-        )
+        raise _diverged(f"the loss is {loss}", epoch, step, steps, learning_rate)
+
+
+def _diverged(what: str, epoch: int, step: int, steps: int, learning_rate: float) -> DivergedError:
+    return DivergedError(
+        f"Training diverged: {what} in epoch {epoch}, by step {step} of {steps}. Try a learning "
+        f"rate ten times smaller (optimizer.learning_rate={learning_rate / 10:g}) or a warm-up "
+        "(schedule.warmup_epochs=1)."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlpcli.data.batches import BLOCK_IMAGES, Normalization
+from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset, UInt8Array
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array, Labels
@@ -16,6 +16,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import Evaluation, evaluate
 from mlpcli.training.run_directory import checkpoint_path
+from mlpcli.training.threads import blas_threads, choose
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,15 @@ class Model:
         Raises:
             DataError: the images do not fit the network.
         """
-        images = self._images(x)
-        probabilities = np.empty((len(images), len(self.class_names)), self.network.dtype)
-        for start in range(0, len(images), BLOCK_IMAGES):
-            block = images[start : start + BLOCK_IMAGES]
-            inputs = np.empty(block.shape, self.network.dtype)
-            self.normalization.apply(block, inputs)
-            probabilities[start : start + len(block)] = self.loss.probabilities(
-                self.network.forward(inputs)
-            )
-        return probabilities
+        return self._judged(x).probabilities
 
     def predict(self, x: ArrayLike) -> Labels:
-        """The index of the most probable class of each image: (N,); `x` as in `predict_proba`.
+        """The index of the class of each image: (N,); `x` as in `predict_proba`.
 
         Raises:
             DataError: the images do not fit the network.
         """
-        return np.asarray(self.predict_proba(x).argmax(axis=1))
+        return self._judged(x).predictions
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Judge the network on a labelled dataset.
@@ -75,12 +67,24 @@ class Model:
                 f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
                 f"{_by(self.image_shape)}; evaluate it on images of that size."
             )
-        if dataset.labels.max(initial=0) >= len(self.class_names):
+        if len(dataset.class_names) != len(self.class_names):
             raise DataError(
-                f"The dataset has a label {dataset.labels.max()}, but the network knows only "
-                f"{len(self.class_names)} classes; evaluate it on a dataset of its own classes."
+                f"The dataset has {len(dataset.class_names)} classes, but the network knows "
+                f"{len(self.class_names)}; evaluate it on a dataset of as many."
             )
-        return evaluate(self.network, self.loss, dataset, self.normalization)
+        with blas_threads(self._threads):
+            return evaluate(self.network, self.loss, dataset, self.normalization)
+
+    @property
+    def _threads(self) -> int:
+        """As in training, so that the figures are the same to the last bit."""
+        training = self.config["training"]
+        return choose(training["threads"], self.network.sizes, training["batch_size"])
+
+    def _judged(self, x: ArrayLike) -> Evaluation:
+        images = self._images(x)
+        unknown = np.zeros(len(images), np.intp)
+        return self.evaluate(Dataset(images, unknown, self.image_shape, self.class_names))
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)

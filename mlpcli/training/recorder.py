@@ -13,15 +13,14 @@ class Recorder:
 
     Attributes:
         history: the rows so far, as in metrics.csv.
-        best: the watch on `training.monitor`. Without validation images there is nothing to choose
-            by, and the last epoch is the best.
+        best: the watch on `training.monitor`.
         stopped_early: early stopping has ended the run.
     """
 
     def __init__(self, setup: Setup, directory: RunDirectory, reporter: Reporter) -> None:
         self._setup, self._directory, self._reporter = setup, directory, reporter
         self.history: list[EpochMetrics] = []
-        self.best = Watch(setup.config.training.monitor)
+        self.best = Watch(setup.monitor)
         self.stopped_early = False
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
@@ -34,11 +33,7 @@ class Recorder:
             WriteError: it could not be recorded.
         """
         self.history.append(row)
-        if self._setup.validation:
-            is_best = self.best.improves(row)
-        else:
-            is_best = True
-            self.best.best_epoch = row.epoch
+        is_best = self.best.improves(row)
         if self._stopping:
             self._stopping.improves(row)
             self.stopped_early = self._stopping.epochs_without_improvement >= self._patience

@@ -1,6 +1,7 @@
 """A whole run: from a config to a folder with a trained network and the record of its training."""
 
 import dataclasses
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ from mlpcli.config.loading import resolved_yaml
 from mlpcli.config.schema import Config
 from mlpcli.data.cache import data_directory
 from mlpcli.data.loading import DataLoader
+from mlpcli.errors import ConfigError, DivergedError
 from mlpcli.files import write_text
 from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import to_bytes
 from mlpcli.training.environment import environment
 from mlpcli.training.evaluation import Evaluation, evaluate
-from mlpcli.training.loop import train_epochs
+from mlpcli.training.loop import train_epochs, training_step
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.model import Model, load_model
 from mlpcli.training.recorder import Recorder
@@ -35,6 +37,8 @@ class Run:
     history: list[EpochMetrics]
     """one row an epoch, as in metrics.csv"""
     best_epoch: int
+    monitor: str
+    """the column of metrics.csv that says so; "epoch" where the last is the best"""
     test: Evaluation
     """the weights of the best epoch on the test set"""
     stopped_early: bool
@@ -100,6 +104,12 @@ def train(
         with blas_threads(setup.threads):
             train_epochs(setup, on_batch=reporter.batches_done, on_epoch=recorder.end_epoch)
             test = load_model(directory.path).evaluate(setup.test)
+            if not math.isfinite(test.loss):
+                raise DivergedError(
+                    f"Training diverged: the loss on the test set is {test.loss}. Try a learning "
+                    f"rate ten times smaller "
+                    f"(optimizer.learning_rate={config.optimizer.learning_rate / 10:g})."
+                )
     finally:
         reporter.training_ends()
     run = Run(
@@ -107,6 +117,7 @@ def train(
         config=config,
         history=recorder.history,
         best_epoch=recorder.best.best_epoch,
+        monitor=setup.monitor,
         test=test,
         stopped_early=recorder.stopped_early,
         seconds=time.perf_counter() - started,
@@ -118,32 +129,36 @@ def train(
 def dry_run(
     config: Config, *, data_dir: str | Path | None = None, reporter: Reporter | None = None
 ) -> DryRun:
-    """Push one batch through everything that training does, and write nothing.
+    """Push one batch through forward, backward, update, evaluation and checkpoint; write nothing.
 
     Raises:
+        DivergedError: the first step leads out of the finite numbers.
         DataError: the data is not there; a dry run does not download it.
     """
     setup = _set_up(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss
-    with blas_threads(setup.threads):
+    rate = config.optimizer.learning_rate
+    with blas_threads(setup.threads), np.errstate(over="ignore", invalid="ignore"):
         x, y = next(setup.batches.epoch(1))
-        z = network.forward(x)
+        delta = np.empty((len(y), network.sizes[-1]), network.dtype)
+        z = training_step(setup, x, y, rate, delta).copy()
         before = float(loss.value(z, y).mean())
-        delta = np.empty_like(z)
-        loss.delta(z, y, delta)
-        network.backward(delta)
-        rate = config.optimizer.learning_rate
-        setup.optimizer.step(network.theta, network.grad, rate)
         after = float(loss.value(network.forward(x), y).mean())
-        for dataset in filter(None, (setup.validation, setup.test)):
-            few = np.arange(min(len(dataset), config.training.batch_size))
-            evaluate(network, loss, dataset.part(few), setup.normalization)
+        for dataset in (setup.validation, setup.test):
+            if dataset is not None:
+                few = np.arange(min(len(dataset), len(y)))
+                evaluate(network, loss, dataset.part(few), setup.normalization)
+    if not math.isfinite(after):
+        raise DivergedError(
+            f"After one step at learning rate {rate:g} the batch's loss is {after}; try a smaller "
+            "one (optimizer.learning_rate)."
+        )
     to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=0))
     return DryRun(
         sizes=network.sizes,
         parameters=len(network.theta),
         training_images=len(setup.training),
-        validation_images=len(setup.validation) if setup.validation else 0,
+        validation_images=len(setup.validation) if setup.validation is not None else 0,
         test_images=len(setup.test),
         loss_before=before,
         loss_after=after,
@@ -154,7 +169,13 @@ def _set_up(
     config: Config, data_dir: str | Path | None, reporter: Reporter, *, may_fetch: bool
 ) -> Setup:
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
-    return set_up(config, DataLoader(config.data, config.seed, cache, reporter, may_fetch))
+    try:
+        return set_up(config, DataLoader(config.data, config.seed, cache, reporter, may_fetch))
+    except MemoryError as error:
+        raise ConfigError(
+            f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "
+            "network.hidden smaller."
+        ) from error
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -164,6 +185,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "stopped": "early_stopping" if run.stopped_early else "all_epochs_done",
         "epochs": len(run.history),
         "best_epoch": run.best_epoch,
+        "monitor": run.monitor,
         "best": dataclasses.asdict(run.best),
         "last": dataclasses.asdict(run.history[-1]),
         "test_loss": run.test.loss,

@@ -76,7 +76,7 @@ class RunDirectory:
 
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write one of the JSON files, whole or not at all."""
-        write_text(path, json.dumps(content, indent=2) + "\n")
+        write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
     def append_metrics(self, row: EpochMetrics) -> None:
         """Add a row to metrics.csv, with the header if it is the first.
@@ -106,8 +106,11 @@ def checkpoint_path(path: Path) -> Path:
     Raises:
         CheckpointError: a folder without any.
     """
-    if not path.is_dir():
-        return path
+    try:
+        if not path.is_dir():
+            return path
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}.") from error
     best = RunDirectory(path).best
     if not best.is_file():
         raise CheckpointError(

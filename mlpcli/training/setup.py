@@ -36,6 +36,13 @@ class Setup:
         return self.batches.dataset
 
     @property
+    def monitor(self) -> str:
+        """The column of metrics.csv by which an epoch is the best."""
+        if self.config.training.monitor is not None:
+            return self.config.training.monitor
+        return "val_accuracy" if self.validation is not None else "epoch"
+
+    @property
     def normalization(self) -> Normalization:
         """Measured on the training set."""
         return self.batches.normalization
@@ -54,21 +61,26 @@ def set_up(config: Config, loader: DataLoader) -> Setup:
             f"The training images are {training.image_shape} pixels and the test images "
             f"{test.image_shape}; give files of one size."
         )
+    return assemble(config, training, validation, test)
+
+
+def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
+    """The parts of a run on data that is in memory."""
     if config.data.normalization == "standardize":
         normalization = Normalization.standardize(training.images)
     else:
         normalization = Normalization.unit()
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
+    batch_size = min(config.training.batch_size, len(training))
+    batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
     return Setup(
         config=config,
-        batches=Batches(
-            training, config.training.batch_size, normalization, config.seed, network.dtype
-        ),
+        batches=batches,
         validation=validation,
         test=test,
         network=network,
         loss=building.build_loss(config),
         optimizer=building.build_optimizer(config, network),
         schedule=building.build_schedule(config),
-        threads=threads.choose(config.training.threads, network.sizes, config.training.batch_size),
+        threads=threads.choose(config.training.threads, network.sizes, batch_size),
     )

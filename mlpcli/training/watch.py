@@ -8,7 +8,10 @@ from mlpcli.training.metrics import EpochMetrics
 
 @dataclass
 class Watch:
-    """The best value of one column of metrics.csv; a loss is better lower, an accuracy higher."""
+    """The best value of one column of metrics.csv; a loss is better lower, an accuracy higher.
+
+    `epoch` is better higher: where there is nothing to choose by, the last is the best.
+    """
 
     monitor: str
     min_delta: float = 0.0

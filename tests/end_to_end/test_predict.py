@@ -1,4 +1,8 @@
 import json
+import os
+import shutil
+import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -29,10 +33,15 @@ def test_each_picture_gets_its_digit(run, trained_on_digits, pictures):
     assert right >= 10
 
 
-def test_the_newest_run_answers_and_is_named(run, trained_on_digits, pictures):
-    done = run("predict", pictures[0][0], "--runs-dir", trained_on_digits.parent)
+def test_the_newest_run_answers_and_is_named(run, trained_on_digits, pictures, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for age, name in ((200, "older"), (0, "newer"), (100, "old")):
+        weights = shutil.copytree(trained_on_digits, tmp_path / "runs" / name) / "weights"
+        written = time.time() - age
+        os.utime(weights / "best.safetensors", (written, written))
+    done = run("predict", pictures[0][0])
     assert done.returncode == 0
-    assert "best.safetensors" in done.stderr
+    assert str(Path("runs", "newer", "weights", "best.safetensors")) in done.stderr
 
 
 def test_json_and_top(run, trained_on_digits, pictures):

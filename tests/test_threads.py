@@ -1,0 +1,37 @@
+import os
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from mlpcli.training import threads
+
+
+@pytest.fixture
+def four_cores(monkeypatch):
+    monkeypatch.setattr(threads, "available_cores", lambda: 4)
+
+
+def test_a_number_is_taken_as_it_is(four_cores):
+    assert threads.choose(3, (784, 10), 1) == 3
+
+
+def test_small_products_get_one_thread_and_large_ones_every_core(four_cores):
+    assert threads.choose("auto", (784, 30, 10), 10) == 1
+    assert threads.choose("auto", (784, 800, 800, 10), 256) == 4
+
+
+def test_cores_are_those_that_this_process_may_use():
+    assert 1 <= threads.available_cores() <= (os.cpu_count() or 1)
+
+
+def test_inside_the_block_the_products_use_that_many():
+    np.ones((2, 2)) @ np.ones((2, 2))
+
+    def blas_threads():
+        return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+    before = blas_threads()
+    with threads.blas_threads(1):
+        assert blas_threads() <= {1}
+    assert blas_threads() == before
