@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
+    from mlpcli.data.dataset import Dataset
     from mlpcli.training.model import Model, load_model
     from mlpcli.training.run import Run, train
 
 __version__ = "0.1.0"
-__all__ = ["Model", "Run", "__version__", "load_config", "load_model", "train"]
+__all__ = ["Dataset", "Model", "Run", "__version__", "load_config", "load_model", "train"]
 
 _HOMES = {
+    "Dataset": "mlpcli.data.dataset",
     "Model": "mlpcli.training.model",
     "Run": "mlpcli.training.run",
     "load_config": "mlpcli.config.loading",

@@ -18,14 +18,22 @@ from mlpcli.errors import WriteError
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes `path` when the block ends without an exception.
 
+    A symbolic link stays one: what it points to is replaced. What is no ordinary file (a device, a
+    pipe) is written to as it is.
+
     An exception inside the block (a failed check of what was written, say) leaves `path` as it
     was and passes through; the temporary file is removed.
 
     Raises:
         WriteError: the file could not be written, flushed or renamed.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            with path.open("wb") as stream:
+                yield stream
+            return
+        target = path.resolve()
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         file = temporary.open("xb")
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror}.") from error
@@ -34,8 +42,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
+        temporary.replace(target)
+        _flush_folder(target.parent)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
     finally:

@@ -316,20 +316,37 @@ def test_a_setting_joins_the_short_form_of_its_section():
 
 
 @pytest.mark.parametrize("override", ["optimizer.name=sgd", "optimizer=sgd"])
-def test_settings_of_another_kind_are_not_dropped_silently(override):
+def test_a_later_choice_of_kind_keeps_what_both_kinds_have(override):
     write("optimizer:\n  momentum: 0.8\n  learning_rate: 0.5\n")
-    assert problems("c.yaml", overrides=[override]) == [
-        (
-            "c.yaml:2: optimizer.momentum: unknown key for optimizer sgd;"
-            " optimizer.momentum=null takes it out"
-        )
-    ]
-    config = load_config("c.yaml", overrides=[override, "optimizer.momentum=null"])
-    assert config.optimizer.model_dump() == {
+    assert load_config("c.yaml", overrides=[override]).optimizer.model_dump() == {
         "name": "sgd",
         "learning_rate": 0.5,
         "weight_decay": 0.0,
     }
+    config = load_config("c.yaml", overrides=["optimizer.name=nesterov"])
+    assert config.optimizer.momentum == 0.8
+
+
+def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
+    write("network: {initializer: {name: normal, std: 1}}\n")
+    config = load_config("c.yaml", overrides=["network.initializer=he_normal"])
+    assert config.network.initializer.model_dump() == {"name": "he_normal"}
+
+
+def test_a_setting_that_a_kind_does_not_have_is_refused_where_both_stand_together():
+    write("optimizer:\n  name: sgd\n  momentum: 0.8\n")
+    assert problems("c.yaml") == [
+        (
+            "c.yaml:3: optimizer.momentum: unknown key for optimizer sgd;"
+            " optimizer.momentum=null takes it out"
+        )
+    ]
+
+
+def test_an_override_without_a_value():
+    assert problems(overrides=["training.epochs="]) == [
+        "training.epochs=: expected a value; training.epochs=null returns to the default"
+    ]
 
 
 def test_sources_are_not_changed():

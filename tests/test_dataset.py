@@ -63,18 +63,20 @@ def test_a_share_too_small_to_hold_anything_out_is_refused(uneven):
 
 
 def test_a_subset_is_stratified_and_in_order(uneven):
-    part = subset(uneven, 20, rng())
+    part = subset(uneven, 20, rng(), "data.train_size")
     assert np.bincount(part.labels).tolist() == [12, 6, 2]
     assert (np.diff(part.images[:, 0]) > 0).all()
 
 
 def test_a_whole_subset_is_the_dataset_itself(uneven):
-    assert subset(uneven, 100, rng()) is uneven
+    assert subset(uneven, 100, rng(), "data.train_size") is uneven
 
 
 def test_a_subset_larger_than_the_dataset_is_refused(uneven):
-    with pytest.raises(DataError, match="101 images were asked for, but the dataset has only 100"):
-        subset(uneven, 101, rng())
+    with pytest.raises(
+        DataError, match=r"data\.train_size asks for 101 images, but there are only 100"
+    ):
+        subset(uneven, 101, rng(), "data.train_size")
 
 
 def test_a_label_nobody_has_takes_no_place():

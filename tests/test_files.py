@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from mlpcli.errors import WriteError
@@ -44,3 +46,22 @@ def test_a_folder_where_a_file_is(tmp_path):
     write_text(tmp_path / "file", "")
     with pytest.raises(WriteError, match="file"):
         make_folder(tmp_path / "file" / "inside")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links and pipes of POSIX")
+def test_a_link_stays_a_link(tmp_path):
+    write_text(tmp_path / "file", "old")
+    (tmp_path / "link").symlink_to("file")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links and pipes of POSIX")
+def test_a_pipe_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(tmp_path / "pipe", "through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

@@ -10,7 +10,7 @@ def command() -> None:
     """Show what a config may say."""
 
 
-@command.command("schema")
+@command.command("schema", short_help="Print the JSON Schema of a config.")
 def schema() -> None:
     """Print the JSON Schema of a config, which editors use to complete and check it."""
     from mlpcli.config.loading import json_schema

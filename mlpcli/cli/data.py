@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mlpcli.cli import options
-from mlpcli.cli.text import table
+from mlpcli.cli.text import count, table
 from mlpcli.errors import DataError
 
 DATASETS = ["mnist", "fashion_mnist", "kmnist"]
@@ -16,7 +16,7 @@ def command() -> None:
     """Fetch, verify and list datasets."""
 
 
-@command.command("fetch")
+@command.command("fetch", short_help="Download what is missing.")
 @click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
 @options.data_dir
 def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
@@ -40,7 +40,7 @@ def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
             click.echo(f"{path}: verified, {path.stat().st_size:,} bytes")
 
 
-@command.command("verify")
+@command.command("verify", short_help="Check the SHA-256 of what is cached.")
 @click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
 @options.data_dir
 def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
@@ -62,7 +62,8 @@ def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
             wrong += file.state is not cache.State.OK
     if wrong:
         raise DataError(
-            f"{wrong} files are damaged or missing; `mlpcli data fetch {' '.join(names)}` mends it."
+            f"{count(wrong, 'file is', 'files are')} damaged or missing; `mlpcli data fetch` "
+            "fetches such files anew."
         )
 
 

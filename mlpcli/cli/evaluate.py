@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 MOST_CONFUSED = 5
 
 
+def _share(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:  # nan is neither
+        raise click.BadParameter(f"expected a number from 0 to 1, found {value:g}")
+    return value
+
+
 @click.command("evaluate")
-@click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT")
+@click.argument("checkpoint", type=options.PATH)
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
@@ -35,13 +41,14 @@ MOST_CONFUSED = 5
 )
 @click.option(
     "--min-accuracy",
-    type=click.FloatRange(0, 1),
+    type=float,
+    callback=_share,
     metavar="X",
     help="Exit with 8 if the accuracy is below X (0 to 1).",
 )
 @click.option(
     "--predictions",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.PATH,
     metavar="FILE.csv",
     help="Write each example's label, prediction and probabilities.",
 )
@@ -56,7 +63,7 @@ def command(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    r"""Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
+    """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
     \b
     mlpcli evaluate runs/mnist

@@ -58,12 +58,12 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
-    "130 Ctrl-C, 143 SIGTERM.",
+    "130 Ctrl-C, 141 closed pipe, 143 SIGTERM.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere.")
 @click.version_option(mlpcli.__version__, prog_name="mlpcli")
 def command(debug: bool) -> None:
-    r"""Train, evaluate and use a multilayer perceptron on handwritten digits.
+    """Train, evaluate and use a multilayer perceptron on handwritten digits.
 
     \b
     Begin with:
@@ -82,6 +82,8 @@ def main() -> NoReturn:
     try:
         code = command.main(arguments, prog_name="mlpcli", standalone_mode=False) or 0
         sys.stdout.flush()
+    except click.UsageError as error:
+        code = _explain(_usage(error), error.exit_code)
     except click.ClickException as error:
         code = _explain(error.format_message(), error.exit_code)
     except MlpcliError as error:
@@ -104,6 +106,13 @@ def main() -> NoReturn:
             )
     _forget_unwritten_output()
     sys.exit(code)
+
+
+def _usage(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "mlpcli"
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        return f"which command? `{command} --help` lists them."
+    return f"{error.format_message()} See `{command} --help`."
 
 
 def _explain(message: str, code: int) -> int:

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import click
 
+PATH = click.Path(path_type=Path, readable=False)
+"""Unchecked: what is wrong with a file is said where it is read, with the exit code of its kind."""
+
 data_dir = click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=PATH,
     help="Where datasets are cached.  [default: $MLPCLI_DATA, or data]",
 )
 runs_dir = click.option(
     "--runs-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=PATH,
     default=Path("runs"),
     show_default=True,
     help="Where runs lie.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path())
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="A run folder or a .safetensors file.  [default: the newest run]",
 )
 @click.option(
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def command(
     images: tuple[str, ...], checkpoint: Path | None, top: int | None, as_json: bool, runs_dir: Path
 ) -> None:
-    r"""Say which digit is in each picture, and how probable it is.
+    """Say which digit is in each picture, and how probable it is.
 
     \b
     mlpcli predict photo.png

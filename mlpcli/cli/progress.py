@@ -1,5 +1,6 @@
 """Progress on stderr: bars in a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from mlpcli.cli.text import percent
+from mlpcli.cli.text import count, percent
 from mlpcli.reporting import Reporter
 from mlpcli.training.metrics import EpochMetrics
 
@@ -22,7 +23,7 @@ class QuietReporter(Reporter):
 
     def remark(self, text: str) -> None:
         """A sentence for the user."""
-        click.echo(text, err=True)
+        _say(text)
 
 
 class LineReporter(QuietReporter):
@@ -30,11 +31,12 @@ class LineReporter(QuietReporter):
 
     def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
         """Say where the run goes."""
-        click.echo(f"Run: {folder} (at most {epochs} epochs of {steps} batches)", err=True)
+        batches = count(steps, "batch", "batches")
+        _say(f"Run: {folder} (at most {count(epochs, 'epoch')} of {batches})")
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
         """The epoch's figures."""
-        click.echo(epoch_line(row, is_best=is_best), err=True)
+        _say(epoch_line(row, is_best=is_best))
 
 
 class BarReporter(LineReporter):
@@ -102,6 +104,12 @@ def reporter(quiet: bool) -> Reporter:
     if quiet:
         return QuietReporter()
     return BarReporter() if sys.stderr.isatty() else LineReporter()
+
+
+def _say(text: str) -> None:
+    """A line on stderr. Where that fails, nobody is told: no run is given up for a remark."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:

@@ -8,6 +8,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def count(n: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 epoch, 2,000 epochs."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Lines of columns, the first aligned to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

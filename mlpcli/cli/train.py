@@ -39,7 +39,7 @@ def command(
     dry_run: bool,
     quiet: bool,
 ) -> None:
-    r"""Train a network and leave a run folder.
+    """Train a network and leave a run folder.
 
     A KEY=VALUE sets one setting and wins over the config, which wins over the defaults.
 
@@ -58,13 +58,14 @@ def command(
     from mlpcli.cli.progress import reporter
     from mlpcli.training import run
 
+    report = reporter(quiet)
     if dry_run:
-        click.echo(_dry_run_text(run.dry_run(config, data_dir=data_dir, reporter=reporter(quiet))))
+        click.echo(_dry_run_text(run.dry_run(config, data_dir=data_dir, reporter=report)))
         return
-    finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=reporter(quiet))
+    finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=report)
     click.echo(_result_text(finished))
     if not quiet:
-        click.echo(_what_next(finished), err=True)
+        report.remark(_what_next(finished))
 
 
 def _dry_run_text(dry: "DryRun") -> str:

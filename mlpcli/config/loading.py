@@ -26,7 +26,7 @@ from mlpcli.config.problems import (
     problems_of,
     unknown_key,
 )
-from mlpcli.config.schema import Config, expand_shorthand, is_run_name
+from mlpcli.config.schema import Config, expand_shorthand, is_run_name, settings_of_kind
 from mlpcli.config.yaml_loader import KeyPath, parse_value, plain_value, read_yaml
 from mlpcli.errors import ConfigError
 
@@ -53,6 +53,8 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
     Raises:
         ConfigError: one line for each problem, with its file and line or its override.
     """
+    if isinstance(overrides, str):
+        overrides = [overrides]
     layers: list[_Layer] = []
     faults: list[str] = []
     run_name = DEFAULT_RUN_NAME
@@ -73,6 +75,7 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
 
     values: dict[str, Any] = {}
     for layer in layers:
+        _drop_settings_of_other_kinds(values, layer.values)
         _merge(values, layer.values)
     values.setdefault("name", run_name)
     problems = [problem for layer in layers for problem in _unknown_keys_taken_out(layer.values)]
@@ -207,6 +210,8 @@ def _override_layer(text: str, order: int) -> _Layer:
     parts = tuple(key.strip().split("."))
     if not equals or not all(parts):
         raise ConfigError(f"{text}: expected key=value, such as training.epochs=20")
+    if not value_text.strip():
+        raise ConfigError(f"{text}: expected a value; {key}=null returns to the default")
     value = parse_value(value_text, text)
     place = _Place(text, (order, 0), dotted(parts))
     places: dict[KeyPath, _Place] = {}
@@ -241,6 +246,27 @@ def _anchor_data_files(values: dict[str, Any], folder: Path) -> None:
         for key, value in files.items():
             if isinstance(value, str) and value:
                 files[key] = str(folder.absolute() / value)
+
+
+def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    """Where a later source chooses another kind, keep of the earlier ones what both kinds have.
+
+    So `optimizer.name=sgd` needs no `optimizer.momentum=null` over a config with momentum.
+    """
+    for section in NAMED_SECTIONS:
+        chosen, earlier = _at(patch, section), _at(target, section)
+        if not isinstance(chosen, dict) or not isinstance(earlier, dict):
+            continue
+        name = chosen.get("name")
+        if isinstance(name, str) and (settings := settings_of_kind(section, name)):
+            for key in earlier.keys() - settings:
+                del earlier[key]
+
+
+def _at(values: Any, path: KeyPath) -> Any:
+    for part in path:
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ settings. An integer is welcome where a number is wanted.
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -453,6 +453,18 @@ class Config(Section):
                 },
             )
         return self
+
+
+def settings_of_kind(section: tuple[str | int, ...], kind: str) -> frozenset[str]:
+    """The settings that a named section has as this kind; none if there is no such kind."""
+    model: type[BaseModel] = Config
+    for part in section[:-1]:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    union = model.model_fields[str(section[-1])].annotation
+    for option in get_args(union) or (union,):
+        if kind in get_args(option.model_fields["name"].annotation):
+            return frozenset(option.model_fields)
+    return frozenset()
 
 
 class Conflict(NamedTuple):

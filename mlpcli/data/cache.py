@@ -78,13 +78,20 @@ def verify(dataset: str, data_dir: Path) -> list[CachedFile]:
 
 
 def cached(data_dir: Path) -> list[CachedDataset]:
-    """List the datasets of which the cache holds at least one file, without reading them."""
+    """List the datasets of which the cache holds at least one file, without reading them.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
     found = []
     for source in SOURCES.values():
         folder = data_dir / source.name
-        names = tuple(file.name for file in source.files if (folder / file.name).is_file())
-        if names:
+        try:
+            names = tuple(file.name for file in source.files if (folder / file.name).is_file())
             size = sum((folder / name).stat().st_size for name in names)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be read: {error.strerror}.") from error
+        if names:
             found.append(CachedDataset(source.name, folder, names, size))
     return found
 

@@ -37,14 +37,14 @@ class Dataset:
         )
 
 
-def subset(dataset: Dataset, size: int, rng: Generator) -> Dataset:
-    """`size` examples, each class in its share, in the order they had.
+def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset:
+    """`size` examples, each class in its share, in the order they had; `setting` asked for them.
 
     Raises:
         DataError: there are fewer examples than that.
     """
     if size > len(dataset):
-        raise DataError(f"{size} images were asked for, but the dataset has only {len(dataset)}.")
+        raise DataError(f"{setting} asks for {size:,} images, but there are only {len(dataset):,}.")
     if size == len(dataset):
         return dataset
     return dataset.part(np.sort(_stratified_sample(dataset.labels, size, rng)))

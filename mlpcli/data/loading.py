@@ -40,7 +40,12 @@ class DataLoader:
         """
         whole = self._training()
         if self.config.train_size is not None:
-            whole = subset(whole, self.config.train_size, generator(self.seed, Purpose.SUBSET))
+            whole = subset(
+                whole,
+                self.config.train_size,
+                generator(self.seed, Purpose.SUBSET),
+                "data.train_size",
+            )
         if self.config.validation == 0:
             return whole, None
         return split_validation(
@@ -64,7 +69,9 @@ class DataLoader:
             whole = self._published(source.test_images, source.test_labels, source.class_names)
         if config.test_size is None:
             return whole
-        return subset(whole, config.test_size, generator(self.seed, Purpose.TEST_SUBSET))
+        return subset(
+            whole, config.test_size, generator(self.seed, Purpose.TEST_SUBSET), "data.test_size"
+        )
 
     def _training(self) -> Dataset:
         config = self.config

@@ -39,17 +39,17 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
             rate = learning_rate * setup.schedule(middle_of_step, epochs)
             z = training_step(setup, x, y, rate, delta[: len(y)])
             if measured.add(z, y):
-                _check_finite(measured.loss, epoch, step, steps, learning_rate)
+                _check_finite(setup, measured.loss, epoch, step)
                 on_batch(step, measured.loss, measured.accuracy)
         measured.renew()
-        _check_finite(measured.loss, epoch, steps, steps, learning_rate)
+        _check_finite(setup, measured.loss, epoch, steps)
         on_batch(steps, measured.loss, measured.accuracy)
         if not np.isfinite(network.theta).all():
-            raise _diverged("a parameter is not finite", epoch, steps, steps, learning_rate)
+            raise diverged(setup, f"a parameter is not finite after epoch {epoch}")
         validation = None
         if setup.validation is not None:
             validation = evaluate(network, loss, setup.validation, setup.normalization)
-            _check_finite(validation.loss, epoch, steps, steps, learning_rate)
+            _check_finite(setup, validation.loss, epoch, steps)
         row = EpochMetrics(
             epoch=epoch,
             seconds=time.perf_counter() - started,
@@ -83,14 +83,16 @@ def training_step(setup: Setup, x: Array, y: Labels, learning_rate: float, delta
     return z
 
 
-def _check_finite(loss: float, epoch: int, step: int, steps: int, learning_rate: float) -> None:
+def _check_finite(setup: Setup, loss: float, epoch: int, step: int) -> None:
     if not math.isfinite(loss):
-        raise _diverged(f"the loss is {loss}", epoch, step, steps, learning_rate)
+        raise diverged(setup, f"the loss is {loss} in epoch {epoch}, by step {step}")
 
 
-def _diverged(what: str, epoch: int, step: int, steps: int, learning_rate: float) -> DivergedError:
-    return DivergedError(
-        f"Training diverged: {what} in epoch {epoch}, by step {step} of {steps}. Try a learning "
-        f"rate ten times smaller (optimizer.learning_rate={learning_rate / 10:g}) or a warm-up "
-        "(schedule.warmup_epochs=1)."
-    )
+def diverged(setup: Setup, what: str) -> DivergedError:
+    """The error of a training that left the finite numbers, with what to try."""
+    optimizer = setup.config.optimizer
+    smaller = f"a smaller learning rate (optimizer.learning_rate={optimizer.learning_rate / 10:g})"
+    others = [] if setup.config.schedule.warmup_epochs else ["a warm-up (schedule.warmup_epochs=1)"]
+    if optimizer.weight_decay > optimizer.learning_rate:
+        others.append("less weight decay (optimizer.weight_decay)")
+    return DivergedError(f"Training diverged: {what}. Try {' or '.join([smaller, *others])}.")

@@ -19,7 +19,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import to_bytes
 from mlpcli.training.environment import environment
 from mlpcli.training.evaluation import Evaluation, evaluate
-from mlpcli.training.loop import train_epochs, training_step
+from mlpcli.training.loop import diverged, train_epochs, training_step
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.model import Model, load_model
 from mlpcli.training.recorder import Recorder
@@ -105,11 +105,9 @@ def train(
             train_epochs(setup, on_batch=reporter.batches_done, on_epoch=recorder.end_epoch)
             test = load_model(directory.path).evaluate(setup.test)
             if not math.isfinite(test.loss):
-                raise DivergedError(
-                    f"Training diverged: the loss on the test set is {test.loss}. Try a learning "
-                    f"rate ten times smaller "
-                    f"(optimizer.learning_rate={config.optimizer.learning_rate / 10:g})."
-                )
+                raise diverged(setup, f"the loss on the test set is {test.loss}")
+    except DivergedError as error:
+        raise DivergedError(f"{error} What was recorded is in {directory.path}.") from error
     finally:
         reporter.training_ends()
     run = Run(
@@ -149,10 +147,7 @@ def dry_run(
                 few = np.arange(min(len(dataset), len(y)))
                 evaluate(network, loss, dataset.part(few), setup.normalization)
     if not math.isfinite(after):
-        raise DivergedError(
-            f"After one step at learning rate {rate:g} the batch's loss is {after}; try a smaller "
-            "one (optimizer.learning_rate)."
-        )
+        raise diverged(setup, f"the loss of the first batch is {after} after one step")
     to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=0))
     return DryRun(
         sizes=network.sizes,

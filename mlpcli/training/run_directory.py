@@ -125,7 +125,10 @@ def newest_run(runs: Path) -> RunDirectory:
     Raises:
         CheckpointError: there is none.
     """
-    weights = list(runs.glob("*/weights/best.safetensors"))
+    try:
+        weights = list(runs.glob("*/weights/best.safetensors"))
+    except OSError as error:
+        raise CheckpointError(f"{runs}: cannot be read: {error.strerror}.") from error
     if not weights:
         raise CheckpointError(
             f"{runs}: no trained run there; train one with `mlpcli train`, or name a checkpoint "

@@ -39,6 +39,11 @@ def test_a_gate_on_the_accuracy(run, trained):
         assert "below the 1 asked for" in done.stderr
 
 
+@pytest.mark.parametrize("share", ["nan", "-0.1", "98", "98%"])
+def test_a_gate_that_is_no_share(run, trained, share):
+    assert run("evaluate", trained, "--min-accuracy", share).returncode == 2
+
+
 def test_a_missed_accuracy(run, bars, tmp_path):
     run("train", "-c", bars, "optimizer.learning_rate=1e-9", "training.epochs=1")
     done = run("evaluate", "runs/bars", "--min-accuracy", "0.99")

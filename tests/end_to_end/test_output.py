@@ -26,6 +26,8 @@ def test_help_of_every_command(run):
         done = run(name, "--help")
         assert done.returncode == 0
         assert done.stdout.startswith(f"Usage: mlpcli {name}")
+        assert "\\b" not in done.stdout
+    assert "\n    mlpcli train --config quickstart " in listed
 
 
 def test_help_imports_nothing_heavy():
@@ -50,11 +52,12 @@ def test_python_m(tmp_path):
 
 
 def test_a_wrong_command_line(run):
-    for arguments in (["nonsense"], ["train", "--nonsense"], ["evaluate"]):
+    for arguments in (["nonsense"], ["train", "--nonsense"], ["evaluate"], [], ["data"]):
         done = run(*arguments)
         assert done.returncode == 2
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
+        assert " --help`" in done.stderr
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(run):
@@ -163,6 +166,22 @@ def test_a_narrow_encoding_shows_escapes(run, bars):
     done = run("evaluate", "runs/bars", PYTHONIOENCODING="cp1252")
     assert done.returncode == 0
     assert "\\u4e0a" in done.stdout
+
+
+@posix
+def test_no_run_is_given_up_because_its_progress_cannot_be_shown(command, bars, tmp_path):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [command, "train", "-c", str(bars)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert done.returncode == 0
+    assert "Test:" in done.stdout
 
 
 @posix
