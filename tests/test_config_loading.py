@@ -97,7 +97,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found .inf",
         "c.yaml:21: schedule.every_epochs: missing; expected an integer of at least 1",
         "c.yaml:21: schedule.factor: missing; expected a number above 0 and below 1",
-        "c.yaml:23: training.threads: expected auto or an integer from 1 to 1024, found 'yes'",
+        "c.yaml:23: training.threads: expected auto or an integer from 1 to 64, found 'yes'",
         "c.yaml:24: training.epochs: expected an integer of at least 1, found 'abc'",
         (
             "c.yaml:25: training.batch_size: expected an integer from 1 to 1000000000,"

@@ -94,14 +94,25 @@ def test_no_step_computes_in_another_precision(name):
                 np.asarray(i).dtype == np.float32 for i in plain if isinstance(i, np.ndarray)
             )
             assert not any(isinstance(i, np.generic) for i in plain)
-            getattr(ufunc, method)(*plain, **({"out": into} if into else {}), **arguments)
-            return out[0] if out else None
+            result = getattr(ufunc, method)(*plain, **({"out": into} if into else {}), **arguments)
+            assert result.dtype == np.float32
+            return out[0] if out else result.view(Float32)
 
     theta, grad = (np.ones(N_WEIGHTS + N_BIASES, np.float32).view(Float32) for _ in range(2))
     optimizer = OPTIMIZERS[name](
         len(theta), N_WEIGHTS, theta.dtype, weight_decay=0.1, **SETTINGS[name]
     )
     optimizer.step(theta, grad, 0.1)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 50])
+def test_stretches_are_all_the_blocks(number, monkeypatch):
+    monkeypatch.setattr(optimizers, "BLOCK", 4)
+    optimizer = OPTIMIZERS["sgd"](N_WEIGHTS + N_BIASES, N_WEIGHTS, np.dtype(float))
+    stretches = optimizer.stretches(number)
+    assert len(stretches) == number
+    covered = [i for stretch in stretches for block in stretch for i in range(15)[block]]
+    assert covered == list(range(15))
 
 
 def test_state_is_what_the_steps_depend_on():

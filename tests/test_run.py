@@ -79,6 +79,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bars, tmp_path)
     assert weights(first) != weights(other)
 
 
+def test_two_threads_give_the_same_bytes_each_time_and_nearly_those_of_one(bars, tmp_path):
+    first, second, one = (
+        train(bars, tmp_path, f"training.threads={threads}", "dtype=float64")
+        for threads in (2, 2, 1)
+    )
+    weights = [run.load_model().network.theta for run in (first, second, one)]
+    assert weights[0].tobytes() == weights[1].tobytes()
+    np.testing.assert_allclose(weights[0], weights[2], rtol=1e-6)
+
+
 def test_the_saved_config_repeats_the_run(bars, tmp_path):
     first = train(bars, tmp_path, "optimizer.learning_rate=0.02")
     again = train(first.folder / "config.yaml", tmp_path)

@@ -391,10 +391,10 @@ class TrainingConfig(Section):
         le=MOST_IMAGES,
         description="Images a step; 64 keep the processor busy and still give many steps.",
     )
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto",
-        description="BLAS threads; auto chooses by the size of the matrix products, because small"
-        " ones are faster on one.",
+        description="Threads that share each batch; auto chooses by the work of a step, because a"
+        " small one is faster on one.",
     )
     monitor: Metric | None = Field(
         default=None,

@@ -27,6 +27,7 @@ class MLP:
         activation: the name of σ between the layers.
         output_activation: the name of the activation after the last layer.
         dtype: float32 or float64.
+        theta: parameters (P,) to share with another network; None for some of its own.
     """
 
     def __init__(
@@ -35,13 +36,15 @@ class MLP:
         activation: str,
         output_activation: str = "identity",
         dtype: DTypeLike = np.float32,
+        theta: Array | None = None,
     ) -> None:
         self.sizes = tuple(sizes)
+        self.activation, self.output_activation = activation, output_activation
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         shapes = list(itertools.pairwise(self.sizes))
         self.n_weights = sum(n_in * n_out for n_in, n_out in shapes)
         n_parameters = self.n_weights + sum(n_out for _, n_out in shapes)
-        self.theta = np.zeros(n_parameters, self.dtype)
+        self.theta = np.zeros(n_parameters, self.dtype) if theta is None else theta
         self.grad = np.zeros(n_parameters, self.dtype)
         self.dense = [
             Dense(W, b, dW, db)
@@ -70,6 +73,10 @@ class MLP:
             vector[self.n_weights :], list(itertools.accumulate(n_out for _, n_out in shapes))[:-1]
         )
         return [(w.reshape(shape), b) for w, shape, b in zip(weights, shapes, biases, strict=True)]
+
+    def twin(self) -> "MLP":
+        """A network of the same parameters, not a copy, with buffers and a gradient of its own."""
+        return MLP(self.sizes, self.activation, self.output_activation, self.dtype, self.theta)
 
     def initialize(self, initializer: Initializer, rng: Generator) -> None:
         """Draw every weight; the biases start at 0, where no unit prefers a side."""

@@ -8,6 +8,7 @@ All add the gradient of the L2 penalty, weight_decay/2 · Σ w² over the weight
 the loss; the biases are left out, for they do not make the function steeper (Bishop 2006, 5.5).
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -31,25 +32,31 @@ class SGD:
         self, n_parameters: int, n_weights: int, dtype: np.dtype[Any], *, weight_decay: float = 0.0
     ) -> None:
         self.weight_decay = weight_decay
-        self._blocks = [(block, True) for block in _blocks(0, n_weights)]
-        self._blocks += [(block, False) for block in _blocks(n_weights, n_parameters)]
-        self._penalty = np.empty(BLOCK, dtype)
+        self.n_weights = n_weights
+        self._blocks = _blocks(0, n_weights) + _blocks(n_weights, n_parameters)
 
     def step(self, theta: Array, grad: Array, learning_rate: float) -> None:
         """One step: theta (P,) is changed in place; grad (P,) is used up as scratch."""
-        for block, is_weights in self._blocks:
-            w, g = theta[block], grad[block]
-            if is_weights and self.weight_decay:
-                penalty = self._penalty[: len(w)]
-                np.multiply(w, self.weight_decay, out=penalty)
-                g += penalty
-            self._update(w, g, learning_rate, block)
+        for block in self._blocks:
+            self.update(theta, grad, learning_rate, block)
+
+    def stretches(self, number: int) -> list[list[slice]]:
+        """All the blocks of a step, dealt out into `number` stretches of about the same length."""
+        ends = [len(self._blocks) * i // number for i in range(number + 1)]
+        return [self._blocks[start:stop] for start, stop in itertools.pairwise(ends)]
+
+    def update(self, theta: Array, grad: Array, learning_rate: float, block: slice) -> None:
+        """The part of a step that concerns one block; blocks do not depend on each other."""
+        w, g = theta[block], grad[block]
+        if self.weight_decay and block.stop <= self.n_weights:
+            g += self.weight_decay * w
+        self._move(w, g, learning_rate, block)
 
     def state(self) -> dict[str, Array]:
         """The vectors (P,) a checkpoint must hold to go on as if never stopped, by name."""
         return {}
 
-    def _update(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
+    def _move(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
         g *= learning_rate
         theta -= g
 
@@ -74,7 +81,7 @@ class Momentum(SGD):
         """The velocity."""
         return {"velocity": self.v}
 
-    def _update(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
+    def _move(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
         v = self.v[block]
         g *= learning_rate
         v *= self.momentum
@@ -89,7 +96,7 @@ class Nesterov(Momentum):
     (Bengio et al. 2013) gives v ← μ v - η g; θ ← θ + μ v - η g.
     """
 
-    def _update(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
+    def _move(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
         v = self.v[block]
         g *= learning_rate
         v *= self.momentum

@@ -192,9 +192,6 @@ def _empty_network(config: dict[str, Any], n_in: int, n_out: int, tensors: dict[
     held = sum(tensor.size for name, tensor in tensors.items() if name.startswith("layers."))
     if min(sizes) < 1 or described != held:
         raise ValueError(f"a network of {sizes} has {described} parameters, the file {held}")
-    threads, batch_size = (config["training"][key] for key in ("threads", "batch_size"))
-    if not (threads == "auto" or isinstance(threads, int)) or not isinstance(batch_size, int):
-        raise ValueError(f"unknown threads {threads!r} or batch_size {batch_size!r}")
     if config["loss"]["name"] not in LOSSES:
         raise ValueError(f"unknown loss {config['loss']['name']!r}")
     for key in ("activation", "output_activation"):

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from mlpcli.errors import DivergedError
-from mlpcli.nn.arrays import Array, Labels
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.metrics import EpochMetrics, RunningMetrics
 from mlpcli.training.setup import Setup
+from mlpcli.training.step import TrainingStep
+from mlpcli.training.team import Team
 
 OnBatch = Callable[[int, float, float], None]
 """(steps done in this epoch, mean loss so far, accuracy so far); called now and then"""
@@ -29,58 +30,39 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
     epochs = setup.config.training.epochs
     learning_rate = setup.config.optimizer.learning_rate
     steps = len(batches)
-    delta = np.empty((batches.batch_size, network.sizes[-1]), network.dtype)
-    for epoch in range(1, epochs + 1):
-        started = time.perf_counter()
-        measured = RunningMetrics(loss, network.sizes[-1], batches.batch_size, network.dtype)
-        rate = 0.0
-        for step, (x, y) in enumerate(batches.epoch(epoch)):
-            middle_of_step = epoch - 1 + (step + 0.5) / steps
-            rate = learning_rate * setup.schedule(middle_of_step, epochs)
-            z = training_step(setup, x, y, rate, delta[: len(y)])
-            if measured.add(z, y):
-                _check_finite(setup, measured.loss, epoch, step)
-                on_batch(step, measured.loss, measured.accuracy)
-        measured.renew()
-        _check_finite(setup, measured.loss, epoch, steps)
-        on_batch(steps, measured.loss, measured.accuracy)
-        if not np.isfinite(network.theta).all():
-            raise diverged(setup, f"a parameter is not finite after epoch {epoch}")
-        validation = None
-        if setup.validation is not None:
-            validation = evaluate(network, loss, setup.validation, setup.normalization)
-            _check_finite(setup, validation.loss, epoch, steps)
-        row = EpochMetrics(
-            epoch=epoch,
-            seconds=time.perf_counter() - started,
-            learning_rate=rate,
-            train_loss=measured.loss,
-            train_accuracy=measured.accuracy,
-            val_loss=validation.loss if validation else None,
-            val_accuracy=validation.accuracy if validation else None,
-        )
-        if on_epoch(row):
-            return
-
-
-def training_step(setup: Setup, x: Array, y: Labels, learning_rate: float, delta: Array) -> Array:
-    """One step of gradient descent: forward, backward, update.
-
-    Args:
-        setup: the network, its loss and its optimizer.
-        x: inputs (B, n_in).
-        y: labels (B,).
-        learning_rate: the size of the step.
-        delta: scratch (B, n_out).
-
-    Returns:
-        The outputs (B, n_out) before the update, a view that the next step overwrites.
-    """
-    z = setup.network.forward(x)
-    setup.loss.delta(z, y, delta)
-    setup.network.backward(delta)
-    setup.optimizer.step(setup.network.theta, setup.network.grad, learning_rate)
-    return z
+    with Team(setup.threads) as team:
+        step_together = TrainingStep(setup, team)
+        for epoch in range(1, epochs + 1):
+            started = time.perf_counter()
+            measured = RunningMetrics(loss, network.sizes[-1], batches.batch_size, network.dtype)
+            rate = 0.0
+            for step, (x, y) in enumerate(batches.epoch(epoch)):
+                middle_of_step = epoch - 1 + (step + 0.5) / steps
+                rate = learning_rate * setup.schedule(middle_of_step, epochs)
+                renewed = [measured.add(z, t) for z, t in step_together.take(x, y, rate)]
+                if any(renewed):
+                    _check_finite(setup, measured.loss, epoch, step)
+                    on_batch(step, measured.loss, measured.accuracy)
+            measured.renew()
+            _check_finite(setup, measured.loss, epoch, steps)
+            on_batch(steps, measured.loss, measured.accuracy)
+            if not np.isfinite(network.theta).all():
+                raise diverged(setup, f"a parameter is not finite after epoch {epoch}")
+            validation = None
+            if setup.validation is not None:
+                validation = evaluate(network, loss, setup.validation, setup.normalization)
+                _check_finite(setup, validation.loss, epoch, steps)
+            row = EpochMetrics(
+                epoch=epoch,
+                seconds=time.perf_counter() - started,
+                learning_rate=rate,
+                train_loss=measured.loss,
+                train_accuracy=measured.accuracy,
+                val_loss=validation.loss if validation else None,
+                val_accuracy=validation.accuracy if validation else None,
+            )
+            if on_epoch(row):
+                return
 
 
 def _check_finite(setup: Setup, loss: float, epoch: int, step: int) -> None:

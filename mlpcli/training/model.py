@@ -16,7 +16,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import Evaluation, evaluate
 from mlpcli.training.run_directory import checkpoint_path
-from mlpcli.training.threads import blas_threads, choose
+from mlpcli.training.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,8 @@ class Model:
                 f"The dataset has {len(dataset.class_names)} classes, but the network knows "
                 f"{len(self.class_names)}; evaluate it on a dataset of as many."
             )
-        with blas_threads(self._threads):
+        with one_blas_thread():
             return evaluate(self.network, self.loss, dataset, self.normalization)
-
-    @property
-    def _threads(self) -> int:
-        """As in training, so that the figures are the same to the last bit."""
-        training = self.config["training"]
-        return choose(training["threads"], self.network.sizes, training["batch_size"])
 
     def _judged(self, x: ArrayLike) -> Evaluation:
         images = self._images(x)

@@ -19,13 +19,15 @@ from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import to_bytes
 from mlpcli.training.environment import environment
 from mlpcli.training.evaluation import Evaluation, evaluate
-from mlpcli.training.loop import diverged, train_epochs, training_step
+from mlpcli.training.loop import diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.model import Model, load_model
 from mlpcli.training.recorder import Recorder
 from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import Setup, set_up
-from mlpcli.training.threads import blas_threads
+from mlpcli.training.step import TrainingStep
+from mlpcli.training.team import Team
+from mlpcli.training.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def train(
     recorder = Recorder(setup, directory, reporter)
     reporter.training_begins(directory.path, config.training.epochs, len(setup.batches))
     try:
-        with blas_threads(setup.threads):
+        with one_blas_thread():
             train_epochs(setup, on_batch=reporter.batches_done, on_epoch=recorder.end_epoch)
             test = load_model(directory.path).evaluate(setup.test)
             if not math.isfinite(test.loss):
@@ -136,11 +138,14 @@ def dry_run(
     setup = _set_up(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss
     rate = config.optimizer.learning_rate
-    with blas_threads(setup.threads), np.errstate(over="ignore", invalid="ignore"):
+    with (
+        one_blas_thread(),
+        np.errstate(over="ignore", invalid="ignore"),
+        Team(setup.threads) as team,
+    ):
         x, y = next(setup.batches.epoch(1))
-        delta = np.empty((len(y), network.sizes[-1]), network.dtype)
-        z = training_step(setup, x, y, rate, delta).copy()
-        before = float(loss.value(z, y).mean())
+        before = float(loss.value(network.forward(x), y).mean())
+        TrainingStep(setup, team).take(x, y, rate)
         after = float(loss.value(network.forward(x), y).mean())
         for dataset in (setup.validation, setup.test):
             if dataset is not None:

@@ -28,7 +28,7 @@ class Setup:
     optimizer: SGD
     schedule: Schedule
     threads: int
-    """of the matrix products"""
+    """that share each batch"""
 
     @property
     def training(self) -> Dataset:

@@ -1,7 +1,7 @@
-"""How many threads the matrix products use.
+"""How many threads train, and one thread for each matrix product.
 
-Two threads share a large product well, but on a small one they spend longer waiting for each other
-than multiplying; on a busy machine, where one of them may not be running, up to 40 times longer.
+The batch is divided among the threads (see `team`), so the products themselves stay on one. Where
+the work of a step is small, waiting for each other costs the threads more than they gain.
 """
 
 import contextlib
@@ -11,19 +11,21 @@ from collections.abc import Iterator, Sequence
 
 from threadpoolctl import threadpool_limits
 
-MANY_THREADS_FLOP = 5e7
-"""The work in a layer's product from which more threads than one pay: between 784x128 at batch 64
-(1.3e7), where one is faster, and 784x800 at batch 256 (3.2e8), where two are 1.6 times as fast."""
+FLOP_FOR_A_THREAD = 6e7
+"""The work of a step that is worth a thread. Two threads were 1.25 times as fast as one at
+784-256-10, batch 128 (1.6e8), and slower at 784-256-128-10, batch 64 (9e7)."""
+MOST_THREADS = 4
+"""More take turns at the interpreter's lock, and each adds a gradient to be summed up."""
 
 
 def choose(threads: int | str, sizes: Sequence[int], batch_size: int) -> int:
     """The number of threads for a network of these layer sizes; `threads` is "auto" or a number."""
     if isinstance(threads, int):
         return threads
-    largest = max(a * b for a, b in itertools.pairwise(sizes))
-    if 2 * batch_size * largest < MANY_THREADS_FLOP:
-        return 1
-    return available_cores()
+    products_of_a_step = 3  # forward, backward to the weights, backward to the inputs
+    weights = sum(a * b for a, b in itertools.pairwise(sizes))
+    flop = 2 * batch_size * weights * products_of_a_step
+    return max(1, min(available_cores(), MOST_THREADS, int(flop / FLOP_FOR_A_THREAD)))
 
 
 def available_cores() -> int:
@@ -34,7 +36,7 @@ def available_cores() -> int:
 
 
 @contextlib.contextmanager
-def blas_threads(number: int) -> Iterator[None]:
-    """Let the matrix products inside the block use `number` threads."""
-    with threadpool_limits(number, user_api="blas"):
+def one_blas_thread() -> Iterator[None]:
+    """Keep every matrix product inside the block on the thread that asks for it."""
+    with threadpool_limits(1, user_api="blas"):
         yield
