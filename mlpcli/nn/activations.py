@@ -59,8 +59,8 @@ def _relu(z: Array, out: Array) -> None:
 
 
 def _relu_derivative(z: Array, a: Array, out: Array) -> None:
-    """1 where z > 0, else 0; at the kink z = 0 the choice is 0, as is usual."""
-    np.greater(a, 0, out=out)
+    """1 where z > 0, else 0 (at the kink too, as is usual): the sign of a."""
+    np.sign(a, out=out)
 
 
 ACTIVATIONS = {

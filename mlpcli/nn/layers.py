@@ -51,7 +51,7 @@ class Dense:
     def parameter_gradients(self, delta: Array) -> None:
         """delta (B, n_out); fills dW and db alone, which is all that the first layer needs."""
         np.matmul(self._a.T, delta, out=self.dW)
-        np.sum(delta, axis=0, out=self.db)
+        np.add.reduce(delta, axis=0, out=self.db)
 
 
 class Elementwise:
