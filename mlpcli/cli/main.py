@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 import mlpcli
-from mlpcli.errors import MlpcliError
+from mlpcli.errors import ConfigError, MlpcliError
 
 COMMANDS = {
     "train": "Train a network and leave a run folder.",
@@ -86,6 +86,10 @@ def main() -> NoReturn:
         code = _explain(_usage(error), error.exit_code)
     except click.ClickException as error:
         code = _explain(error.format_message(), error.exit_code)
+    except ConfigError as error:
+        problems = str(error).splitlines()
+        heading = "" if len(problems) == 1 else f"{len(problems)} problems:\n"
+        code = _explain(heading + str(error), error.exit_code)
     except MlpcliError as error:
         code = _explain(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):

@@ -69,9 +69,10 @@ def read_labels(
     labels = _read(source, name, LABELS_MAGIC)
     if classes is not None and labels.max() >= classes:
         first = int(np.argmax(labels >= classes))
-        raise _fault(
-            str(source) if isinstance(source, Path) else name,
-            f"label {first} is {labels[first]}, but the classes go from 0 to {classes - 1}",
+        file = source if isinstance(source, Path) else name
+        raise DataError(
+            f"{file}: label {first} is {labels[first]}, but there are {classes} classes, from 0 to "
+            f"{classes - 1}. The files may not belong together, or data.class_names lack a name."
         )
     return labels
 

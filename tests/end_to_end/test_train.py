@@ -67,6 +67,7 @@ def test_every_config_problem_at_once_with_its_place(run, tmp_path):
     (tmp_path / "bad.yaml").write_text("optimizer:\n  learnin_rate: 0.1\ntraining:\n  epochs: no\n")
     done = run("train", "-c", "bad.yaml", "seed=-1")
     assert done.returncode == 2
+    assert done.stderr.startswith("mlpcli: 3 problems:\n")
     assert 'bad.yaml:2: optimizer.learnin_rate: unknown key; did you mean "learning_rate"?' in (
         done.stderr
     )
