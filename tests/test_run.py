@@ -216,11 +216,12 @@ def test_the_learning_rate_of_the_schedule_is_recorded(bars, tmp_path):
     assert [row.learning_rate for row in run.history] == [0.05, 0.05, 0.025, 0.025]
 
 
-def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path, threads):
     with pytest.raises(
         DivergedError, match=r"in epoch \d+, by step .*optimizer.learning_rate=1e\+30"
     ):
-        train(bars, tmp_path, "optimizer.learning_rate=1e31")
+        train(bars, tmp_path, "optimizer.learning_rate=1e31", f"training.threads={threads}")
 
 
 @pytest.mark.parametrize("epochs", [1, 2])

@@ -5,7 +5,7 @@ import json
 import click
 
 
-@click.group("config")
+@click.group("config", no_args_is_help=False)
 def command() -> None:
     """Show what a config may say."""
 

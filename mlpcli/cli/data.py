@@ -11,7 +11,7 @@ from mlpcli.errors import DataError
 DATASETS = ["mnist", "fashion_mnist", "kmnist"]
 
 
-@click.group("data")
+@click.group("data", no_args_is_help=False)
 def command() -> None:
     """Fetch, verify and list datasets."""
 

@@ -55,6 +55,7 @@ class LazyGroup(click.Group):
 
 @click.command(
     cls=LazyGroup,
+    no_args_is_help=False,  # which click answers in two ways, by its version
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
@@ -114,8 +115,6 @@ def main() -> NoReturn:
 
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "mlpcli"
-    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
-        return f"which command? `{command} --help` lists them."
     return f"{error.format_message()} See `{command} --help`."
 
 
