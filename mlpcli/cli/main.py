@@ -26,11 +26,13 @@ COMMANDS = {
     "data": "Fetch, verify and list datasets.",
     "config": "Show what a config may say.",
 }
-INTERNAL_ERROR, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 7, 130, 141, 143
-
-
-class Terminated(BaseException):
-    """SIGTERM has come."""
+INTERNAL_ERROR, NOT_WRITTEN, BROKEN_PIPE = 1, 7, 141
+STOPS: dict[int, tuple[str, int]] = {
+    signal.SIGINT: ("Interrupted.", 130),
+    signal.SIGTERM: ("Terminated.", 143),
+}
+_stopped_by: list[int] = []
+"""The signals that have come."""
 
 
 class LazyGroup(click.Group):
@@ -78,7 +80,8 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     _make_streams_dependable()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in STOPS:
+        signal.signal(number, _stop)
     stdout = sys.stdout
     try:
         code = command.main(arguments, prog_name="mlpcli", standalone_mode=False) or 0
@@ -94,14 +97,14 @@ def main() -> NoReturn:
     except MlpcliError as error:
         code = _explain(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        code = _explain("Interrupted.", INTERRUPTED)
-    except Terminated:
-        code = _explain("Terminated.", TERMINATED)
+        code = _explain(*STOPS[_stopped_by[-1] if _stopped_by else signal.SIGINT])
     except SystemExit as error:
         pipe_is_closed = sys.stdout is not stdout  # click puts a stand-in there
         code = BROKEN_PIPE if pipe_is_closed else int(error.code or 0)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None:  # a stream, not a file
+        if _stopped_by:  # a library has made an error of its own of the interruption
+            code = _explain(*STOPS[_stopped_by[-1]])
+        elif isinstance(error, OSError) and error.filename is None:  # a stream, not a file
             code = _explain(f"The output cannot be written: {error.strerror}.", NOT_WRITTEN)
         else:
             code = _explain(
@@ -109,6 +112,8 @@ def main() -> NoReturn:
                 "the same command shows with --debug.",
                 INTERNAL_ERROR,
             )
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
     _forget_unwritten_output()
     sys.exit(code)
 
@@ -140,8 +145,9 @@ def _make_streams_dependable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    _stopped_by.append(number)
+    raise KeyboardInterrupt
 
 
 def _forget_unwritten_output() -> None:

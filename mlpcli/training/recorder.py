@@ -19,6 +19,7 @@ class Recorder:
 
     def __init__(self, setup: Setup, directory: RunDirectory, reporter: Reporter) -> None:
         self._setup, self._directory, self._reporter = setup, directory, reporter
+        self._config = setup.config.model_dump(mode="json")
         self.history: list[EpochMetrics] = []
         self.best = Watch(setup.monitor)
         self.stopped_early = False
@@ -51,7 +52,7 @@ class Recorder:
         return Checkpoint(
             network=setup.network,
             optimizer=setup.optimizer.state(),
-            config=setup.config.model_dump(mode="json"),
+            config=self._config,
             epoch=epoch,
             watches={"best": self.best, "early_stopping": self._stopping},
             normalization=setup.normalization,
