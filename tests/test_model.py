@@ -4,7 +4,7 @@ from digits import bars_dataset
 
 import mlpcli
 from mlpcli.data.dataset import Dataset
-from mlpcli.errors import CheckpointError, DataError
+from mlpcli.errors import CheckpointError, DataError, DivergedError
 from mlpcli.training.judging import judge
 
 IMAGES, LABELS = bars_dataset(60, 1)
@@ -106,6 +106,24 @@ def test_judging_on_another_dataset_counts_all_of_it(fabricate, tmp_path, monkey
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
     evaluation = judge(run.folder, dataset="mnist", data_dir=tmp_path / "cache")
     assert evaluation.labels.tolist() == [*range(10), *range(10)]
+
+
+def test_outputs_that_are_not_finite_are_refused(bars, tmp_path):
+    config = mlpcli.load_config(
+        bars,
+        overrides=[
+            "data.validation=0",
+            "training.batch_size=1000",
+            "training.epochs=1",
+            "optimizer.learning_rate=1e38",
+        ],
+    )
+    with pytest.raises(DivergedError):
+        mlpcli.train(config, runs_dir=tmp_path / "runs")
+    with pytest.raises(CheckpointError, match="not finite numbers"):
+        judge(tmp_path / "runs" / "bars")
+    with pytest.raises(CheckpointError, match="not finite numbers"):
+        mlpcli.load_model(tmp_path / "runs" / "bars").predict(IMAGES)
 
 
 def test_judging_without_a_validation_part(bars, tmp_path):

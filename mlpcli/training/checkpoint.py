@@ -178,7 +178,7 @@ def _assemble(tensors: dict[str, Array], metadata: dict[str, str]) -> Checkpoint
         class_names=class_names,
     )
     _check_tensors(tensors, checkpoint)
-    for layer, i in zip(checkpoint.network.dense, range(len(tensors)), strict=False):
+    for i, layer in enumerate(checkpoint.network.dense):
         layer.W[...] = tensors[f"layers.{i}.weight"].T
         layer.b[...] = tensors[f"layers.{i}.bias"]
     return checkpoint

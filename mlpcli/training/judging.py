@@ -43,7 +43,9 @@ def judge(
         data = DataConfig(dataset=dataset)
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     loader = DataLoader(data, config.seed, cache, reporter or Reporter())
-    return model.evaluate(_part(loader, split, model.class_names))
+    evaluation = model.evaluate(_part(loader, split, model.class_names))
+    model.refuse_unless_finite(evaluation.loss)
+    return evaluation
 
 
 def _part(loader: DataLoader, split: Split, class_names: tuple[str, ...]) -> Dataset:

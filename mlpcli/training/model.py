@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset, UInt8Array
-from mlpcli.errors import DataError
+from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import LOSSES, Loss
 from mlpcli.nn.network import MLP
@@ -45,6 +45,7 @@ class Model:
 
         Raises:
             DataError: the images do not fit the network.
+            CheckpointError: the outputs are not finite.
         """
         return self._judged(x).probabilities
 
@@ -53,6 +54,7 @@ class Model:
 
         Raises:
             DataError: the images do not fit the network.
+            CheckpointError: the outputs are not finite.
         """
         return self._judged(x).predictions
 
@@ -78,7 +80,21 @@ class Model:
     def _judged(self, x: ArrayLike) -> Evaluation:
         images = self._images(x)
         unknown = np.zeros(len(images), np.intp)
-        return self.evaluate(Dataset(images, unknown, self.image_shape, self.class_names))
+        judged = self.evaluate(Dataset(images, unknown, self.image_shape, self.class_names))
+        self.refuse_unless_finite(judged.probabilities)
+        return judged
+
+    def refuse_unless_finite(self, figures: ArrayLike) -> None:
+        """Weights may be finite and yet so large that what follows from them is not.
+
+        Raises:
+            CheckpointError: a figure is infinite or not a number.
+        """
+        if not np.isfinite(figures).all():
+            raise CheckpointError(
+                f"{self.path}: its weights are so large that its outputs are not finite numbers; "
+                "the training diverged. Use another checkpoint."
+            )
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)
