@@ -13,46 +13,44 @@ def numbered():
     return Dataset(images, np.arange(25) * 10, (2, 2), tuple(map(str, range(250))))
 
 
-def epoch(dataset, epoch, *, batch_size=4, seed=1, dtype=np.float32):
-    made = Batches(dataset, batch_size, Normalization(0.0, 1.0), seed, dtype)
-    return [(x.copy(), y.copy()) for x, y in made.epoch(epoch)]
+def batches_of(dataset, batch_size=4, seed=1, dtype=np.float32):
+    return Batches(dataset, batch_size, Normalization(0.0, 1.0), seed, dtype)
 
 
-@pytest.mark.parametrize("block", [1, 8, 2048])
-def test_every_example_comes_once_with_its_label(numbered, block, monkeypatch):
-    monkeypatch.setattr(batches, "BLOCK_IMAGES", block)
-    found = epoch(numbered, 1)
-    assert [len(y) for _, y in found] == [4, 4, 4, 4, 4, 4, 1]
-    x, y = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    assert sorted(x[:, 0]) == list(range(25))
-    assert np.array_equal(x[:, 3] * 10, y)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_examples_come_with_their_targets(numbered, dtype):
+    x, t = np.full((3, 4), 9.0, dtype), np.full((3, 250), 9.0, dtype)
+    batches_of(numbered).fill(np.array([7, 0, 24]), x, t)
+    assert x.tolist() == [[7] * 4, [0] * 4, [24] * 4]
+    assert t.argmax(axis=1).tolist() == [70, 0, 240]
+    assert t.sum(axis=1).tolist() == [1, 1, 1]
+    assert t.max() == 1
 
 
-def test_the_order_is_the_same_in_blocks_of_any_size(numbered, monkeypatch):
-    whole = epoch(numbered, 1)
-    monkeypatch.setattr(batches, "BLOCK_IMAGES", 8)
-    for (x, _), (other, _) in zip(whole, epoch(numbered, 1), strict=True):
-        assert np.array_equal(x, other)
+def test_an_epoch_has_every_example_once(numbered):
+    assert sorted(batches_of(numbered).order(1)) == list(range(25))
 
 
 def test_the_order_is_a_function_of_seed_and_epoch(numbered):
-    def order(**arguments):
-        return np.concatenate([y for _, y in epoch(numbered, **arguments)]).tolist()
+    def order(epoch, **arguments):
+        return batches_of(numbered, **arguments).order(epoch).tolist()
 
-    assert order(epoch=3) == order(epoch=3)
-    assert order(epoch=3) != order(epoch=4)
-    assert order(epoch=3) != order(epoch=3, seed=2)
+    assert order(3) == order(3, batch_size=7)
+    assert order(3) != order(4)
+    assert order(3) != order(3, seed=2)
 
 
 def test_the_number_of_batches(numbered):
     for size, number in ((1, 25), (5, 5), (6, 5), (25, 1), (100, 1)):
-        assert len(Batches(numbered, size, Normalization.unit(), 1, np.float32)) == number
-        assert len(epoch(numbered, 1, batch_size=size)) == number
+        assert len(batches_of(numbered, size)) == number
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_dtype_is_kept(numbered, dtype):
-    assert {x.dtype for x, _ in epoch(numbered, 1, dtype=dtype)} == {np.dtype(dtype)}
+@pytest.mark.parametrize(
+    ("most", "batch_size", "size"), [(8, 4, 8), (8, 3, 6), (8, 9, 9), (99, 4, 28)]
+)
+def test_a_block_is_a_whole_number_of_batches(numbered, most, batch_size, size, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_IMAGES", most)
+    assert batches_of(numbered, batch_size).block_size == size
 
 
 def test_unit_normalization():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import backpropagated_gradient, numerical_gradient, relative_error
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.losses import LOSSES
@@ -44,12 +45,12 @@ def test_backpropagation_agrees_with_centred_differences(
 ):
     rng = np.random.default_rng(7)
     x = rng.normal(size=(6, 5))
-    y = rng.integers(0, 4, 6)
+    t = one_hot(rng.integers(0, 4, 6), 4, np.float64)
     network = network_away_from_kinks(DEPTHS[depth], activation, output_activation, x)
     loss = LOSSES[loss]()
 
-    found = backpropagated_gradient(network, loss, x, y)
-    expected = numerical_gradient(network, loss, x, y)
+    found = backpropagated_gradient(network, loss, x, t)
+    expected = numerical_gradient(network, loss, x, t)
 
     assert np.abs(expected).max() > 1e-3
     assert relative_error(found, expected) < 1e-7
@@ -60,12 +61,13 @@ def test_a_wrong_gradient_is_far_off():
     network = MLP((5, 6, 4), "tanh", dtype=np.float64)
     network.initialize(xavier_normal, rng)
     loss = LOSSES["cross_entropy"]()
-    x, y = rng.normal(size=(6, 5)), rng.integers(0, 4, 6)
+    x = rng.normal(size=(6, 5))
+    t = one_hot(rng.integers(0, 4, 6), 4, np.float64)
 
-    found = backpropagated_gradient(network, loss, x, y)
+    found = backpropagated_gradient(network, loss, x, t)
     found[0] += 1e-3
 
-    assert relative_error(found, numerical_gradient(network, loss, x, y)) > 1e-5
+    assert relative_error(found, numerical_gradient(network, loss, x, t)) > 1e-5
 
 
 def test_the_check_leaves_the_parameters_as_they_were():
@@ -74,7 +76,7 @@ def test_the_check_leaves_the_parameters_as_they_were():
     network.initialize(xavier_normal, rng)
     before = network.theta.copy()
 
-    numerical_gradient(network, LOSSES["mse"](), rng.normal(size=(2, 3)), np.array([0, 1]))
+    numerical_gradient(network, LOSSES["mse"](), rng.normal(size=(2, 3)), np.eye(2))
 
     assert np.array_equal(network.theta, before)
 

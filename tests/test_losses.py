@@ -8,41 +8,41 @@ from mlpcli.nn.losses import LOSSES, CrossEntropy, MeanSquaredError
 
 def test_cross_entropy_by_hand():
     z = np.array([[0.0, math.log(3)], [math.log(4), 0.0]])
-    y = np.array([0, 0])
+    t = np.array([[1.0, 0.0], [1.0, 0.0]])
     # softmax: (1/4, 3/4) and (4/5, 1/5)
-    np.testing.assert_allclose(CrossEntropy().value(z, y), [math.log(4), math.log(5 / 4)])
+    np.testing.assert_allclose(CrossEntropy().value(z, t), [math.log(4), math.log(5 / 4)])
     np.testing.assert_allclose(CrossEntropy().probabilities(z), [[0.25, 0.75], [0.8, 0.2]])
     delta = np.empty_like(z)
-    CrossEntropy().delta(z, y, delta)
-    np.testing.assert_allclose(delta, [[-0.375, 0.375], [-0.1, 0.1]])
+    CrossEntropy().delta(z, t, delta)
+    np.testing.assert_allclose(delta, [[-0.75, 0.75], [-0.2, 0.2]])
 
 
 def test_mean_squared_error_by_hand():
     z = np.array([[1.0, 2.0], [0.5, 0.0]])
-    y = np.array([0, 1])
+    t = np.array([[1.0, 0.0], [0.0, 1.0]])
     # distances from the targets: (0, 2) and (0.5, -1)
-    np.testing.assert_allclose(MeanSquaredError().value(z, y), [2.0, 0.625])
+    np.testing.assert_allclose(MeanSquaredError().value(z, t), [2.0, 0.625])
     delta = np.empty_like(z)
-    MeanSquaredError().delta(z, y, delta)
-    np.testing.assert_allclose(delta, [[0.0, 1.0], [0.25, -0.5]])
+    MeanSquaredError().delta(z, t, delta)
+    np.testing.assert_allclose(delta, [[0.0, 2.0], [0.5, -1.0]])
 
 
 @pytest.mark.parametrize("loss", LOSSES.values())
 def test_delta_leaves_the_output_as_it_is(loss):
     z = np.array([[1.0, 2.0, 3.0]])
-    loss().delta(z, np.array([1]), np.empty_like(z))
+    loss().delta(z, np.array([[0.0, 1.0, 0.0]]), np.empty_like(z))
     assert np.array_equal(z, [[1.0, 2.0, 3.0]])
 
 
 def test_cross_entropy_of_huge_logits_is_exact():
     z = np.array([[1e4, 0.0], [0.0, -1e4]], np.float32)
-    assert np.array_equal(CrossEntropy().value(z, np.array([1, 0])), [1e4, 0])
+    assert np.array_equal(CrossEntropy().value(z, np.eye(2, dtype=np.float32)[[1, 0]]), [1e4, 0])
     assert np.array_equal(CrossEntropy().probabilities(z), [[1, 0], [1, 0]])
 
 
 @pytest.mark.parametrize("loss", LOSSES.values())
 def test_nan_is_not_hidden(loss):
-    assert np.isnan(loss().value(np.array([[np.nan, 0.0]]), np.array([1])))
+    assert np.isnan(loss().value(np.array([[np.nan, 0.0]]), np.array([[0.0, 1.0]])))
 
 
 @pytest.mark.parametrize("loss", LOSSES.values())

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.losses import CrossEntropy
-from mlpcli.training import metrics
 from mlpcli.training.metrics import (
     RunningMetrics,
     class_metrics,
@@ -33,22 +33,20 @@ def test_most_confused_are_the_commonest_mistakes():
     assert most_confused(np.diag([3, 4]), 5) == []
 
 
-@pytest.mark.parametrize("block", [1, 7, 100])
-def test_running_metrics_are_those_of_all_outputs_together(block, monkeypatch):
-    monkeypatch.setattr(metrics, "BLOCK_IMAGES", block)
+def test_running_metrics_are_those_of_all_members_outputs_together():
     rng = np.random.default_rng(0)
-    z, y = rng.normal(size=(23, 4)), rng.integers(0, 4, 23)
-    running = RunningMetrics(CrossEntropy(), 4, 5, z.dtype)
-    for start in range(0, 23, 5):
-        running.add(z[start : start + 5], y[start : start + 5])
-    running.renew()
+    z, t = rng.normal(size=(23, 4)), one_hot(rng.integers(0, 4, 23), 4, np.float64)
+    running = RunningMetrics(CrossEntropy(), members=3)
+    for i, start in enumerate(range(0, 23, 5)):
+        running.add(i % 3, z[start : start + 5], t[start : start + 5])
 
-    assert running.loss == pytest.approx(CrossEntropy().value(z, y).mean())
-    assert running.accuracy == (z.argmax(axis=1) == y).mean()
+    assert running.loss == pytest.approx(CrossEntropy().value(z, t).mean())
+    assert running.accuracy == (z.argmax(axis=1) == t.argmax(axis=1)).mean()
+    running.reset()
+    assert (running.loss, running.accuracy) == (0, 0)
 
 
 def test_equal_outputs_do_not_count_as_right_for_every_class():
-    running = RunningMetrics(CrossEntropy(), 4, 5, np.dtype(float))
-    running.add(np.zeros((4, 4)), np.array([0, 1, 2, 3]))
-    running.renew()
+    running = RunningMetrics(CrossEntropy(), members=1)
+    running.add(0, np.zeros((4, 4)), np.eye(4))
     assert running.accuracy == 0.25

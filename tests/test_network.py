@@ -1,8 +1,10 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 
+from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.losses import LOSSES
@@ -43,7 +45,9 @@ def test_the_batch_gradient_is_that_of_loops_over_examples(network):
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
 
-    found = backpropagated_gradient(network, LOSSES["cross_entropy"](), x, y)
+    found = backpropagated_gradient(
+        network, LOSSES["cross_entropy"](), x, one_hot(y, 3, np.float64)
+    )
 
     np.testing.assert_allclose(found, naive_gradient(network, x, y), rtol=1e-12, atol=1e-15)
 
@@ -75,7 +79,7 @@ def test_training_steps_orphan_no_view(network):
     x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
     theta, grad = network.theta, network.grad
 
-    backpropagated_gradient(network, LOSSES["cross_entropy"](), x, y)
+    backpropagated_gradient(network, LOSSES["cross_entropy"](), x, one_hot(y, 3, np.float64))
     Momentum(len(theta), network.n_weights, theta.dtype).step(theta, grad, 0.1)
     network.initialize(xavier_normal, rng)
 
@@ -108,11 +112,45 @@ def test_output_activation():
 def test_everything_keeps_the_dtype(activation, dtype):
     network = MLP((4, 5, 3), activation, activation, dtype)
     network.initialize(xavier_normal, np.random.default_rng(0))
-    x = np.ones((2, 4), dtype)
+    x, t = np.ones((2, 4), dtype), np.eye(2, 3, dtype=dtype)
     for loss in LOSSES.values():
         z = network.forward(x)
         assert z.dtype == dtype
-        assert loss().value(z, np.array([0, 1])).dtype == dtype
+        assert loss().value(z, t).dtype == dtype
         assert loss().probabilities(z).dtype == dtype
-        backpropagated_gradient(network, loss(), x, np.array([0, 1]))
+        backpropagated_gradient(network, loss(), x, t)
     assert network.theta.dtype == network.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("most", [1, 7, 16, 1000])
+@pytest.mark.parametrize("members", [1, 2, 3, 9])
+def test_every_parameter_is_in_one_block(network, members, most):
+    dealt = network.blocks(members, most)
+    assert len(dealt) == members
+    covered = [i for blocks in dealt for b in blocks for i in range(len(network.theta))[b.part]]
+    assert sorted(covered) == list(range(len(network.theta)))
+    row = max(layer.W.shape[1] for layer in network.dense)
+    biases = len(network.theta) - network.n_weights
+    for block in itertools.chain(*dealt):
+        assert block.part.stop - block.part.start <= max(most, row, biases) + row
+
+
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_the_gradient_found_by_blocks_and_rows_is_that_of_the_whole(network, most):
+    rng = np.random.default_rng(3)
+    x, delta = rng.normal(size=(6, 4)), rng.normal(size=(6, 3))
+    network.forward(x)
+    network.backward(delta.copy())
+    expected = network.grad.copy()
+    network.grad.fill(0)
+
+    parts = (slice(0, 4), slice(4, 6))
+    for rows in parts:
+        network.forward(x, rows)
+    for rows in parts:
+        network.send_back(delta, rows)
+    for blocks in network.blocks(2, most):
+        for block in blocks:
+            network.gradient(block)
+
+    np.testing.assert_allclose(network.grad, expected, rtol=1e-12)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from mlpcli.nn import optimizers
 from mlpcli.nn.optimizers import OPTIMIZERS
 
 N_WEIGHTS, N_BIASES = 12, 3
@@ -62,17 +61,30 @@ def run(name, dtype=np.float64, weight_decay=0.0):
     return theta, optimizer
 
 
-@pytest.mark.parametrize("block", [5, 16_384])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_ten_steps_are_the_textbooks(name, weight_decay, block, monkeypatch):
-    monkeypatch.setattr(optimizers, "BLOCK", block)
+def test_ten_steps_are_the_textbooks(name, weight_decay):
     decay = np.array([weight_decay] * N_WEIGHTS + [0.0] * N_BIASES)
     expected = TEXTBOOK[name](start(), decay, **SETTINGS[name])
 
     theta, _ = run(name, weight_decay=weight_decay)
 
     np.testing.assert_allclose(theta, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_may_be_taken_part_by_part(name):
+    whole, _ = run(name, weight_decay=0.3)
+    theta, grad = start(), np.empty(N_WEIGHTS + N_BIASES)
+    optimizer = OPTIMIZERS[name](
+        len(theta), N_WEIGHTS, theta.dtype, weight_decay=0.3, **SETTINGS[name]
+    )
+    for step in range(10):
+        rate = learning_rate(step)
+        grad[...] = gradient(theta) * optimizer.gradient_scale(rate)
+        for at in range(0, len(theta), 4):  # one part has weights and biases
+            optimizer.update(theta, grad, rate, slice(at, at + 4))
+    np.testing.assert_allclose(theta, whole, rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -103,16 +115,6 @@ def test_no_step_computes_in_another_precision(name):
         len(theta), N_WEIGHTS, theta.dtype, weight_decay=0.1, **SETTINGS[name]
     )
     optimizer.step(theta, grad, 0.1)
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 50])
-def test_stretches_are_all_the_blocks(number, monkeypatch):
-    monkeypatch.setattr(optimizers, "BLOCK", 4)
-    optimizer = OPTIMIZERS["sgd"](N_WEIGHTS + N_BIASES, N_WEIGHTS, np.dtype(float))
-    stretches = optimizer.stretches(number)
-    assert len(stretches) == number
-    covered = [i for stretch in stretches for block in stretch for i in range(15)[block]]
-    assert covered == list(range(15))
 
 
 def test_state_is_what_the_steps_depend_on():

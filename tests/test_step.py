@@ -3,63 +3,93 @@ import pytest
 
 from mlpcli.config.loading import load_config
 from mlpcli.data.dataset import Dataset
+from mlpcli.nn.arrays import one_hot
 from mlpcli.training.setup import assemble
-from mlpcli.training.step import TrainingStep
-from mlpcli.training.team import Team
+from mlpcli.training.step import Training
+from mlpcli.training.team import can_fork
 
 RNG = np.random.default_rng(0)
 DATA = Dataset(
-    RNG.integers(0, 256, (20, 12), dtype=np.uint8), RNG.integers(0, 3, 20), (3, 4), ("a", "b", "c")
+    RNG.integers(0, 256, (50, 12), dtype=np.uint8), RNG.integers(0, 3, 50), (3, 4), ("a", "b", "c")
 )
-LEARNING_RATE = 0.1
+KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not can_fork(), reason="no fork"))]
 
 
-def setup():
+def setup(threads, batch_size=20, name="nesterov"):
     config = load_config(
         {
             "dtype": "float64",
-            "network": {"hidden": [7], "activation": "tanh"},
-            "optimizer": {"name": "nesterov", "weight_decay": 0.01},
-            "training": {"batch_size": 20},
+            "network": {"hidden": [7, 5], "activation": "tanh"},
+            "optimizer": {"name": name, "weight_decay": 0.01, "learning_rate": 0.1},
+            "schedule": {"name": "cosine"},
+            "training": {"batch_size": batch_size, "threads": threads, "epochs": 3},
         }
     )
     return assemble(config, DATA, None, DATA)
 
 
-def plain(made, x, y):
-    """The step as the textbook has it."""
-    z = made.network.forward(x).copy()
-    delta = np.empty_like(z)
-    made.loss.delta(z, y, delta)
-    made.network.backward(delta)
-    made.optimizer.step(made.network.theta, made.network.grad, LEARNING_RATE)
-    return z
+def train(made, epochs, **arguments):
+    training = Training(made, **arguments)
+    size = made.batches.block_size
+    with training.team:
+        for epoch in range(1, epochs + 1):
+            training.measured.reset()
+            for start in range(0, len(DATA), size):
+                training.run_block(epoch, start, min(start + size, len(DATA)))
+    return training
 
 
-@pytest.mark.parametrize("batch", [20, 7, 2, 1])
+def train_plainly(made, epochs):
+    """The same as the textbook has it; returns the last epoch's outputs and targets."""
+    batches, network = made.batches, made.network
+    for epoch in range(1, epochs + 1):
+        order = batches.order(epoch)
+        outputs, targets = [], []
+        for step, start in enumerate(range(0, len(order), batches.batch_size)):
+            batch = DATA.part(order[start : start + batches.batch_size])
+            x = (batch.images - made.normalization.mean) / made.normalization.std
+            t = one_hot(batch.labels, 3, np.float64)
+            z = network.forward(x)
+            outputs.append(z.copy())
+            targets.append(t)
+            delta = np.empty_like(z)
+            made.loss.delta(z, t, delta)
+            network.backward(delta / len(x))
+            share = made.schedule(epoch - 1 + (step + 0.5) / len(batches), 3)
+            made.optimizer.step(network.theta, network.grad, 0.1 * share)
+    return np.concatenate(outputs), np.concatenate(targets)
+
+
+@pytest.mark.parametrize("processes", KINDS)
+@pytest.mark.parametrize("batch_size", [20, 7, 2, 1])
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_shared_step_is_the_plain_one(size, batch):
-    alone, shared = setup(), setup()
-    x = RNG.normal(size=(batch, 12))
-    y = RNG.integers(0, 3, batch)
-    with Team(size) as team:
-        step = TrainingStep(shared, team)
-        for _ in range(3):
-            z = plain(alone, x, y)
-            parts = [(z.copy(), t.copy()) for z, t in step.take(x, y, LEARNING_RATE)]
-            found, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
-            np.testing.assert_allclose(found, z, rtol=1e-10)
-            assert np.array_equal(labels, y)
-            np.testing.assert_allclose(shared.network.theta, alone.network.theta, rtol=1e-10)
+def test_a_team_does_what_the_textbook_does(size, batch_size, processes):
+    alone, shared = setup(1, batch_size), setup(size, batch_size)
+
+    z, t = train_plainly(alone, 2)
+    training = train(shared, 2, processes=processes)
+
+    np.testing.assert_allclose(shared.network.theta, alone.network.theta, rtol=1e-9)
+    np.testing.assert_allclose(shared.optimizer.v, alone.optimizer.v, rtol=1e-7, atol=1e-12)
+    assert training.measured.loss == pytest.approx(shared.loss.value(z, t).mean())
+    assert training.measured.accuracy == (z.argmax(axis=1) == t.argmax(axis=1)).mean()
 
 
-def test_the_same_team_gives_the_same_bytes():
-    results = []
-    for _ in range(2):
-        made = setup()
-        with Team(2) as team:
-            step = TrainingStep(made, team)
-            for _ in range(5):
-                step.take(DATA.images / 255, DATA.labels, LEARNING_RATE)
-        results.append(made.network.theta.tobytes())
-    assert results[0] == results[1]
+@pytest.mark.skipif(not can_fork(), reason="members cannot be processes here")
+def test_processes_and_threads_give_the_same_bytes():
+    results = set()
+    for processes in (True, False, True):
+        made = setup(2)
+        train(made, 3, processes=processes)
+        results.add(made.network.theta.tobytes())
+    assert len(results) == 1
+
+
+def test_blocks_of_any_size_give_the_same(monkeypatch):
+    results = set()
+    for images in (1, 20, 2048):
+        monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", images)
+        made = setup(1)
+        train(made, 2)
+        results.add(made.network.theta.tobytes())
+    assert len(results) == 1

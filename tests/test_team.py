@@ -1,51 +1,189 @@
+import os
+import signal
 import threading
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mlpcli.training.team import Team
+from mlpcli.nn.arrays import shared_zeros
+from mlpcli.training.team import Team, TeamError, can_fork
+
+needs_fork = pytest.mark.skipif(not can_fork(), reason="members cannot be processes here")
+KINDS = [False, pytest.param(True, marks=needs_fork)]
+
+
+@pytest.fixture(params=KINDS, ids=["threads", "processes"])
+def processes(request):
+    return request.param
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_every_member_runs_each_task_once(size):
-    calls = []
-    with Team(size) as team:
+def test_every_member_does_each_piece_of_work_once(size, processes):
+    done = shared_zeros((50, size), np.int64)
+
+    def work(member, round_, amount):
+        done[int(round_), member] += int(amount)
+
+    with Team(size, work, processes=processes) as team:
         for round_ in range(50):
-            team.run(lambda member, round_=round_: calls.append((round_, member)))
-            assert sorted(calls) == [(r, m) for r in range(round_ + 1) for m in range(size)]
+            team.run(round_, round_ + 0.5)
+            assert (done[: round_ + 1] == np.arange(round_ + 1)[:, np.newaxis]).all()
+            assert not done[round_ + 1 :].any()
 
 
-def test_members_run_at_the_same_time():
-    both = threading.Barrier(2)
-    with Team(2) as team:
-        team.run(lambda _: both.wait(timeout=10))
+def test_members_work_at_the_same_time(processes):
+    here = shared_zeros(2, np.int64)
+
+    def work(member):
+        here[member] = 1
+        give_up = time.monotonic() + 10
+        while not here.all():
+            assert time.monotonic() < give_up
+            time.sleep(0.001)
+
+    with Team(2, work, processes=processes) as team:
+        team.run()
 
 
-def test_member_0_is_the_caller():
-    threads = {}
-    with Team(2) as team:
-        team.run(lambda member: threads.__setitem__(member, threading.get_ident()))
-    assert threads[0] == threading.get_ident()
-    assert threads[1] != threads[0]
+@pytest.mark.parametrize("size", [2, 3])
+def test_what_was_written_before_a_meeting_is_read_after_it(size, processes):
+    written, sums = shared_zeros(size, np.int64), shared_zeros((200, size), np.int64)
+
+    def work(member):
+        for i in range(200):
+            written[member] = i * (member + 1)
+            team.meet(member)
+            sums[i, member] = written.sum()
+            team.meet(member)
+
+    team = Team(size, work, processes=processes)
+    with team:
+        team.run()
+    assert np.array_equal(sums, np.outer(np.arange(200), [sum(range(1, size + 1))] * size))
 
 
-@pytest.mark.parametrize("failing", [0, 1])
-def test_what_a_member_raises_is_raised_by_run(failing):
-    def task(member):
-        if member == failing:
-            raise KeyError(member)
+def test_a_member_that_fails_is_an_error_of_the_others_too(processes):
+    def work(member):
+        if member == 1:
+            raise KeyError("what went wrong")
+        team.meet(member)
 
-    with pytest.raises(KeyError, match=str(failing)), Team(2) as team:
-        team.run(task)
+    team = Team(3, work, processes=processes)
+    with pytest.raises(TeamError, match="KeyError: 'what went wrong'"), team:
+        team.run()
+
+
+def test_what_member_0_raises_goes_up_as_it_is(processes):
+    def work(member):
+        if member == 0:
+            raise KeyError("mine")
+        team.meet(member)
+
+    team = Team(2, work, processes=processes)
+    with pytest.raises(KeyError, match="mine"), team:
+        team.run()
+
+
+def test_members_that_sleep_wake_up(processes):
+    with Team(2, lambda _: None, processes=processes) as team:
+        for _ in range(3):
+            team.run()
+            time.sleep(0.01)
 
 
 def test_no_thread_is_left_behind():
     before = threading.active_count()
-    with Team(3) as team:
+    with Team(3, lambda _: None, processes=False) as team:
         assert threading.active_count() == before + 2
-        team.run(lambda _: None)
+        team.run()
     assert threading.active_count() == before
 
 
-def test_an_unused_team_ends():
-    with Team(3):
+@needs_fork
+def test_no_process_is_left_behind():
+    pids = shared_zeros(3, np.int64)
+
+    def work(member):
+        pids[member] = os.getpid()
+
+    with Team(3, work, processes=True) as team:
+        team.run()
+    assert pids[0] == os.getpid()
+    assert len(set(pids)) == 3
+    for pid in pids[1:]:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_unused_team_ends(size, processes):
+    with Team(size, lambda _: None, processes=processes):
         pass
+
+
+@needs_fork
+def test_a_member_that_was_killed_is_told():
+    pids = shared_zeros(2, np.int64)
+
+    def work(member):
+        pids[member] = os.getpid()
+
+    with Team(2, work, processes=True) as team:
+        team.run()
+        os.kill(pids[1], signal.SIGKILL)
+        with pytest.raises(TeamError, match="Process 1 of the 2 that train together was ended"):
+            team.run()
+
+
+@needs_fork
+def test_members_end_with_the_process_that_made_them():
+    pids = shared_zeros(2, np.int64)
+
+    def work(member):
+        pids[member] = os.getpid()
+
+    parent = os.fork()
+    if parent == 0:
+        with Team(2, work, processes=True) as team:
+            team.run()
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(parent, 0)
+    give_up = time.monotonic() + 10
+    while _runs(pids[1]) and time.monotonic() < give_up:
+        time.sleep(0.01)
+    assert not _runs(pids[1])
+
+
+@needs_fork
+def test_members_leave_signals_to_the_parent():
+    pids = shared_zeros(2, np.int64)
+
+    def work(member):
+        pids[member] = os.getpid()
+
+    with Team(2, work, processes=True) as team:
+        team.run()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(pids[1], number)
+        team.run()
+
+
+@needs_fork
+def test_beside_other_threads_members_are_threads():
+    assert can_fork()
+    stop = threading.Event()
+    other = threading.Thread(target=stop.wait)
+    other.start()
+    assert not can_fork()
+    stop.set()
+    other.join()
+
+
+def _runs(pid):
+    """Whether there is such a process that is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -18,8 +18,8 @@ def test_a_number_is_taken_as_it_is(four_cores):
 
 def test_small_steps_get_one_thread_and_large_ones_several(four_cores):
     assert threads.choose("auto", (784, 30, 10), 10) == 1
-    assert threads.choose("auto", (784, 256, 128, 10), 64) == 1
-    assert threads.choose("auto", (784, 256, 10), 128) == 2
+    assert threads.choose("auto", (784, 64, 10), 64) == 1
+    assert threads.choose("auto", (784, 128, 10), 64) == 2
     assert threads.choose("auto", (784, 800, 800, 10), 256) == 4
 
 

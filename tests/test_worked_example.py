@@ -19,7 +19,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 
 X = np.ones((1, 3))
-Y = np.array([0])
+T = np.array([[1.0, 0.0, 0.0]])
 W1 = [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]]
 W2 = [[0.7, 0.9, 1.1], [0.8, 1.0, 1.2]]
 EXACT = 1e-12
@@ -49,11 +49,11 @@ def test_forward(network):
         CrossEntropy().probabilities(z2),
         [[0.2396826489059724, 0.32355107485719, 0.43676627623683767]],
     )
-    assert_exact(CrossEntropy().value(z2, Y), [1.4284395268703431])
+    assert_exact(CrossEntropy().value(z2, T), [1.4284395268703431])
 
 
 def test_backward(network):
-    backpropagated_gradient(network, CrossEntropy(), X, Y)
+    backpropagated_gradient(network, CrossEntropy(), X, T)
     hidden, output = network.dense
 
     assert_exact(
@@ -94,7 +94,7 @@ def test_first_update(network):
 
 def test_training_until_the_loss_is_below_a_hundredth(network):
     epoch = 1
-    while (loss := CrossEntropy().value(network.forward(X), Y)[0]) >= 0.01:
+    while (loss := CrossEntropy().value(network.forward(X), T)[0]) >= 0.01:
         step(network)
         epoch += 1
     hidden, output = network.dense
@@ -121,6 +121,6 @@ def test_training_until_the_loss_is_below_a_hundredth(network):
 
 
 def step(network):
-    backpropagated_gradient(network, CrossEntropy(), X, Y)
+    backpropagated_gradient(network, CrossEntropy(), X, T)
     optimizer = SGD(len(network.theta), network.n_weights, network.dtype)
     optimizer.step(network.theta, network.grad, learning_rate=0.1)

@@ -69,7 +69,10 @@ def blocks(
 
 @dataclass(frozen=True)
 class Batches:
-    """The training set in mini-batches, in a new order each epoch."""
+    """The training set in mini-batches, in a new order each epoch.
+
+    The batches are made a block at a time, so that what a call costs is spread over many.
+    """
 
     dataset: Dataset
     batch_size: int
@@ -81,14 +84,19 @@ class Batches:
         """The number of batches in an epoch; the last may be smaller than the others."""
         return -(-len(self.dataset) // self.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[FloatArray, IntArray]]:
-        """The batches of one epoch: x (B, n_in), y (B,); each is valid until the next.
+    @property
+    def block_size(self) -> int:
+        """Examples in a block: a whole number of batches."""
+        most = -(-len(self.dataset) // self.batch_size)
+        return self.batch_size * min(max(1, BLOCK_IMAGES // self.batch_size), most)
 
-        The order is a function of (seed, epoch) alone.
-        """
-        order = generator(self.seed, Purpose.ORDER, epoch).permutation(len(self.dataset))
-        block_size = self.batch_size * max(1, BLOCK_IMAGES // self.batch_size)
-        for x, y in blocks(self.dataset, order, block_size, self.normalization, self.dtype):
-            for start in range(0, len(y), self.batch_size):
-                stop = start + self.batch_size
-                yield x[start:stop], y[start:stop]
+    def order(self, epoch: int) -> IntArray:
+        """The order of the examples in an epoch (N,), a function of (seed, epoch) alone."""
+        return generator(self.seed, Purpose.ORDER, epoch).permutation(len(self.dataset))
+
+    def fill(self, indices: IntArray, x: FloatArray, t: FloatArray) -> None:
+        """Write these examples (n,) into x (n, n_in) and their targets into t (n, n_out)."""
+        pixels = np.take(self.dataset.images, indices, axis=0, mode="clip")
+        self.normalization.apply(pixels, x)
+        t.fill(0)
+        t[np.arange(len(indices)), self.dataset.labels[indices]] = 1

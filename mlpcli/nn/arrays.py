@@ -1,12 +1,31 @@
 """The array types of the mathematics, and buffers that are allocated once."""
 
+import mmap
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Labels: TypeAlias = NDArray[np.intp]
+
+EVERY_ROW = slice(None)
+
+
+def shared_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros that a process forked later has in common with this one, instead of a copy."""
+    zeros: NDArray[Any] = np.zeros(0, dtype)
+    n_bytes = int(np.prod(shape)) * zeros.itemsize
+    if n_bytes:
+        zeros = np.frombuffer(mmap.mmap(-1, n_bytes), dtype)
+    return zeros.reshape(shape)
+
+
+def one_hot(y: Labels, n: int, dtype: DTypeLike) -> Array:
+    """Labels (B,) as targets (B, n): 1 for the class, 0 elsewhere."""
+    t: Array = np.zeros((len(y), n), dtype)
+    t[np.arange(len(y)), y] = 1
+    return t
 
 
 class Rows:
@@ -15,11 +34,11 @@ class Rows:
     A fresh array each step costs page faults once it is larger than the allocator keeps at hand.
     """
 
-    def __init__(self, width: int, dtype: np.dtype[Any]) -> None:
-        self._buffer = np.empty((0, width), dtype)
+    def __init__(self, width: int, dtype: DTypeLike) -> None:
+        self._buffer: Array = shared_zeros((0, width), dtype)
 
     def first(self, n: int) -> Array:
         """The first `n` rows (n, width), with whatever they held before."""
         if n > len(self._buffer):
-            self._buffer = np.empty((n, self._buffer.shape[1]), self._buffer.dtype)
+            self._buffer = shared_zeros((n, self._buffer.shape[1]), self._buffer.dtype)
         return self._buffer[:n]

@@ -7,31 +7,40 @@ pass: whatever is wrong in a backward pass shows. In float64 a smooth network ag
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 
 STEP = 1e-5  # the error of the difference, h² · L''', meets the rounding of L, 1e-16/h, near here
 
 
-def numerical_gradient(network: MLP, loss: Loss, x: Array, y: Labels, step: float = STEP) -> Array:
-    """The gradient of the mean loss by centred differences: (P,), at two forward passes each."""
+def numerical_gradient(network: MLP, loss: Loss, x: Array, t: Array, step: float = STEP) -> Array:
+    """The gradient of the mean loss by centred differences: (P,), at two forward passes each.
+
+    Args:
+        network: whose parameters are moved, and put back.
+        loss: of which the gradient is.
+        x: inputs (B, n_in).
+        t: targets (B, n_out).
+        step: h.
+    """
     gradient = np.empty_like(network.theta)
     for i, value in enumerate(network.theta.copy()):
         network.theta[i] = value + step
-        above = loss.value(network.forward(x), y).mean()
+        above = loss.value(network.forward(x), t).mean()
         network.theta[i] = value - step
-        below = loss.value(network.forward(x), y).mean()
+        below = loss.value(network.forward(x), t).mean()
         network.theta[i] = value
         gradient[i] = (above - below) / (2 * step)
     return gradient
 
 
-def backpropagated_gradient(network: MLP, loss: Loss, x: Array, y: Labels) -> Array:
+def backpropagated_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> Array:
     """The gradient of the mean loss by backpropagation: (P,)."""
     z = network.forward(x)
     delta = np.empty_like(z)
-    loss.delta(z, y, delta)
+    loss.delta(z, t, delta)
+    delta /= len(delta)
     network.backward(delta)
     return network.grad.copy()
 

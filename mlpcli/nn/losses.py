@@ -1,7 +1,8 @@
 """Losses: how wrong the network's output is, and which way each output should move.
 
-A loss has two sides: `value` (B,), the loss of each example, and `delta` (B, n_out), the derivative
-of the batch's mean loss with respect to the network's output, where backpropagation begins.
+Both sides are of one example each: `value` (B,), the loss, and `delta` (B, n_out), its derivative
+with respect to the network's output, where backpropagation begins. The loss of a batch is the mean
+of its examples'. The target t (B, n_out) is 1 for the example's class and 0 elsewhere.
 `probabilities` (B, n_out) reads the output as a share for each class.
 """
 
@@ -9,18 +10,18 @@ from typing import Protocol
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.arrays import Array
 
 
 class Loss(Protocol):
     """What the training loop needs of a loss; `z` is the network's output (B, n_out)."""
 
-    def value(self, z: Array, y: Labels) -> Array:
+    def value(self, z: Array, t: Array) -> Array:
         """The loss of each example (B,)."""
         ...
 
-    def delta(self, z: Array, y: Labels, out: Array) -> None:
-        """Write d(mean loss)/dz (B, n_out) into `out`."""
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """Write d(loss of the example)/dz (B, n_out) into `out`."""
         ...
 
     def probabilities(self, z: Array) -> Array:
@@ -29,23 +30,22 @@ class Loss(Protocol):
 
 
 class CrossEntropy:
-    """Softmax and cross-entropy in one: L = -log softmax(z)_y, in nats.
+    """Softmax and cross-entropy in one: L = -Σ t log softmax(z), in nats.
 
-    Together they are simpler than apart: dL/dz = softmax(z) - onehot(y), with no division by a
-    probability that may be 0 (Bishop 2006, section 4.3.4).
+    Together they are simpler than apart: dL/dz = softmax(z) - t, with no division by a probability
+    that may be 0 (Bishop 2006, section 4.3.4).
     """
 
-    def value(self, z: Array, y: Labels) -> Array:
-        """log Σ exp(z) - z_y; the row's maximum is taken out first, so that exp cannot overflow."""
+    def value(self, z: Array, t: Array) -> Array:
+        """log Σ exp(z) - Σ t z; the row's maximum is taken out first: exp cannot overflow."""
         shifted = z - z.max(axis=1, keepdims=True)
-        value: Array = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+        value: Array = np.log(np.exp(shifted).sum(axis=1)) - np.einsum("bj,bj->b", t, shifted)
         return value
 
-    def delta(self, z: Array, y: Labels, out: Array) -> None:
-        """(softmax(z) - onehot(y)) / B."""
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """softmax(z) - t."""
         _softmax(z, out)
-        out[np.arange(len(y)), y] -= 1
-        out *= 1 / len(y)
+        out -= t
 
     def probabilities(self, z: Array) -> Array:
         """softmax(z)."""
@@ -55,20 +55,18 @@ class CrossEntropy:
 
 
 class MeanSquaredError:
-    """L = mean over the outputs of (z - t)², where t is 1 for the class and 0 elsewhere."""
+    """L = mean over the outputs of (z - t)²."""
 
-    def value(self, z: Array, y: Labels) -> Array:
-        """Mean squared distance from the one-hot target."""
-        error = z.copy()
-        error[np.arange(len(y)), y] -= 1
+    def value(self, z: Array, t: Array) -> Array:
+        """Mean squared distance from the target."""
+        error = z - t
         mean: Array = (error * error).mean(axis=1)
         return mean
 
-    def delta(self, z: Array, y: Labels, out: Array) -> None:
-        """2 (z - t) / (n_out B)."""
-        np.copyto(out, z)
-        out[np.arange(len(y)), y] -= 1
-        out *= 2 / out.size
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """2 (z - t) / n_out."""
+        np.subtract(z, t, out=out)
+        out *= 2 / z.shape[1]
 
     def probabilities(self, z: Array) -> Array:
         """The outputs, cut off at 0 and scaled to sum to 1.
@@ -87,6 +85,6 @@ LOSSES: dict[str, type[Loss]] = {"cross_entropy": CrossEntropy, "mse": MeanSquar
 
 def _softmax(z: Array, out: Array) -> None:
     """exp(z) / Σ exp(z), row by row, after taking out the row's maximum (B, n_out)."""
-    np.subtract(z, z.max(axis=1, keepdims=True), out=out)
+    np.subtract(z, np.maximum.reduce(z, axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
-    out /= out.sum(axis=1, keepdims=True)
+    out /= np.add.reduce(out, axis=1, keepdims=True)

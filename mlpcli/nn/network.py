@@ -1,7 +1,9 @@
 """The multilayer perceptron: its layers, and one flat vector that holds every parameter."""
 
 import itertools
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,26 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import Array
+from mlpcli.nn.arrays import EVERY_ROW, Array, shared_zeros
 from mlpcli.nn.initializers import Initializer
 from mlpcli.nn.layers import Dense, Elementwise
+
+
+@dataclass(frozen=True)
+class Block:
+    """Parameters whose gradient is found, and which are updated, in one go."""
+
+    part: slice
+    """of theta and grad"""
+    weights: tuple[tuple[Dense, slice], ...] = ()
+    """each layer whose weights they are, with the rows of its W"""
+    biases: tuple[Dense, ...] = ()
+    """each layer whose biases they are"""
+
+    def joined(self, other: "Block") -> "Block":
+        """This block and the one that follows it."""
+        part = slice(self.part.start, other.part.stop)
+        return Block(part, self.weights + other.weights, self.biases + other.biases)
 
 
 class MLP:
@@ -44,8 +63,8 @@ class MLP:
         shapes = list(itertools.pairwise(self.sizes))
         self.n_weights = sum(n_in * n_out for n_in, n_out in shapes)
         n_parameters = self.n_weights + sum(n_out for _, n_out in shapes)
-        self.theta = np.zeros(n_parameters, self.dtype) if theta is None else theta
-        self.grad = np.zeros(n_parameters, self.dtype)
+        self.theta = shared_zeros(n_parameters, self.dtype) if theta is None else theta
+        self.grad = shared_zeros(n_parameters, self.dtype)
         self.dense = [
             Dense(W, b, dW, db)
             for (W, b), (dW, db) in zip(
@@ -85,14 +104,15 @@ class MLP:
             with np.errstate(over="ignore"):  # too large for float32: infinite, and so diverging
                 layer.W[...] = initializer(rng, *layer.W.shape)
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, rows: slice = EVERY_ROW) -> Array:
         """x (B, n_in) -> output (B, n_out), logits if there is no output activation.
 
-        The result is a view of a buffer: the next call overwrites it.
+        The result is a view of a buffer: the next call overwrites it. With `rows` only those of it
+        are computed.
         """
         a = x
         for layer in self.layers:
-            a = layer.forward(a)
+            a = layer.forward(a, rows)
         return a
 
     def backward(self, delta: Array) -> None:
@@ -101,6 +121,57 @@ class MLP:
         Args:
             delta: dL/d(output) (B, n_out) of the last `forward`; it may be overwritten.
         """
+        self.send_back(delta)
+        for layer in self.dense:
+            layer.weight_gradient()
+            layer.bias_gradient()
+
+    def send_back(self, delta: Array, rows: slice = EVERY_ROW) -> None:
+        """The first half of backpropagation: every layer gets its error, `grad` stays as it is."""
         for layer in reversed(self.layers[1:]):
-            delta = layer.backward(delta)
-        self.dense[0].parameter_gradients(delta)
+            delta = layer.backward(delta, rows)
+        self.dense[0].delta = delta
+
+    def gradient(self, block: Block) -> None:
+        """The second half, for one block of `grad`: from the inputs and errors of every row."""
+        for layer, inputs in block.weights:
+            layer.weight_gradient(inputs)
+        for layer in block.biases:
+            layer.bias_gradient()
+
+    def blocks(self, members: int, most: int) -> list[list[Block]]:
+        """Every parameter in one block, dealt out to `members` of a team in about equal parts.
+
+        Args:
+            members: how many get a list.
+            most: parameters a block should have; a row of a W is not divided.
+        """
+        dealt: list[list[Block]] = [[] for _ in range(members)]
+        end = 0
+        for layer in self.dense:
+            n_in, n_out = layer.W.shape
+            start, end = end, end + n_in * n_out
+            number = min(n_in, members * math.ceil(n_in * n_out / (members * most)))
+            for i in range(number):
+                rows = slice(n_in * i // number, n_in * (i + 1) // number)
+                part = slice(start + rows.start * n_out, start + rows.stop * n_out)
+                dealt[i * members // number].append(Block(part, weights=((layer, rows),)))
+        everything_else = slice(self.n_weights, len(self.theta))
+        dealt[-1].append(Block(everything_else, biases=tuple(self.dense)))
+        return [_joined_where_small(blocks, most) for blocks in dealt]
+
+
+def _joined_where_small(blocks: list[Block], most: int) -> list[Block]:
+    """The same blocks, neighbours in one where that has at most `most` parameters."""
+    joined: list[Block] = []
+    for block in blocks:
+        last = joined[-1] if joined else None
+        if (
+            last
+            and last.part.stop == block.part.start
+            and block.part.stop - last.part.start <= most
+        ):
+            joined[-1] = last.joined(block)
+        else:
+            joined.append(block)
+    return joined

@@ -1,23 +1,17 @@
 """Optimizers, in rising complexity: how the gradient moves the parameters.
 
-They see flat vectors, never layers. Each step walks them block by block: a block of every vector
-fits the processor's caches together, so a step of several operations reads and writes memory once.
+They see flat vectors, never layers. A step may be taken part by part: a part of every vector that
+fits the processor's caches is read and written once, and members of a team update different ones.
 
 All add the gradient of the L2 penalty, weight_decay/2 · Σ w² over the weights, to the gradient of
 the loss; the biases are left out, for they do not make the function steeper (Bishop 2006, 5.5).
 """
 
-import itertools
 from typing import Any
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array
-
-BLOCK = 65_536
-"""Parameters; three float32 vectors of it take 768 KiB. Of 16,384, 32,768 and 65,536 the largest
-was the fastest at 784-512-512-10 with two threads (by 0.3 s of 2.3 s an epoch), for each operation
-waits for the interpreter's lock; to small networks with one thread it made no difference."""
+from mlpcli.nn.arrays import Array, shared_zeros
 
 
 class SGD:
@@ -34,32 +28,41 @@ class SGD:
         self, n_parameters: int, n_weights: int, dtype: np.dtype[Any], *, weight_decay: float = 0.0
     ) -> None:
         self.weight_decay = weight_decay
-        self.n_weights = n_weights
-        self._blocks = _blocks(0, n_weights) + _blocks(n_weights, n_parameters)
+        self.n_parameters, self.n_weights = n_parameters, n_weights
 
     def step(self, theta: Array, grad: Array, learning_rate: float) -> None:
         """One step: theta (P,) is changed in place; grad (P,) is used up as scratch."""
-        for block in self._blocks:
-            self.update(theta, grad, learning_rate, block)
+        grad *= self.gradient_scale(learning_rate)
+        self.update(theta, grad, learning_rate, slice(0, self.n_parameters))
 
-    def stretches(self, number: int) -> list[list[slice]]:
-        """All the blocks of a step, dealt out into `number` stretches of about the same length."""
-        ends = [len(self._blocks) * i // number for i in range(number + 1)]
-        return [self._blocks[start:stop] for start, stop in itertools.pairwise(ends)]
+    def gradient_scale(self, learning_rate: float) -> float:
+        """The factor with which `update` expects the gradient: here η.
 
-    def update(self, theta: Array, grad: Array, learning_rate: float, block: slice) -> None:
-        """The part of a step that concerns one block; blocks do not depend on each other."""
-        w, g = theta[block], grad[block]
-        if self.weight_decay and block.stop <= self.n_weights:
-            g += self.weight_decay * w
-        self._move(w, g, learning_rate, block)
+        The gradient is linear in the error at the output: multiplied there, η costs a product for
+        each of B · n_out numbers instead of for each parameter.
+        """
+        return learning_rate
+
+    def update(self, theta: Array, grad: Array, learning_rate: float, part: slice) -> None:
+        """The part of a step that concerns some of the parameters, which is the same for each.
+
+        Args:
+            theta: all the parameters (P,).
+            grad: their gradient (P,), times `gradient_scale`; used up as scratch.
+            learning_rate: η.
+            part: which of them are updated.
+        """
+        if self.weight_decay and part.start < self.n_weights:
+            weights = slice(part.start, min(part.stop, self.n_weights))
+            scale = self.weight_decay * self.gradient_scale(learning_rate)
+            grad[weights] += scale * theta[weights]
+        self._move(theta[part], grad[part], part)
 
     def state(self) -> dict[str, Array]:
         """The vectors (P,) a checkpoint must hold to go on as if never stopped, by name."""
         return {}
 
-    def _move(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
-        g *= learning_rate
+    def _move(self, theta: Array, g: Array, part: slice) -> None:
         theta -= g
 
 
@@ -77,15 +80,14 @@ class Momentum(SGD):
     ) -> None:
         super().__init__(n_parameters, n_weights, dtype, weight_decay=weight_decay)
         self.momentum = momentum
-        self.v = np.zeros(n_parameters, dtype)
+        self.v: Array = shared_zeros(n_parameters, dtype)
 
     def state(self) -> dict[str, Array]:
         """The velocity."""
         return {"velocity": self.v}
 
-    def _move(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
-        v = self.v[block]
-        g *= learning_rate
+    def _move(self, theta: Array, g: Array, part: slice) -> None:
+        v = self.v[part]
         v *= self.momentum
         v -= g
         theta += v
@@ -98,9 +100,8 @@ class Nesterov(Momentum):
     (Bengio et al. 2013) gives v ← μ v - η g; θ ← θ + μ v - η g.
     """
 
-    def _move(self, theta: Array, g: Array, learning_rate: float, block: slice) -> None:
-        v = self.v[block]
-        g *= learning_rate
+    def _move(self, theta: Array, g: Array, part: slice) -> None:
+        v = self.v[part]
         v *= self.momentum
         v -= g
         theta -= g
@@ -109,7 +110,3 @@ class Nesterov(Momentum):
 
 
 OPTIMIZERS: dict[str, type[SGD]] = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov}
-
-
-def _blocks(start: int, stop: int) -> list[slice]:
-    return [slice(at, min(at + BLOCK, stop)) for at in range(start, stop, BLOCK)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlpcli.data.batches import BLOCK_IMAGES, Normalization, blocks
 from mlpcli.data.dataset import Dataset
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.arrays import Array, Labels, one_hot
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.training.metrics import Counts, confusion_matrix
@@ -62,7 +62,8 @@ def evaluate(
     for z, y in outputs(network, dataset, normalization):
         here = slice(done, done + len(y))
         with np.errstate(over="ignore", invalid="ignore"):
-            loss_sum += float(loss.value(z, y).sum(dtype=np.float64))
+            t = one_hot(y, z.shape[1], z.dtype)
+            loss_sum += float(loss.value(z, t).sum(dtype=np.float64))
             probabilities[here] = loss.probabilities(z)
         predictions[here] = z.argmax(axis=1)
         done += len(y)

@@ -8,10 +8,9 @@ import numpy as np
 
 from mlpcli.errors import DivergedError
 from mlpcli.training.evaluation import evaluate
-from mlpcli.training.metrics import EpochMetrics, RunningMetrics
+from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.setup import Setup
-from mlpcli.training.step import TrainingStep
-from mlpcli.training.team import Team
+from mlpcli.training.step import Training
 
 OnBatch = Callable[[int, float, float], None]
 """(steps done in this epoch, mean loss so far, accuracy so far); called now and then"""
@@ -26,36 +25,30 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
     Raises:
         DivergedError: the loss is no longer a finite number.
     """
-    network, loss, batches = setup.network, setup.loss, setup.batches
-    epochs = setup.config.training.epochs
-    learning_rate = setup.config.optimizer.learning_rate
-    steps = len(batches)
-    with Team(setup.threads) as team:
-        step_together = TrainingStep(setup, team)
-        for epoch in range(1, epochs + 1):
+    batches = setup.batches
+    training = Training(setup)
+    measured = training.measured
+    judged = setup.network.twin()
+    with training.team:
+        for epoch in range(1, setup.config.training.epochs + 1):
             started = time.perf_counter()
-            measured = RunningMetrics(loss, network.sizes[-1], batches.batch_size, network.dtype)
-            rate = 0.0
-            for step, (x, y) in enumerate(batches.epoch(epoch)):
-                middle_of_step = epoch - 1 + (step + 0.5) / steps
-                rate = learning_rate * setup.schedule(middle_of_step, epochs)
-                renewed = [measured.add(z, t) for z, t in step_together.take(x, y, rate)]
-                if any(renewed):
-                    _check_finite(setup, measured.loss, epoch, step)
-                    on_batch(step, measured.loss, measured.accuracy)
-            measured.renew()
-            _check_finite(setup, measured.loss, epoch, steps)
-            on_batch(steps, measured.loss, measured.accuracy)
-            if not np.isfinite(network.theta).all():
+            measured.reset()
+            for start in range(0, len(setup.training), batches.block_size):
+                stop = min(start + batches.block_size, len(setup.training))
+                training.run_block(epoch, start, stop)
+                steps = math.ceil(stop / batches.batch_size)
+                _check_finite(setup, measured.loss, epoch, steps)
+                on_batch(steps, measured.loss, measured.accuracy)
+            if not np.isfinite(setup.network.theta).all():
                 raise diverged(setup, f"a parameter is not finite after epoch {epoch}")
             validation = None
             if setup.validation is not None:
-                validation = evaluate(network, loss, setup.validation, setup.normalization)
+                validation = evaluate(judged, setup.loss, setup.validation, setup.normalization)
                 _check_finite(setup, validation.loss, epoch, steps)
             row = EpochMetrics(
                 epoch=epoch,
                 seconds=time.perf_counter() - started,
-                learning_rate=rate,
+                learning_rate=training.learning_rate(epoch, len(batches) - 1),
                 train_loss=measured.loss,
                 train_accuracy=measured.accuracy,
                 val_loss=validation.loss if validation else None,

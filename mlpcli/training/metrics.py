@@ -1,13 +1,11 @@
 """What is measured: loss and accuracy while training, and the full report of an evaluation."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.batches import BLOCK_IMAGES
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.arrays import Array, Labels, shared_zeros
 from mlpcli.nn.losses import Loss
 
 Counts = NDArray[np.intp]
@@ -29,48 +27,34 @@ class EpochMetrics:
 class RunningMetrics:
     """The mean loss and the accuracy of an epoch, from the outputs that each step computed anyway.
 
-    The outputs are put aside and reduced a block at a time: doing it each step costs as much as the
-    softmax itself. They were computed while the weights changed, so these are means over the epoch,
-    not the figures of its final weights.
+    They were computed while the weights changed, so these are means over the epoch, not the figures
+    of its final weights. Each member of a team adds up its own examples, in a row of its own.
     """
 
-    def __init__(self, loss: Loss, n_out: int, batch_size: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, loss: Loss, members: int) -> None:
         self._loss = loss
-        self._z = np.empty((max(BLOCK_IMAGES, batch_size), n_out), dtype)
-        self._y = np.empty(len(self._z), np.intp)
-        self._waiting = 0
-        self._seen = 0
-        self._loss_sum = 0.0
-        self._correct = 0
+        self._sums: NDArray[np.float64] = shared_zeros((members, 3), np.float64)
 
-    def add(self, z: Array, y: Labels) -> bool:
-        """Take in outputs (B, n_out) and labels (B,); True when the figures were renewed."""
-        renewed = self._waiting + len(y) > len(self._z)
-        if renewed:
-            self.renew()
-        stop = self._waiting + len(y)
-        self._z[self._waiting : stop] = z
-        self._y[self._waiting : stop] = y
-        self._waiting = stop
-        return renewed
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self._sums.fill(0)
 
-    def renew(self) -> None:
-        """Reduce what is waiting."""
-        z, y = self._z[: self._waiting], self._y[: self._waiting]
-        self._loss_sum += float(self._loss.value(z, y).sum(dtype=np.float64))
-        self._correct += int(np.count_nonzero(z.argmax(axis=1) == y))
-        self._seen += len(y)
-        self._waiting = 0
+    def add(self, member: int, z: Array, t: Array) -> None:
+        """Take in outputs and targets (n, n_out)."""
+        correct = np.count_nonzero(z.argmax(axis=1) == t.argmax(axis=1))
+        self._sums[member] += (len(z), self._loss.value(z, t).sum(dtype=np.float64), correct)
 
     @property
     def loss(self) -> float:
-        """The mean loss of the examples reduced so far."""
-        return self._loss_sum / max(self._seen, 1)
+        """The mean loss of the examples so far."""
+        seen, loss, _ = self._sums.sum(axis=0)
+        return float(loss / max(seen, 1))
 
     @property
     def accuracy(self) -> float:
         """The share of them that were right."""
-        return self._correct / max(self._seen, 1)
+        seen, _, correct = self._sums.sum(axis=0)
+        return float(correct / max(seen, 1))
 
 
 def confusion_matrix(labels: Labels, predictions: Labels, n_classes: int) -> Counts:

@@ -25,8 +25,7 @@ from mlpcli.training.model import Model, load_model
 from mlpcli.training.recorder import Recorder
 from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import Setup, set_up
-from mlpcli.training.step import TrainingStep
-from mlpcli.training.team import Team
+from mlpcli.training.step import Training
 from mlpcli.training.threads import one_blas_thread
 
 
@@ -137,20 +136,20 @@ def dry_run(
     """
     setup = _set_up(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss
-    rate = config.optimizer.learning_rate
+    training = Training(setup)
     with (
         one_blas_thread(),
         np.errstate(over="ignore", invalid="ignore"),
-        Team(setup.threads) as team,
+        training.team,
     ):
-        x, y = next(setup.batches.epoch(1))
-        before = float(loss.value(network.forward(x), y).mean())
-        TrainingStep(setup, team).take(x, y, rate)
-        after = float(loss.value(network.forward(x), y).mean())
+        batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
+        before = evaluate(network.twin(), loss, batch, setup.normalization).loss
+        training.run_block(1, 0, len(batch))
+        after = evaluate(network.twin(), loss, batch, setup.normalization).loss
         for dataset in (setup.validation, setup.test):
             if dataset is not None:
-                few = np.arange(min(len(dataset), len(y)))
-                evaluate(network, loss, dataset.part(few), setup.normalization)
+                few = np.arange(min(len(dataset), len(batch)))
+                evaluate(network.twin(), loss, dataset.part(few), setup.normalization)
     if not math.isfinite(after):
         raise diverged(setup, f"the loss of the first batch is {after} after one step")
     to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=0))

@@ -1,7 +1,7 @@
 """How many threads train, and one thread for each matrix product.
 
-The batch is divided among the threads (see `team`), so the products themselves stay on one. Where
-the work of a step is small, waiting for each other costs the threads more than they gain.
+The work of a step is divided among the members of a `team`, so the products themselves stay on one
+thread. Where a step is small, the members would lose more by waiting for each other than they gain.
 """
 
 import contextlib
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 from threadpoolctl import threadpool_limits
 
-FLOP_FOR_A_THREAD = 6e7
-"""The work of a step that is worth a thread. Two threads were 1.25 times as fast as one at
-784-256-10, batch 128 (1.6e8), and slower at 784-256-128-10, batch 64 (9e7)."""
-MOST_THREADS = 4
-"""More take turns at the interpreter's lock, and each adds a gradient to be summed up."""
+FLOP_FOR_A_MEMBER = 1.5e7
+"""The work of a step that is worth a member. At 784-128-10, batch 64 (3.9e7), two members took 0.65
+of the time of one; at 784-30-10, batch 10 (1.4e6), as long."""
+MOST_MEMBERS = 4
+"""Each gets fewer rows of the batch, and small products are slower; more were not measured."""
 
 
 def choose(threads: int | str, sizes: Sequence[int], batch_size: int) -> int:
@@ -25,7 +25,7 @@ def choose(threads: int | str, sizes: Sequence[int], batch_size: int) -> int:
     products_of_a_step = 3  # forward, backward to the weights, backward to the inputs
     weights = sum(a * b for a, b in itertools.pairwise(sizes))
     flop = 2 * batch_size * weights * products_of_a_step
-    return max(1, min(available_cores(), MOST_THREADS, int(flop / FLOP_FOR_A_THREAD)))
+    return max(1, min(available_cores(), MOST_MEMBERS, int(flop / FLOP_FOR_A_MEMBER)))
 
 
 def available_cores() -> int:
