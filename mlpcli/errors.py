@@ -52,3 +52,9 @@ class AccuracyError(MlpcliError):
     """The accuracy asked for was missed."""
 
     exit_code = 8
+
+
+class TeamError(MlpcliError):
+    """A process that trained with others was ended from outside."""
+
+    exit_code = 1

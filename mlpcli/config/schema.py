@@ -393,8 +393,8 @@ class TrainingConfig(Section):
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto",
-        description="Threads that share each batch; auto chooses by the work of a step, because a"
-        " small one is faster on one.",
+        description="Processors that share the work of each step; auto chooses by how much there is,"
+        " because a small one is faster on one.",
     )
     monitor: Metric | None = Field(
         default=None,

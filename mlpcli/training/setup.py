@@ -28,7 +28,7 @@ class Setup:
     optimizer: SGD
     schedule: Schedule
     threads: int
-    """that share each batch"""
+    """members of the team that shares each step"""
 
     @property
     def training(self) -> Dataset:

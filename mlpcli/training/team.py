@@ -28,6 +28,7 @@ from typing import NoReturn, Self
 
 import numpy as np
 
+from mlpcli.errors import TeamError
 from mlpcli.nn.arrays import shared_zeros
 
 SPIN = 300e-6
@@ -38,10 +39,6 @@ NAP = 100e-6
 _STOPS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 _APART = 8
 """int64 between the members' counters, so that no two share a line of the processor's cache."""
-
-
-class TeamError(RuntimeError):
-    """A member failed, or is gone."""
 
 
 class _Dismissed(BaseException):
@@ -70,6 +67,7 @@ class Team:
         self._arrived = shared_zeros(size * _APART, np.int64).data
         self._message = shared_zeros(4096, np.uint8)
         self._failure: BaseException | None = None
+        self._ended = False
         self._parent = os.getpid()
         self._children: list[int] = []
         self._threads: list[threading.Thread] = []
@@ -102,7 +100,8 @@ class Team:
         """Let every member do `work(member, *numbers)`; returns when all are done.
 
         Raises:
-            TeamError: a member other than this one failed.
+            TeamError: a member other than this one is gone.
+            RuntimeError: it failed.
         """
         self._numbers[: len(numbers)] = numbers
         self._numbers[-1] = len(numbers)
@@ -111,8 +110,14 @@ class Team:
             self._work(0, *numbers)
             self.meet(0)
         except _Dismissed:
+            if self._ended:
+                raise TeamError(
+                    f"One of the {self.size} processes that train together was ended, perhaps for "
+                    "lack of memory. What was saved is whole; to train in one process, set "
+                    "training.threads=1."
+                ) from None
             text = bytes(self._message).rstrip(b"\0").decode(errors="replace")
-            raise TeamError(text) from self._failure
+            raise RuntimeError(f"A member of the team failed:\n{text}") from self._failure
 
     def meet(self, member: int) -> None:
         """Wait until every member has come here as often as this one."""
@@ -143,7 +148,7 @@ class Team:
             return os.getppid() != self._parent
         if other == 0 or os.waitpid(self._children[other - 1], os.WNOHANG) == (0, 0):
             return False
-        self._tell(f"Process {other} of the {self.size} that train together was ended.")
+        self._ended = True
         return True
 
     def _serve(self, member: int) -> None:
@@ -156,14 +161,11 @@ class Team:
                 self.meet(member)
         except _Dismissed:
             return
-        except BaseException as error:  # told to number 0, which raises it as a TeamError
+        except BaseException as error:  # told to number 0, which raises it
             self._failure = error
-            self._tell(traceback.format_exc())
+            text = traceback.format_exc().encode(errors="replace")[-self._message.size :]
+            self._message[: len(text)] = np.frombuffer(text, np.uint8)
             self._over[0] = 1
-
-    def _tell(self, text: str) -> None:
-        message = np.frombuffer(text.encode(errors="replace")[-self._message.size :], np.uint8)
-        self._message[: message.size] = message
 
     def _forked(self, member: int) -> int:
         with warnings.catch_warnings():
