@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     VALIDATION = 2
     ORDER = 3
     TEST_SUBSET = 4
+    AUGMENTATION = 5
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

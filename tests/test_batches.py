@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from mlpcli.config.schema import AugmentationConfig
 from mlpcli.data import batches
+from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.batches import Batches, Normalization
 from mlpcli.data.dataset import Dataset
 
@@ -20,7 +22,8 @@ def batches_of(dataset, batch_size=4, seed=1, dtype=np.float32):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_examples_come_with_their_targets(numbered, dtype):
     x, t = np.full((3, 4), 9.0, dtype), np.full((3, 250), 9.0, dtype)
-    batches_of(numbered).fill(np.array([7, 0, 24]), x, t)
+    augmenter = Augmenter(AugmentationConfig(), (2, 2), seed=1)
+    batches_of(numbered).fill(np.array([7, 0, 24]), 1, augmenter, x, t)
     assert x.tolist() == [[7] * 4, [0] * 4, [24] * 4]
     assert t.argmax(axis=1).tolist() == [70, 0, 240]
     assert t.sum(axis=1).tolist() == [1, 1, 1]

@@ -15,12 +15,13 @@ DATA = Dataset(
 KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not can_fork(), reason="no fork"))]
 
 
-def setup(threads, batch_size=20, name="nesterov"):
+def setup(threads, batch_size=20, **data):
     config = load_config(
         {
             "dtype": "float64",
+            "data": data,
             "network": {"hidden": [7, 5], "activation": "tanh"},
-            "optimizer": {"name": name, "weight_decay": 0.01, "learning_rate": 0.1},
+            "optimizer": {"name": "nesterov", "weight_decay": 0.01, "learning_rate": 0.1},
             "schedule": {"name": "cosine"},
             "training": {"batch_size": batch_size, "threads": threads, "epochs": 3},
         }
@@ -93,3 +94,17 @@ def test_blocks_of_any_size_give_the_same(monkeypatch):
         train(made, 2)
         results.add(made.network.theta.tobytes())
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("processes", KINDS)
+def test_distorted_images_are_the_same_for_every_team(processes):
+    alone, shared, plain = (
+        setup(1, augmentation={"rotation": 20}),
+        setup(2, augmentation={"rotation": 20}),
+        setup(1),
+    )
+    train(alone, 2)
+    train(shared, 2, processes=processes)
+    train(plain, 2)
+    np.testing.assert_allclose(shared.network.theta, alone.network.theta, rtol=1e-9)
+    assert not np.allclose(plain.network.theta, alone.network.theta, rtol=1e-3)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlpcli.data.dice import Dice
 from mlpcli.data.synthetic import draw
 from mlpcli.data.synthetic.handwriting import choose_skeletons, write
 from mlpcli.data.synthetic.pen import control_points, path_weights
-from mlpcli.data.synthetic.randomness import Dice
 from mlpcli.data.synthetic.rendering import fit_into_box, render
 from mlpcli.data.synthetic.skeletons import SKELETONS, Skeleton
 

@@ -20,6 +20,7 @@ def test_small_steps_get_one_thread_and_large_ones_several(four_cores):
     assert threads.choose("auto", (784, 30, 10), 10) == 1
     assert threads.choose("auto", (784, 64, 10), 64) == 1
     assert threads.choose("auto", (784, 128, 10), 64) == 2
+    assert threads.choose("auto", (784, 64, 10), 64, distorted=True) == 4
     assert threads.choose("auto", (784, 800, 800, 10), 256) == 4
 
 

@@ -8,12 +8,13 @@ from mlpcli.cli import options
 from mlpcli.cli.text import count, table
 from mlpcli.errors import DataError
 
+VERSIONS = 8
 DATASETS = ["mnist", "fashion_mnist", "kmnist"]
 
 
 @click.group("data", no_args_is_help=False)
 def command() -> None:
-    """Fetch, verify and list datasets."""
+    """Fetch, verify, list and preview datasets."""
 
 
 @command.command("fetch", short_help="Download what is missing.")
@@ -81,3 +82,63 @@ def list_cached(data_dir: Path | None) -> None:
     rows = [["dataset", "files", "bytes", "folder"]]
     rows += [[c.name, f"{len(c.file_names)} of 4", f"{c.size:,}", str(c.folder)] for c in found]
     click.echo(table(rows))
+
+
+@command.command("preview", short_help="Draw training images as augmentation distorts them.")
+@options.configs
+@options.overrides
+@click.option(
+    "--count", type=click.IntRange(1, 500), default=10, show_default=True, help="How many images."
+)
+@click.option(
+    "--epoch", type=click.IntRange(min=1), default=1, show_default=True, help="The first epoch."
+)
+@click.option(
+    "--output",
+    "-o",
+    type=options.PATH,
+    default=Path("preview.png"),
+    show_default=True,
+    help="The PNG file to write.",
+)
+@options.data_dir
+def preview(
+    configs: tuple[str, ...],
+    overrides: tuple[str, ...],
+    count: int,
+    epoch: int,
+    output: Path,
+    data_dir: Path | None,
+) -> None:
+    """Draw what training sees: a row for each image, the original first.
+
+    Beside it are the distorted versions of eight epochs, exactly as `mlpcli train` makes them.
+
+    \b
+    mlpcli data preview --config quickstart data.augmentation.rotation=15
+    mlpcli data preview --config mine.yaml --count 20 --output sheet.png
+    """
+    from mlpcli.cli.progress import reporter
+    from mlpcli.config.loading import load_config
+    from mlpcli.data import preview as sheet
+    from mlpcli.data.augmentation import Augmenter
+    from mlpcli.data.cache import data_directory
+    from mlpcli.data.loading import DataLoader
+    from mlpcli.files import write_bytes
+
+    config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
+    report = reporter(quiet=False)
+    loader = DataLoader(config.data, config.seed, data_directory(data_dir), report)
+    training, _ = loader.training_and_validation()
+    augmenter = Augmenter(config.data.augmentation, training.image_shape, config.seed)
+    epochs = range(epoch, epoch + VERSIONS)
+    if augmenter.changes_nothing:
+        epochs = range(0)
+        report.remark(
+            "This config has no augmentation, so the sheet shows originals only; try "
+            "data.augmentation.rotation=12."
+        )
+    write_bytes(
+        output, sheet.draw(training, sheet.choose(training.labels, count), augmenter, epochs)
+    )
+    click.echo(f"{output}: written")

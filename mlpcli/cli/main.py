@@ -23,7 +23,7 @@ COMMANDS = {
     "train": "Train a network and leave a run folder.",
     "evaluate": "Judge a trained network on a dataset.",
     "predict": "Say which digit is in a picture.",
-    "data": "Fetch, verify and list datasets.",
+    "data": "Fetch, verify, list and preview datasets.",
     "config": "Show what a config may say.",
 }
 INTERNAL_ERROR, NOT_WRITTEN, BROKEN_PIPE = 1, 7, 141

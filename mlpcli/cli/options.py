@@ -7,6 +7,18 @@ import click
 PATH = click.Path(path_type=Path, readable=False)
 """Unchecked: what is wrong with a file is said where it is read, with the exit code of its kind."""
 
+DEFAULT_CONFIG = "mnist"
+
+configs = click.option(
+    "--config",
+    "-c",
+    "configs",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A config file, or the name of one that comes with mlpcli; several are merged in order.  "
+    f"[default: {DEFAULT_CONFIG}]",
+)
+overrides = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 data_dir = click.option(
     "--data-dir",
     type=PATH,

@@ -11,20 +11,10 @@ from mlpcli.cli.text import percent
 if TYPE_CHECKING:
     from mlpcli.training.run import DryRun, Run
 
-DEFAULT_CONFIG = "mnist"
-
 
 @click.command("train")
-@click.option(
-    "--config",
-    "-c",
-    "configs",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="A config file, or the name of one that comes with mlpcli; several are merged in order.  "
-    f"[default: {DEFAULT_CONFIG}]",
-)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@options.configs
+@options.overrides
 @options.runs_dir
 @options.data_dir
 @click.option("--print-config", is_flag=True, help="Print the whole resolved config and stop.")
@@ -50,7 +40,7 @@ def command(
     """
     from mlpcli.config.loading import load_config, resolved_yaml
 
-    config = load_config(*(configs or (DEFAULT_CONFIG,)), overrides=overrides)
+    config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
     if print_config:
         click.echo(resolved_yaml(config), nl=False)
         return

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.dataset import Dataset, IntArray, UInt8Array
 from mlpcli.randomness import Purpose, generator
 
@@ -94,9 +95,20 @@ class Batches:
         """The order of the examples in an epoch (N,), a function of (seed, epoch) alone."""
         return generator(self.seed, Purpose.ORDER, epoch).permutation(len(self.dataset))
 
-    def fill(self, indices: IntArray, x: FloatArray, t: FloatArray) -> None:
-        """Write these examples (n,) into x (n, n_in) and their targets into t (n, n_out)."""
+    def fill(
+        self, indices: IntArray, epoch: int, augmenter: Augmenter, x: FloatArray, t: FloatArray
+    ) -> None:
+        """Write these examples (n,) as they look in this epoch, and their targets.
+
+        Args:
+            indices: (n,), which examples.
+            epoch: from 1 on.
+            augmenter: distorts the images.
+            x: normalised images (n, n_in), written.
+            t: 1 for the class and 0 elsewhere (n, n_out), written.
+        """
         pixels = np.take(self.dataset.images, indices, axis=0, mode="clip")
+        augmenter.apply(pixels, indices, epoch, out=pixels)
         self.normalization.apply(pixels, x)
         t.fill(0)
         t[np.arange(len(indices)), self.dataset.labels[indices]] = 1

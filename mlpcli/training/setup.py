@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlpcli.config.schema import Config
+from mlpcli.config.schema import AugmentationConfig, Config
 from mlpcli.data.batches import Batches, Normalization
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
@@ -82,5 +82,10 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         loss=building.build_loss(config),
         optimizer=building.build_optimizer(config, network),
         schedule=building.build_schedule(config),
-        threads=threads.choose(config.training.threads, network.sizes, batch_size),
+        threads=threads.choose(
+            config.training.threads,
+            network.sizes,
+            batch_size,
+            distorted=config.data.augmentation != AugmentationConfig(),
+        ),
     )

@@ -8,6 +8,7 @@ part of the parameters in its own processor's cache.
 
 from functools import lru_cache
 
+from mlpcli.data.augmentation import Augmenter
 from mlpcli.nn.arrays import Array, Rows, shared_zeros
 from mlpcli.training.metrics import RunningMetrics
 from mlpcli.training.setup import Setup
@@ -39,6 +40,11 @@ class Training:
         self._delta = Rows(network.sizes[-1], network.dtype)
         self._reserve(setup.batches.batch_size)
         self._blocks = network.blocks(setup.threads, BLOCK)
+        data = setup.config.data
+        self._augmenters = [  # one for each, because they have buffers
+            Augmenter(data.augmentation, setup.training.image_shape, setup.config.seed)
+            for _ in range(setup.threads)
+        ]
         self._order = lru_cache(maxsize=1)(setup.batches.order)
         self.measured = RunningMetrics(setup.loss, setup.threads)
         self.team = Team(setup.threads, self._do_block, processes=processes)
@@ -70,7 +76,8 @@ class Training:
         indices = self._order(int(epoch))[int(start) : int(stop)]
         n = len(indices)
         own = self._share(member, n)
-        batches.fill(indices[own], self._x[own], self._t[own])
+        augmenter = self._augmenters[member]
+        batches.fill(indices[own], int(epoch), augmenter, self._x[own], self._t[own])
         meet(member)
         first_step = int(start) // size
         for step, at in enumerate(range(0, n, size), first_step):

@@ -14,17 +14,28 @@ from threadpoolctl import threadpool_limits
 FLOP_FOR_A_MEMBER = 1.5e7
 """The work of a step that is worth a member. At 784-128-10, batch 64 (3.9e7), two members took 0.65
 of the time of one; at 784-30-10, batch 10 (1.4e6), as long."""
+FLOP_OF_A_DISTORTION = 1e6
+"""About what distorting an image takes, in the time of products: 8 µs."""
 MOST_MEMBERS = 4
 """Each gets fewer rows of the batch, and small products are slower; more were not measured."""
 
 
-def choose(threads: int | str, sizes: Sequence[int], batch_size: int) -> int:
-    """The number of threads for a network of these layer sizes; `threads` is "auto" or a number."""
+def choose(
+    threads: int | str, sizes: Sequence[int], batch_size: int, *, distorted: bool = False
+) -> int:
+    """The number of members for a network of these layer sizes.
+
+    Args:
+        threads: "auto", or the number itself.
+        sizes: units of each layer.
+        batch_size: examples a step.
+        distorted: whether the images are distorted anew each epoch.
+    """
     if isinstance(threads, int):
         return threads
     products_of_a_step = 3  # forward, backward to the weights, backward to the inputs
     weights = sum(a * b for a, b in itertools.pairwise(sizes))
-    flop = 2 * batch_size * weights * products_of_a_step
+    flop = batch_size * (2 * weights * products_of_a_step + distorted * FLOP_OF_A_DISTORTION)
     return max(1, min(available_cores(), MOST_MEMBERS, int(flop / FLOP_FOR_A_MEMBER)))
 
 

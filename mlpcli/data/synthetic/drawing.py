@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.data.dice import Dice
 from mlpcli.data.synthetic.handwriting import choose_skeletons, write
-from mlpcli.data.synthetic.randomness import Dice
 from mlpcli.data.synthetic.rendering import SIDE, render
 
 # Images drawn at once: enough to spread NumPy's cost of a call, few enough for the work to stay

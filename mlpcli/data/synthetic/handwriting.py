@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.data.dice import Dice
 from mlpcli.data.synthetic.pen import CONTROL_POINTS, PATH_POINTS, control_points, path_weights
-from mlpcli.data.synthetic.randomness import Dice
 from mlpcli.data.synthetic.skeletons import SKELETONS
 
 Array = NDArray[np.float32]

@@ -9,7 +9,7 @@ that NumPy's inner loops run over many of them at once.
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.synthetic.randomness import Dice
+from mlpcli.data.dice import Dice
 
 Array = NDArray[np.float32]
 

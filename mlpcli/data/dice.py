@@ -7,18 +7,25 @@ easy as 1, 2, 3", 2011). The stream is SplitMix64 (Steele, Lea and Flood, "Fast 
 pseudorandom number generators", 2014).
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 _GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
+Unsigned = TypeVar("Unsigned", bound=np.unsignedinteger[Any])
+
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return SplitMix64's output for each state: every bit of it moves every bit of the result."""
     z = state + _GOLDEN_GAMMA
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return z
 
 
 class Dice:
@@ -41,6 +48,16 @@ class Dice:
         positions = np.arange(self._position, self._position + count, dtype=np.uint64)
         self._position += count
         return _mix(self._streams + positions[:, None] * _GOLDEN_GAMMA)
+
+    def rows(self, count: int, dtype: type[Unsigned]) -> NDArray[Unsigned]:
+        """Return (B, count) evenly spread integers of an unsigned `dtype`, several to a number."""
+        in_one = 8 // np.dtype(dtype).itemsize
+        words = -(-count // in_one)
+        positions = np.arange(self._position, self._position + words, dtype=np.uint64)
+        self._position += words
+        drawn = _mix(self._streams[:, None] + positions * _GOLDEN_GAMMA)
+        little_endian = drawn.astype("<u8", copy=False).view(np.dtype(dtype).newbyteorder("<"))
+        return little_endian[:, :count].astype(dtype, copy=False)
 
     def uniform(self, count: int) -> NDArray[np.float32]:
         """Return (count, B) numbers spread evenly over [0, 1)."""

@@ -1,0 +1,69 @@
+"""Shift, rotation, scale and shear: a straight-line map of the plane for each image.
+
+The distortions of handwriting that Cireşan, Meier, Gambardella and Schmidhuber ("Deep, big, simple
+neural nets for handwritten digit recognition", 2010) trained on, together with the elastic one.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.config.schema import AugmentationConfig
+from mlpcli.data.augmentation.draws import Draws, Kind
+
+Array = NDArray[np.float64]
+Coordinates = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What is done to n images about their middles: scaled, sheared, rotated, then shifted."""
+
+    shift: Array
+    """(2, n), to the right and down, in pixels"""
+    rotation: Array
+    """(n,), counter-clockwise, in radians"""
+    scale: Array
+    """(2, n), factors of the width and the height"""
+    shear: Array
+    """(n,), to the right for each pixel upwards"""
+
+    @classmethod
+    def draw(cls, settings: AugmentationConfig, draws: Draws) -> Self:
+        """Choose evenly between the limits that the settings name; width and height apart."""
+        return cls(
+            shift=draws.within(settings.shift, 2, Kind.SHIFT),
+            rotation=draws.within(math.radians(settings.rotation), 1, Kind.ROTATION)[0],
+            scale=1 + draws.within(settings.scale, 2, Kind.SCALE),
+            shear=draws.within(settings.shear, 1, Kind.SHEAR)[0],
+        )
+
+    def sources(self, x: Coordinates, y: Coordinates) -> None:
+        """Write where in the original each pixel of the result comes from.
+
+        With M = rotation · shear · scale, c the middle and y downwards, p' = M (p - c) + c + shift,
+        so p = M⁻¹ (p' - c - shift) + c.
+
+        Args:
+            x: (n, height, width), filled with columns of the original, 0 the centre of the first.
+            y: the same, filled with rows.
+        """
+        height, width = x.shape[1:]
+        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+        right = np.arange(width) - middle_x - self.shift[0, :, None]
+        down = np.arange(height) - middle_y - self.shift[1, :, None]
+        cos, sin = np.cos(self.rotation), np.sin(self.rotation)
+        scale_x, scale_y = self.scale
+        x_of_right = (cos + self.shear * sin) / scale_x
+        x_of_down = (self.shear * cos - sin) / scale_x
+        y_of_right, y_of_down = sin / scale_y, cos / scale_y
+        _add_outer(x_of_right[:, None] * right, x_of_down[:, None] * down + middle_x, out=x)
+        _add_outer(y_of_right[:, None] * right, y_of_down[:, None] * down + middle_y, out=y)
+
+
+def _add_outer(columns: Array, rows: Array, out: Coordinates) -> None:
+    """Write rows (n, height) + columns (n, width) into out (n, height, width)."""
+    np.add(rows.astype(np.float32)[:, :, None], columns.astype(np.float32)[:, None, :], out=out)

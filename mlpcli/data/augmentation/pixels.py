@@ -1,0 +1,80 @@
+"""Noise, and rectangles of background."""
+
+from functools import cache
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.config.schema import EraseConfig
+from mlpcli.data.augmentation.draws import Draws, Kind
+from mlpcli.data.dataset import UInt8Array
+
+SMALLEST_AREA = 0.02
+SMALLEST_RATIO = 0.3
+
+
+class Noise:
+    """Adds a number from a normal distribution to each pixel, cut off at black and white.
+
+    It keeps a network from relying on exact values (Sietsma and Dow, "Creating artificial neural
+    networks that generalize", 1991), much as weight decay does (Bishop, "Training with noise is
+    equivalent to Tikhonov regularization", 1995).
+    """
+
+    def __init__(self, std: float) -> None:
+        """Fix the standard deviation, as a share of white (255)."""
+        self._levels = np.rint(255 * std * _normal_quantiles()).astype(np.int16)
+
+    def __call__(self, images: UInt8Array, draws: Draws) -> None:
+        """Change the images (n, height, width) in place."""
+        drawn = draws.dice(Kind.NOISE).rows(images[0].size, np.uint16)
+        noisy = np.take(self._levels, drawn.reshape(images.shape))
+        noisy += images
+        np.clip(noisy, 0, 255, out=noisy)
+        np.copyto(images, noisy, casting="unsafe")
+
+
+@cache
+def _normal_quantiles() -> NDArray[np.float64]:
+    """Return (65536,) equally likely values of the standard normal distribution, sorted."""
+    normal = NormalDist()
+    half = np.array([normal.inv_cdf((i + 0.5) / 2**16) for i in range(2**15)])
+    return np.concatenate([half, -half[::-1]])
+
+
+class Erase:
+    """Puts a rectangle of background over some images.
+
+    Random erasing (Zhong, Zheng, Kang, Li and Yang, 2020), which makes a network look at more than
+    one part of an image. The rectangle's smallest area and its ratios of height to width are
+    theirs; tall ones are as likely as wide ones, and one that is larger than the image one way is
+    cut off there.
+    """
+
+    def __init__(self, settings: EraseConfig) -> None:
+        """Fix how often and how much is erased."""
+        self._settings = settings
+
+    def __call__(self, images: UInt8Array, draws: Draws) -> None:
+        """Change the images (n, height, width) in place."""
+        height, width = images.shape[1:]
+        happens, size, ratio, down, right = draws.dice(Kind.ERASE).uniform(5).astype(np.float64)
+        area = height * width * (SMALLEST_AREA + (self._settings.area - SMALLEST_AREA) * size)
+        root = np.sqrt(SMALLEST_RATIO) ** (1 - 2 * ratio)
+        rows = np.clip(np.rint(np.sqrt(area) * root), 1, height)
+        columns = np.clip(np.rint(np.sqrt(area) / root), 1, width)
+        rows[happens >= self._settings.probability] = 0
+        erased = (
+            _between(np.floor(down * (height - rows + 1)), rows, height)[:, :, None]
+            & _between(np.floor(right * (width - columns + 1)), columns, width)[:, None, :]
+        )
+        images[erased] = 0
+
+
+def _between(
+    starts: NDArray[np.float64], lengths: NDArray[np.float64], size: int
+) -> NDArray[np.bool_]:
+    """Return (n, size): which places lie in each interval."""
+    after = np.arange(size) - starts[:, None]
+    return np.asarray((after >= 0) & (after < lengths[:, None]))

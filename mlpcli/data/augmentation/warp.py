@@ -1,0 +1,34 @@
+"""All geometric distortions as one map of the plane, so that an image is resampled once."""
+
+import numpy as np
+
+from mlpcli.config.schema import AugmentationConfig
+from mlpcli.data.augmentation.affine import Affine
+from mlpcli.data.augmentation.draws import Draws
+from mlpcli.data.augmentation.elastic import ElasticField
+from mlpcli.data.augmentation.resampling import Resampler
+from mlpcli.data.dataset import UInt8Array
+
+
+class Warp:
+    """Shifts, rotates, scales, shears and bends each image of a block in its own way."""
+
+    def __init__(
+        self, settings: AugmentationConfig, image_shape: tuple[int, int], block_size: int
+    ) -> None:
+        """Prepare for at most `block_size` images of (height, width)."""
+        self._settings = settings
+        self._elastic = None
+        if settings.elastic is not None and settings.elastic.alpha:
+            alpha, sigma = settings.elastic.alpha, settings.elastic.sigma
+            self._elastic = ElasticField(alpha, sigma, image_shape, block_size)
+        self._resampler = Resampler(image_shape, block_size)
+        self._x, self._y = np.empty((2, block_size, *image_shape), np.float32)
+
+    def __call__(self, images: UInt8Array, draws: Draws) -> None:
+        """Distort the images (n, height, width) in place."""
+        x, y = self._x[: len(images)], self._y[: len(images)]
+        Affine.draw(self._settings, draws).sources(x, y)
+        if self._elastic is not None:
+            self._elastic.displace(x, y, draws)
+        self._resampler.resample(images, x, y)

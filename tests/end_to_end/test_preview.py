@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from digits import write_bars
+from PIL import Image
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.fixture
+def bars(tmp_path):
+    return write_bars(tmp_path / "bars")
+
+
+def test_a_sheet_is_written_and_told(run, bars, tmp_path):
+    done = run("data", "preview", "--config", bars, "data.augmentation.shift=1", "--count", "4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "preview.png: written\n"
+    assert done.stderr == ""
+    four = pixels(tmp_path / "preview.png")
+    again = run("data", "preview", "-c", bars, "data.augmentation.shift=1", "-o", "all.png")
+    assert again.returncode == 0
+    ten = pixels(tmp_path / "all.png")
+    np.testing.assert_array_equal(ten[: len(four)], four)
+
+
+def test_another_epoch_is_another_sheet(run, bars, tmp_path):
+    for epoch in (1, 2):
+        arguments = ("data.augmentation.shift=1", "--epoch", epoch, "-o", f"{epoch}.png")
+        assert run("data", "preview", "-c", bars, *arguments).returncode == 0
+    first, second = (pixels(tmp_path / f"{epoch}.png") for epoch in (1, 2))
+    assert first.shape == second.shape
+    assert (first != second).any()
+
+
+def test_a_config_without_augmentation(run, bars, tmp_path):
+    done = run("data", "preview", "--config", bars)
+    assert done.returncode == 0
+    assert "no augmentation" in done.stderr
+    assert pixels(tmp_path / "preview.png").shape[1] < 100
+
+
+def test_where_nothing_can_be_written(run, bars, tmp_path):
+    for place in ("missing/sheet.png", "."):
+        done = run("data", "preview", "--config", bars, "--output", place)
+        assert done.returncode == 7
+        assert "cannot be written" in done.stderr
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_wrong_settings(run, bars):
+    done = run("data", "preview", "-c", bars, "data.augmentation.rotation=200")
+    assert done.returncode == 2
+    assert (
+        "data.augmentation.rotation=200: expected a number from 0 to 180, found 200" in done.stderr
+    )
+    done = run("data", "preview", "-c", bars, "data.augmentation.rotaton=10")
+    assert 'did you mean "rotation"?' in done.stderr
+    assert run("data", "preview", "-c", bars, "--count", "0").returncode == 2
