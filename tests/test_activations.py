@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -8,14 +10,29 @@ TEXTBOOK = {
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "tanh": lambda z: (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)),
     "relu": lambda z: np.where(z > 0, z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.exp(z) - 1),
+    "gelu": lambda z: z * normal_distribution(z),
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
 }
 Z = np.array([[-3.0, -0.5, 0.25, 2.0]])
+
+
+def normal_distribution(z):
+    return np.array([math.erfc(-x / math.sqrt(2)) / 2 for x in z.flat]).reshape(z.shape)
 
 
 def value(name, z):
     a = np.empty_like(z)
     ACTIVATIONS[name].value(z, a)
     return a
+
+
+def derivative(name, z):
+    slope = np.empty_like(z)
+    ACTIVATIONS[name].derivative(z, value(name, z), slope)
+    return slope
 
 
 def test_each_has_its_textbook_formula():
@@ -31,26 +48,70 @@ def test_value(name):
 def test_derivative(name):
     h = 1e-6
     expected = (TEXTBOOK[name](Z + h) - TEXTBOOK[name](Z - h)) / (2 * h)
-    slope = np.empty_like(Z)
-    ACTIVATIONS[name].derivative(Z, value(name, Z), slope)
-    np.testing.assert_allclose(slope, expected, rtol=1e-8)
+    np.testing.assert_allclose(derivative(name, Z), expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_large_inputs_stay_finite(name, dtype):
+def test_large_inputs_reach_the_limits(name, dtype):
     z = np.array([-1e4, 1e4], dtype)
-    a, slope = value(name, z), np.empty_like(z)
-    ACTIVATIONS[name].derivative(z, a, slope)
+    low = {"identity": -1e4, "tanh": -1, "leaky_relu": -100, "elu": -1}.get(name, 0)
+    high = {"sigmoid": 1, "tanh": 1}.get(name, 1e4)
+    slopes = {"identity": [1, 1], "sigmoid": [0, 0], "tanh": [0, 0], "leaky_relu": [0.01, 1]}
+    np.testing.assert_allclose(value(name, z), np.array([low, high], dtype), rtol=1e-7)
+    np.testing.assert_allclose(derivative(name, z), slopes.get(name, [0, 1]), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_float32_is_as_good_as_its_rounding(name):
+    z = np.linspace(-12, 12, 4001, dtype=np.float32)
+    exact = z.astype(np.float64)
+    scale = np.maximum(np.abs(exact), 1) * np.finfo(np.float32).eps
+    assert np.all(np.abs(value(name, z) - value(name, exact)) <= 2 * scale)
+    assert np.all(np.abs(derivative(name, z) - derivative(name, exact)) <= 4 * scale)
+
+
+@pytest.mark.parametrize(("name", "slope"), [("relu", 0), ("leaky_relu", np.float32(0.01))])
+def test_the_slope_at_a_kink_is_that_of_its_left(name, slope):
+    assert derivative(name, np.zeros(1, np.float32)) == slope
+
+
+def test_gelu_is_exact_to_the_rounding_everywhere():
+    z = np.concatenate([np.linspace(-40, 40, 20_001), np.geomspace(1e-300, 1, 50)])
+    exact = normal_distribution(z)
+    density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    rounding = np.maximum(np.abs(z), 1) * np.finfo(float).eps
+    assert np.all(np.abs(value("gelu", z) - z * exact) <= rounding)
+    assert np.all(np.abs(derivative("gelu", z) - (exact + z * density)) <= 2 * rounding)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gelu_next_to_zero(dtype):
+    z = np.array([-1e-20, -0.0, 0.0, np.finfo(dtype).smallest_subnormal], dtype)
+    np.testing.assert_allclose(derivative("gelu", z), 0.5, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["elu", "gelu", "silu", "softplus"])
+def test_the_tail_is_not_lost_in_rounding(name):
+    z = np.array([-4e-9])
+    expected = {"elu": -4e-9, "gelu": -2e-9, "silu": -2e-9, "softplus": math.log(2) - 2e-9}[name]
+    np.testing.assert_allclose(value(name, z), expected, rtol=1e-8, atol=0)
+    if name == "softplus":
+        np.testing.assert_allclose(value(name, np.array([-40.0])), math.exp(-40), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_everything_is_written_in_place(name, dtype):
+    z = np.linspace(-3, 3, 12, dtype=dtype).reshape(3, 4)
+    kept, a, slope = z.copy(), np.full_like(z, np.nan), np.full_like(z, np.nan)
+    assert ACTIVATIONS[name].value(z, a) is None
+    kept_a = a.copy()
+    assert ACTIVATIONS[name].derivative(z, a, slope) is None
+    assert np.array_equal(z, kept)
+    assert np.array_equal(a, kept_a)
     assert np.isfinite(a).all()
     assert np.isfinite(slope).all()
-
-
-def test_relu_has_slope_0_at_its_kink():
-    z = np.zeros(1)
-    slope = np.ones(1)
-    ACTIVATIONS["relu"].derivative(z, value("relu", z), slope)
-    assert slope == 0
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 
@@ -11,6 +12,7 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.network import MLP
 from mlpcli.training import checkpoint as checkpoints
+from mlpcli.training.building import build_network
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
 from mlpcli.training.watch import Watch
 
@@ -62,6 +64,51 @@ def test_round_trip(checkpoint, path):
     for field in dataclasses.fields(Checkpoint):
         if field.name not in ("network", "optimizer"):
             assert getattr(found, field.name) == getattr(checkpoint, field.name), field.name
+
+
+def test_an_activation_for_each_hidden_layer(tmp_path):
+    config = load_config({"network": {"hidden": [4, 3], "activation": ["gelu", "tanh"]}})
+    network = build_network(config, 6, 2)
+    path = tmp_path / "weights.safetensors"
+    saved = Checkpoint(
+        network=network,
+        optimizer={},
+        config=config.model_dump(mode="json"),
+        epoch=1,
+        watches={},
+        normalization=Normalization(0.0, 1.0),
+        image_shape=(2, 3),
+        class_names=("a", "b"),
+    )
+    save_checkpoint(path, saved)
+    x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+    assert np.array_equal(load_checkpoint(path).network.forward(x), network.forward(x))
+
+    for activation in (["gelu"], ["gelu", "nonsense"], [["gelu"], "tanh"], "nonsense", 3):
+        changed = copy.deepcopy(saved.config)
+        changed["network"]["activation"] = activation
+        save_checkpoint(path, saved)
+        rewritten(path, metadata={"config": json.dumps(changed)})
+        with pytest.raises(CheckpointError, match="do not describe a network"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"name": "nonsense"},
+        {"name": "mse", "label_smoothing": 0.1},
+        {"name": "cross_entropy", "label_smoothing": 1.5},
+        {"name": "cross_entropy", "label_smoothing": "0.1"},
+        {},
+        "mse",
+    ],
+)
+def test_a_loss_that_there_is_not(checkpoint, path, loss):
+    save_checkpoint(path, checkpoint)
+    rewritten(path, metadata={"config": json.dumps({**checkpoint.config, "loss": loss})})
+    with pytest.raises(CheckpointError, match="do not describe a network"):
+        load_checkpoint(path)
 
 
 def test_names_and_shapes_are_those_of_torch(checkpoint, path):

@@ -89,8 +89,8 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:14: network.initializer.std: expected a number above 0, found 0",
         "c.yaml:15: network.initializer.zz: unknown key; valid keys: name, mean, std",
         (
-            "c.yaml:16: loss.name: expected one of cross_entropy, mse, found 'crossentropy';"
-            ' did you mean "cross_entropy"?'
+            "c.yaml:16: loss.name: expected one of binary_cross_entropy, cross_entropy, mse,"
+            " quadratic, found 'crossentropy'; did you mean \"cross_entropy\"?"
         ),
         'c.yaml:18: optimizer.learning_rat: unknown key; did you mean "learning_rate"?',
         "c.yaml:19: optimizer.learning_rate: expected a number above 0, found -1",
@@ -134,8 +134,44 @@ def test_every_problem_at_once_each_with_its_line():
         (
             "schedule=3",
             (
-                "expected one of constant, cosine, step,"
+                "expected one of constant, cosine, exponential, inverse_time, one_cycle, step,"
                 " or a mapping with one of them as its name, found 3"
+            ),
+        ),
+        (
+            "network.activation=rleu",
+            (
+                "expected one of sigmoid, tanh, relu, leaky_relu, elu, gelu, silu, softplus,"
+                " identity, or a list of at most 100, found 'rleu'; did you mean \"relu\"?"
+            ),
+        ),
+        (
+            "network.activation=[relu, 3]",
+            (
+                "network.activation[1]: expected one of sigmoid, tanh, relu, leaky_relu, elu,"
+                " gelu, silu, softplus, identity, found 3"
+            ),
+        ),
+        (
+            "network.activation=[relu, tanh]",
+            (
+                "expected one name, or a list of 1, one for each layer of network.hidden,"
+                " found a list of 2"
+            ),
+        ),
+        ("network.activation={a: 1}", "expected one of sigmoid, tanh, relu, leaky_relu, elu,"),
+        (
+            "network.initializer={name: uniform, low: 1}",
+            (
+                "network.initializer.high: expected a number above network.initializer.low, 1.0,"
+                " found 0.05"
+            ),
+        ),
+        (
+            "network.bias_initializer=he_normal",
+            (
+                "network.bias_initializer.name: expected one of constant, normal, uniform, zeros,"
+                " found 'he_normal'"
             ),
         ),
         ("network.hidden=30", "expected a list of at most 100 items, each an integer"),
@@ -223,6 +259,20 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
     ]
 
 
+def test_binary_cross_entropy_has_its_own_activation():
+    assert problems({"loss": "binary_cross_entropy", "network": {"output_activation": "elu"}}) == [
+        (
+            "network.output_activation: expected identity, found 'elu': sigmoid is part of the loss"
+            " binary_cross_entropy and must be the only activation of the last layer"
+        )
+    ]
+
+
+def test_the_list_of_activations_is_compared_with_valid_layers_only():
+    found = problems({"network": {"hidden": [0], "activation": ["relu", "tanh"]}})
+    assert found == ["network.hidden[0]: expected an integer from 1 to 65536, found 0"]
+
+
 def test_conflicts_show_beside_other_problems():
     found = problems(
         overrides=["seed=x", "network.output_activation=tanh", "data.validation=12000"]
@@ -307,10 +357,16 @@ def test_overrides_are_yaml():
 
 
 def test_a_setting_joins_the_short_form_of_its_section():
-    write("network: {initializer: normal}\noptimizer: nesterov\n")
+    write("network: {initializer: normal, bias_initializer: normal}\noptimizer: nesterov\n")
     config = load_config(
-        "c.yaml", overrides=["network.initializer.std=1", "optimizer.momentum=0.5"]
+        "c.yaml",
+        overrides=[
+            "network.initializer.std=1",
+            "network.bias_initializer.std=2",
+            "optimizer.momentum=0.5",
+        ],
     )
+    assert config.network.bias_initializer.std == 2
     assert config.network.initializer.model_dump() == {"name": "normal", "mean": 0.0, "std": 1.0}
     assert config.optimizer.momentum == 0.5
 
@@ -454,7 +510,13 @@ def test_the_resolved_yaml_loads_back_equal(
             "class_names": class_names,
             "validation": validation,
         },
-        "network": {"hidden": [], "initializer": {"name": "normal", "mean": mean}},
+        "network": {
+            "hidden": [4, 3],
+            "activation": ["gelu", "silu"],
+            "initializer": {"name": "normal", "mean": mean},
+            "bias_initializer": {"name": "uniform"},
+        },
+        "loss": {"label_smoothing": 0.1},
         "optimizer": {"name": "nesterov", "learning_rate": learning_rate, "momentum": momentum},
         "schedule": {"name": "step", "every_epochs": 3, "factor": 0.5, "warmup_epochs": 0.5},
         "training": {"early_stopping": {"monitor": "train_loss"}, "threads": 2},
@@ -496,8 +558,11 @@ def test_the_resolved_yaml_is_readable():
         "  output_activation: identity\n"
         "  initializer:\n"
         "    name: he_normal\n"
+        "  bias_initializer:\n"
+        "    name: zeros\n"
         "loss:\n"
         "  name: cross_entropy\n"
+        "  label_smoothing: 0.0\n"
         "optimizer:\n"
         "  name: momentum\n"
         "  learning_rate: 1.0e-05\n"

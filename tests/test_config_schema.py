@@ -40,8 +40,9 @@ def test_the_defaults():
             "activation": "relu",
             "output_activation": "identity",
             "initializer": {"name": "he_normal"},
+            "bias_initializer": {"name": "zeros"},
         },
-        "loss": {"name": "cross_entropy"},
+        "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
         "optimizer": {
             "name": "momentum",
             "learning_rate": 0.1,
@@ -93,6 +94,22 @@ def test_the_defaults():
         {"network": {"hidden": 30}},
         {"network": {"initializer": {"name": "normal", "std": 0}}},
         {"network": {"initializer": {"name": "he_normal", "std": 1}}},
+        {"network": {"initializer": {"name": "orthogonal", "gain": 0}}},
+        {"network": {"initializer": {"name": "uniform", "low": 0.1, "high": 0.1}}},
+        {"network": {"initializer": {"name": "uniform", "low": -1e308, "high": 1e308}}},
+        {"network": {"initializer": {"name": "constant"}}},
+        {"network": {"bias_initializer": "he_normal"}},
+        {"network": {"activation": ["relu", "relu"]}},
+        {"network": {"activation": "swish"}},
+        {"network": {"activation": ["swish"]}},
+        {"network": {"activation": None}},
+        {"network": {"output_activation": "sigmoid"}},
+        {"network": {"output_activation": "sigmoid"}, "loss": "binary_cross_entropy"},
+        {"loss": {"label_smoothing": 1}},
+        {"loss": {"name": "mse", "label_smoothing": 0.1}},
+        {"schedule": {"name": "exponential", "factor": 1}},
+        {"schedule": {"name": "inverse_time", "decay": 0}},
+        {"schedule": {"name": "one_cycle", "rise": 1}},
         {"schedule": {"name": "step", "every_epochs": 1, "factor": 1}},
         {"schedule": {"name": "cosine", "final_fraction": 1.1}},
         {"schedule": {"warmup_epochs": -1}},
@@ -150,6 +167,22 @@ def test_text_is_short_for_a_named_section():
     assert config.network.initializer == NormalInitializer(name="normal")
 
 
+def test_activations_are_one_name_or_one_for_each_hidden_layer():
+    def read(hidden, activation):
+        return Config.model_validate({"network": {"hidden": hidden, "activation": activation}})
+
+    assert read([3, 2], "gelu").network.activation == "gelu"
+    assert read([3, 2], ["gelu", "tanh"]).network.activation == ("gelu", "tanh")
+    assert read([], []).network.activation == ()
+
+
+@pytest.mark.parametrize("loss", ["mse", "quadratic"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus", "identity"])
+def test_squared_errors_take_any_output_activation(loss, activation):
+    values = {"network": {"output_activation": activation}, "loss": loss}
+    assert Config.model_validate(values).network.output_activation == activation
+
+
 def test_a_section_without_a_name_is_of_the_default_kind():
     assert Config.model_validate({"optimizer": {"learning_rate": 0.5}}).optimizer.name == "momentum"
 
@@ -200,12 +233,9 @@ def test_every_setting_with_a_default_is_described():
 
 def test_the_schema_allows_the_short_form_where_it_is_enough():
     text, union = json_schema()["properties"]["schedule"]["anyOf"]
-    assert set(text["enum"]) == {"constant", "cosine"}
-    assert {kind["$ref"].rsplit("/", 1)[1] for kind in union["oneOf"]} == {
-        "ConstantConfig",
-        "StepConfig",
-        "CosineConfig",
-    }
+    every = {"constant", "step", "exponential", "inverse_time", "cosine", "one_cycle"}
+    assert set(text["enum"]) == every - {"step"}
+    assert union["discriminator"]["mapping"].keys() == every
 
 
 def test_the_schema_beside_the_shipped_configs_is_current():

@@ -20,7 +20,7 @@ FROM_THE_GROUND_UP = [
 ]
 FLOORS = {room: floor for floor, rooms in enumerate(FROM_THE_GROUND_UP) for room in rooms}
 NUMPY_ONLY = {"nn"}
-NUMPY_ONLY_WITH = {"math", "itertools", "collections", "dataclasses", "typing", "mmap"}
+PURE = {"math", "itertools", "functools", "collections", "dataclasses", "typing", "mmap"}
 ONLY_IN = {
     "click": {"cli"},
     "tqdm": {"cli"},
@@ -72,7 +72,7 @@ def test_imports_go_down(module):
         elif top in ONLY_IN:
             assert here in ONLY_IN[top], f"{top} is not for {here}/"
         if here in NUMPY_ONLY and top != "mlpcli":
-            assert top in {*NUMPY_ONLY_WITH, "numpy"}
+            assert top == "numpy" or top in PURE
 
 
 def test_every_room_has_its_floor():

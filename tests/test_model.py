@@ -25,6 +25,40 @@ def test_predictions_are_those_of_the_run(run, model):
     np.testing.assert_allclose(model.predict_proba(IMAGES), run.test.probabilities, rtol=1e-5)
 
 
+def test_every_part_of_the_toolbox_survives_its_checkpoint(bars, tmp_path):
+    config = mlpcli.load_config(
+        bars,
+        overrides=[
+            "network.hidden=[8, 6]",
+            "network.activation=[gelu, tanh]",
+            "network.initializer=orthogonal",
+            "network.bias_initializer={name: normal, std: 1}",
+            "loss.label_smoothing=0.1",
+            "schedule=one_cycle",
+        ],
+    )
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    model = run.load_model()
+    assert [layer.activation.name for layer in model.network.layers[1::2]] == ["gelu", "tanh"]
+    assert model.loss.label_smoothing == 0.1
+    assert np.array_equal(model.predict(IMAGES), run.test.predictions)
+    assert judge(run.folder).loss == run.test.loss
+    again = mlpcli.train(mlpcli.load_config(run.folder / "config.yaml"), runs_dir=tmp_path / "2")
+    assert np.array_equal(again.load_model().network.theta, model.network.theta)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output_activation"),
+    [("binary_cross_entropy", "identity"), ("quadratic", "sigmoid"), ("mse", "softplus")],
+)
+def test_every_loss_learns(bars, tmp_path, loss, output_activation):
+    settings = [f"loss={loss}", f"network.output_activation={output_activation}"]
+    config = mlpcli.load_config(bars, overrides=[*settings, "training.epochs=10"])
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    assert run.test.accuracy > 0.9
+    np.testing.assert_allclose(run.test.probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
 def test_one_image_flat_images_and_wide_integers(model):
     expected = model.predict(IMAGES)
     assert np.array_equal(model.predict(IMAGES.reshape(60, 30)), expected)

@@ -4,9 +4,10 @@ import math
 import numpy as np
 import pytest
 
+from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import backpropagated_gradient
-from mlpcli.nn.initializers import xavier_normal
+from mlpcli.nn.initializers import normal, xavier_normal
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import Momentum
@@ -102,13 +103,38 @@ def test_no_hidden_layer_is_softmax_regression():
     assert np.array_equal(network.forward(x), [[18 + 12, 22 + 13, 26 + 14]])
 
 
+def test_an_activation_for_each_hidden_layer():
+    network = MLP((2, 2, 2, 2), ["relu", "tanh"], dtype=np.float64)
+    for layer in network.dense:
+        layer.W[...] = np.diag([1.0, -1.0])
+    x = np.array([[0.5, 0.25]])
+    assert np.array_equal(network.forward(x), [[math.tanh(0.5), 0]])
+    assert np.array_equal(network.twin().forward(x), network.forward(x))
+
+
+@pytest.mark.parametrize("activations", [["relu"], ["relu"] * 3, []])
+def test_a_list_of_another_length_is_refused(activations):
+    with pytest.raises(ValueError, match="zip"):
+        MLP((2, 2, 2, 2), activations)
+
+
+def test_biases_are_drawn_after_the_weights(network):
+    weights = network.theta[: network.n_weights].copy()
+    network.initialize(xavier_normal, np.random.default_rng(1), normal(std=1.0))
+    biases = network.theta[network.n_weights :]
+    assert np.array_equal(network.theta[: network.n_weights], weights)
+    assert len(np.unique(biases)) == 5 + 3
+    network.initialize(xavier_normal, np.random.default_rng(1))
+    assert not biases.any()
+
+
 def test_output_activation():
     network = MLP((2, 3), "relu", "sigmoid", np.float64)
     assert np.array_equal(network.forward(np.ones((1, 2))), [[0.5, 0.5, 0.5]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_everything_keeps_the_dtype(activation, dtype):
     network = MLP((4, 5, 3), activation, activation, dtype)
     network.initialize(xavier_normal, np.random.default_rng(0))

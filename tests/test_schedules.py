@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from mlpcli.nn import schedules
@@ -17,6 +19,54 @@ def test_step_falls_at_the_end_of_each_stretch():
         0.25,
         0.0625,
     ]
+
+
+def test_exponential():
+    share = schedules.exponential(factor=0.25)
+    assert [share(t, 10) for t in (0, 0.5, 1, 2)] == [1, 0.5, 0.25, 0.0625]
+
+
+def test_inverse_time():
+    share = schedules.inverse_time(decay=2.0)
+    assert [share(t, 10) for t in (0, 0.5, 1.5)] == [1, 0.5, 0.25]
+
+
+def test_one_cycle():
+    share = schedules.one_cycle(rise=0.25, initial_fraction=0.1, final_fraction=0.02)
+    assert share(0, 8) == pytest.approx(0.1)
+    assert share(1, 8) == pytest.approx(0.55)
+    assert share(0.5, 8) == pytest.approx(0.1 + 0.9 * (1 - 2**-0.5) / 2)
+    assert share(2, 8) == 1
+    assert share(math.nextafter(2, 0), 8) == pytest.approx(1)
+    assert share(5, 8) == pytest.approx(0.51)
+    assert share(8, 8) == pytest.approx(0.02)
+
+
+EVERY = {
+    "constant": schedules.constant,
+    "step": schedules.step(3, 0.5),
+    "exponential": schedules.exponential(0.8),
+    "inverse_time": schedules.inverse_time(1.0),
+    "cosine": schedules.cosine(0.1),
+    "one_cycle": schedules.one_cycle(0.3, 0.04, 4e-6),
+}
+
+
+@pytest.mark.parametrize("schedule", EVERY.values(), ids=EVERY.keys())
+def test_warmup_leads_to_the_start_of_every_schedule(schedule):
+    share = schedules.with_warmup(schedule, warmup_epochs=2)
+    assert share(0, 10) == 0
+    assert share(1, 10) == pytest.approx(schedule(0, 8) / 2)
+    assert share(math.nextafter(2, 0), 10) == pytest.approx(schedule(0, 8))
+    for t in (2, 3.7, 10):
+        assert share(t, 10) == schedule(t - 2, 8)
+
+
+@pytest.mark.parametrize("schedule", EVERY.values(), ids=EVERY.keys())
+def test_a_warmup_as_long_as_the_run_is_all_there_is(schedule):
+    share = schedules.with_warmup(schedule, warmup_epochs=4)
+    assert share(1.5, 3) == pytest.approx(schedule(0, 3) * 1.5 / 4)
+    assert share(1.5, 4) == pytest.approx(schedule(0, 4) * 1.5 / 4)
 
 
 def test_cosine():

@@ -33,6 +33,7 @@ from mlpcli.errors import ConfigError
 DEFAULT_RUN_NAME = "run"
 NAMED_SECTIONS: tuple[KeyPath, ...] = (
     ("network", "initializer"),
+    ("network", "bias_initializer"),
     ("loss",),
     ("optimizer",),
     ("schedule",),

@@ -122,6 +122,9 @@ def expected(node: SchemaNode) -> str:
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     if _tagged_union(node):
         return f"{expected(_name_choices(node))}, or a mapping with one of them as its name"
+    if "oneOf" in node:
+        one, several = node["oneOf"]
+        return f"{expected(one)}, or a list of at most {several['maxItems']}"
     if "anyOf" in node:
         # Null never gets here: it takes the key out.
         return " or ".join(expected(kind) for kind in node["anyOf"] if kind.get("type") != "null")
@@ -195,8 +198,6 @@ def _follow(location: KeyPath) -> tuple[KeyPath, SchemaNode | None]:
         elif lists and isinstance(part, int):
             path = (*path, part)
             node = lists[0]["items"]
-        else:
-            return path, node
     return path, node
 
 

@@ -18,14 +18,26 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    Tag,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-ActivationName = Literal["sigmoid", "tanh", "relu", "identity"]
+ActivationName = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "silu",
+    "softplus",
+    "identity",
+]
 Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
 
 SYNTHETIC_TRAIN_SIZE = 12_000
@@ -103,6 +115,18 @@ LayerSizes = Annotated[
     Field(max_length=100),
     BeforeValidator(_tuple_from_list),
 ]
+Activations = Annotated[
+    Annotated[ActivationName, Tag("one")]
+    | Annotated[
+        tuple[ActivationName, ...],
+        Field(max_length=100),
+        BeforeValidator(_tuple_from_list),
+        Tag("each"),
+    ],
+    Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
+]
+"""One name, or a list of them; told apart first, so that a wrong name is told with its place."""
+StartingValue = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class NamedSection:
@@ -289,15 +313,33 @@ class DataConfig(Section):
 class ScaledInitializer(Section):
     """Weights whose spread follows from the sizes of the layer; it has no settings."""
 
-    name: Literal["he_normal", "he_uniform", "xavier_normal", "xavier_uniform"] = Field(
+    name: Literal[
+        "he_normal",
+        "he_uniform",
+        "xavier_normal",
+        "xavier_uniform",
+        "lecun_normal",
+        "lecun_uniform",
+    ] = Field(
         default="he_normal",
-        description="he (He et al., 2015) suits relu; xavier (Glorot and Bengio, 2010) suits tanh"
-        " and sigmoid.",
+        description="he (He et al., 2015) suits relu and its kin; xavier (Glorot and Bengio, 2010)"
+        " suits tanh and sigmoid; lecun (LeCun et al., 1998) looks forward only: variance 1/n_in.",
+    )
+
+
+class OrthogonalInitializer(Section):
+    """Weights that rotate and stretch nothing (Saxe, McClelland and Ganguli, 2014)."""
+
+    name: Literal["orthogonal"]
+    gain: float = Field(
+        default=1.0,
+        gt=0,
+        description="What the rotation is multiplied by; 1 keeps lengths, √2 makes up for relu.",
     )
 
 
 class NormalInitializer(Section):
-    """Weights from one normal distribution for all layers, whatever their sizes."""
+    """Numbers from one normal distribution for all layers, whatever their sizes."""
 
     name: Literal["normal"]
     mean: float = Field(default=0.0, description="Mean; 0 favours no direction.")
@@ -308,10 +350,42 @@ class NormalInitializer(Section):
     )
 
 
+class UniformInitializer(Section):
+    """Numbers from one uniform distribution for all layers, whatever their sizes."""
+
+    name: Literal["uniform"]
+    low: StartingValue = Field(default=-0.05, description="The smallest.")
+    high: StartingValue = Field(
+        default=0.05, description="The largest; small, so that no unit begins saturated."
+    )
+
+
+class ConstantInitializer(Section):
+    """The same number everywhere; of weights, it keeps the units of a layer alike for ever."""
+
+    name: Literal["constant"]
+    value: StartingValue = Field(description="The number.")
+
+
+class ZerosInitializer(Section):
+    """0 everywhere."""
+
+    name: Literal["zeros"] = "zeros"
+
+
 InitializerConfig = Annotated[
-    ScaledInitializer | NormalInitializer,
+    ScaledInitializer
+    | OrthogonalInitializer
+    | NormalInitializer
+    | UniformInitializer
+    | ConstantInitializer,
     Field(discriminator="name"),
     NamedSection(default="he_normal"),
+]
+BiasInitializerConfig = Annotated[
+    ZerosInitializer | ConstantInitializer | NormalInitializer | UniformInitializer,
+    Field(discriminator="name"),
+    NamedSection(default="zeros"),
 ]
 
 
@@ -323,17 +397,24 @@ class NetworkConfig(Section):
         description="Units of each hidden layer; 128 learn digits in seconds. [] is softmax"
         " regression.",
     )
-    activation: ActivationName = Field(
-        default="relu", description="Of the hidden layers; relu is cheap and does not saturate."
+    activation: Activations = Field(
+        default="relu",
+        description="Of the hidden layers: one name for all, or a list with one for each; relu is"
+        " cheap and does not saturate.",
     )
     output_activation: ActivationName = Field(
         default="identity",
-        description="Of the last layer; identity with loss cross_entropy, which has its own"
-        " softmax.",
+        description="Of the last layer. identity with the losses cross_entropy and"
+        " binary_cross_entropy, which have their own; mse and quadratic take any, and sigmoid keeps"
+        " outputs between their targets, 0 and 1.",
     )
     initializer: InitializerConfig = Field(
         default=ScaledInitializer(),
         description="How the weights begin; he_normal, because the activation is relu.",
+    )
+    bias_initializer: BiasInitializerConfig = Field(
+        default=ZerosInitializer(),
+        description="How the biases begin; zeros, because no unit should prefer a side.",
     )
 
 
@@ -341,16 +422,35 @@ class CrossEntropyConfig(Section):
     """Cross-entropy of the softmax of the outputs, in nats."""
 
     name: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of each target spread over all classes (Szegedy et al., 2016); 0: none,"
+        " and 0.1 keeps a network from being too sure. The recorded losses are the smoothed ones.",
+    )
+
+
+class BinaryCrossEntropyConfig(Section):
+    """Cross-entropy of a sigmoid for each output, in nats, summed over the outputs."""
+
+    name: Literal["binary_cross_entropy"]
 
 
 class MseConfig(Section):
-    """Mean squared error against one-hot targets."""
+    """Squared error against one-hot targets, mean over the outputs."""
 
     name: Literal["mse"]
 
 
+class QuadraticConfig(Section):
+    """Half the squared error against one-hot targets, summed over the outputs (Nielsen, 2015)."""
+
+    name: Literal["quadratic"]
+
+
 LossConfig = Annotated[
-    CrossEntropyConfig | MseConfig,
+    CrossEntropyConfig | BinaryCrossEntropyConfig | MseConfig | QuadraticConfig,
     Field(discriminator="name"),
     NamedSection(default="cross_entropy"),
 ]
@@ -417,8 +517,8 @@ class Schedule(Section):
     warmup_epochs: float = Field(
         default=0.0,
         ge=0,
-        description="Epochs over which the learning rate rises from 0 at the start; 0, because"
-        " small networks need no warm-up. Parts of an epoch count: 0.5.",
+        description="Epochs over which the learning rate rises from 0 to the schedule's start; 0,"
+        " because small networks need no warm-up. Parts of an epoch count: 0.5.",
     )
 
 
@@ -436,6 +536,30 @@ class StepConfig(Schedule):
     factor: float = Field(gt=0, lt=1, description="What the learning rate is multiplied by.")
 
 
+class ExponentialConfig(Schedule):
+    """The learning rate falls by the same factor over every epoch, a little at each step."""
+
+    name: Literal["exponential"]
+    factor: float = Field(
+        default=0.8,
+        gt=0,
+        lt=1,
+        description="What the learning rate is multiplied by over an epoch; 0.8 leaves a tenth"
+        " after ten.",
+    )
+
+
+class InverseTimeConfig(Schedule):
+    """The learning rate divided by 1 + decay · epochs done (Robbins and Monro, 1951)."""
+
+    name: Literal["inverse_time"]
+    decay: float = Field(
+        default=1.0,
+        gt=0,
+        description="How fast it falls; 1 leaves a half after one epoch, a tenth after nine.",
+    )
+
+
 class CosineConfig(Schedule):
     """The learning rate falls along half a cosine (Loshchilov and Hutter, 2017)."""
 
@@ -448,8 +572,37 @@ class CosineConfig(Schedule):
     )
 
 
+class OneCycleConfig(Schedule):
+    """The learning rate rises to its peak and falls again, along half cosines (Smith, 2018)."""
+
+    name: Literal["one_cycle"]
+    rise: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="Share of the epochs before the peak; 0.3 leaves most of the time to settle.",
+    )
+    initial_fraction: float = Field(
+        default=0.04,
+        ge=0,
+        le=1,
+        description="Share of the learning rate at the start; a 25th is safe with any weights.",
+    )
+    final_fraction: float = Field(
+        default=4e-6,
+        ge=0,
+        le=1,
+        description="Share of the learning rate left at the end; next to nothing, to end still.",
+    )
+
+
 ScheduleConfig = Annotated[
-    ConstantConfig | StepConfig | CosineConfig,
+    ConstantConfig
+    | StepConfig
+    | ExponentialConfig
+    | InverseTimeConfig
+    | CosineConfig
+    | OneCycleConfig,
     Field(discriminator="name"),
     NamedSection(default="constant"),
 ]
@@ -572,13 +725,15 @@ class Conflict(NamedTuple):
 
 def _conflicts(config: Config) -> Iterator[Conflict]:
     yield from _data_conflicts(config.data)
+    yield from _network_conflicts(config.network)
     output_activation = config.network.output_activation
-    if config.loss.name == "cross_entropy" and output_activation != "identity":
+    inside = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(config.loss.name)
+    if inside and output_activation != "identity":
         yield Conflict(
             "network.output_activation",
             ("network.output_activation", "loss"),
-            f"expected identity, found {output_activation!r}: softmax is part of the loss"
-            " cross_entropy and must be the only activation of the last layer",
+            f"expected identity, found {output_activation!r}: {inside} is part of the loss"
+            f" {config.loss.name} and must be the only activation of the last layer",
         )
     monitor = config.training.monitor
     if monitor and monitor.startswith("val_") and config.data.validation == 0:
@@ -596,6 +751,25 @@ def _conflicts(config: Config) -> Iterator[Conflict]:
             f"expected train_loss or train_accuracy, found {stopping.monitor!r}: with"
             " data.validation 0 there are no validation images to measure",
         )
+
+
+def _network_conflicts(network: NetworkConfig) -> Iterator[Conflict]:
+    names, hidden = network.activation, len(network.hidden)
+    if not isinstance(names, str) and len(names) != hidden:
+        yield Conflict(
+            "network.activation",
+            ("network.activation", "network.hidden"),
+            f"expected one name, or a list of {hidden}, one for each layer of network.hidden, found"
+            f" a list of {len(names)}",
+        )
+    for key in ("initializer", "bias_initializer"):
+        start = getattr(network, key)
+        if isinstance(start, UniformInitializer) and not start.low < start.high:
+            yield Conflict(
+                f"network.{key}.high",
+                (f"network.{key}",),
+                f"expected a number above network.{key}.low, {start.low}, found {start.high}",
+            )
 
 
 def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:

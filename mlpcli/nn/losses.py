@@ -6,10 +6,12 @@ of its examples'. The target t (B, n_out) is 1 for the example's class and 0 els
 `probabilities` (B, n_out) reads the output as a share for each class.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 
 
@@ -30,28 +32,79 @@ class Loss(Protocol):
 
 
 class CrossEntropy:
-    """Softmax and cross-entropy in one: L = -Σ t log softmax(z), in nats.
+    """Softmax and cross-entropy in one: L = -Σ_j t_j log softmax(z)_j, in nats.
 
     Together they are simpler than apart: dL/dz = softmax(z) - t, with no division by a probability
     that may be 0 (Bishop 2006, section 4.3.4).
+
+    With label smoothing (Szegedy et al. 2016, section 7) t becomes (1 - ε) t + ε / n_out: the share
+    ε is spread over all classes, the right one included. The best logits are then finite, instead
+    of ever further apart, and L is never below the entropy of t.
+
+    Args:
+        label_smoothing: ε, at least 0 and below 1.
+
+    Raises:
+        ValueError: it is not.
     """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}")
+        self.label_smoothing = label_smoothing
 
     def value(self, z: Array, t: Array) -> Array:
         """log Σ exp(z) - Σ t z; the row's maximum is taken out first: exp cannot overflow."""
         shifted = z - z.max(axis=1, keepdims=True)
-        value: Array = np.log(np.exp(shifted).sum(axis=1)) - np.einsum("bj,bj->b", t, shifted)
+        value: Array = np.log(np.exp(shifted).sum(axis=1))
+        value -= np.einsum("bj,bj->b", self._smooth(t), shifted)
         return value
 
     def delta(self, z: Array, t: Array, out: Array) -> None:
         """softmax(z) - t."""
         _softmax(z, out)
-        out -= t
+        out -= self._smooth(t)
+
+    def _smooth(self, t: Array) -> Array:
+        if not self.label_smoothing:
+            return t
+        smooth: Array = (1 - self.label_smoothing) * t + self.label_smoothing / t.shape[1]
+        return smooth
 
     def probabilities(self, z: Array) -> Array:
         """softmax(z)."""
         p = np.empty_like(z)
         _softmax(z, p)
         return p
+
+
+class BinaryCrossEntropy:
+    """A sigmoid and a cross-entropy for each output: is it this class, yes or no?
+
+    L = -Σ_j [t_j log σ(z_j) + (1 - t_j) log(1 - σ(z_j))] in nats, summed over the outputs as in
+    Nielsen 2015, chapter 3. PyTorch's BCEWithLogitsLoss with reduction="sum", divided by B, is its
+    mean over a batch; its reduction="mean" is n_out times smaller. As with softmax, the derivative
+    of the sigmoid cancels: dL/dz = σ(z) - t.
+    """
+
+    def value(self, z: Array, t: Array) -> Array:
+        """Σ_j t_j log(1 + exp(-z_j)) + (1 - t_j) log(1 + exp(z_j)), as 1 - σ(z) = σ(-z)."""
+        value: Array = (t * _softplus(-z) + (1 - t) * _softplus(z)).sum(axis=1)
+        return value
+
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """σ(z) - t."""
+        ACTIVATIONS["sigmoid"].value(z, out)
+        out -= t
+
+    def probabilities(self, z: Array) -> Array:
+        """σ(z), scaled to sum to 1, for every example belongs to one class.
+
+        Computed as softmax(log σ(z)), because every σ(z) of a row may be too small to be a number.
+        """
+        log_sigmoid = -_softplus(-z)
+        _softmax(log_sigmoid, log_sigmoid)
+        return log_sigmoid
 
 
 class MeanSquaredError:
@@ -80,7 +133,37 @@ class MeanSquaredError:
         return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / z.shape[1])
 
 
-LOSSES: dict[str, type[Loss]] = {"cross_entropy": CrossEntropy, "mse": MeanSquaredError}
+class QuadraticError(MeanSquaredError):
+    """L = ½ Σ_j (z_j - t_j)²: the same as a sum and halved, so that its derivative is z - t.
+
+    The quadratic cost of Nielsen 2015, chapter 1; n_out / 2 times the mean squared error.
+    """
+
+    def value(self, z: Array, t: Array) -> Array:
+        """Half the squared distance from the target."""
+        error = z - t
+        half: Array = (error * error).sum(axis=1)
+        half *= 0.5
+        return half
+
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """z - t."""
+        np.subtract(z, t, out=out)
+
+
+LOSSES: dict[str, Callable[..., Loss]] = {
+    "cross_entropy": CrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "mse": MeanSquaredError,
+    "quadratic": QuadraticError,
+}
+
+
+def _softplus(z: Array) -> Array:
+    """log(1 + exp(z)) (B, n_out)."""
+    a = np.empty_like(z)
+    ACTIVATIONS["softplus"].value(z, a)
+    return a
 
 
 def _softmax(z: Array, out: Array) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import EVERY_ROW, Array, shared_zeros
-from mlpcli.nn.initializers import Initializer
+from mlpcli.nn.initializers import Initializer, zeros
 from mlpcli.nn.layers import Dense, Elementwise
 
 
@@ -43,7 +43,7 @@ class MLP:
 
     Args:
         sizes: the number of units of each layer, from the input's to the output's.
-        activation: the name of σ between the layers.
+        activation: the name of σ between the layers, or a list with one for each hidden layer.
         output_activation: the name of the activation after the last layer.
         dtype: float32 or float64.
         theta: parameters (P,) to share with another network; None for some of its own.
@@ -52,7 +52,7 @@ class MLP:
     def __init__(
         self,
         sizes: Sequence[int],
-        activation: str,
+        activation: str | Sequence[str],
         output_activation: str = "identity",
         dtype: DTypeLike = np.float32,
         theta: Array | None = None,
@@ -74,7 +74,8 @@ class MLP:
             )
         ]
         self.layers: list[Dense | Elementwise] = []
-        names = [activation] * (len(self.dense) - 1) + [output_activation]
+        hidden = [activation] * (len(shapes) - 1) if isinstance(activation, str) else activation
+        names = [*hidden, output_activation]
         for layer, name, width in zip(self.dense, names, self.sizes[1:], strict=True):
             self.layers.append(layer)
             if name != "identity":
@@ -97,12 +98,15 @@ class MLP:
         """A network of the same parameters, not a copy, with buffers and a gradient of its own."""
         return MLP(self.sizes, self.activation, self.output_activation, self.dtype, self.theta)
 
-    def initialize(self, initializer: Initializer, rng: Generator) -> None:
-        """Draw every weight; the biases start at 0, where no unit prefers a side."""
-        self.theta.fill(0)
-        for layer in self.dense:
-            with np.errstate(over="ignore"):  # too large for float32: infinite, and so diverging
+    def initialize(
+        self, initializer: Initializer, rng: Generator, bias_initializer: Initializer = zeros
+    ) -> None:
+        """Draw every weight, then every bias, so that the weights do not depend on the biases."""
+        with np.errstate(over="ignore"):  # too large for float32: infinite, and so diverging
+            for layer in self.dense:
                 layer.W[...] = initializer(rng, *layer.W.shape)
+            for layer in self.dense:
+                layer.b[...] = bias_initializer(rng, 1, len(layer.b))[0]
 
     def forward(self, x: Array, rows: slice = EVERY_ROW) -> Array:
         """x (B, n_in) -> output (B, n_out), logits if there is no output activation.

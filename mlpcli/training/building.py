@@ -1,6 +1,7 @@
 """From the words of the config to the parts in `nn/`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from mlpcli.nn import initializers, schedules
 from mlpcli.nn.initializers import Initializer
@@ -9,9 +10,10 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS, SGD
 from mlpcli.nn.schedules import Schedule
 from mlpcli.randomness import Purpose, generator
+from mlpcli.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
-    from mlpcli.config.schema import Config
+    from mlpcli.config.schema import BiasInitializerConfig, Config, InitializerConfig
 
 
 def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
@@ -22,16 +24,28 @@ def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
         output_activation=config.network.output_activation,
         dtype=config.dtype,
     )
-    network.initialize(build_initializer(config), generator(config.seed, Purpose.INITIALIZATION))
+    with one_blas_thread():  # more of them round an orthogonal start in another way
+        network.initialize(
+            build_initializer(config.network.initializer),
+            generator(config.seed, Purpose.INITIALIZATION),
+            build_initializer(config.network.bias_initializer),
+        )
     return network
 
 
-def build_initializer(config: "Config") -> Initializer:
+def build_initializer(settings: "InitializerConfig | BiasInitializerConfig") -> Initializer:
     """The initializer, with its settings filled in."""
-    settings = config.network.initializer
     match settings.name:
+        case "zeros":
+            return initializers.zeros
+        case "constant":
+            return initializers.constant(settings.value)
         case "normal":
             return initializers.normal(settings.mean, settings.std)
+        case "uniform":
+            return initializers.uniform(settings.low, settings.high)
+        case "orthogonal":
+            return initializers.orthogonal(settings.gain)
         case "he_normal":
             return initializers.he_normal
         case "he_uniform":
@@ -40,11 +54,23 @@ def build_initializer(config: "Config") -> Initializer:
             return initializers.xavier_normal
         case "xavier_uniform":
             return initializers.xavier_uniform
+        case "lecun_normal":
+            return initializers.lecun_normal
+        case "lecun_uniform":
+            return initializers.lecun_uniform
 
 
-def build_loss(config: "Config") -> Loss:
-    """The loss."""
-    return LOSSES[config.loss.name]()
+def build_loss(settings: Mapping[str, Any]) -> Loss:
+    """The loss, from the section of a config or of a checkpoint.
+
+    Raises:
+        ValueError: there is none of that name, or its settings are out of range.
+        TypeError: it has no such settings.
+    """
+    name = settings["name"]
+    if name not in LOSSES:
+        raise ValueError(f"unknown loss {name!r}")
+    return LOSSES[name](**{key: value for key, value in settings.items() if key != "name"})
 
 
 def build_optimizer(config: "Config", network: MLP) -> SGD:
@@ -64,6 +90,14 @@ def build_schedule(config: "Config") -> Schedule:
             schedule = schedules.constant
         case "step":
             schedule = schedules.step(settings.every_epochs, settings.factor)
+        case "exponential":
+            schedule = schedules.exponential(settings.factor)
+        case "inverse_time":
+            schedule = schedules.inverse_time(settings.decay)
+        case "one_cycle":
+            schedule = schedules.one_cycle(
+                settings.rise, settings.initial_fraction, settings.final_fraction
+            )
         case "cosine":
             schedule = schedules.cosine(settings.final_fraction)
     return schedules.with_warmup(schedule, settings.warmup_epochs)

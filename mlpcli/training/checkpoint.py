@@ -28,8 +28,8 @@ from mlpcli.errors import CheckpointError
 from mlpcli.files import write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
-from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
+from mlpcli.training.building import build_loss
 from mlpcli.training.watch import Watch
 
 FORMAT_VERSION = 1
@@ -192,12 +192,13 @@ def _empty_network(config: dict[str, Any], n_in: int, n_out: int, tensors: dict[
     held = sum(tensor.size for name, tensor in tensors.items() if name.startswith("layers."))
     if min(sizes) < 1 or described != held:
         raise ValueError(f"a network of {sizes} has {described} parameters, the file {held}")
-    if config["loss"]["name"] not in LOSSES:
-        raise ValueError(f"unknown loss {config['loss']['name']!r}")
-    for key in ("activation", "output_activation"):
-        if settings[key] not in ACTIVATIONS:
-            raise ValueError(f"unknown {key} {settings[key]!r}")
-    return MLP(sizes, settings["activation"], settings["output_activation"], config["dtype"])
+    build_loss(config["loss"])  # refuses what no loss can be made of
+    activation, output_activation = settings["activation"], settings["output_activation"]
+    each = [activation] if isinstance(activation, str) else activation
+    for name in (*each, output_activation):
+        if name not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {name!r}")
+    return MLP(sizes, activation, output_activation, config["dtype"])
 
 
 def _check_tensors(tensors: dict[str, Array], checkpoint: Checkpoint) -> None:

@@ -11,8 +11,9 @@ from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset, UInt8Array
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array, Labels
-from mlpcli.nn.losses import LOSSES, Loss
+from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
+from mlpcli.training.building import build_loss
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import Evaluation, evaluate
 from mlpcli.training.run_directory import checkpoint_path
@@ -126,7 +127,7 @@ def load_model(path: str | Path) -> Model:
     checkpoint = load_checkpoint(file)
     return Model(
         network=checkpoint.network,
-        loss=LOSSES[checkpoint.config["loss"]["name"]](),
+        loss=build_loss(checkpoint.config["loss"]),
         normalization=checkpoint.normalization,
         image_shape=checkpoint.image_shape,
         class_names=checkpoint.class_names,

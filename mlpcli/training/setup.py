@@ -79,7 +79,7 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         validation=validation,
         test=test,
         network=network,
-        loss=building.build_loss(config),
+        loss=building.build_loss(config.loss.model_dump()),
         optimizer=building.build_optimizer(config, network),
         schedule=building.build_schedule(config),
         threads=threads.choose(
