@@ -9,8 +9,8 @@ The command line's work, from Python:
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers know it; importing typing would take a moment
 if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
     from mlpcli.data.dataset import Dataset
@@ -30,7 +30,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used: `import mlpcli` costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'mlpcli' has no attribute {name!r}")

@@ -6,10 +6,18 @@ exit code; anything else that escapes is a fault of ours and exits with 1.
 """
 
 
+def printable(text: str) -> str:
+    """Write out control characters, but line ends: text from outside could command a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 class MlpcliError(Exception):
     """An expected failure: its text is the whole message for the user."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ConfigError(MlpcliError):
@@ -57,4 +65,4 @@ class AccuracyError(MlpcliError):
 class TeamError(MlpcliError):
     """A process that trained with others was ended from outside."""
 
-    exit_code = 1
+    exit_code = 9

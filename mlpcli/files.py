@@ -5,13 +5,25 @@ over the target. Whatever happens on the way, the previous file stays whole.
 """
 
 import contextlib
+import errno
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from mlpcli.errors import WriteError
+
+STALE_SECONDS = 24 * 60 * 60
+"""Age at which a temporary file has no writer any more.
+
+The longest silence in a live one is a mirror's (half a minute). A day is more than the clocks of
+machines that share a folder differ, time zones set wrongly included; a lock or a process's number
+would tell sooner, but neither reaches across every network file system and container.
+"""
+_FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
 @contextlib.contextmanager
@@ -33,21 +45,40 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield stream
             return
         target = path.resolve()
+        remove_stale_temporaries(target)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         file = temporary.open("xb")
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror}.") from error
     try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        try:
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what is left of it is removed once it is stale
+                temporary.unlink()
+            raise
         _flush_folder(target.parent)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def remove_stale_temporaries(target: Path) -> None:
+    """Remove the temporary files for `target` that writers left which were killed, where possible.
+
+    A live writer's is younger than STALE_SECONDS, and stays.
+    """
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp")
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if age > STALE_SECONDS:
+                    with contextlib.suppress(OSError):  # another process was quicker
+                        Path(entry.path).unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -69,6 +100,17 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def open_ordinary(path: Path) -> BinaryIO:
+    """Open a file for reading, but no pipe and no device: they may never begin, or never end.
+
+    Raises:
+        OSError: it cannot be opened, or is none.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+    return path.open("rb")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and its parents where they are missing.
 
@@ -82,11 +124,17 @@ def make_folder(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename survives a power cut; only POSIX can."""
+    """Flush a folder's entries, so that a rename survives a power cut; not every system can."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written and not read
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _FLUSHES_NO_FOLDERS:
+            raise
     finally:
         os.close(descriptor)

@@ -123,6 +123,20 @@ def cut_short(content: bytes, announced: int | None) -> Answer:
     return answer
 
 
+def in_chunks(content: bytes, *, ends: bool = True) -> Answer:
+    """Send `content` in chunks of 3,000 bytes, and the last, empty one if it `ends`."""
+
+    def answer(handler: _Handler) -> None:
+        handler.head(Transfer_Encoding="chunked")
+        for start in range(0, len(content), 3000):
+            chunk = content[start : start + 3000]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        handler.wfile.write(b"0\r\n\r\n" * ends)
+        handler.close_connection = True
+
+    return answer
+
+
 def hangs_up() -> Answer:
     """Close the connection without an answer."""
 
@@ -176,6 +190,25 @@ def _drip(handler: _Handler, content) -> None:
             return
 
 
+def endless_line(*headers: str) -> Answer:
+    """Send headers, and then digits for ever: a chunk's length, or a header, that never ends."""
+
+    def answer(handler: _Handler) -> None:
+        handler.wfile.write("".join(f"{line}\r\n" for line in headers).encode())
+        _flood(handler, b"1")
+
+    return answer
+
+
+def endless_continue() -> Answer:
+    """Announce an answer again and again."""
+
+    def answer(handler: _Handler) -> None:
+        _flood(handler, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    return answer
+
+
 def endless() -> Answer:
     """Send zeros for ever, without announcing a length."""
 
@@ -197,10 +230,10 @@ def redirects_to(url: str, *, endless_body: bool = False) -> Answer:
     return answer
 
 
-def _flood(handler: _Handler) -> None:
+def _flood(handler: _Handler, drop: bytes = b"\0") -> None:
     handler.close_connection = True
     while handler.wait(0):
-        handler.wfile.write(bytes(65536))
+        handler.wfile.write(drop * (65536 // len(drop)))
 
 
 def idx(array: np.ndarray) -> bytes:

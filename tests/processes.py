@@ -9,6 +9,16 @@ from pathlib import Path
 COMMAND = shutil.which("mlpcli", path=str(Path(sys.executable).parent))
 
 
+def peak_megabytes() -> float:
+    """The most memory that this process has had; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment with the developer's own settings taken out."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MLPCLI_")}

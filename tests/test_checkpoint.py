@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -151,8 +152,11 @@ NAN = np.full(4, np.nan, np.float32)
     ("tensors", "reason"),
     [
         ({"layers.0.bias": NAN}, "layers.0.bias has numbers that are not finite"),
-        ({"layers.0.bias": None}, "has 43 parameters, the file 39"),
-        ({"layers.2.bias": np.zeros(1, np.float32)}, "has 43 parameters, the file 44"),
+        ({"layers.0.bias": None}, r"layers.0.bias: expected shape \(4,\), found None"),
+        (
+            {"layers.2.bias": np.zeros(1, np.float32)},
+            r"layers.2.bias: expected shape None, found \(1,\)",
+        ),
         ({"layers.0.weight": np.zeros((6, 4), np.float32)}, r"expected shape \(4, 6\)"),
         ({"layers.0.bias": np.zeros(4)}, "layers.0.bias is float64, not float32"),
         ({"layers.0.bias": np.zeros(4, np.int32)}, "neither float32 nor float64"),
@@ -174,13 +178,16 @@ def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
         ({"format": "other"}, "not a checkpoint of mlpcli"),
         ({"config": "{}"}, "do not describe a network"),
         ({"config": "["}, "do not describe a network"),
-        ({"image_shape": "[1000000, 1000000]"}, "parameters, the file"),
+        ({"image_shape": "[1000000, 1000000]"}, r"expected shape \(4, 1000000000000\)"),
         ({"progress": "[]"}, "do not describe a network"),
         ({"config": "[" * 200_000}, "do not describe a network"),
         ({"normalization": '{"mean": NaN, "std": 1}'}, "nan"),
         ({"normalization": '{"mean": 0, "std": 0}'}, "std=0"),
-        ({"image_shape": "[-2, -3]"}, "images of -2×-3 pixels"),
+        ({"image_shape": "[-2, -3]"}, "-2 in a shape"),
+        ({"image_shape": "[0, 3]"}, "tensors"),
         ({"class_names": '["a", "a", "c"]'}, "two classes of one name"),
+        ({"class_names": '["a", "b", "\\u001b[2J"]'}, "a class whose name cannot be printed"),
+        ({"class_names": '["a", "b", "\\ud800"]'}, "a class whose name cannot be printed"),
     ],
 )
 def test_metadata_that_does_not_fit(checkpoint, path, metadata, reason):
@@ -196,10 +203,69 @@ def test_a_file_of_another_tool(path):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"PK\x03\x04", b"\xff" * 64])
-def test_a_file_of_another_kind(path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", r"cut short \(0 bytes\)"),
+        (b"\x80\x04K\x01.", "cut short"),
+        (b"\x80\x04" + bytes(64), "not a checkpoint"),
+        (b"PK\x03\x04" + bytes(64), "not a checkpoint"),
+        (b"\xff" * 64, "not a checkpoint"),
+        (bytes(64), "not a checkpoint"),
+        ((2**24).to_bytes(8, "little") + b"{", r"cut short \(9 of 16,777,224 bytes\)"),
+        ((2**24 + 1).to_bytes(8, "little") + b"{", "not a checkpoint"),
+        ((6).to_bytes(8, "little") + b'{"a":}', "altered .*header cannot be read"),
+        ((14).to_bytes(8, "little") + b'{"\\ud800":"b"}', "altered .*header cannot be read"),
+    ],
+)
+def test_a_file_of_another_kind(path, content, reason):
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="not a checkpoint, or cut short"):
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(path)
+
+
+def with_header(content, change):
+    """The same checkpoint, its header changed and its bytes left."""
+    length = int.from_bytes(content[:8], "little")
+    header = change(content[8 : 8 + length])
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
+def test_why_a_file_is_refused(checkpoint, path):
+    content = to_bytes(checkpoint)
+    shape, lie = b'"shape":[4,6]', b'"shape":[4000000000,6]'
+    twice = b'"layers.0.weight":{"data_offsets":[32,128],"dtype":"F32","shape":[6,4]},'
+    for damaged, reason in (
+        (content[:-1], f"cut short .{len(content) - 1:,} of {len(content):,} bytes"),
+        (content + b"!", f"altered .*{len(content) + 1:,} bytes, where {len(content):,}"),
+        (content[:-1] + b"!", "altered .*SHA-256"),
+        (with_header(content, lambda h: h.replace(shape, lie)), "cut short"),
+        (with_header(content, lambda h: b"{" + twice + h[1:]), "altered .*twice"),
+        (
+            with_header(
+                content,
+                lambda h: h.replace(b'"format_version":"1"', b'"format_version":"2"').replace(
+                    b'"F32"', b'"F16"'
+                ),
+            ),
+            "written in format '2'",
+        ),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=reason):
+            load_checkpoint(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes and files with holes")
+def test_what_only_claims_to_be_there_takes_no_memory(checkpoint, path):
+    with path.open("wb") as file:
+        file.write(to_bytes(checkpoint))
+        file.truncate(2**40)
+    with pytest.raises(CheckpointError, match="altered"):
+        load_checkpoint(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="not an ordinary file"):
         load_checkpoint(path)
 
 

@@ -234,6 +234,18 @@ def test_yaml_problems_of_all_sources_are_reported_together():
     ]
 
 
+def test_what_yaml_takes_for_a_number_becomes_text_by_quotes():
+    write("name: 2024\ndata:\n  class_names: [0, true, c]\n")
+    assert problems("c.yaml") == [
+        "c.yaml:1: name: expected text, found 2024; in YAML quotes make it text: '2024'",
+        "c.yaml:3: data.class_names[0]: expected text, found 0; in YAML quotes make it text: '0'",
+        (
+            "c.yaml:3: data.class_names[1]: expected text, found true;"
+            " in YAML quotes make it text: 'true'"
+        ),
+    ]
+
+
 def test_settings_that_do_not_fit_together_point_to_their_lines():
     write(
         "data: {validation: 0, class_names: [a, b]}\n"

@@ -12,7 +12,7 @@ import mirrors
 import pytest
 from mirrors import Mirror
 
-from mlpcli.data import download as module
+from mlpcli.data import sources
 from mlpcli.data.download import Patience, download
 from mlpcli.errors import DataError, WriteError
 
@@ -46,6 +46,25 @@ def test_a_good_mirror(mirror: Mirror, target: Path) -> None:
     assert received[0] == 0
     assert received[-1] == len(CONTENT)
     assert received == sorted(received)
+
+
+def test_a_mirror_that_sends_chunks(mirror: Mirror, target: Path) -> None:
+    broken = mirrors.in_chunks(CONTENT[:20000], ends=False)
+    url = mirror.answer("/f", broken, mirrors.in_chunks(CONTENT))
+    download(FILE, [url], target, patience=QUICK)
+    assert target.read_bytes() == CONTENT
+    assert len(mirror.requests) == 2
+
+
+def test_a_mirror_that_is_too_slow_is_left_long_before_the_deadline(
+    mirror: Mirror, target: Path
+) -> None:
+    slow, good = mirror.answer("/slow", mirrors.drips(CONTENT)), mirror.answer("/f", GOOD)
+    reports: list[str] = []
+    patience = replace(QUICK, piece=0.3, total=3600)
+    download(FILE, [slow, good], target, report=reports.append, patience=patience)
+    assert target.read_bytes() == CONTENT
+    assert "too slow: less than 16,384 bytes in 0.3 s" in reports[0]
 
 
 def test_a_mirror_that_is_a_folder(tmp_path: Path, target: Path) -> None:
@@ -122,7 +141,7 @@ def test_wrong_content_is_not_fetched_twice(mirror: Mirror, target: Path, answer
 def test_a_file_of_unknown_size_is_bounded(
     mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "UNKNOWN_SIZE_LIMIT", 100_000)
+    monkeypatch.setattr(sources, "UNKNOWN_SIZE_LIMIT", 100_000)
     unsized = replace(FILE, size=None)
     download(unsized, [mirror.answer("/good", GOOD)], target)
     assert target.read_bytes() == CONTENT

@@ -1,9 +1,17 @@
 import os
+import time
 
 import pytest
 
 from mlpcli.errors import WriteError
-from mlpcli.files import make_folder, replacing, write_bytes, write_text
+from mlpcli.files import (
+    STALE_SECONDS,
+    make_folder,
+    open_ordinary,
+    replacing,
+    write_bytes,
+    write_text,
+)
 
 
 def names(folder):
@@ -65,3 +73,44 @@ def test_a_pipe_is_written_to(tmp_path):
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_a_killed_writer_left_is_removed_once_it_is_stale(tmp_path):
+    stale, live = ".file.0123abcd.tmp", ".file.89ef0123.tmp"
+    not_ours = [
+        ".file.0123abc.tmp",
+        ".file.0123abcd.tmp2",
+        "file.0123abcd.tmp",
+        ".fil.0123abcd.tmp",
+    ]
+    for name in (stale, live, *not_ours):
+        (tmp_path / name).write_bytes(b"the beginning")
+        age = STALE_SECONDS + (-60 if name == live else 60)
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    write_text(tmp_path / "file", "whole")
+    assert set(names(tmp_path)) == {"file", live, *not_ours}
+
+
+def test_only_ordinary_files_are_opened(tmp_path):
+    with pytest.raises(OSError, match="not an ordinary file"):
+        open_ordinary(type(tmp_path)(os.devnull))
+    (tmp_path / "file").write_bytes(b"content")
+    with open_ordinary(tmp_path / "file") as file:
+        assert file.read() == b"content"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+def test_a_folder_that_cannot_be_flushed_is_written_to_nevertheless(tmp_path, monkeypatch):
+    import errno
+    import stat
+
+    flush = os.fsync
+
+    def refuse(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_text(tmp_path / "file", "whole")
+    assert (tmp_path / "file").read_text() == "whole"

@@ -11,12 +11,13 @@ import pytest
 import mlpcli
 from mlpcli.data.batches import Normalization
 from mlpcli.data.loading import DataLoader
-from mlpcli.errors import ConfigError, DataError, DivergedError
+from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
 from mlpcli.reporting import Reporter
 from mlpcli.training import loop
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.judging import judge
 from mlpcli.training.run import dry_run
+from mlpcli.training.run_directory import RunDirectory
 
 
 def train(bars, tmp_path, *overrides):
@@ -294,3 +295,20 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
     assert dry.parameters == 30 * 8 + 8 + 8 * 3 + 3
     assert (dry.training_images, dry.validation_images, dry.test_images) == (120, 30, 60)
     assert dry.loss_after < dry.loss_before
+
+
+def test_a_failed_save_says_which_epoch_is_whole(bars, tmp_path, monkeypatch):
+    append = RunDirectory.append_metrics
+
+    def fail_in_epoch_3(directory, row):
+        append(directory, row)
+        if row.epoch == 3:
+            raise WriteError("metrics.csv: cannot be written.")
+
+    monkeypatch.setattr(RunDirectory, "append_metrics", fail_in_epoch_3)
+    with pytest.raises(WriteError) as caught:
+        train(bars, tmp_path)
+    last = tmp_path / "runs" / "bars" / "weights" / "last.safetensors"
+    assert str(caught.value) == (
+        f"metrics.csv: cannot be written. The last whole checkpoint is that of epoch 3: {last}."
+    )

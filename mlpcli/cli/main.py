@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 import mlpcli
-from mlpcli.errors import ConfigError, MlpcliError
+from mlpcli.errors import ConfigError, MlpcliError, printable
 
 COMMANDS = {
     "train": "Train a network and leave a run folder.",
@@ -26,6 +26,8 @@ COMMANDS = {
     "data": "Fetch, verify, list and preview datasets.",
     "config": "Show what a config may say.",
 }
+MOST_LINES, LONGEST_LINE = 100, 1000
+"""of a message; what a file says wrongly may be without end"""
 INTERNAL_ERROR, NOT_WRITTEN, BROKEN_PIPE = 1, 7, 141
 STOPS: dict[int, tuple[str, int]] = {
     signal.SIGINT: ("Interrupted.", 130),
@@ -33,6 +35,8 @@ STOPS: dict[int, tuple[str, int]] = {
 }
 _stopped_by: list[int] = []
 """The signals that have come."""
+_over = False
+"""The exit code is settled: there is nothing left to stop."""
 
 
 class LazyGroup(click.Group):
@@ -61,6 +65,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
+    "9 a training process was ended, "
     "130 Ctrl-C, 141 closed pipe, 143 SIGTERM.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere.")
@@ -78,13 +83,28 @@ def command(debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    global _over
+    try:
+        for number in STOPS:
+            signal.signal(number, _stop)
+        code = _run()
+        _over = True
+    except KeyboardInterrupt:  # before the beginning, or while the end was being told
+        _over = True
+        code = STOPS[(_stopped_by or [signal.SIGINT])[-1]][1]
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)  # Python's own end knows nothing of _over
+    _forget_unwritten_output()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line, tell what went wrong, and hand the exit code back."""
     _make_streams_dependable()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    for number in STOPS:
-        signal.signal(number, _stop)
     stdout = sys.stdout
     try:
-        code = command.main(arguments, prog_name="mlpcli", standalone_mode=False) or 0
+        code: int = command.main(arguments, prog_name="mlpcli", standalone_mode=False) or 0
         sys.stdout.flush()
     except click.UsageError as error:
         code = _explain(_usage(error), error.exit_code)
@@ -112,10 +132,7 @@ def main() -> NoReturn:
                 "the same command shows with --debug.",
                 INTERNAL_ERROR,
             )
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
-    _forget_unwritten_output()
-    sys.exit(code)
+    return code
 
 
 def _usage(error: click.UsageError) -> str:
@@ -128,10 +145,18 @@ def _explain(message: str, code: int) -> int:
     try:
         if "--debug" in sys.argv:
             traceback.print_exc()
-        click.echo(f"mlpcli: {message}", err=True)
+        click.echo(f"mlpcli: {_shortened(printable(message))}", err=True)
     except OSError:
         return code  # nobody can be told
     return code
+
+
+def _shortened(message: str) -> str:
+    lines = message.split("\n")
+    shown = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..." for line in lines]
+    if len(lines) > MOST_LINES:
+        shown[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} lines more"]
+    return "\n".join(shown)
 
 
 def _make_streams_dependable() -> None:
@@ -145,9 +170,10 @@ def _make_streams_dependable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
-    _stopped_by.append(number)
-    raise KeyboardInterrupt
+def _stop(number: int, _frame: FrameType | None) -> None:
+    if not _over:
+        _stopped_by.append(number)
+        raise KeyboardInterrupt
 
 
 def _forget_unwritten_output() -> None:

@@ -49,7 +49,10 @@ def dotted(path: KeyPath) -> str:
 
 
 def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Problem]:
-    """Translate what pydantic found in `values`, one problem for each setting."""
+    """Translate what pydantic found in `values`, one problem for each setting.
+
+    What holds a wrong item is not wrong itself.
+    """
     problems: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False):
         if detail["type"] == "conflicts":
@@ -61,7 +64,8 @@ def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Probl
         if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
             path, node = (*path, "name"), _name_choices(node)
         problems.setdefault(path, Problem(path, _message(detail, path, node, values)))
-    return list(problems.values())
+    inside = {path[:depth] for path in problems for depth in range(1, len(path))}
+    return [problem for path, problem in problems.items() if path not in inside]
 
 
 def conflicts_among(error: ValidationError, untouched_by: Iterable[Problem]) -> list[Problem]:
@@ -152,6 +156,8 @@ def _message(
     value = _value_at(values, path)
     wanted = detail["msg"] if kind == "expected" else expected(node)
     message = f"expected {wanted}, found {found(value)}"
+    if wanted in ("text", "a path") and isinstance(value, bool | int | float):
+        return f"{message}; in YAML quotes make it text: '{found(value)}'"
     match = nearest(value, _all_choices(node)) if isinstance(value, str) else None
     return f'{message}; did you mean "{match}"?' if match else message
 

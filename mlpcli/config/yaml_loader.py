@@ -20,6 +20,8 @@ from mlpcli.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+MAX_VALUES = 5_000
+"""The longest list that a config may hold has 256 items."""
 MAX_NUMBER_LENGTH = 100
 
 KeyPath = tuple[str | int, ...]
@@ -145,6 +147,7 @@ class _Reader:
     text: str
     lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    values_read: int = 0
 
     def document(self) -> Any:
         """Return the value of the only document; None when there is none or it is broken."""
@@ -195,6 +198,11 @@ class _Reader:
     def _value(self, event: yaml.Event, path: KeyPath) -> Any:
         if len(path) > MAX_DEPTH:
             raise _SyntaxProblemError(_line(event), f"nested more than {MAX_DEPTH} deep")
+        self.values_read += 1
+        if self.values_read > MAX_VALUES:
+            raise _SyntaxProblemError(
+                _line(event), f"more than {MAX_VALUES:,} keys and values; that is no config"
+            )
         if isinstance(event, yaml.AliasEvent):
             self._refuse(event, f"an alias (*{event.anchor}); write the value out")
             return None

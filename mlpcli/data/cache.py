@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mlpcli.data.sources import SOURCES, Source, SourceFile
 from mlpcli.errors import DataError, WriteError
-from mlpcli.files import make_folder
+from mlpcli.files import make_folder, open_ordinary, remove_stale_temporaries
 
 if TYPE_CHECKING:
     from mlpcli.data.download import Patience
@@ -129,11 +129,12 @@ def fetch(
     paths = {}
     for file in source.files if files is None else files:
         path = data_dir / dataset / file.name
+        remove_stale_temporaries(path)
         found = _inspect(file, path)
         if found.state is State.DAMAGED:
             report(f"{path} is damaged ({found.problem}); fetching it again.")
         if found.state is not State.OK:
-            _fetch_file(source, file, path, progress, report, patience)
+            _fetch_file(source, found, progress, report, patience)
         paths[file.name] = path
     return paths
 
@@ -151,9 +152,8 @@ def read_verified(file: SourceFile, path: Path) -> bytes:
     state, problem = judge(file, content)
     if content is None or state is not State.OK:
         detail = f" ({problem})" if problem else ""
-        raise DataError(
-            f"{path}: {state.value}{detail}. Run the command again to have it fetched anew."
-        )
+        fetch_again = f"`mlpcli data fetch {path.parent.name}` fetches it anew"
+        raise DataError(f"{path}: {state.value}{detail}; {fetch_again}.")
     return content
 
 
@@ -184,8 +184,7 @@ def _joined(mirror: str, name: str) -> str:
 
 def _fetch_file(
     source: Source,
-    file: SourceFile,
-    path: Path,
+    found: CachedFile,
     progress: Callable[[SourceFile, int], object],
     report: Callable[[str], object],
     patience: "Patience | None",
@@ -193,6 +192,7 @@ def _fetch_file(
     # Imported late: requests takes 0.1 s, which a run with a full cache need not spend.
     from mlpcli.data.download import DEFAULT_PATIENCE, download
 
+    file, path = found.file, found.path
     try:
         make_folder(path.parent)
         download(
@@ -210,7 +210,9 @@ def _fetch_file(
                 f"{error} Choose another folder for the data with --data-dir or {DATA_VARIABLE}."
             ) from error
     except DataError as error:
-        raise DataError(f"{error}\n{_ways_without_network(source, path.parent)}") from error
+        damage = f"{path} is damaged ({found.problem}).\n" if found.problem else ""
+        ways = _ways_without_network(source, path.parent)
+        raise DataError(f"{damage}{error}\n{ways}") from error
 
 
 def _ways_without_network(source: Source, folder: Path) -> str:
@@ -232,7 +234,7 @@ def _inspect(file: SourceFile, path: Path) -> CachedFile:
 def _read(file: SourceFile, path: Path) -> bytes | None:
     """Read a file, but not much more than it may hold; None where there is none."""
     try:
-        with path.open("rb") as stream:
-            return stream.read() if file.size is None else stream.read(file.size + 1)
+        with open_ordinary(path) as stream:
+            return stream.read(file.limit + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -19,13 +19,11 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from mlpcli.data.sources import SourceFile
-from mlpcli.errors import DataError
+from mlpcli.errors import DataError, printable
 from mlpcli.files import replacing
 
 PIECE = 16 * 1024
 """bytes asked for at once: small, so that the progress of a slow mirror is seen"""
-UNKNOWN_SIZE_LIMIT = 64 * 1024 * 1024
-"""bytes at which a file of unknown size is given up; the largest of the datasets has 26 MB"""
 MAX_REDIRECTS = 5
 POLL = 0.1
 """seconds between two looks at the clock and, on Windows, at Ctrl-C"""
@@ -38,6 +36,8 @@ class Patience:
     connect: float = 10.0
     read: float = 30.0
     """longest silence, before the answer or within it"""
+    piece: float = 60.0
+    """longest wait for the next PIECE bytes; a mirror slower than 270 B/s is left for the next"""
     total: float = 600.0
     """all tries at one mirror for one file together: 26 MB at 44 kB/s"""
     tries: int = 3
@@ -55,7 +55,7 @@ class _MirrorError(Exception):
     """
 
     def __init__(self, reason: str, *, transient: bool = False) -> None:
-        super().__init__(reason)
+        super().__init__(printable(reason))  # it may quote what the mirror said
         self.transient = transient
 
 
@@ -129,19 +129,18 @@ def _try_once(
     patience: Patience,
     deadline: float,
 ) -> None:
-    limit = UNKNOWN_SIZE_LIMIT if file.size is None else file.size
     digest = hashlib.sha256()
     received = 0
     progress(received)
     if "://" in location:
-        pieces = _pieces_of_url(location, file.size, patience, deadline)
+        pieces = _pieces_of_url(location, file, patience, deadline)
     else:
         pieces = _pieces_of_local_file(Path(location))
     with replacing(target) as temporary, contextlib.closing(pieces):
         for piece in pieces:
             received += len(piece)
-            if received > limit:
-                raise _MirrorError(f"wrong content: more than {limit:,} bytes")
+            if received > file.limit:
+                raise _MirrorError(f"wrong content: more than {file.limit:,} bytes")
             temporary.write(piece)
             digest.update(piece)
             progress(received)
@@ -161,7 +160,7 @@ def _pieces_of_local_file(path: Path) -> Generator[bytes]:
 
 
 def _pieces_of_url(
-    url: str, size: int | None, patience: Patience, deadline: float
+    url: str, file: SourceFile, patience: Patience, deadline: float
 ) -> Generator[bytes]:
     """Yield the body of `url` as it arrives, and give up at the deadline, whatever happens.
 
@@ -172,19 +171,25 @@ def _pieces_of_url(
     arrivals: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
     abandoned = threading.Event()
     threading.Thread(
-        target=_receive, args=(url, size, patience, arrivals, abandoned), daemon=True
+        target=_receive, args=(url, file, patience, arrivals, abandoned), daemon=True
     ).start()
     try:
-        while time.monotonic() < deadline:
+        piece_due = time.monotonic() + patience.piece
+        while (now := time.monotonic()) < deadline:
             try:
                 arrival = arrivals.get(timeout=POLL)
             except queue.Empty:
+                if now >= piece_due:
+                    raise _MirrorError(
+                        f"too slow: less than {PIECE:,} bytes in {patience.piece:g} s"
+                    ) from None
                 continue
             if arrival is None:
                 return
             if isinstance(arrival, Exception):
                 raise arrival
             yield arrival
+            piece_due = time.monotonic() + patience.piece
         raise _MirrorError(f"not complete within {patience.total:g} s")
     finally:
         abandoned.set()
@@ -192,30 +197,30 @@ def _pieces_of_url(
 
 def _receive(
     url: str,
-    size: int | None,
+    file: SourceFile,
     patience: Patience,
     arrivals: "queue.SimpleQueue[bytes | Exception | None]",
     abandoned: threading.Event,
 ) -> None:
     """Put the body of `url` into the queue, then None, or the exception that ended it."""
-    limit = UNKNOWN_SIZE_LIMIT if size is None else size
     try:
         received = 0
         with _Session() as session, _open(session, url, patience) as response:
             # Undecoded: the file is a .gz itself, and some servers declare that as an encoding.
-            for piece in response.raw.stream(PIECE, decode_content=False):
+            # Not by stream(), which in older versions of urllib3 takes a line of any length.
+            while piece := response.raw.read(PIECE, decode_content=False):
                 if abandoned.is_set():
                     return
                 arrivals.put(piece)
                 received += len(piece)
-                if received > limit:
+                if received > file.limit:
                     return
             length_announced = not {"Content-Length", "Transfer-Encoding"}.isdisjoint(
                 header.title() for header in response.headers
             )
-            if size is not None and received < size and not length_announced:
+            if file.size is not None and received < file.size and not length_announced:
                 raise _MirrorError(
-                    f"cut short after {received:,} of {size:,} bytes", transient=True
+                    f"cut short after {received:,} of {file.size:,} bytes", transient=True
                 )
         arrivals.put(None)
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:

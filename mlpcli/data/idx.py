@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.errors import DataError
+from mlpcli.files import open_ordinary
 
 IMAGES_MAGIC = 0x00000803
 """unsigned bytes (08) in three dimensions (03)"""
@@ -83,6 +84,8 @@ def _read(source: bytes | Path, name: str, magic: int) -> NDArray[np.uint8]:
     try:
         with _unpacked(source) as stream:
             return _parse(stream, name, magic)
+    except MemoryError as error:
+        raise DataError(f"{name}: what it holds does not fit into memory.") from error
     except gzip.BadGzipFile as error:
         raise _fault(name, f"its gzip packing is damaged ({error})") from error
     except zlib.error as error:
@@ -96,7 +99,7 @@ def _read(source: bytes | Path, name: str, magic: int) -> NDArray[np.uint8]:
 @contextmanager
 def _unpacked(source: bytes | Path) -> Iterator[Stream]:
     """Open bytes or a file for reading, through gzip if it begins as gzip does."""
-    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as raw:
+    with open_ordinary(source) if isinstance(source, Path) else io.BytesIO(source) as raw:
         packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
         if not packed:
@@ -123,7 +126,9 @@ def _parse(stream: Stream, name: str, magic: int) -> NDArray[np.uint8]:
     if len(content) != size:
         found = "more follow" if len(content) > size else f"it holds {len(content)}"
         raise _fault(name, f"its header promises {said} bytes, but {found}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    array = np.frombuffer(content, np.uint8).reshape(shape)
+    array.flags.writeable = False
+    return array
 
 
 def _check_magic(found: int, name: str, magic: int) -> None:
@@ -138,11 +143,11 @@ def _check_magic(found: int, name: str, magic: int) -> None:
     )
 
 
-def _read_at_most(stream: Stream, size: int) -> bytes:
+def _read_at_most(stream: Stream, size: int) -> bytearray:
     content = bytearray()
     while piece := stream.read(min(PIECE, size - len(content))):
         content += piece
-    return bytes(content)
+    return content
 
 
 def _fault(name: str, problem: str) -> DataError:

@@ -70,10 +70,11 @@ def read_grey(source: Path | BinaryIO) -> FloatArray:
         _refuse_too_large(image.width * image.height, name)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG decodes to 1/2, 1/4, 1/8 faster
         image.load()  # the first frame of an animation
-        plain = _shrunk(_plain_mode(ImageOps.exif_transpose(image)))
+        ImageOps.exif_transpose(image, in_place=True)
+        plain = _shrunk(_plain_mode(image))
         values = np.asarray(plain)
-    if plain.mode == "F":
-        return values
+        if plain.mode == "F":
+            return _unit_range(values)
     return _grey(values / 255, has_alpha=plain.mode in ("LA", "RGBA"))
 
 
@@ -149,12 +150,15 @@ def _too_large(name: str, found: str) -> ImageError:
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """The same picture in mode L, LA, RGB, RGBA or F (0 .. 1), to which all modes come down."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_unit_range(np.asarray(image, np.float64)).astype(np.float32))
-    if image.has_transparency_data:
-        return image.convert("LA" if image.mode == "LA" else "RGBA")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    """The same picture in mode L, LA, RGB, RGBA or F, to which all modes come down."""
+    if image.mode.startswith("I"):
+        image = image.convert("I")  # some kinds of 16 bits have no way to F of their own
+        plain = "F"
+    elif image.has_transparency_data:
+        plain = "LA" if image.mode == "LA" else "RGBA"
+    else:
+        plain = {"1": "L", "L": "L", "F": "F"}.get(image.mode, "RGB")
+    return image if image.mode == plain else image.convert(plain)
 
 
 def _unit_range(values: FloatArray) -> FloatArray:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+UNKNOWN_SIZE_LIMIT = 64 * 1024 * 1024
+"""bytes at which a file of unknown size is given up; the largest of the datasets has 26 MB"""
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -11,6 +14,11 @@ class SourceFile:
     sha256: str
     size: int | None
     """bytes; None where nobody has published it"""
+
+    @property
+    def limit(self) -> int:
+        """Bytes beyond which a copy is wrong, so that nobody needs to read on."""
+        return UNKNOWN_SIZE_LIMIT if self.size is None else self.size
 
     def mismatch(self, size: int, sha256: str) -> str | None:
         """Say how content of this size and hash differs from the published file, if it does."""

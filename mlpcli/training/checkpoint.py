@@ -14,18 +14,19 @@ import hashlib
 import itertools
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from mlpcli.data.batches import Normalization
 from mlpcli.errors import CheckpointError
-from mlpcli.files import write_bytes
+from mlpcli.files import open_ordinary, write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
@@ -33,7 +34,19 @@ from mlpcli.training.building import build_loss
 from mlpcli.training.watch import Watch
 
 FORMAT_VERSION = 1
-DTYPES = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
+DTYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
+MAX_HEADER = 16 * 2**20
+"""bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped"""
+
+# What comes of reading JSON that says anything but what is expected.
+_UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,65 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: there is none at `path`, or it is not one, or it was altered.
     """
-    tensors, metadata = _read(path)
+    try:
+        with open_ordinary(path) as file:
+            header = _read_header(file, path)
+            description = _describe(header, path)
+            file.seek(0)
+            tensors = load(file.read(header.file_size))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{path}: no such checkpoint; `mlpcli train` makes one (runs/NAME/weights/)."
+        ) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise _altered(path, str(error)) from error
+    except MemoryError as error:
+        raise CheckpointError(f"{path}: its network does not fit into memory.") from error
+    if header.metadata.get("sha256") != _digest(tensors, header.metadata):
+        raise _altered(path, "its SHA-256 does not match")
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{path}: {name} has numbers that are not finite; use another checkpoint."
+            )
+    return _filled(description, tensors)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What stands at the beginning of a file, checked against the file's size."""
+
+    metadata: dict[str, str]
+    tensors: dict[str, tuple[str, tuple[int, ...]]]
+    """dtype and shape of each"""
+    file_size: int
+
+
+def _read_header(file: BinaryIO, path: Path) -> _Header:
+    """Read the header alone: nothing is taken into memory because a file claims to hold it."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    text = file.read(length) if length <= MAX_HEADER else b""
+    if not text.startswith(b"{"):
+        what = "not a checkpoint, or cut short" if size <= 8 else "not a checkpoint"
+        raise CheckpointError(
+            f"{path}: {what} ({size:,} bytes); give a file that `mlpcli train` wrote."
+        )
+    if len(text) < length:
+        raise _cut_short(path, size, 8 + length)
+    try:
+        header = json.loads(text, object_pairs_hook=_each_name_once)
+        metadata = dict(header.pop("__metadata__", {}))
+        tensors = {
+            name: (str(entry["dtype"]), tuple(map(_whole, entry["shape"])))
+            for name, entry in header.items()
+        }
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise TypeError("metadata that is not text")
+    except _UNREADABLE as error:
+        raise _altered(path, f"its header cannot be read: {error}") from error
     if metadata.get("format") != "mlpcli":
         raise CheckpointError(
             f"{path}: a safetensors file, but not a checkpoint of mlpcli; give a file that "
@@ -107,69 +178,84 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path}: written in format {version!r}, and this version of mlpcli reads "
             f"{FORMAT_VERSION}; use the version of mlpcli that wrote it, or a newer one."
         )
-    if metadata.get("sha256") != _digest(tensors, metadata):
-        raise CheckpointError(
-            f"{path}: altered since it was written (its SHA-256 does not match); use another "
-            "checkpoint, or train again."
-        )
+    for name, (dtype, _) in tensors.items():
+        if dtype not in DTYPES:
+            raise CheckpointError(f"{path}: {name} is neither float32 nor float64.")
+    needed = sum(DTYPES[dtype].itemsize * math.prod(shape) for dtype, shape in tensors.values())
+    if size < 8 + length + needed:
+        raise _cut_short(path, size, 8 + length + needed)
+    if size > 8 + length + needed:
+        raise _altered(path, f"{size:,} bytes, where {8 + length + needed:,} belong to it")
+    return _Header(metadata, tensors, size)
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return found
+
+
+def _whole(number: object) -> int:
+    if type(number) is not int or number < 0:
+        raise ValueError(f"{number!r} in a shape")
+    return number
+
+
+def _cut_short(path: Path, size: int, whole: int) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: cut short ({size:,} of {whole:,} bytes); use another checkpoint, or train again."
+    )
+
+
+def _altered(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: altered since it was written ({reason}); use another checkpoint, or train again."
+    )
+
+
+def _describe(header: _Header, path: Path) -> Checkpoint:
+    """The checkpoint that a header promises, its network and optimizer still empty.
+
+    The tensors' names, dtypes and shapes are checked first, and so is the file's size; so the
+    network is not larger than what the file holds.
+    """
     try:
-        return _assemble(tensors, metadata)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+        return _describe_unless_wrong(header)
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"{path}: its contents do not describe a network ({error}); use another checkpoint."
         ) from error
 
 
-def _read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Every tensor and the metadata, of a dtype a network can have."""
-    try:
-        with path.open("rb"), safe_open(path, framework="numpy") as file:
-            for name in file.keys():  # noqa: SIM118 (not a dict)
-                if file.get_slice(name).get_dtype() not in DTYPES:
-                    raise CheckpointError(f"{path}: {name} is neither float32 nor float64.")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{path}: no such checkpoint; `mlpcli train` makes one (runs/NAME/weights/)."
-        ) from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"{path}: not a checkpoint, or cut short ({error}); use another, or train again."
-        ) from error
-
-
-def _assemble(tensors: dict[str, Array], metadata: dict[str, str]) -> Checkpoint:
+def _describe_unless_wrong(header: _Header) -> Checkpoint:
+    metadata = header.metadata
     config = json.loads(metadata["config"])
     progress = json.loads(metadata["progress"])
-    height, width = map(int, json.loads(metadata["image_shape"]))
+    height, width = map(_whole, json.loads(metadata["image_shape"]))
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
     scale = json.loads(metadata["normalization"])
     normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
-    if min(height, width) < 1:
-        raise ValueError(f"images of {height}×{width} pixels")
-    if not (math.isfinite(normalization.mean) and 0 < normalization.std < math.inf):
-        raise ValueError(f"{normalization}")
+    if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
+        raise ValueError(f"no images of bytes have {normalization}")
     if len(set(class_names)) < len(class_names):
         raise ValueError("two classes of one name")
-    checkpoint = Checkpoint(
-        network=_empty_network(config, height * width, len(class_names), tensors),
-        optimizer={
-            name.removeprefix("optimizer."): tensor
-            for name, tensor in tensors.items()
-            if name.startswith("optimizer.")
-        },
+    if not all(name and name.isprintable() for name in class_names):
+        raise ValueError("a class whose name cannot be printed")
+    settings = config["network"]
+    build_loss(config["loss"])  # refuses what no loss can be made of
+    activation, output_activation = settings["activation"], settings["output_activation"]
+    each = [activation] if isinstance(activation, str) else activation
+    for name in (*each, output_activation):
+        if name not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {name!r}")
+    sizes = (height * width, *map(_whole, settings["hidden"]), len(class_names))
+    _check_tensors(header.tensors, sizes, config["dtype"])
+    return Checkpoint(
+        network=MLP(sizes, activation, output_activation, config["dtype"]),
+        optimizer={},
         config=config,
-        epoch=int(progress["epoch"]),
+        epoch=_whole(progress["epoch"]),
         watches={
             name: Watch(**watch) if watch else None for name, watch in progress["watches"].items()
         },
@@ -177,45 +263,42 @@ def _assemble(tensors: dict[str, Array], metadata: dict[str, str]) -> Checkpoint
         image_shape=(height, width),
         class_names=class_names,
     )
-    _check_tensors(tensors, checkpoint)
-    for i, layer in enumerate(checkpoint.network.dense):
+
+
+def _check_tensors(
+    found: Mapping[str, tuple[str, tuple[int, ...]]], sizes: tuple[int, ...], dtype: str
+) -> None:
+    """Refuse what is not exactly a network of these sizes and an optimizer's vectors for it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if len(found) < 2 * (len(sizes) - 1) or min(sizes) < 1:
+        raise ValueError(f"{len(sizes) - 1} layers in the config, {len(found)} tensors")
+    expected: dict[str, tuple[int, ...]] = {}
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+        expected[f"layers.{i}.weight"] = (n_out, n_in)
+        expected[f"layers.{i}.bias"] = (n_out,)
+    parameters = sum(map(math.prod, expected.values()))
+    expected |= {name: (parameters,) for name in found if name.startswith("optimizer.")}
+    for name in sorted(expected.keys() | found.keys()):
+        found_dtype, shape = found.get(name, ("", None))
+        if expected.get(name) != shape:
+            raise ValueError(f"{name}: expected shape {expected.get(name)}, found {shape}")
+        if DTYPES[found_dtype].name != dtype:
+            raise ValueError(f"{name} is {DTYPES[found_dtype]}, not {dtype}")
+
+
+def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint:
+    for i, layer in enumerate(description.network.dense):
         layer.W[...] = tensors[f"layers.{i}.weight"].T
         layer.b[...] = tensors[f"layers.{i}.bias"]
-    return checkpoint
-
-
-def _empty_network(config: dict[str, Any], n_in: int, n_out: int, tensors: dict[str, Array]) -> MLP:
-    """A network as the config describes it, refused before it is larger than the file's tensors."""
-    settings = config["network"]
-    sizes = [n_in, *map(int, settings["hidden"]), n_out]
-    described = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
-    held = sum(tensor.size for name, tensor in tensors.items() if name.startswith("layers."))
-    if min(sizes) < 1 or described != held:
-        raise ValueError(f"a network of {sizes} has {described} parameters, the file {held}")
-    build_loss(config["loss"])  # refuses what no loss can be made of
-    activation, output_activation = settings["activation"], settings["output_activation"]
-    each = [activation] if isinstance(activation, str) else activation
-    for name in (*each, output_activation):
-        if name not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {name!r}")
-    return MLP(sizes, activation, output_activation, config["dtype"])
-
-
-def _check_tensors(tensors: dict[str, Array], checkpoint: Checkpoint) -> None:
-    expected = {name: t.shape for name, t in _tensors(checkpoint).items()}
-    found = {name: t.shape for name, t in tensors.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            raise ValueError(
-                f"{name}: expected shape {expected.get(name)}, found {found.get(name)}"
-            )
-        if tensors[name].dtype != checkpoint.network.dtype:
-            raise ValueError(f"{name} is {tensors[name].dtype}, not {checkpoint.network.dtype}")
-        if not np.isfinite(tensors[name]).all():
-            raise ValueError(f"{name} has numbers that are not finite")
-    for name, vector in checkpoint.optimizer.items():
-        if vector.shape != checkpoint.network.theta.shape:
-            raise ValueError(f"optimizer.{name} has shape {vector.shape}")
+    optimizer = {
+        name.removeprefix("optimizer."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("optimizer.")
+    }
+    return dataclasses.replace(description, optimizer=optimizer)
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,9 +47,12 @@ def _cpu() -> str:
 
 
 def _git_commit() -> str | None:
+    git = shutil.which("git")
+    if git is None or Path(git).absolute().parent == Path.cwd():  # Windows looks here first
+        return None
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 (whichever git the user has)
+        answer = subprocess.run(  # noqa: S603 (no word of it comes from outside)
+            [git, "rev-parse", "HEAD"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

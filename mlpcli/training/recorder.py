@@ -1,7 +1,11 @@
 """What the end of each epoch leaves behind: a row, a checkpoint, and whether to go on."""
 
+import contextlib
+from pathlib import Path
+
+from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.reporting import Reporter
-from mlpcli.training.checkpoint import Checkpoint, save_checkpoint
+from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import Setup
@@ -39,12 +43,26 @@ class Recorder:
             self._stopping.improves(row)
             self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
         checkpoint = self.checkpoint(row.epoch)
-        if is_best:
-            save_checkpoint(self._directory.best, checkpoint)
-        save_checkpoint(self._directory.last, checkpoint)
-        self._directory.append_metrics(row)
+        try:
+            if is_best:
+                save_checkpoint(self._directory.best, checkpoint)
+            save_checkpoint(self._directory.last, checkpoint)
+            self._directory.append_metrics(row)
+        except WriteError as error:
+            raise WriteError(f"{error} {self._what_is_whole()}") from error
         self._reporter.epoch_done(row, is_best=is_best)
         return self.stopped_early
+
+    def _what_is_whole(self) -> str:
+        """Read back what is on the disk: after a failure nothing else can be relied on."""
+        found: list[tuple[int, Path]] = []
+        for path in (self._directory.best, self._directory.last):
+            with contextlib.suppress(CheckpointError):
+                found.append((load_checkpoint(path).epoch, path))
+        if not found:
+            return "No epoch is saved."
+        epoch, path = max(found)
+        return f"The last whole checkpoint is that of epoch {epoch}: {path}."
 
     def checkpoint(self, epoch: int) -> Checkpoint:
         """The run as it stands after `epoch` epochs."""

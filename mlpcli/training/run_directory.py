@@ -87,13 +87,19 @@ class RunDirectory:
         line = io.StringIO()
         writer = csv.writer(line, lineterminator="\n")
         try:
-            with self.metrics.open("a", encoding="utf-8", newline="") as file:
-                if file.tell() == 0:
+            with self.metrics.open("ab", buffering=0) as file:
+                whole = file.tell()
+                if whole == 0:
                     writer.writerow(COLUMNS)
                 writer.writerow(dataclasses.astuple(row))
-                file.write(line.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
+                try:
+                    rest = line.getvalue().encode()
+                    while rest:
+                        rest = rest[file.write(rest) :]
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(whole)  # no half row
+                    raise
         except OSError as error:
             raise WriteError(
                 f"{self.metrics}: cannot be written: {error.strerror or error}."
@@ -126,7 +132,7 @@ def newest_run(runs: Path) -> RunDirectory:
         CheckpointError: there is none.
     """
     try:
-        weights = list(runs.glob("*/weights/best.safetensors"))
+        weights = {path: path.stat() for path in runs.glob("*/weights/best.safetensors")}
     except OSError as error:
         raise CheckpointError(f"{runs}: cannot be read: {error.strerror}.") from error
     if not weights:
@@ -134,4 +140,4 @@ def newest_run(runs: Path) -> RunDirectory:
             f"{runs}: no trained run there; train one with `mlpcli train`, or name a checkpoint "
             "with --checkpoint."
         )
-    return RunDirectory(max(weights, key=lambda path: path.stat().st_mtime).parent.parent)
+    return RunDirectory(max(weights, key=lambda path: weights[path].st_mtime).parent.parent)

@@ -13,6 +13,7 @@ from processes import environment
 import mlpcli
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
 def test_version(run):
@@ -58,6 +59,17 @@ def test_a_wrong_command_line(run):
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
         assert " --help`" in done.stderr
+
+
+def test_a_message_is_never_endless(run, tmp_path):
+    (tmp_path / "many.yaml").write_text("".join(f"k{i}: 1\n" for i in range(2000)))
+    (tmp_path / "long.yaml").write_text("a" * 900_000 + ": 1")
+    many, long = run("train", "-c", "many.yaml"), run("train", "-c", "long.yaml")
+    assert many.returncode == long.returncode == 2
+    assert many.stderr.startswith("mlpcli: 2000 problems:\n")
+    assert many.stderr.endswith("and 1901 lines more\n")
+    assert len(many.stderr) < 20_000
+    assert len(long.stderr) < 2000
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(run):
@@ -111,7 +123,7 @@ def test_in_a_terminal_there_are_bars(command, bars, tmp_path):
     assert text.count("validation loss") == 3
 
 
-@posix
+@full_device
 def test_a_full_device(command, trained):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -168,7 +180,7 @@ def test_a_narrow_encoding_shows_escapes(run, bars):
     assert "\\u4e0a" in done.stdout
 
 
-@posix
+@full_device
 def test_no_run_is_given_up_because_its_progress_cannot_be_shown(command, bars, tmp_path):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -1,0 +1,43 @@
+"""What the tests of faults share: figures, told at the end, and the command as a process."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from digits import write_bars
+from processes import COMMAND
+
+FIGURES: Counter[str] = Counter()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if FIGURES:
+        terminalreporter.section("faults")
+        for what, number in FIGURES.items():
+            terminalreporter.line(f"{number:10,} {what}")
+
+
+@pytest.fixture
+def count() -> Callable[..., None]:
+    """`count("kills", 1)`: add to a figure that is told at the end."""
+
+    def add(what: str, number: int = 1) -> None:
+        FIGURES[what] += number
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def command() -> str:
+    assert COMMAND, "mlpcli is not installed beside this Python"
+    return COMMAND
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config whose epochs take milliseconds, so that a run does little but save."""
+    path = write_bars(tmp_path_factory.mktemp("faults") / "bars")
+    with path.open("a") as file:
+        file.write("name: run\n")
+    return path

@@ -1,0 +1,398 @@
+"""Generated and damaged files for each reader: an answer or an error of ours, soon, in bounds."""
+
+import gzip
+import io
+import json
+import os
+import signal
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mirrors import idx
+from PIL import Image
+from processes import peak_megabytes
+from safetensors.numpy import load, save
+
+import mlpcli
+from mlpcli.config.loading import load_config
+from mlpcli.config.schema import Config
+from mlpcli.data.idx import read_images, read_labels
+from mlpcli.data.picture import WORKING_SIDE, read_grey
+from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
+from mlpcli.training import checkpoint
+from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.judging import judge
+
+pytestmark = pytest.mark.faults
+SECONDS = 20
+"""after which one input counts as a hang"""
+MEGABYTES = 1200
+"""that all inputs together may add to the process: one picture at the limit takes 500"""
+
+many = settings(
+    max_examples=1000,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_is_bounded() -> Iterator[None]:
+    before = peak_megabytes()
+    yield
+    assert peak_megabytes() - before < MEGABYTES
+
+
+@pytest.fixture(autouse=True)
+def _nothing_hangs() -> Iterator[None]:
+    def give_up(*_: object) -> None:
+        raise AssertionError("an input took too long")
+
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, give_up)
+    yield
+    alarm(0)
+
+
+def alarm(seconds: int) -> None:
+    if hasattr(signal, "SIGALRM"):
+        signal.alarm(seconds)
+
+
+TRAPS = [
+    "1e-3", "no", "012", "1:30", ".inf", "-.nan", "0x1F", "0o17", "1_000", "~", "=", "<<: {a: 1}",
+    "&a [*a]", "*a", "!!python/object/apply:os.system [id]", "!!binary AAAA", "2001-01-01",
+    "a: 1\na: 2", "? [1, 2]\n: 3", "%YAML 9999999999999999999.1\n---\n1", '"\\U99999999"',
+    '"\\ud800"', "'" + "9" * 5000 + "'", "9" * 5000, "1e999999", "[" * 3000, "{" * 3000,
+    "- " * 3000, "\t- a", "a: b: c", "key: |\n", "\ufeffseed: 1", "\x85", "\u2028", "#", "---\n...",
+    "a: &x [1]\nb: *x", "a: &a [a]\n" + "".join(f"b{i}: [*a,*a,*a]\n" for i in range(9)),
+]  # fmt: skip
+KEYS = sorted({"name", "seed", "names", "hidden", *Config.model_fields})
+scalars = st.one_of(
+    st.sampled_from([*TRAPS, *KEYS, "sgd", "cosine", "idx", "[]", "{}", "null", "-1", "0.5"]),
+    st.integers().map(str),
+    st.floats().map(repr),
+    st.text(max_size=20),
+)
+lines = st.builds(
+    lambda indent, key, colon, value: f"{indent}{key}{colon}{value}",
+    st.sampled_from(["", "  ", "    ", "- ", "\t"]),
+    st.one_of(st.sampled_from(KEYS), scalars),
+    st.sampled_from([": ", ":", " ", ""]),
+    scalars,
+)
+documents = st.one_of(
+    st.lists(lines, max_size=12).map("\n".join).map(lambda text: text.encode(errors="replace")),
+    st.binary(max_size=300),
+)
+
+
+def test_yaml(tmp_path: Path, count) -> None:
+    path = tmp_path / "config.yaml"
+
+    @many
+    @given(documents)
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        alarm(SECONDS)
+        try:
+            load_config(path)
+        except ConfigError as error:
+            assert str(path) in str(error) or ": " in str(error)  # noqa: PT017
+        count("YAML texts")
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *TRAPS,
+        "seed: 1\n" * 250_000,
+        "a: " + "x" * 999_000,
+        "".join(f"k{i}: 1\n" for i in range(90_000)),
+        "network: {hidden: [" + "a," * 490_000 + "]}",
+        "data: {class_names: [" + "a," * 490_000 + "]}",
+        "#\n" * 499_000,
+        'name: "' + "\n" * 999_000 + '"',
+    ],
+    ids=lambda text: f"{text[:12]!r}, {len(text)}",
+)
+def test_yaml_traps(tmp_path: Path, text: str, count) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    alarm(SECONDS)
+    try:
+        load_config(path)
+    except ConfigError as error:
+        assert str(error)  # noqa: PT017
+    count("YAML texts")
+
+
+def test_two_megabytes_are_no_config(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("#\n" * 1_000_000)
+    with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
+        load_config(path)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, originals: list[bytes]) -> bytes:
+    """One of the originals with bytes changed, cut out, doubled or put in."""
+    content = bytearray(draw(st.sampled_from(originals)))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, len(content)))
+        match draw(st.integers(0, 4)):
+            case 0:
+                content[at : at + 1] = draw(st.binary(min_size=1, max_size=1))
+            case 1:
+                content[at : at + 4] = struct.pack(
+                    draw(st.sampled_from("<>")) + "I", draw(st.integers(0, 2**32 - 1))
+                )
+            case 2:
+                del content[at : at + draw(st.integers(1, 50))]
+            case 3:
+                content[at:at] = content[at : at + 30]
+            case 4:
+                content[at:at] = draw(st.binary(max_size=20))
+    return bytes(content)
+
+
+def test_idx(count) -> None:
+    images = idx(np.arange(60).reshape(5, 4, 3))
+    labels = idx(np.arange(9))
+    bomb = gzip.compress(struct.pack(">4I", 0x803, 2**31, 1, 1) + bytes(3_000_000))
+    originals = [images, labels, gzip.compress(images), gzip.compress(labels), bomb]
+
+    @many
+    @given(st.one_of(damaged(originals), st.binary(max_size=60)))
+    def check(content: bytes) -> None:
+        alarm(SECONDS)
+        for reader in (read_images, read_labels):
+            try:
+                array = reader(content)
+            except DataError:
+                pass
+            else:
+                assert array.dtype == np.uint8
+                assert array.size > 0
+        count("IDX files")
+
+    check()
+
+
+def test_checkpoints(config: Path, tmp_path: Path, count) -> None:
+    overrides = ["training.epochs=1", "network.hidden=[2]"]
+    run = mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
+    path = run.folder / "weights" / "last.safetensors"
+    original = path.read_bytes()
+    theta = load_checkpoint(path).network.theta.tobytes()
+
+    @many
+    @given(st.one_of(damaged([original]), st.binary(max_size=100)))
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        alarm(SECONDS)
+        try:
+            found = load_checkpoint(path)
+        except CheckpointError as error:
+            assert str(error).startswith(f"{path}: ")  # noqa: PT017
+        else:
+            assert found.network.theta.tobytes() == theta
+        count("checkpoints")
+
+    check()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@st.composite
+def with_one_thing_replaced(draw: st.DrawFn, value: object) -> object:
+    """A JSON value, anything within it, or itself, replaced by anything."""
+    if isinstance(value, dict | list) and value and draw(st.integers(0, 5)):
+        value = value.copy()
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        key = draw(st.sampled_from(keys))
+        value[key] = draw(with_one_thing_replaced(value[key]))
+        return value
+    return draw(json_values)
+
+
+def test_checkpoints_whose_hash_is_right(config: Path, tmp_path: Path, count) -> None:
+    """What a stranger could make: the metadata says anything, and the SHA-256 fits it."""
+    overrides = ["training.epochs=1", "network.hidden=[2]"]
+    run = mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
+    path = run.folder / "weights" / "last.safetensors"
+    original = path.read_bytes()
+    tensors = load(original)
+    length = int.from_bytes(original[:8], "little")
+    metadata = json.loads(original[8 : 8 + length])["__metadata__"]
+    said = {key: json.loads(metadata[key]) for key in metadata.keys() - {"format", "sha256"}}
+
+    @many
+    @given(with_one_thing_replaced(said))
+    def check(hostile: object) -> None:
+        if not isinstance(hostile, dict):
+            return
+        changed = {key: json.dumps(value) for key, value in hostile.items()}
+        changed["format"] = "mlpcli"
+        changed["sha256"] = checkpoint._digest(tensors, changed)
+        path.write_bytes(save(tensors, changed))
+        alarm(SECONDS)
+        try:
+            model = mlpcli.load_model(path)
+            model.predict_proba(np.zeros((1, *model.image_shape), np.uint8))
+            judge(path, split="test")
+        except (CheckpointError, DataError) as error:
+            assert str(error)  # noqa: PT017
+        count("checkpoints")
+
+    check()
+
+
+def drawn(mode: str) -> Image.Image:
+    ramp = np.add.outer(np.arange(24), np.arange(20))
+    if mode == "I;16":
+        return Image.fromarray((ramp * 1000).astype(np.uint16))
+    if mode in ("I", "F"):
+        return Image.fromarray(ramp.astype(np.int32 if mode == "I" else np.float32))
+    return Image.fromarray((ramp * 5).astype(np.uint8)).convert(mode)
+
+
+def pictures() -> dict[str, bytes]:
+    """One of each format and mode, animations and compressed kinds included."""
+    kinds = [
+        ("PNG", "1 L LA P RGB RGBA I;16"),
+        ("JPEG", "L RGB CMYK"),
+        ("GIF", "L P"),
+        ("BMP", "1 L P RGB RGBA"),
+        ("TIFF", "1 L LA P RGB RGBA CMYK LAB I;16 F"),
+        ("WEBP", "RGB RGBA"),
+        ("PPM", "1 L RGB"),
+    ]
+    found = {}
+    for format_, modes in kinds:
+        for mode in modes.split():
+            buffer = io.BytesIO()
+            drawn(mode).save(buffer, format_)
+            found[f"{format_} {mode}"] = buffer.getvalue()
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4"):
+        buffer = io.BytesIO()
+        drawn("1" if compression == "group4" else "RGB").save(
+            buffer, "TIFF", compression=compression
+        )
+        found[f"TIFF {compression}"] = buffer.getvalue()
+    for format_ in ("GIF", "PNG", "WEBP", "TIFF"):
+        buffer = io.BytesIO()
+        frames = [drawn("L"), drawn("L").rotate(90), drawn("L").rotate(180)]
+        frames[0].save(buffer, format_, save_all=True, append_images=frames[1:])
+        found[f"{format_} animated"] = buffer.getvalue()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    drawn("RGB").save(buffer, "JPEG", exif=exif)
+    found["JPEG turned"] = buffer.getvalue()
+    return found
+
+
+def grey_or_refused(content: bytes) -> bool:
+    alarm(SECONDS)
+    try:
+        grey = read_grey(io.BytesIO(content))
+    except ImageError as error:
+        assert str(error).startswith("the picture: ")  # noqa: PT017
+        return False
+    assert grey.ndim == 2
+    assert grey.size > 0
+    assert max(grey.shape) <= WORKING_SIDE
+    assert np.isfinite(grey).all()
+    assert 0 <= grey.min() <= grey.max() <= 1
+    return True
+
+
+def test_pictures_of_every_kind_are_read_and_every_truncation_survived(count) -> None:
+    for name, content in pictures().items():
+        assert grey_or_refused(content), name
+        for length in range(0, len(content), 1 + len(content) // 1000):
+            grey_or_refused(content[:length])
+            count("pictures")
+        count("pictures")
+
+
+def test_damaged_pictures(count) -> None:
+    originals = list(pictures().values())
+
+    @settings(many, max_examples=3000)
+    @given(st.one_of(damaged(originals), st.binary(max_size=100)))
+    def check(content: bytes) -> None:
+        grey_or_refused(content)
+        count("pictures")
+
+    check()
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of 8-bit grey whose header says so, with any chunks after it."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, body in ((b"IHDR", header), *chunks, (b"IEND", b"")):
+        content += struct.pack(">I", len(body)) + name + body
+        content += struct.pack(">I", zlib.crc32(name + body))
+    return content
+
+
+def test_bombs(tmp_path: Path, count) -> None:
+    def zeros(n: int) -> bytes:
+        packer = zlib.compressobj(9)
+        parts = [packer.compress(bytes(10**6)) for _ in range(1 + n // 10**6)]
+        return b"".join(parts) + packer.flush()
+
+    side = 13_000
+    with_text = (b"zTXt", b"a\0\0" + zeros(500 * 10**6))
+    profile = (b"iCCP", b"a\0\0" + zeros(500 * 10**6))
+    dot = (b"IDAT", zlib.compress(b"\0\x80"))
+    frames = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Image.new("L", (side, side)).save(frames, "GIF")
+    for content in (
+        png(side, side, (b"IDAT", zeros(side * (side + 1)))),
+        png(2**31 - 1, 2**31 - 1, dot),
+        png(0, 0, dot),
+        b"P5 99999 99999 255\n",
+        b"BM"
+        + struct.pack("<IHHIIiiHHIIiiII", 60, 0, 0, 54, 40, 10**5, 10**5, 1, 8, 0, 0, *[0] * 4),
+        frames.getvalue(),
+    ):
+        assert not grey_or_refused(content)
+        count("bombs")
+    for content in (png(1, 1, with_text, dot), png(1, 1, profile, dot)):
+        grey_or_refused(content)
+        count("bombs")
+    assert grey_or_refused(png(7000, 7000, (b"IDAT", zeros(7000 * 7001))))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_where_a_file_should_be_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    alarm(SECONDS)
+    with pytest.raises(DataError, match="not an ordinary file"):
+        read_images(pipe)
+    with pytest.raises(CheckpointError, match="not an ordinary file"):
+        load_checkpoint(pipe)

@@ -1,0 +1,12 @@
+from mlpcli.errors import DataError, MlpcliError, printable
+
+
+def test_control_characters_are_written_out():
+    assert printable("\x1b[2J\ttab\n\x9b") == "\\x1b[2J\\ttab\n\\x9b"
+    assert printable("a × b … 上") == "a × b … 上"
+    assert str(DataError("HTTP 500 \x1b]0;title\x07")) == "HTTP 500 \\x1b]0;title\\x07"
+
+
+def test_each_kind_of_error_has_an_exit_code_of_its_own():
+    codes = [kind.exit_code for kind in MlpcliError.__subclasses__()]
+    assert sorted(codes) == [2, 3, 4, 5, 6, 7, 8, 9]
