@@ -18,8 +18,9 @@ class Purpose(IntEnum):
     ORDER = 3
     TEST_SUBSET = 4
     AUGMENTATION = 5
+    DROPOUT = 6
 
 
-def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
-    """The generator for one purpose in one epoch."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, epoch)))
+def generator(seed: int, purpose: Purpose, epoch: int = 0, *part: int) -> np.random.Generator:
+    """The generator for one purpose in one epoch, or for a part of it."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, epoch, *part)))

@@ -27,6 +27,7 @@ def checkpoint():
     return Checkpoint(
         network=network,
         optimizer={"velocity": np.arange(len(network.theta), dtype=np.float32)},
+        average=None,
         config=config.model_dump(mode="json"),
         epoch=3,
         watches={"best": Watch("val_accuracy", 0.0, 0.75, 2, 1), "early_stopping": None},
@@ -74,6 +75,7 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
     saved = Checkpoint(
         network=network,
         optimizer={},
+        average=None,
         config=config.model_dump(mode="json"),
         epoch=1,
         watches={},

@@ -14,6 +14,8 @@ from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")
 
+OPTIMIZERS = "adagrad, adam, adamw, momentum, nadam, nesterov, rmsprop, sgd"
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
@@ -106,7 +108,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
         (
             "c.yaml:27: training.foo: unknown key;"
-            " valid keys: epochs, batch_size, threads, monitor, early_stopping"
+            " valid keys: epochs, batch_size, threads, monitor, averaging, early_stopping"
         ),
     ]
 
@@ -124,18 +126,21 @@ def test_every_problem_at_once_each_with_its_line():
         ("training.epoch=null", 'unknown key; did you mean "epochs"?'),
         (
             "optimizer=adm",
-            "optimizer.name: expected one of momentum, nesterov, sgd, found 'adm'",
+            f"optimizer.name: expected one of {OPTIMIZERS}, found 'adm'",
         ),
         (
             "optimizer.name=nestrov",
-            "expected one of momentum, nesterov, sgd, found 'nestrov'; did you mean \"nesterov\"?",
+            f"expected one of {OPTIMIZERS}, found 'nestrov'; did you mean \"nesterov\"?",
         ),
-        ("optimizer.name={a: 1}", "expected one of momentum, nesterov, sgd, found a mapping"),
+        (
+            "optimizer.name={a: 1}",
+            f"expected one of {OPTIMIZERS}, found a mapping",
+        ),
         (
             "schedule=3",
             (
-                "expected one of constant, cosine, exponential, inverse_time, one_cycle, step,"
-                " or a mapping with one of them as its name, found 3"
+                "expected one of constant, cosine, exponential, inverse_time, one_cycle, plateau,"
+                " step, or a mapping with one of them as its name, found 3"
             ),
         ),
         (
@@ -211,7 +216,7 @@ def test_a_list_item_of_a_replaced_list_is_not_blamed_on_the_old_one():
 def test_the_short_form_is_the_place_of_its_name():
     write("optimizer: {name: sgd}\n", "a.yaml")
     write("\noptimizer: rprop\n", "b.yaml")
-    message = "expected one of momentum, nesterov, sgd, found 'rprop'"
+    message = f"expected one of {OPTIMIZERS}, found 'rprop'; did you mean \"rmsprop\"?"
     assert problems("a.yaml", "b.yaml") == [f"b.yaml:2: optimizer.name: {message}"]
     assert problems("a.yaml", overrides=["optimizer=rprop"]) == [
         f"optimizer=rprop: optimizer.name: {message}"
@@ -386,13 +391,20 @@ def test_a_setting_joins_the_short_form_of_its_section():
 @pytest.mark.parametrize("override", ["optimizer.name=sgd", "optimizer=sgd"])
 def test_a_later_choice_of_kind_keeps_what_both_kinds_have(override):
     write("optimizer:\n  momentum: 0.8\n  learning_rate: 0.5\n")
-    assert load_config("c.yaml", overrides=[override]).optimizer.model_dump() == {
-        "name": "sgd",
-        "learning_rate": 0.5,
-        "weight_decay": 0.0,
-    }
+    optimizer = load_config("c.yaml", overrides=[override]).optimizer
+    assert (optimizer.name, optimizer.learning_rate) == ("sgd", 0.5)
     config = load_config("c.yaml", overrides=["optimizer.name=nesterov"])
     assert config.optimizer.momentum == 0.8
+
+
+@pytest.mark.parametrize("name", ["", "  name: sgd\n"])
+def test_a_later_choice_of_kind_drops_what_means_another_thing_to_it(name):
+    write("optimizer:\n" + name + "  learning_rate: 0.5\n  weight_decay: 0.25\n")
+    optimizer = load_config("c.yaml", overrides=["optimizer=adam"]).optimizer
+    assert (optimizer.learning_rate, optimizer.weight_decay) == (0.001, 0.25)
+    chosen = ["optimizer=adamw", "optimizer.learning_rate=2e-3"]
+    optimizer = load_config("c.yaml", overrides=chosen).optimizer
+    assert (optimizer.learning_rate, optimizer.weight_decay) == (0.002, 0.01)
 
 
 def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
@@ -570,6 +582,10 @@ def test_the_resolved_yaml_is_readable():
         "  output_activation: identity\n"
         "  initializer:\n"
         "    name: he_normal\n"
+        "  dropout:\n"
+        "    input: 0.0\n"
+        "    hidden: 0.0\n"
+        "  batch_norm: false\n"
         "  bias_initializer:\n"
         "    name: zeros\n"
         "loss:\n"
@@ -579,6 +595,10 @@ def test_the_resolved_yaml_is_readable():
         "  name: momentum\n"
         "  learning_rate: 1.0e-05\n"
         "  weight_decay: 0.0\n"
+        "  l1: 0.0\n"
+        "  clip_value: null\n"
+        "  clip_norm: null\n"
+        "  max_norm: null\n"
         "  momentum: 0.9\n"
         "schedule:\n"
         "  name: constant\n"
@@ -588,6 +608,7 @@ def test_the_resolved_yaml_is_readable():
         "  batch_size: 64\n"
         "  threads: auto\n"
         "  monitor: null\n"
+        "  averaging: null\n"
         "  early_stopping: null\n"
     )
 

@@ -40,6 +40,8 @@ def test_the_defaults():
             "activation": "relu",
             "output_activation": "identity",
             "initializer": {"name": "he_normal"},
+            "dropout": {"input": 0.0, "hidden": 0.0},
+            "batch_norm": False,
             "bias_initializer": {"name": "zeros"},
         },
         "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
@@ -47,6 +49,10 @@ def test_the_defaults():
             "name": "momentum",
             "learning_rate": 0.1,
             "weight_decay": 0.0,
+            "l1": 0.0,
+            "clip_value": None,
+            "clip_norm": None,
+            "max_norm": None,
             "momentum": 0.9,
         },
         "schedule": {"name": "constant", "warmup_epochs": 0.0},
@@ -55,6 +61,7 @@ def test_the_defaults():
             "batch_size": 64,
             "threads": "auto",
             "monitor": None,
+            "averaging": None,
             "early_stopping": None,
         },
     }
@@ -233,7 +240,7 @@ def test_every_setting_with_a_default_is_described():
 
 def test_the_schema_allows_the_short_form_where_it_is_enough():
     text, union = json_schema()["properties"]["schedule"]["anyOf"]
-    every = {"constant", "step", "exponential", "inverse_time", "cosine", "one_cycle"}
+    every = {"constant", "step", "exponential", "inverse_time", "cosine", "one_cycle", "plateau"}
     assert set(text["enum"]) == every - {"step"}
     assert union["discriminator"]["mapping"].keys() == every
 

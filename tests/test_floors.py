@@ -20,7 +20,7 @@ FROM_THE_GROUND_UP = [
 ]
 FLOORS = {room: floor for floor, rooms in enumerate(FROM_THE_GROUND_UP) for room in rooms}
 NUMPY_ONLY = {"nn"}
-PURE = {"math", "itertools", "functools", "collections", "dataclasses", "typing", "mmap"}
+PURE = {"copy", "math", "itertools", "functools", "collections", "dataclasses", "typing", "mmap"}
 ONLY_IN = {
     "click": {"cli"},
     "tqdm": {"cli"},

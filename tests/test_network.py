@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import one_hot
+from mlpcli.nn.arrays import Share, one_hot
 from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.initializers import normal, xavier_normal
 from mlpcli.nn.losses import LOSSES
@@ -109,7 +109,7 @@ def test_an_activation_for_each_hidden_layer():
         layer.W[...] = np.diag([1.0, -1.0])
     x = np.array([[0.5, 0.25]])
     assert np.array_equal(network.forward(x), [[math.tanh(0.5), 0]])
-    assert np.array_equal(network.twin().forward(x), network.forward(x))
+    assert np.array_equal(network.for_prediction().forward(x), network.forward(x))
 
 
 @pytest.mark.parametrize("activations", [["relu"], ["relu"] * 3, []])
@@ -172,9 +172,9 @@ def test_the_gradient_found_by_blocks_and_rows_is_that_of_the_whole(network, mos
 
     parts = (slice(0, 4), slice(4, 6))
     for rows in parts:
-        network.forward(x, rows)
+        network.forward(x, Share(rows))
     for rows in parts:
-        network.send_back(delta, rows)
+        network.send_back(delta, Share(rows))
     for blocks in network.blocks(2, most):
         for block in blocks:
             network.gradient(block)

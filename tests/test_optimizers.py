@@ -6,7 +6,16 @@ import pytest
 from mlpcli.nn.optimizers import OPTIMIZERS
 
 N_WEIGHTS, N_BIASES = 12, 3
-SETTINGS = {"sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.8}}
+SETTINGS = {
+    "sgd": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.8},
+    "adagrad": {"epsilon": 1e-3},
+    "rmsprop": {"decay": 0.8, "epsilon": 1e-3},
+    "adam": {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3},
+    "adamw": {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3},
+    "nadam": {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3},
+}
 
 
 def gradient(theta):
@@ -43,7 +52,68 @@ def textbook_nesterov(theta, decay, momentum):
     return ahead
 
 
-TEXTBOOK = {"sgd": textbook_sgd, "momentum": textbook_momentum, "nesterov": textbook_nesterov}
+def textbook_adagrad(theta, decay, epsilon):
+    s = 0
+    for step in range(10):
+        g = gradient(theta) + decay * theta
+        s = s + g**2
+        theta = theta - learning_rate(step) * g / (np.sqrt(s) + epsilon)
+    return theta
+
+
+def textbook_rmsprop(theta, weight_decay, decay, epsilon):
+    s = 0
+    for step in range(10):
+        g = gradient(theta) + weight_decay * theta
+        s = decay * s + (1 - decay) * g**2
+        theta = theta - learning_rate(step) * g / (np.sqrt(s) + epsilon)
+    return theta
+
+
+def textbook_adam(theta, decay, beta1, beta2, epsilon, decoupled=False):
+    m = s = 0
+    for step in range(10):
+        g = gradient(theta)
+        if decoupled:
+            theta = theta - learning_rate(step) * decay * theta
+        else:
+            g = g + decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g**2
+        m_hat, s_hat = m / (1 - beta1 ** (step + 1)), s / (1 - beta2 ** (step + 1))
+        theta = theta - learning_rate(step) * m_hat / (np.sqrt(s_hat) + epsilon)
+    return theta
+
+
+def textbook_adamw(*arguments, **settings):
+    return textbook_adam(*arguments, **settings, decoupled=True)
+
+
+def textbook_nadam(theta, decay, beta1, beta2, epsilon):
+    """Dozat's algorithm with his schedule of the momentum."""
+    m = s = 0
+    mu = [beta1 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in range(1, 13)]
+    for step in range(10):
+        g = gradient(theta) + decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g**2
+        m_bar = mu[step + 1] * m / (1 - np.prod(mu[: step + 2]))
+        m_bar = m_bar + (1 - mu[step]) * g / (1 - np.prod(mu[: step + 1]))
+        s_hat = s / (1 - beta2 ** (step + 1))
+        theta = theta - learning_rate(step) * m_bar / (np.sqrt(s_hat) + epsilon)
+    return theta
+
+
+TEXTBOOK = {
+    "sgd": textbook_sgd,
+    "momentum": textbook_momentum,
+    "nesterov": textbook_nesterov,
+    "adagrad": textbook_adagrad,
+    "rmsprop": textbook_rmsprop,
+    "adam": textbook_adam,
+    "adamw": textbook_adamw,
+    "nadam": textbook_nadam,
+}
 
 
 def start(dtype=np.float64):
@@ -81,9 +151,9 @@ def test_a_step_may_be_taken_part_by_part(name):
     )
     for step in range(10):
         rate = learning_rate(step)
-        grad[...] = gradient(theta) * optimizer.gradient_scale(rate)
+        grad[...] = gradient(theta) * optimizer.begin_step(rate)
         for at in range(0, len(theta), 4):  # one part has weights and biases
-            optimizer.update(theta, grad, rate, slice(at, at + 4))
+            optimizer.update(theta, grad, slice(at, min(at + 4, len(theta))))
     np.testing.assert_allclose(theta, whole, rtol=1e-14)
 
 

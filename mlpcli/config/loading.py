@@ -252,7 +252,9 @@ def _anchor_data_files(values: dict[str, Any], folder: Path) -> None:
 def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
     """Where a later source chooses another kind, keep of the earlier ones what both kinds have.
 
-    So `optimizer.name=sgd` needs no `optimizer.momentum=null` over a config with momentum.
+    So `optimizer.name=sgd` needs no `optimizer.momentum=null` over a config with momentum. A
+    setting whose default is another for the new kind, such as Adam's learning rate, means another
+    thing to it, and starts from that default.
     """
     for section in NAMED_SECTIONS:
         chosen, earlier = _at(patch, section), _at(target, section)
@@ -260,8 +262,10 @@ def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, An
             continue
         name = chosen.get("name")
         if isinstance(name, str) and (settings := settings_of_kind(section, name)):
-            for key in earlier.keys() - settings:
-                del earlier[key]
+            before = settings_of_kind(section, earlier.get("name"))
+            for key in list(earlier):
+                if key not in settings or settings[key] != before.get(key):
+                    del earlier[key]
 
 
 def _at(values: Any, path: KeyPath) -> Any:

@@ -389,6 +389,17 @@ BiasInitializerConfig = Annotated[
 ]
 
 
+class DropoutConfig(Section):
+    """Units switched off at random for each example in training (Srivastava et al., 2014)."""
+
+    input: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the pixels; 0.2 in the paper."
+    )
+    hidden: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of each hidden layer; 0.5 in the paper."
+    )
+
+
 class NetworkConfig(Section):
     """The layers between the pixels and the classes."""
 
@@ -411,6 +422,12 @@ class NetworkConfig(Section):
     initializer: InitializerConfig = Field(
         default=ScaledInitializer(),
         description="How the weights begin; he_normal, because the activation is relu.",
+    )
+    dropout: DropoutConfig = DropoutConfig()
+    batch_norm: bool = Field(
+        default=False,
+        description="Whether each hidden layer's sums are normalised over the batch (Ioffe and"
+        " Szegedy, 2015).",
     )
     bias_initializer: BiasInitializerConfig = Field(
         default=ZerosInitializer(),
@@ -472,6 +489,28 @@ class Optimizer(Section):
         description="Strength of the L2 penalty on weights, not biases; 0, because few epochs"
         " hardly overfit.",
     )
+    l1: float = Field(
+        default=0.0,
+        ge=0,
+        description="Strength of the L1 penalty on weights, which drives many of them to 0.",
+    )
+    clip_value: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most that a number of the gradient may be, up and down. null: no limit.",
+    )
+    clip_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most that the length of the whole gradient may be: a longer one is"
+        " shortened (Pascanu et al., 2013). null: no limit.",
+    )
+    max_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most that the length of a hidden unit's incoming weights may be: longer"
+        " ones are shortened after each step (Srivastava et al., 2014). null: no limit.",
+    )
 
 
 class SgdConfig(Optimizer):
@@ -503,8 +542,71 @@ class NesterovConfig(OptimizerWithVelocity):
     name: Literal["nesterov"]
 
 
+class AdaGradConfig(Optimizer):
+    """Steps divided by the root of the sum of squared gradients (Duchi et al., 2011)."""
+
+    name: Literal["adagrad"]
+    learning_rate: float = Field(
+        default=0.01, gt=0, description="About how far a parameter goes in its first step."
+    )
+    epsilon: float = Field(default=1e-10, gt=0, description="Added to the root: no division by 0.")
+
+
+class RmspropConfig(Optimizer):
+    """Steps divided by the root of the mean squared gradient (Tieleman and Hinton, 2012)."""
+
+    name: Literal["rmsprop"]
+    learning_rate: float = Field(
+        default=0.001, gt=0, description="About how far a parameter goes in a step."
+    )
+    decay: float = Field(
+        default=0.9, ge=0, lt=1, description="Share of the mean square kept from step to step."
+    )
+    epsilon: float = Field(default=1e-7, gt=0, description="Added to the root: no division by 0.")
+
+
+class AdaptiveOptimizer(Optimizer):
+    """What the Adam family has."""
+
+    learning_rate: float = Field(
+        default=0.001, gt=0, description="About how far a parameter goes in a step."
+    )
+    beta1: float = Field(
+        default=0.9, ge=0, lt=1, description="Share of the mean gradient kept from step to step."
+    )
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="Share of the mean square kept from step to step."
+    )
+    epsilon: float = Field(default=1e-8, gt=0, description="Added to the root: no division by 0.")
+
+
+class AdamConfig(AdaptiveOptimizer):
+    """The mean gradient over the root of the mean square (Kingma and Ba, 2015)."""
+
+    name: Literal["adam", "nadam"] = Field(
+        description="nadam looks one step ahead, as Nesterov does (Dozat, 2016)."
+    )
+
+
+class AdamwConfig(AdaptiveOptimizer):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
+
+    name: Literal["adamw"]
+    weight_decay: float = Field(
+        default=0.01,
+        ge=0,
+        description="How much of each weight, not bias, decays in a step, times the learning rate.",
+    )
+
+
 OptimizerConfig = Annotated[
-    SgdConfig | MomentumConfig | NesterovConfig,
+    SgdConfig
+    | MomentumConfig
+    | NesterovConfig
+    | AdaGradConfig
+    | RmspropConfig
+    | AdamConfig
+    | AdamwConfig,
     Field(discriminator="name"),
     NamedSection(default="momentum"),
 ]
@@ -596,16 +698,44 @@ class OneCycleConfig(Schedule):
     )
 
 
+class PlateauConfig(Schedule):
+    """The learning rate is lowered when a metric has stopped getting better."""
+
+    name: Literal["plateau"]
+    monitor: Metric = Field(default="val_loss", description="The metric watched.")
+    factor: float = Field(
+        default=0.1, gt=0, lt=1, description="What the learning rate is multiplied by."
+    )
+    patience: int = Field(
+        default=5, ge=1, description="Epochs without improvement before the learning rate falls."
+    )
+    min_delta: float = Field(
+        default=0.0, ge=0, description="A change counts as an improvement when it is larger."
+    )
+
+
 ScheduleConfig = Annotated[
     ConstantConfig
     | StepConfig
     | ExponentialConfig
     | InverseTimeConfig
     | CosineConfig
-    | OneCycleConfig,
+    | OneCycleConfig
+    | PlateauConfig,
     Field(discriminator="name"),
     NamedSection(default="constant"),
 ]
+
+
+class AveragingConfig(Section):
+    """An exponential moving average of the parameters (Polyak and Juditsky, 1992)."""
+
+    decay: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="Share of the mean kept from step to step; 0.999 averages about 1,000 steps.",
+    )
 
 
 class EarlyStoppingConfig(Section):
@@ -646,6 +776,11 @@ class TrainingConfig(Section):
         default=None,
         description="The metric by which an epoch is the best. null: val_accuracy, because accuracy"
         " is what counts in use; without validation images, the last epoch is the best.",
+    )
+    averaging: AveragingConfig | None = Field(
+        default=None,
+        description="null: none. {}: a running mean of the parameters is kept, and it is what is"
+        " validated, tested and used to predict.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(
         default=None, description="null: all epochs are trained. {}: early stopping, by defaults."
@@ -701,16 +836,20 @@ class Config(Section):
         return self
 
 
-def settings_of_kind(section: tuple[str | int, ...], kind: str) -> frozenset[str]:
-    """The settings that a named section has as this kind; none if there is no such kind."""
+def settings_of_kind(section: tuple[str | int, ...], kind: str | None) -> dict[str, Any]:
+    """The settings that a named section has as this kind, with their defaults.
+
+    None is the kind the section has by default; there are no settings if there is no such kind.
+    """
     model: type[BaseModel] = Config
     for part in section[:-1]:
         model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
-    union = model.model_fields[str(section[-1])].annotation
-    for option in get_args(union) or (union,):
-        if kind in get_args(option.model_fields["name"].annotation):
-            return frozenset(option.model_fields)
-    return frozenset()
+    field = model.model_fields[str(section[-1])]
+    wanted = field.get_default().name if kind is None else kind
+    for option in get_args(field.annotation) or (field.annotation,):
+        if wanted in get_args(option.model_fields["name"].annotation):
+            return {key: setting.default for key, setting in option.model_fields.items()}
+    return {}
 
 
 class Conflict(NamedTuple):
@@ -742,6 +881,24 @@ def _conflicts(config: Config) -> Iterator[Conflict]:
             ("training.monitor", "data.validation"),
             f"expected train_loss or train_accuracy, found {monitor!r}: with data.validation 0"
             " there are no validation images to measure",
+        )
+    if (
+        config.schedule.name == "plateau"
+        and config.schedule.monitor.startswith("val_")
+        and config.data.validation == 0
+    ):
+        yield Conflict(
+            "schedule.monitor",
+            ("schedule", "data.validation"),
+            f"expected train_loss or train_accuracy, found {config.schedule.monitor!r}: with"
+            " data.validation 0 there are no validation images to measure",
+        )
+    if config.network.batch_norm and config.training.batch_size == 1:
+        yield Conflict(
+            "network.batch_norm",
+            ("network.batch_norm", "training.batch_size"),
+            "cannot normalise over a batch of one example; expected training.batch_size of at"
+            " least 2, found 1",
         )
     stopping = config.training.early_stopping
     if stopping and stopping.monitor.startswith("val_") and config.data.validation == 0:

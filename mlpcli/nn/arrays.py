@@ -1,7 +1,8 @@
 """The array types of the mathematics, and buffers that are allocated once."""
 
 import mmap
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -9,7 +10,31 @@ from numpy.typing import DTypeLike, NDArray
 Array: TypeAlias = NDArray[np.floating[Any]]
 Labels: TypeAlias = NDArray[np.intp]
 
-EVERY_ROW = slice(None)
+
+class Share(NamedTuple):
+    """The rows of a batch that one of several members works on, at the same time as the others."""
+
+    rows: slice = slice(None)
+    member: int = 0
+    members: int = 1
+    meet: Callable[[], None] = lambda: None
+    """waits until every member has come as far"""
+
+    def total(self, parts: Array, own: Array) -> Array:
+        """The sum of what every member found in its rows, the same numbers for each.
+
+        Args:
+            parts: (members, ...), shared by them and used for nothing else until all have met
+                again.
+            own: this member's (...).
+        """
+        parts[self.member] = own
+        self.meet()
+        total: Array = parts[: self.members].sum(axis=0)
+        return total
+
+
+WHOLE = Share()
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

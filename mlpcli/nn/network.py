@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,9 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import EVERY_ROW, Array, shared_zeros
+from mlpcli.nn.arrays import WHOLE, Array, Share, shared_zeros
 from mlpcli.nn.initializers import Initializer, zeros
-from mlpcli.nn.layers import Dense, Elementwise
+from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise, Layer
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class MLP:
         output_activation: the name of the activation after the last layer.
         dtype: float32 or float64.
         theta: parameters (P,) to share with another network; None for some of its own.
+        dropout: the shares of the inputs and of each hidden layer that are switched off.
+        batch_norm: whether each hidden layer is normalised over the batch, before σ.
     """
 
     def __init__(
@@ -56,47 +58,88 @@ class MLP:
         output_activation: str = "identity",
         dtype: DTypeLike = np.float32,
         theta: Array | None = None,
+        *,
+        dropout: tuple[float, float] = (0.0, 0.0),
+        batch_norm: bool = False,
     ) -> None:
         self.sizes = tuple(sizes)
         self.activation, self.output_activation = activation, output_activation
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        shapes = list(itertools.pairwise(self.sizes))
-        self.n_weights = sum(n_in * n_out for n_in, n_out in shapes)
-        n_parameters = self.n_weights + sum(n_out for _, n_out in shapes)
+        self.dropout, self.batch_norm = dropout, batch_norm
+        shapes: list[tuple[int, ...]] = list(itertools.pairwise(self.sizes))
+        self.n_weights = sum(map(math.prod, shapes))
+        widths = [(n_out,) for n_out in self.sizes[1:]]
+        shapes += widths + 2 * batch_norm * widths[:-1]
+        n_parameters = sum(map(math.prod, shapes))
         self.theta = shared_zeros(n_parameters, self.dtype) if theta is None else theta
         self.grad = shared_zeros(n_parameters, self.dtype)
-        self.dense = [
-            Dense(W, b, dW, db)
-            for (W, b), (dW, db) in zip(
-                self._weights_and_biases(self.theta, shapes),
-                self._weights_and_biases(self.grad, shapes),
-                strict=True,
-            )
+        depth = len(widths)
+        values, slopes = _views(self.theta, shapes), _views(self.grad, shapes)
+        both = list(zip(values, slopes, strict=True))
+        weights, biases, norms = both[:depth], both[depth : 2 * depth], both[2 * depth :]
+        self.dense = [Dense(W, b, dW, db) for (W, dW), (b, db) in zip(weights, biases, strict=True)]
+        gammas, betas = norms[: depth - 1], norms[depth - 1 :]
+        self.norms = [
+            BatchNorm(gamma, beta, dgamma, dbeta)
+            for (gamma, dgamma), (beta, dbeta) in zip(gammas, betas, strict=True)
         ]
-        self.layers: list[Dense | Elementwise] = []
-        hidden = [activation] * (len(shapes) - 1) if isinstance(activation, str) else activation
-        names = [*hidden, output_activation]
-        for layer, name, width in zip(self.dense, names, self.sizes[1:], strict=True):
-            self.layers.append(layer)
+        for norm in self.norms if theta is None else ():
+            norm.gamma.fill(1)
+        self.layers: list[Layer] = list(self._layers())
+
+    def _layers(self) -> Iterator[Layer]:
+        """Yield them in the order in which an example goes through them."""
+        hidden = self.activation
+        names = [hidden] * (len(self.dense) - 1) if isinstance(hidden, str) else list(hidden)
+        names.append(self.output_activation)
+        shares = [self.dropout[0]] + [self.dropout[1]] * (len(self.dense) - 1)
+        norms = iter(self.norms)
+        for layer, name, share in zip(self.dense, names, shares, strict=True):
+            n_in, n_out = layer.W.shape
+            if share:
+                yield Dropout(share, n_in, self.dtype)
+            yield layer
+            if self.norms and layer is not self.dense[-1]:
+                yield next(norms)
             if name != "identity":
-                self.layers.append(Elementwise(ACTIVATIONS[name], width, self.dtype))
+                yield Elementwise(ACTIVATIONS[name], n_out, self.dtype)
 
-    def _weights_and_biases(
-        self, vector: Array, shapes: Sequence[tuple[int, int]]
-    ) -> list[tuple[Array, Array]]:
-        """The views of each layer: its matrix from the first part, its row from the second."""
-        weights = np.split(
-            vector[: self.n_weights],
-            list(itertools.accumulate(n_in * n_out for n_in, n_out in shapes))[:-1],
-        )
-        biases = np.split(
-            vector[self.n_weights :], list(itertools.accumulate(n_out for _, n_out in shapes))[:-1]
-        )
-        return [(w.reshape(shape), b) for w, shape, b in zip(weights, shapes, biases, strict=True)]
+    def for_prediction(self) -> "MLP":
+        """The same function without what is for training alone, and with buffers of its own.
 
-    def twin(self) -> "MLP":
-        """A network of the same parameters, not a copy, with buffers and a gradient of its own."""
-        return MLP(self.sizes, self.activation, self.output_activation, self.dtype, self.theta)
+        There is no dropout in it, and batch normalisation is folded into weights and biases, which
+        are then copies; otherwise it shares the parameters.
+        """
+        theta = None if self.norms else self.theta
+        found = MLP(self.sizes, self.activation, self.output_activation, self.dtype, theta)
+        if self.norms:
+            for norm, layer, folded in zip(
+                self.norms, self.dense[:-1], found.dense[:-1], strict=True
+            ):
+                folded.W[...], folded.b[...] = norm.folded(layer.W, layer.b)
+            found.dense[-1].W[...], found.dense[-1].b[...] = self.dense[-1].W, self.dense[-1].b
+        return found
+
+    def with_parameters(self, theta: Array) -> "MLP":
+        """The same network with other parameters (P,), which it shares; running means as here."""
+        found = MLP(
+            self.sizes,
+            self.activation,
+            self.output_activation,
+            self.dtype,
+            theta,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+        )
+        for norm, other in zip(self.norms, found.norms, strict=True):
+            other.mean, other.variance = norm.mean, norm.variance
+        return found
+
+    def draw_dropout(self, n: int, rng: Generator, share: Share = WHOLE) -> None:
+        """Draw which units are switched off for each of the next `n` examples."""
+        for layer in self.layers:
+            if isinstance(layer, Dropout):
+                layer.draw(n, rng, share)
 
     def initialize(
         self, initializer: Initializer, rng: Generator, bias_initializer: Initializer = zeros
@@ -108,15 +151,15 @@ class MLP:
             for layer in self.dense:
                 layer.b[...] = bias_initializer(rng, 1, len(layer.b))[0]
 
-    def forward(self, x: Array, rows: slice = EVERY_ROW) -> Array:
+    def forward(self, x: Array, share: Share = WHOLE) -> Array:
         """x (B, n_in) -> output (B, n_out), logits if there is no output activation.
 
-        The result is a view of a buffer: the next call overwrites it. With `rows` only those of it
+        The result is a view of a buffer: the next call overwrites it. With a `share` only its rows
         are computed.
         """
         a = x
         for layer in self.layers:
-            a = layer.forward(a, rows)
+            a = layer.forward(a, share)
         return a
 
     def backward(self, delta: Array) -> None:
@@ -130,10 +173,12 @@ class MLP:
             layer.weight_gradient()
             layer.bias_gradient()
 
-    def send_back(self, delta: Array, rows: slice = EVERY_ROW) -> None:
-        """The first half of backpropagation: every layer gets its error, `grad` stays as it is."""
-        for layer in reversed(self.layers[1:]):
-            delta = layer.backward(delta, rows)
+    def send_back(self, delta: Array, share: Share = WHOLE) -> None:
+        """The first half of backpropagation: every layer gets its error."""
+        for layer in reversed(self.layers):
+            if layer is self.dense[0]:
+                break
+            delta = layer.backward(delta, share)
         self.dense[0].delta = delta
 
     def gradient(self, block: Block) -> None:
@@ -163,6 +208,13 @@ class MLP:
         everything_else = slice(self.n_weights, len(self.theta))
         dealt[-1].append(Block(everything_else, biases=tuple(self.dense)))
         return [_joined_where_small(blocks, most) for blocks in dealt]
+
+
+def _views(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """The parts of a vector, one after the other, in these shapes."""
+    ends = list(itertools.accumulate(map(math.prod, shapes)))
+    parts = np.split(vector, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _joined_where_small(blocks: list[Block], most: int) -> list[Block]:

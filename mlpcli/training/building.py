@@ -10,6 +10,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS, SGD
 from mlpcli.nn.schedules import Schedule
 from mlpcli.randomness import Purpose, generator
+from mlpcli.training.plateau import Plateau
 from mlpcli.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
         activation=config.network.activation,
         output_activation=config.network.output_activation,
         dtype=config.dtype,
+        dropout=(config.network.dropout.input, config.network.dropout.hidden),
+        batch_norm=config.network.batch_norm,
     )
     with one_blas_thread():  # more of them round an orthogonal start in another way
         network.initialize(
@@ -75,10 +78,20 @@ def build_loss(settings: Mapping[str, Any]) -> Loss:
 
 def build_optimizer(config: "Config", network: MLP) -> SGD:
     """The optimizer, with empty state."""
-    settings = config.optimizer.model_dump(exclude={"name", "learning_rate"})
+    settings = config.optimizer.model_dump(
+        exclude={"name", "learning_rate", "clip_norm", "max_norm"}
+    )
     return OPTIMIZERS[config.optimizer.name](
         len(network.theta), network.n_weights, network.dtype, **settings
     )
+
+
+def build_plateau(config: "Config") -> Plateau | None:
+    """What lowers the learning rate by what was measured, if that is the schedule."""
+    settings = config.schedule
+    if settings.name != "plateau":
+        return None
+    return Plateau(settings.monitor, settings.factor, settings.patience, settings.min_delta)
 
 
 def build_schedule(config: "Config") -> Schedule:
@@ -86,7 +99,7 @@ def build_schedule(config: "Config") -> Schedule:
     settings = config.schedule
     schedule: Schedule
     match settings.name:
-        case "constant":
+        case "constant" | "plateau":
             schedule = schedules.constant
         case "step":
             schedule = schedules.step(settings.every_epochs, settings.factor)

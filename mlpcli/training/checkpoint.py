@@ -2,8 +2,10 @@
 
 One `.safetensors` file: numbers and text, nothing that could run. The tensors are named and shaped
 as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_out, n_in),
-`layers.0.bias` (n_out,), and so on, with the optimizer's vectors under `optimizer.`. The metadata
-is text: FORMAT_VERSION, the run's whole config, and a SHA-256 over everything else in the file.
+`layers.0.bias` (n_out,), and so on; batch normalisation as `torch.nn.BatchNorm1d` does it, under
+`norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`. The
+metadata is text: FORMAT_VERSION, the run's whole config, and a SHA-256 over everything else in the
+file.
 
 Nothing in a file is believed: the hash, the exact set of names, each shape against the network that
 the config describes, and that every number is finite, are all checked before any is used.
@@ -56,6 +58,8 @@ class Checkpoint:
     network: MLP
     optimizer: Mapping[str, Array]
     """the optimizer's vectors, as its `state()` names them"""
+    average: Array | None
+    """the averaged parameters (P,), where the run keeps them"""
     config: dict[str, Any]
     """the run's resolved config"""
     epoch: int
@@ -65,6 +69,12 @@ class Checkpoint:
     normalization: Normalization
     image_shape: tuple[int, int]
     class_names: tuple[str, ...]
+
+    def for_prediction(self) -> MLP:
+        """The network as it is used: its averaged parameters, if there are any."""
+        if self.average is None:
+            return self.network.for_prediction()
+        return self.network.with_parameters(self.average).for_prediction()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -250,10 +260,13 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
         if name not in ACTIVATIONS:
             raise ValueError(f"unknown activation {name!r}")
     sizes = (height * width, *map(_whole, settings["hidden"]), len(class_names))
-    _check_tensors(header.tensors, sizes, config["dtype"])
+    batch_norm = bool(settings.get("batch_norm", False))
+    averaged = bool(config["training"].get("averaging"))
+    _check_tensors(header.tensors, sizes, config["dtype"], batch_norm, averaged)
     return Checkpoint(
-        network=MLP(sizes, activation, output_activation, config["dtype"]),
+        network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
         optimizer={},
+        average=None,
         config=config,
         epoch=_whole(progress["epoch"]),
         watches={
@@ -266,7 +279,11 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
 
 
 def _check_tensors(
-    found: Mapping[str, tuple[str, tuple[int, ...]]], sizes: tuple[int, ...], dtype: str
+    found: Mapping[str, tuple[str, tuple[int, ...]]],
+    sizes: tuple[int, ...],
+    dtype: str,
+    batch_norm: bool,
+    averaged: bool,
 ) -> None:
     """Refuse what is not exactly a network of these sizes and an optimizer's vectors for it.
 
@@ -279,8 +296,14 @@ def _check_tensors(
     for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         expected[f"layers.{i}.weight"] = (n_out, n_in)
         expected[f"layers.{i}.bias"] = (n_out,)
+    for i, width in enumerate(sizes[1:-1] if batch_norm else ()):
+        expected[f"norms.{i}.weight"] = expected[f"norms.{i}.bias"] = (width,)
     parameters = sum(map(math.prod, expected.values()))
+    for i, width in enumerate(sizes[1:-1] if batch_norm else ()):
+        expected[f"norms.{i}.running_mean"] = expected[f"norms.{i}.running_var"] = (width,)
     expected |= {name: (parameters,) for name in found if name.startswith("optimizer.")}
+    if averaged:
+        expected["average"] = (parameters,)
     for name in sorted(expected.keys() | found.keys()):
         found_dtype, shape = found.get(name, ("", None))
         if expected.get(name) != shape:
@@ -293,12 +316,18 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
     for i, layer in enumerate(description.network.dense):
         layer.W[...] = tensors[f"layers.{i}.weight"].T
         layer.b[...] = tensors[f"layers.{i}.bias"]
+    for i, norm in enumerate(description.network.norms):
+        norm.gamma[...] = tensors[f"norms.{i}.weight"]
+        norm.beta[...] = tensors[f"norms.{i}.bias"]
+        norm.mean[...] = tensors[f"norms.{i}.running_mean"]
+        norm.variance[...] = tensors[f"norms.{i}.running_var"]
     optimizer = {
         name.removeprefix("optimizer."): tensor
         for name, tensor in tensors.items()
         if name.startswith("optimizer.")
     }
-    return dataclasses.replace(description, optimizer=optimizer)
+    average = tensors.get("average")
+    return dataclasses.replace(description, optimizer=optimizer, average=average)
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
@@ -307,8 +336,14 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
     for i, layer in enumerate(checkpoint.network.dense):
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(layer.W.T)
         tensors[f"layers.{i}.bias"] = layer.b
+    for i, norm in enumerate(checkpoint.network.norms):
+        tensors[f"norms.{i}.weight"], tensors[f"norms.{i}.bias"] = norm.gamma, norm.beta
+        tensors[f"norms.{i}.running_mean"] = norm.mean
+        tensors[f"norms.{i}.running_var"] = norm.variance
     for name, vector in checkpoint.optimizer.items():
         tensors[f"optimizer.{name}"] = vector
+    if checkpoint.average is not None:
+        tensors["average"] = checkpoint.average
     return tensors
 
 

@@ -28,14 +28,15 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
     batches = setup.batches
     training = Training(setup)
     measured = training.measured
-    judged = setup.network.twin()
+    history: list[EpochMetrics] = []
     with training.team:
         for epoch in range(1, setup.config.training.epochs + 1):
             started = time.perf_counter()
             measured.reset()
+            factor = setup.plateau.factor(history) if setup.plateau else 1.0
             for start in range(0, len(setup.training), batches.block_size):
                 stop = min(start + batches.block_size, len(setup.training))
-                training.run_block(epoch, start, stop)
+                training.run_block(epoch, start, stop, factor)
                 steps = math.ceil(stop / batches.batch_size)
                 _check_finite(setup, measured.loss, epoch, steps)
                 on_batch(steps, measured.loss, measured.accuracy)
@@ -43,17 +44,20 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
                 raise diverged(setup, f"a parameter is not finite after epoch {epoch}")
             validation = None
             if setup.validation is not None:
-                validation = evaluate(judged, setup.loss, setup.validation, setup.normalization)
+                validation = evaluate(
+                    setup.for_prediction(), setup.loss, setup.validation, setup.normalization
+                )
                 _check_finite(setup, validation.loss, epoch, steps)
             row = EpochMetrics(
                 epoch=epoch,
                 seconds=time.perf_counter() - started,
-                learning_rate=training.learning_rate(epoch, len(batches) - 1),
+                learning_rate=factor * training.learning_rate(epoch, len(batches) - 1),
                 train_loss=measured.loss,
                 train_accuracy=measured.accuracy,
                 val_loss=validation.loss if validation else None,
                 val_accuracy=validation.accuracy if validation else None,
             )
+            history.append(row)
             if on_epoch(row):
                 return
 

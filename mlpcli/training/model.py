@@ -126,7 +126,7 @@ def load_model(path: str | Path) -> Model:
     file = checkpoint_path(Path(path))
     checkpoint = load_checkpoint(file)
     return Model(
-        network=checkpoint.network,
+        network=checkpoint.for_prediction(),
         loss=build_loss(checkpoint.config["loss"]),
         normalization=checkpoint.normalization,
         image_shape=checkpoint.image_shape,

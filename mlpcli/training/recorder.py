@@ -70,6 +70,7 @@ class Recorder:
         return Checkpoint(
             network=setup.network,
             optimizer=setup.optimizer.state(),
+            average=setup.average.theta if setup.average else None,
             config=self._config,
             epoch=epoch,
             watches={"best": self.best, "early_stopping": self._stopping},

@@ -143,13 +143,13 @@ def dry_run(
         training.team,
     ):
         batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
-        before = evaluate(network.twin(), loss, batch, setup.normalization).loss
+        before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         training.run_block(1, 0, len(batch))
-        after = evaluate(network.twin(), loss, batch, setup.normalization).loss
+        after = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         for dataset in (setup.validation, setup.test):
             if dataset is not None:
                 few = np.arange(min(len(dataset), len(batch)))
-                evaluate(network.twin(), loss, dataset.part(few), setup.normalization)
+                evaluate(setup.for_prediction(), loss, dataset.part(few), setup.normalization)
     if not math.isfinite(after):
         raise diverged(setup, f"the loss of the first batch is {after} after one step")
     to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=0))

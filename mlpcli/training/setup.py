@@ -7,11 +7,13 @@ from mlpcli.data.batches import Batches, Normalization
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import DataError
+from mlpcli.nn.averaging import MovingAverage
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.nn.schedules import Schedule
 from mlpcli.training import building, threads
+from mlpcli.training.plateau import Plateau
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Setup:
     loss: Loss
     optimizer: SGD
     schedule: Schedule
+    average: MovingAverage | None
+    """of the parameters, if the config wants one"""
+    plateau: Plateau | None
+    """lowers the learning rate where a metric stays as it is, if the config wants it"""
     threads: int
     """members of the team that shares each step"""
 
@@ -41,6 +47,12 @@ class Setup:
         if self.config.training.monitor is not None:
             return self.config.training.monitor
         return "val_accuracy" if self.validation is not None else "epoch"
+
+    def for_prediction(self) -> MLP:
+        """The network as it is judged and used: its averaged parameters, if there are any."""
+        if self.average is None:
+            return self.network.for_prediction()
+        return self.network.with_parameters(self.average.theta).for_prediction()
 
     @property
     def normalization(self) -> Normalization:
@@ -71,6 +83,7 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
     else:
         normalization = Normalization.unit()
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
+    averaging = config.training.averaging
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
     return Setup(
@@ -82,6 +95,8 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         loss=building.build_loss(config.loss.model_dump()),
         optimizer=building.build_optimizer(config, network),
         schedule=building.build_schedule(config),
+        average=MovingAverage(network.theta, averaging.decay) if averaging else None,
+        plateau=building.build_plateau(config),
         threads=threads.choose(
             config.training.threads,
             network.sizes,

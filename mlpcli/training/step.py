@@ -6,10 +6,12 @@ every example, and the update. So no member computes a number that another has, 
 part of the parameters in its own processor's cache.
 """
 
-from functools import lru_cache
+import functools
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.nn.arrays import Array, Rows, shared_zeros
+from mlpcli.nn.arrays import Array, Rows, Share, shared_zeros
+from mlpcli.nn.constraints import MaxNorm, NormClipping
+from mlpcli.randomness import Purpose, generator
 from mlpcli.training.metrics import RunningMetrics
 from mlpcli.training.setup import Setup
 from mlpcli.training.team import Team
@@ -31,30 +33,42 @@ class Training:
         measured: the figures of the blocks since its last `reset`.
     """
 
-    def __init__(self, setup: Setup, *, processes: bool | None = None) -> None:
+    def __init__(self, setup: Setup, *, steps_done: int = 0, processes: bool | None = None) -> None:
+        """Prepare to go on after some steps, of which `setup` has the result."""
         self._setup = setup
-        network, size = setup.network, setup.batches.block_size
+        config, network, size = setup.config, setup.network, setup.batches.block_size
         self._x: Array = shared_zeros((size, network.sizes[0]), network.dtype)
         self._t: Array = shared_zeros((size, network.sizes[-1]), network.dtype)
         self._z: Array = shared_zeros((size, network.sizes[-1]), network.dtype)
         self._delta = Rows(network.sizes[-1], network.dtype)
         self._reserve(setup.batches.batch_size)
         self._blocks = network.blocks(setup.threads, BLOCK)
-        data = setup.config.data
-        self._augmenters = [  # one for each, because they have buffers
-            Augmenter(data.augmentation, setup.training.image_shape, setup.config.seed)
-            for _ in range(setup.threads)
+        most_norm, most_length = config.optimizer.max_norm, config.optimizer.clip_norm
+        self._max_norm = MaxNorm(most_norm, network) if most_norm else None
+        self._clipping = NormClipping(most_length) if most_length else None
+        # One of each for every member, because they have buffers or a count of their own.
+        shape = setup.training.image_shape
+        members = range(setup.threads)
+        self._augmenters = [
+            Augmenter(config.data.augmentation, shape, config.seed) for _ in members
         ]
-        self._order = lru_cache(maxsize=1)(setup.batches.order)
+        self._optimizers = [setup.optimizer.twin() for _ in members]
+        for optimizer in self._optimizers:
+            optimizer.steps = steps_done
+        self._order = functools.lru_cache(maxsize=1)(setup.batches.order)
         self.measured = RunningMetrics(setup.loss, setup.threads)
         self.team = Team(setup.threads, self._do_block, processes=processes)
 
-    def run_block(self, epoch: int, start: int, stop: int) -> None:
+    def run_block(self, epoch: int, start: int, stop: int, rate_factor: float = 1.0) -> None:
         """Train on the examples from `start` to `stop` of an epoch's order, batch after batch.
 
-        `start` is a multiple of the batch size, and `stop - start` at most a block.
+        Args:
+            epoch: from 1 on.
+            start: a multiple of the batch size.
+            stop: at most a block after it.
+            rate_factor: what the learning rate is multiplied by.
         """
-        self.team.run(epoch, start, stop)
+        self.team.run(epoch, start, stop, rate_factor)
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
@@ -66,43 +80,64 @@ class Training:
     def _reserve(self, batch_size: int) -> None:
         """Allocate every buffer before the team divides, so that its members share them."""
         network = self._setup.network
+        norms = [(norm.mean.copy(), norm.variance.copy()) for norm in network.norms]
+        network.draw_dropout(batch_size, generator(0, Purpose.DROPOUT))
         network.forward(self._x[:batch_size])
         network.send_back(self._delta.first(batch_size))
+        for norm, (mean, variance) in zip(network.norms, norms, strict=True):
+            norm.mean[...], norm.variance[...] = mean, variance
 
-    def _do_block(self, member: int, epoch: float, start: float, stop: float) -> None:
+    def _do_block(
+        self, member: int, epoch: float, start: float, stop: float, rate_factor: float
+    ) -> None:
         """One member's part of a block."""
-        setup, meet = self._setup, self.team.meet
-        batches, size = setup.batches, setup.batches.batch_size
-        indices = self._order(int(epoch))[int(start) : int(stop)]
+        setup = self._setup
+        batches, size, first = setup.batches, setup.batches.batch_size, int(start)
+        indices = self._order(int(epoch))[first : int(stop)]
         n = len(indices)
-        own = self._share(member, n)
+        own = self._rows(member, n)
         augmenter = self._augmenters[member]
         batches.fill(indices[own], int(epoch), augmenter, self._x[own], self._t[own])
-        meet(member)
-        first_step = int(start) // size
-        for step, at in enumerate(range(0, n, size), first_step):
+        dice = generator(setup.config.seed, Purpose.DROPOUT, int(epoch), first, member)
+        meet = functools.partial(self.team.meet, member)
+        meet()
+        for step, at in enumerate(range(0, n, size), first // size):
             batch = slice(at, min(at + size, n))
-            rate = self.learning_rate(int(epoch), step)
-            self._step(member, self._x[batch], self._t[batch], self._z[batch], rate)
+            rows = self._rows(member, batch.stop - at)
+            share = Share(rows, member, self.team.size, meet)
+            setup.network.draw_dropout(batch.stop - at, dice, share)
+            rate = rate_factor * self.learning_rate(int(epoch), step)
+            self._step(share, self._x[batch], self._t[batch], self._z[batch], rate)
         self.measured.add(member, self._z[own], self._t[own])
 
-    def _step(self, member: int, x: Array, t: Array, z: Array, learning_rate: float) -> None:
+    def _step(self, share: Share, x: Array, t: Array, z: Array, learning_rate: float) -> None:
         """One member's part of a step; leaves the outputs (B, n_out) before the update in z."""
-        network, optimizer = self._setup.network, self._setup.optimizer
-        rows = self._share(member, len(x))
-        z[rows] = network.forward(x, rows)[rows]
+        network, optimizer = self._setup.network, self._optimizers[share.member]
+        rows, own_blocks = share.rows, self._blocks[share.member]
+        z[rows] = network.forward(x, share)[rows]
         delta = self._delta.first(len(x))
         own = delta[rows]
         self._setup.loss.delta(z[rows], t[rows], own)
-        own *= optimizer.gradient_scale(learning_rate) / len(x)
-        network.send_back(delta, rows)
-        self.team.meet(member)
-        for block in self._blocks[member]:
-            network.gradient(block)
-            optimizer.update(network.theta, network.grad, learning_rate, block.part)
-        self.team.meet(member)
+        scale = optimizer.begin_step(learning_rate)
+        own *= scale / len(x)
+        network.send_back(delta, share)
+        share.meet()
+        if self._clipping:
+            for block in own_blocks:
+                network.gradient(block)
+            self._clipping.apply(network.grad, own_blocks, scale, share)
+        for block in own_blocks:
+            if not self._clipping:
+                network.gradient(block)
+            optimizer.update(network.theta, network.grad, block.part)
+        if self._max_norm:
+            self._max_norm.apply(own_blocks, share)
+        if self._setup.average:
+            for block in own_blocks:
+                self._setup.average.update(network.theta, block.part, optimizer.steps)
+        share.meet()
 
-    def _share(self, member: int, n: int) -> slice:
+    def _rows(self, member: int, n: int) -> slice:
         """The member's rows of n."""
         size = self.team.size
         return slice(n * member // size, n * (member + 1) // size)
