@@ -1,86 +1,232 @@
 """`mlpcli predict`."""
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mlpcli.cli import options
-from mlpcli.cli.text import percent
 from mlpcli.errors import ImageError
 
 if TYPE_CHECKING:
-    from mlpcli.training.model import Model
+    from mlpcli.cli.answers import Answer
+    from mlpcli.data.dataset import UInt8Array
+    from mlpcli.training.committee import Committee
+
+MANY_PICTURES = 20
+"""From so many on, a terminal shows a bar."""
 
 
 @click.command("predict")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--checkpoint",
+    "checkpoints",
     type=options.PATH,
-    help="A run folder or a .safetensors file.  [default: the newest run]",
+    multiple=True,
+    help="A run folder or a .safetensors file; given several times, the networks answer together, "
+    "by the mean of their probabilities.  [default: the newest run]",
 )
+@click.option("--recursive", "-r", is_flag=True, help="Search the folders in a folder too.")
+@click.option("--many", is_flag=True, help="Read every digit of each picture: a number, a page.")
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     metavar="K",
     help="How many classes to name, the likeliest first.  [default: 1; with --json, all]",
 )
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help='Say "unsure" below this probability (0 to 1).',
+)
 @options.as_json
+@click.option("--csv", "csv_file", type=options.PATH, metavar="FILE", help="Write a table too.")
+@click.option(
+    "--labels",
+    type=options.PATH,
+    metavar="FILE.csv",
+    help="Score the answers: a table with the columns file and label.",
+)
+@click.option("--show", is_flag=True, help="Draw in the terminal what the network sees.")
+@click.option(
+    "--save-input", type=options.PATH, metavar="DIR", help="Write what the network sees, as PNG."
+)
+@click.option(
+    "--save-annotated",
+    type=options.PATH,
+    metavar="FILE.png",
+    help="Write the picture with each digit's box and answer.",
+)
 @options.runs_dir
 def command(
-    images: tuple[str, ...], checkpoint: Path | None, top: int | None, as_json: bool, runs_dir: Path
+    images: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    recursive: bool,
+    many: bool,
+    top: int | None,
+    threshold: float,
+    as_json: bool,
+    csv_file: Path | None,
+    labels: Path | None,
+    show: bool,
+    save_input: Path | None,
+    save_annotated: Path | None,
+    runs_dir: Path,
 ) -> None:
     """Say which digit is in each picture, and how probable it is.
 
+    IMAGE is a file, a folder, a pattern, or - for standard input.
+
     \b
     mlpcli predict photo.png
-    mlpcli predict scans/*.png --top 3
-    mlpcli predict photo.png --checkpoint runs/mnist --json
+    mlpcli predict scans --recursive --top 3 --csv answers.csv
+    mlpcli predict photo.png --show --checkpoint runs/mnist --json
+    mlpcli predict scans --labels scans/labels.csv --threshold 0.9
+    mlpcli predict number.jpg --many --save-annotated answers.png
     """
+    from mlpcli.cli.answers import as_csv, half_blocks, read_labels, score
+    from mlpcli.files import write_text
+
+    if many and labels is not None:
+        raise click.UsageError("--labels knows one digit a picture; leave --many out.")
+    label_of = read_labels(labels) if labels is not None else None
+    committee = _committee(checkpoints, runs_dir)
+    pictures, failures = _pictures(images, recursive)
+    if save_annotated is not None and len(pictures) > 1:
+        raise click.UsageError("--save-annotated takes one picture.")
+    answers: list[Answer] = []
+    for picture in _with_bar(pictures):
+        try:
+            found = _answers(committee, picture, many, threshold)
+        except ImageError as error:
+            failures += 1
+            _tell(f"mlpcli: {error}")
+            continue
+        answers += found
+        if as_json:
+            for each in found:
+                click.echo(json.dumps(each.facts(top), allow_nan=False))
+        else:
+            click.echo(_text(picture, found, many, top or 1))
+        for i, each in enumerate(found):
+            pixels = each.prepared.pixels.reshape(committee.image_shape)
+            if show:
+                click.echo(half_blocks(pixels), err=as_json)
+            if save_input is not None:
+                _save_input(save_input, pixels, f"{Path(picture).stem}{f'-{i + 1}' * many}")
+        if save_annotated is not None:
+            _save_annotated(save_annotated, picture, found, many)
+    if csv_file is not None:
+        write_text(csv_file, as_csv(answers, committee.class_names))
+    if label_of is not None and answers:
+        click.echo(score(answers, label_of), err=as_json)
+    if failures:
+        raise ImageError(f"{failures} of {failures + _count(answers)} pictures could not be read.")
+
+
+def _count(answers: "list[Answer]") -> int:
+    return len({each.file for each in answers})
+
+
+def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
+    """The networks that answer, named on stderr."""
+    from mlpcli.training.committee import Committee
     from mlpcli.training.model import load_model
     from mlpcli.training.run_directory import newest_run
 
-    if checkpoint is None:
-        checkpoint = newest_run(runs_dir).best
-        click.echo(f"Model: {checkpoint}", err=True)
-    model = load_model(checkpoint)
-    if top is None and not as_json:
-        top = 1
+    models = [load_model(path) for path in checkpoints or (newest_run(runs_dir).best,)]
+    for model in models:
+        click.echo(f"Model: {model.path}", err=True)
+    return Committee(models)
+
+
+def _pictures(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
+    """The names of all pictures, and how many arguments name none, which is said at once."""
+    from mlpcli.data.picture_files import pictures_named
+
+    names: list[str] = []
     failures = 0
     for image in images:
         try:
-            ranking = _ranking(model, Path(image))
+            names += [image] if image == "-" else map(str, pictures_named(image, recursive))
         except ImageError as error:
             failures += 1
-            click.echo(f"mlpcli: {error}", err=True)
-            continue
-        click.echo(_json(image, ranking[:top]) if as_json else _text(image, ranking[:top]))
-    if failures:
-        raise ImageError(f"{failures} of {len(images)} pictures could not be read.")
+            _tell(f"mlpcli: {error}")
+    return names, failures
 
 
-def _ranking(model: "Model", image: Path) -> list[tuple[str, float]]:
-    """Every class with its probability, the likeliest first."""
-    from mlpcli.data.image import prepare
+def _with_bar(pictures: list[str]) -> Iterator[str]:
+    if len(pictures) < MANY_PICTURES or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from pictures
+        return
+    from tqdm import tqdm
 
-    prepared = prepare(image, model.image_shape)
-    probabilities = model.predict_proba(prepared.pixels)[0]
-    order = (-probabilities).argsort(kind="stable")
-    return [(model.class_names[i], float(probabilities[i])) for i in order]
-
-
-def _text(image: str, ranking: list[tuple[str, float]]) -> str:
-    return f"{image}: " + ", ".join(f"{name} ({percent(p)})" for name, p in ranking)
+    tqdm.monitor_interval = 0
+    yield from tqdm(pictures, unit=" pictures", leave=False, dynamic_ncols=True)
 
 
-def _json(image: str, ranking: list[tuple[str, float]]) -> str:
-    name, probability = ranking[0]
-    facts: dict[str, Any] = {
-        "file": image,
-        "digit": name,
-        "probability": probability,
-        "probabilities": dict(ranking),
-    }
-    return json.dumps(facts)
+def _tell(line: str) -> None:
+    """A line on stderr, above a bar if there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+def _answers(committee: "Committee", picture: str, many: bool, threshold: float) -> "list[Answer]":
+    """The answer to a picture, or to each of its digits."""
+    import numpy as np
+
+    from mlpcli.cli.answers import answer
+    from mlpcli.data.image import prepare, prepare_many
+
+    source = sys.stdin.buffer if picture == "-" else Path(picture)
+    shape = committee.image_shape
+    prepared = prepare_many(source, shape, _tell) if many else [prepare(source, shape, _tell)]
+    probabilities = committee.predict_proba(np.stack([each.pixels for each in prepared]))
+    return [
+        answer(picture, each, row, committee.class_names, threshold)
+        for each, row in zip(prepared, probabilities, strict=True)
+    ]
+
+
+def _text(picture: str, found: "list[Answer]", many: bool, top: int) -> str:
+    if not many:
+        return f"{picture}: {found[0].text(top)}"
+    number = "".join(each.digit if each.sure else "?" for each in found)
+    lines = [f"{picture}: {number}"]
+    for each in found:
+        box = each.box
+        place = f"{box['width']}×{box['height']} at ({box['left']}, {box['top']})"
+        lines.append(f"  {place}: {each.text(top)}")
+    return "\n".join(lines)
+
+
+def _save_input(folder: Path, pixels: "UInt8Array", name: str) -> None:
+    from mlpcli.data.picture_files import write_png
+    from mlpcli.files import make_folder
+
+    make_folder(folder)
+    path = folder / f"{name}.png"
+    number = 1
+    while path.exists():
+        number += 1
+        path = folder / f"{name}-{number}.png"
+    write_png(path, pixels)
+
+
+def _save_annotated(path: Path, picture: str, found: "list[Answer]", many: bool) -> None:
+    from mlpcli.data.picture import WORKING_SIDE, read_grey
+    from mlpcli.data.picture_files import annotated, write_png
+    from mlpcli.data.preparation.page import PAGE_SIDE
+
+    if picture == "-":
+        raise click.UsageError("--save-annotated needs a file, not standard input.")
+    grey = read_grey(Path(picture), PAGE_SIDE if many else WORKING_SIDE)
+    boxes = [each.prepared.box for each in found]
+    write_png(path, annotated(grey, boxes, [each.digit for each in found]))

@@ -8,7 +8,7 @@ import contextlib
 import math
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mlpcli.data.preparation.morphology import smoothed, without_grain
 from mlpcli.errors import ImageError
 
 FloatArray = NDArray[np.floating[Any]]
@@ -25,8 +26,14 @@ MAX_PIXELS = 50_000_000
 """More than any phone's camera takes by default; a few hundred megabytes once decoded."""
 MAX_BYTES = 4 * MAX_PIXELS
 """What the largest picture takes when it is not compressed at all."""
-WORKING_SIDE = 1024
+WORKING_SIDE = 640
 """A larger picture is averaged down to this: more would only cost time and memory."""
+
+LEAST_DITHERED = 40
+"""Pixels a side: a picture of few colours and no smaller may give others by the density of dots,
+which a blur brings back."""
+LEAST_DOT, LEAST_DOTS = 0.05, 0.01
+"""How far a dot differs from its neighbours, and of the pixels, how many are dots."""
 
 # Named, because Pillow would hand other formats (EPS) to programs that it finds on the machine.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM")
@@ -47,16 +54,27 @@ _DAMAGED = (
 )
 
 
-def read_grey(source: Path | BinaryIO) -> FloatArray:
+Remark = Callable[[str], None]
+
+
+def no_remark(_text: str) -> None:
+    """Say nothing."""
+
+
+def read_grey(
+    source: Path | BinaryIO, side: int = WORKING_SIDE, remark: Remark = no_remark
+) -> FloatArray:
     """Read a picture as grey values in 0 .. 1, 0 black and 1 white.
 
     An animated file gives its first frame; a photograph is turned upright (EXIF); a colour
     picture gives the channel that separates ink and ground best; transparent parts take a
-    ground that contrasts with what is drawn. A picture of more than WORKING_SIDE pixels a side is
+    ground that contrasts with what is drawn. A picture of more than `side` pixels a side is
     averaged down.
 
     Args:
         source: a file's path, or an open binary file (standard input, say).
+        side: the longer side of what is returned, at most.
+        remark: told what the user should know: that there is more than one frame.
 
     Returns:
         grey (height, width) float.
@@ -68,14 +86,26 @@ def read_grey(source: Path | BinaryIO) -> FloatArray:
     content = _content(source, name)
     with _damage_as_image_error(name), Image.open(BytesIO(content), formats=FORMATS) as image:
         _refuse_too_large(image.width * image.height, name)
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # JPEG decodes to 1/2, 1/4, 1/8 faster
-        image.load()  # the first frame of an animation
+        image.draft(None, (side, side))  # JPEG decodes to 1/2, 1/4, 1/8 faster
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            remark(f"{name}: has {frames} frames; the first is read.")
+            image.seek(0)
+        image.load()
+        few_colours = image.mode in ("1", "P")
         ImageOps.exif_transpose(image, in_place=True)
-        plain = _shrunk(_plain_mode(image))
+        plain = _shrunk(_plain_mode(image), side)
         values = np.asarray(plain)
         if plain.mode == "F":
             return _unit_range(values)
-    return _grey(values / 255, has_alpha=plain.mode in ("LA", "RGBA"))
+    grey = _grey(values / np.float32(255), has_alpha=plain.mode in ("LA", "RGBA"))
+    return smoothed(grey, 2) if few_colours and _is_dithered(grey) else grey
+
+
+def _is_dithered(grey: FloatArray) -> bool:
+    """Whether greys are given by the density of dots, not in a few places only."""
+    dots = np.abs(without_grain(grey) - grey) > LEAST_DOT
+    return min(grey.shape) >= LEAST_DITHERED and float(dots.mean()) > LEAST_DOTS
 
 
 def source_name(source: Path | BinaryIO) -> str:
@@ -174,9 +204,9 @@ def _unit_range(values: FloatArray) -> FloatArray:
     return values / white
 
 
-def _shrunk(image: Image.Image) -> Image.Image:
-    """A large picture averaged over blocks, to a longer side of WORKING_SIDE at most."""
-    factor = math.ceil(max(image.size) / WORKING_SIDE)
+def _shrunk(image: Image.Image, side: int) -> Image.Image:
+    """A large picture averaged over blocks, to a longer side of at most `side`."""
+    factor = math.ceil(max(image.size) / side)
     return image.reduce(factor) if factor > 1 else image
 
 
@@ -220,9 +250,11 @@ def _on_contrasting_ground(colours: FloatArray, alpha: FloatArray) -> FloatArray
 def _strongest_channel(colours: FloatArray) -> FloatArray:
     """The channel whose values vary most: blue ink stands out in red, yellow ink in blue.
 
-    A fixed mixture (luma) would leave some pairs of colours with no contrast at all.
+    A fixed mixture (luma) would leave some pairs of colours with no contrast at all. Neighbouring
+    pixels are averaged first, or the dots of a dithered palette would count for ink.
     """
-    spread = colours.std(axis=(0, 1))
+    blocks = np.stack([smoothed(channel, 2) for channel in np.moveaxis(colours, -1, 0)], axis=-1)
+    spread = blocks.std(axis=(0, 1))
     return colours[..., int(np.argmax(spread))]
 
 

@@ -78,3 +78,93 @@ def test_without_any_run(run, pictures):
 
 def test_without_a_picture(run):
     assert run("predict").returncode == 2
+
+
+def test_folders_patterns_tables_and_scores(run, trained_on_digits, pictures, tmp_path):
+    paths, labels = pictures
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for path in paths:
+        shutil.copy(path, tmp_path / "deep" / "er")
+    table = "file,label\n" + "".join(
+        f"{path.name},{label}\n" for path, label in zip(paths, labels, strict=True)
+    )
+    (tmp_path / "labels.csv").write_text(table)
+    model = ("--checkpoint", trained_on_digits)
+    flat = run("predict", *model, "deep")
+    assert flat.returncode == 6
+    assert "--recursive" in flat.stderr
+    done = run("predict", *model, "deep", "-r", "--labels", "labels.csv", "--csv", "answers.csv")
+    assert done.returncode == 0, done.stderr
+    assert "of 12 right" in done.stdout
+    rows = (tmp_path / "answers.csv").read_text().splitlines()
+    assert len(rows) == 13
+    assert rows[0].startswith("file,digit,probability,sure,probability_0,")
+    by_pattern = run("predict", *model, str(Path("deep", "*", "1*.png")))
+    assert len(by_pattern.stdout.splitlines()) == 3  # 1, 10, 11
+
+
+def test_a_url_is_refused(run, trained_on_digits, pictures):
+    done = run(
+        "predict", "--checkpoint", trained_on_digits, "http://127.0.0.1/a.png", pictures[0][0]
+    )
+    assert done.returncode == 6
+    assert "download the picture" in done.stderr
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_what_the_network_sees(run, trained_on_digits, pictures, tmp_path):
+    path = pictures[0][0]
+    done = run("predict", "--checkpoint", trained_on_digits, path, "--show", "--save-input", "seen")
+    assert done.stdout.count("\N{UPPER HALF BLOCK}") == 28 * 14
+    with Image.open(tmp_path / "seen" / path.name) as seen:
+        assert seen.size == (28, 28)
+
+
+def test_below_the_threshold_it_is_unsure(run, trained_on_digits, pictures):
+    arguments = ("predict", "--checkpoint", trained_on_digits, pictures[0][0], "--threshold", "1")
+    assert ": unsure, perhaps " in run(*arguments).stdout
+    assert json.loads(run(*arguments, "--json").stdout)["sure"] is False
+
+
+def test_several_networks_answer_by_their_mean(run, trained_on_digits, pictures):
+    twice = ("--checkpoint", trained_on_digits, "--checkpoint", trained_on_digits)
+    done = run("predict", *twice, pictures[0][0], "--json")
+    alone = run("predict", *twice[:2], pictures[0][0], "--json")
+    assert done.stderr.count("Model: ") == 2
+    together, one = (json.loads(each.stdout)["probability"] for each in (done, alone))
+    assert together == pytest.approx(one)
+
+
+def test_networks_for_different_images_do_not_answer_together(
+    run, trained_on_digits, trained, pictures
+):
+    done = run(
+        "predict", "--checkpoint", trained_on_digits, "--checkpoint", trained, pictures[0][0]
+    )
+    assert done.returncode == 4
+    assert "answer together" in done.stderr
+
+
+def test_an_animation_is_said_to_be_one(run, trained_on_digits, pictures, tmp_path):
+    first, second = (Image.open(path) for path in pictures[0][:2])
+    first.save(tmp_path / "two.gif", save_all=True, append_images=[second])
+    done = run("predict", "--checkpoint", trained_on_digits, "two.gif")
+    assert done.returncode == 0
+    assert "has 2 frames; the first is read" in done.stderr
+
+
+def test_a_number_is_read_digit_by_digit(run, trained_on_digits, tmp_path):
+    images, labels = synthetic.draw(1, range(6))
+    picture = Image.new("L", (420, 120), 255)
+    for i, image in enumerate(images.reshape(-1, 28, 28)):
+        picture.paste(Image.fromarray(255 - image).resize((56, 56)), (10 + 65 * i, 30 + 3 * i))
+    picture.save(tmp_path / "number.png")
+    model = ("--checkpoint", trained_on_digits)
+    done = run("predict", *model, "number.png", "--many", "--save-annotated", "answers.png")
+    assert done.returncode == 0, done.stderr
+    first, *places = done.stdout.splitlines()
+    number = first.removeprefix("number.png: ")
+    assert len(number) == len(places) == 6
+    assert sum(a == str(b) for a, b in zip(number, labels, strict=True)) >= 5
+    with Image.open(tmp_path / "answers.png") as answers:
+        assert answers.size == picture.size

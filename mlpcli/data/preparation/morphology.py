@@ -1,0 +1,84 @@
+"""Sliding maxima and minima, and what is built of them.
+
+Serra, "Image Analysis and Mathematical Morphology", 1982.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating[Any]]
+Mask = NDArray[np.bool_]
+
+
+def sliding_max(picture: NDArray[Any], window: int, axis: int | None = None) -> NDArray[Any]:
+    """The largest value in the window around each pixel, as far as the picture reaches.
+
+    Maxima of maxima: a window of w takes log2(w) passes over the picture.
+
+    Args:
+        picture: (H, W), numbers or truth values.
+        window: its side in pixels, odd.
+        axis: along which it slides; None for both.
+    """
+    if axis is None:
+        return sliding_max(sliding_max(picture, window, 0), window, 1)
+    lowest = False if picture.dtype == np.bool_ else -np.inf
+    reach = window // 2
+    margins = [(reach, reach) if i == axis else (0, 0) for i in range(2)]
+    covered = 1
+    found = np.moveaxis(np.pad(picture, margins, constant_values=lowest), axis, 0)
+    while covered < window:
+        step = min(covered, window - covered)
+        found = np.maximum(found[:-step], found[step:])
+        covered += step
+    return np.moveaxis(found, 0, axis)
+
+
+def sliding_min(picture: NDArray[Any], window: int, axis: int | None = None) -> NDArray[Any]:
+    """The smallest value in the window around each pixel; arguments as in `sliding_max`."""
+    if picture.dtype == np.bool_:
+        return ~sliding_max(~picture, window, axis)
+    return -sliding_max(-picture, window, axis)
+
+
+def closed(picture: NDArray[Any], window: int, axis: int | None = None) -> NDArray[Any]:
+    """The picture with every dark (false) place filled that is narrower than the window."""
+    return sliding_min(sliding_max(picture, window, axis), window, axis)
+
+
+def opened(picture: NDArray[Any], window: int, axis: int | None = None) -> NDArray[Any]:
+    """The picture with every light (true) place removed that is narrower than the window."""
+    return sliding_max(sliding_min(picture, window, axis), window, axis)
+
+
+def smoothed(picture: FloatArray, passes: int = 1) -> FloatArray:
+    """Each pixel with its neighbours in the weights 1 2 1 down and across, `passes` times."""
+    for _ in range(passes):
+        for axis in (0, 1):
+            wide = np.pad(picture, [(1, 1) if i == axis else (0, 0) for i in range(2)], "edge")
+            wide = np.moveaxis(wide, axis, 0)
+            mean = 0.25 * wide[:-2] + 0.5 * wide[1:-1] + 0.25 * wide[2:]
+            picture = np.moveaxis(mean, 0, axis)
+    return picture
+
+
+def without_grain(picture: FloatArray) -> FloatArray:
+    """Each pixel replaced by the median of three, down and then across.
+
+    It takes out the grain of paper and keeps every edge where it is: on the way across an edge the
+    values only rise or only fall, so the middle one is the median.
+    """
+    for axis in (0, 1):
+        wide = np.pad(picture, [(1, 1) if i == axis else (0, 0) for i in range(2)], "edge")
+        wide = np.moveaxis(wide, axis, 0)
+        before, here, after = wide[:-2], wide[1:-1], wide[2:]
+        median = np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
+        picture = np.moveaxis(median, 0, axis)
+    return picture
+
+
+def odd(size: float) -> int:
+    """The odd whole number nearest below or at `size`, at least 1: a window has a middle."""
+    return max(1, 2 * int((size + 1) / 2) - 1)

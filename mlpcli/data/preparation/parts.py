@@ -1,0 +1,122 @@
+"""Which parts of the ink belong to the digit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.data.dataset import IntArray
+from mlpcli.data.preparation.ink import Ink
+from mlpcli.data.preparation.labelling import labelled
+from mlpcli.data.preparation.morphology import FloatArray, Mask, sliding_max
+from mlpcli.data.preparation.strokes import stroke_width
+from mlpcli.errors import ImageError
+
+GAP = 2.0
+"""In widths of a stroke: parts no farther apart belong together, like the dots of a dotted line."""
+LEAST_SHARE = 0.06
+"""Of the main part's ink: what has less is a speck."""
+NEAR = 0.3
+"""Of the main part's size: a part that belongs to it, like the bar of a 5, is no farther off."""
+SURE_SHARE = 0.3
+"""Of a part's ink: if no more remains when the border's values are taken to go on beyond it, the
+part is the rim of a shadow or of a table."""
+MANY_PARTS = 10
+MUCH_INK, TOO_MUCH_INK = 0.15, 0.35
+"""Shares of a picture. So many parts on more than the first, none with half of the ink, are no
+digit, not even a dotted one; on more than the second, no digit in any case."""
+AT_THE_BORDER = 0.25
+"""What ink counts for whose part is cut by the picture's border: the digit is seldom there, but
+shadows, tables and frames are."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The separate parts of a mask (H, W)."""
+
+    labels: NDArray[np.int32]
+    """(H, W), 0 where there is none, else 1 .. count"""
+    mass: FloatArray
+    """(count,) the ink in each"""
+    top: IntArray
+    bottom: IntArray
+    """exclusive, as `right` is"""
+    left: IntArray
+    right: IntArray
+
+    @property
+    def size(self) -> IntArray:
+        """(count,) the longer side of each one's box."""
+        size: IntArray = np.maximum(self.bottom - self.top, self.right - self.left)
+        return size
+
+    @property
+    def at_the_border(self) -> Mask:
+        """(count,) which of them the picture's border cuts."""
+        height, width = self.labels.shape
+        cut: Mask = (self.top == 0) | (self.bottom == height)
+        cut |= (self.left == 0) | (self.right == width)
+        return cut
+
+    @property
+    def main(self) -> int:
+        """The index of the one that is most likely the digit, or most of it."""
+        return int(np.argmax(self.mass * np.where(self.at_the_border, AT_THE_BORDER, 1)))
+
+    def distance(self, index: int) -> IntArray:
+        """(count,) how far each one's box is from that of one of them."""
+        down = np.maximum(self.top - self.bottom[index], self.top[index] - self.bottom)
+        across = np.maximum(self.left - self.right[index], self.left[index] - self.right)
+        distance: IntArray = np.maximum(0, np.maximum(down, across))
+        return distance
+
+    def mask(self, kept: Mask) -> Mask:
+        """The pixels (H, W) of those `kept` (count,)."""
+        inside: Mask = np.concatenate([[False], kept])[self.labels]
+        return inside
+
+
+def parts_of(mask: Mask, ink: FloatArray, reach: int = 0) -> Parts:
+    """The connected parts of a mask.
+
+    Args:
+        mask: (H, W), where there is ink.
+        ink: (H, W), how much.
+        reach: pixels by which each part is widened before it is asked whether two touch.
+    """
+    labels, count = labelled(sliding_max(mask, 2 * reach + 1) if reach else mask)
+    labels = np.where(mask, labels, 0)
+    mass = np.bincount(labels.ravel(), weights=ink.ravel(), minlength=count + 1)[1:]
+    rows, columns = np.nonzero(labels)
+    part = labels[rows, columns] - 1
+    top, left = (np.full(count, max(mask.shape)) for _ in range(2))
+    bottom, right = (np.zeros(count, np.intp) for _ in range(2))
+    np.minimum.at(top, part, rows)
+    np.maximum.at(bottom, part, rows + 1)
+    np.minimum.at(left, part, columns)
+    np.maximum.at(right, part, columns + 1)
+    return Parts(labels, mass.astype(np.float64), top, bottom, left, right)
+
+
+def digit_mask(found: Ink) -> Mask:
+    """Where the digit is (H, W): without specks, the rims of shadows, and neighbours.
+
+    Raises:
+        ImageError: the ink is crumbs, none of which is a digit.
+    """
+    mask = found.mask
+    parts = parts_of(mask, found.ink)
+    none_stands_out = parts.mass.max() < parts.mass.sum() / 2
+    much = MUCH_INK if none_stands_out else TOO_MUCH_INK
+    if len(parts.mass) >= MANY_PARTS and mask.mean() > much:
+        raise ImageError("no digit found: the picture is nothing but noise.")
+    sure_mass = np.bincount(parts.labels.ravel(), weights=found.sure.ravel())[1:]
+    rims = sure_mass < SURE_SHARE * parts.mass
+    if not rims.all():
+        mask = parts.mask(~rims)
+    groups = parts_of(mask, found.ink, reach=max(1, round(GAP * stroke_width(mask) / 2)))
+    main = groups.main
+    kept = (groups.mass >= LEAST_SHARE * groups.mass[main]) & (
+        groups.distance(main) <= NEAR * groups.size[main]
+    )
+    return groups.mask(kept)
