@@ -2,6 +2,7 @@ import copy
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +10,19 @@ from safetensors.numpy import load, save
 
 from mlpcli.config.loading import load_config
 from mlpcli.data.batches import Normalization
+from mlpcli.data.dataset import Dataset
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import OPTIMIZERS
+from mlpcli.reporting import Reporter
 from mlpcli.training import checkpoint as checkpoints
 from mlpcli.training.building import build_network
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
+from mlpcli.training.recorder import Recorder
+from mlpcli.training.run_directory import RunDirectory
+from mlpcli.training.setup import assemble
+from mlpcli.training.step import Training
 from mlpcli.training.watch import Watch
 
 
@@ -112,6 +120,129 @@ def test_a_loss_that_there_is_not(checkpoint, path, loss):
     rewritten(path, metadata={"config": json.dumps({**checkpoint.config, "loss": loss})})
     with pytest.raises(CheckpointError, match="do not describe a network"):
         load_checkpoint(path)
+
+
+DATA = Dataset(
+    np.random.default_rng(0).integers(0, 256, (40, 6), np.uint8),
+    np.arange(40) % 3,
+    (2, 3),
+    ("a", "b", "c"),
+)
+
+
+def trained(optimizer, dtype="float32", batch_norm=True):
+    """What a run of two steps saves."""
+    config = load_config(
+        {
+            "dtype": dtype,
+            "network": {"hidden": [5, 4], "batch_norm": batch_norm, "dropout": {"hidden": 0.5}},
+            "optimizer": {"name": optimizer, "learning_rate": 0.01},
+            "training": {"averaging": {"decay": 0.5}, "threads": 1, "batch_size": 20},
+        }
+    )
+    setup = assemble(config, DATA, None, DATA)
+    training = Training(setup)
+    with training.team:
+        training.run_block(1, 0, 40)
+    return setup, Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_everything_that_a_run_keeps_survives(path, optimizer, dtype):
+    setup, saved = trained(optimizer, dtype)
+    save_checkpoint(path, saved)
+    found = load_checkpoint(path)
+
+    assert found.network.theta.tobytes() == saved.network.theta.tobytes()
+    assert found.average.tobytes() == setup.average.theta.tobytes()
+    assert found.optimizer.keys() == setup.optimizer.state().keys()
+    for name, vector in setup.optimizer.state().items():
+        assert vector.any()
+        assert found.optimizer[name].dtype == dtype
+        assert found.optimizer[name].tobytes() == vector.tobytes()
+    for norm, expected in zip(found.network.norms, setup.network.norms, strict=True):
+        assert expected.mean.any()
+        assert norm.mean.tobytes() == expected.mean.tobytes()
+        assert norm.variance.tobytes() == expected.variance.tobytes()
+
+    x = np.random.default_rng(0).normal(size=(5, 6)).astype(dtype)
+    expected = setup.for_prediction().forward(x)
+    assert np.array_equal(found.for_prediction().forward(x), expected)
+    assert np.array_equal(saved.for_prediction().forward(x), expected)
+    assert not np.allclose(found.network.for_prediction().forward(x), expected, rtol=1e-4)
+
+
+def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
+    _, saved = trained("adam")
+    save_checkpoint(path, saved)
+    tensors = load(path.read_bytes())
+    parameters = 6 * 5 + 5 * 4 + 4 * 3 + 5 + 4 + 3 + 2 * (5 + 4)
+    shapes = {name: tensor.shape for name, tensor in tensors.items() if name[:6] != "layers"}
+    assert shapes == {
+        **{
+            f"norms.{i}.{name}": (width,)
+            for i, width in enumerate((5, 4))
+            for name in ("weight", "bias", "running_mean", "running_var")
+        },
+        "optimizer.mean": (parameters,),
+        "optimizer.square_mean": (parameters,),
+        "average": (parameters,),
+    }
+    norm = saved.network.norms[1]
+    assert np.array_equal(tensors["norms.1.weight"], norm.gamma)
+    assert np.array_equal(tensors["norms.1.bias"], norm.beta)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "reason"),
+    [
+        ({"norms.0.running_var": None}, r"norms.0.running_var: expected shape \(5,\), found None"),
+        ({"norms.1.weight": None}, r"norms.1.weight: expected shape \(4,\), found None"),
+        ({"norms.1.running_mean": np.zeros(5, np.float32)}, r"expected shape \(4,\)"),
+        ({"norms.2.bias": np.zeros(3, np.float32)}, r"norms.2.bias: expected shape None"),
+        ({"norms.0.running_var": np.ones(5)}, "norms.0.running_var is float64, not float32"),
+        (
+            {"norms.0.running_var": np.array([1, 1, -1e-9, 1, 1], np.float32)},
+            "norms.0.running_var has negative numbers",
+        ),
+        ({"norms.0.running_mean": np.full(5, np.inf, np.float32)}, "not finite"),
+        (
+            {"optimizer.square_mean": np.full(92, -1, np.float32)},
+            "square_mean has negative numbers",
+        ),
+        ({"average": None}, r"average: expected shape \(\d+,\), found None"),
+        ({"average": np.zeros(3, np.float32)}, r"average: expected shape \(\d+,\), found \(3,\)"),
+    ],
+)
+def test_norms_and_averages_that_do_not_fit(path, tensors, reason):
+    save_checkpoint(path, trained("adam")[1])
+    rewritten(path, tensors)
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "change"),
+    [("network", {"batch_norm": False}), ("training", {"averaging": None})],
+)
+def test_a_config_that_does_not_know_of_the_tensors(path, section, change):
+    _, saved = trained("adam")
+    save_checkpoint(path, saved)
+    config = {**saved.config, section: {**saved.config[section], **change}}
+    rewritten(path, metadata={"config": json.dumps(config)})
+    with pytest.raises(CheckpointError, match="expected shape"):
+        load_checkpoint(path)
+
+
+def test_weights_that_grow_too_large_in_folding_warn_of_nothing(path):
+    _, saved = trained("adam")
+    save_checkpoint(path, saved)
+    tensors = {f"norms.0.{name}": np.full(5, 3e38, np.float32) for name in ("weight", "bias")}
+    tensors["norms.0.running_var"] = np.zeros(5, np.float32)
+    tensors["average"] = np.full_like(saved.average, 3e38)
+    rewritten(path, tensors)
+    load_checkpoint(path).for_prediction()
 
 
 def test_names_and_shapes_are_those_of_torch(checkpoint, path):

@@ -276,6 +276,41 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
     ]
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"network": {"batch_norm": True}, "training": {"batch_size": 1}},
+            (
+                "network.batch_norm: cannot normalise over a batch of one example; expected"
+                " training.batch_size of at least 2, found 1"
+            ),
+        ),
+        (
+            {"schedule": "plateau", "data": {"validation": 0}},
+            (
+                "schedule.monitor: expected train_loss or train_accuracy, found 'val_loss': with"
+                " data.validation 0 there are no validation images to measure"
+            ),
+        ),
+        (
+            {"schedule": {"name": "plateau", "monitor": "val_accuracy"}, "data": {"validation": 0}},
+            (
+                "schedule.monitor: expected train_loss or train_accuracy, found 'val_accuracy':"
+                " with data.validation 0 there are no validation images to measure"
+            ),
+        ),
+    ],
+)
+def test_batch_normalisation_and_plateaus_need_something_to_measure(values, message):
+    assert problems(values) == [message]
+    if "schedule" in values:
+        values["schedule"] = {"name": "plateau", "monitor": "train_loss"}
+    else:
+        values["training"] = {"batch_size": 2}
+    load_config(values)
+
+
 def test_binary_cross_entropy_has_its_own_activation():
     assert problems({"loss": "binary_cross_entropy", "network": {"output_activation": "elu"}}) == [
         (

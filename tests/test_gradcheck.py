@@ -58,6 +58,32 @@ def test_backpropagation_agrees_with_centred_differences(
     assert relative_error(found, expected) < 1e-7
 
 
+@pytest.mark.parametrize("examples", [6, 2, 1])
+@pytest.mark.parametrize("dropout", [(0.0, 0.0), (0.25, 0.5)])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("activation", ["tanh", "silu", "identity"])
+def test_dropout_and_batch_normalisation(activation, batch_norm, dropout, examples):
+    rng = np.random.default_rng(7)
+    x, t = rng.normal(size=(examples, 5)), one_hot(np.arange(examples) % 4, 4, np.float64)
+    network = MLP(DEPTHS[3], activation, dtype=np.float64, dropout=dropout, batch_norm=batch_norm)
+    network.initialize(xavier_normal, rng)
+    network.theta[network.n_weights :] += rng.normal(0, 0.5, len(network.theta) - network.n_weights)
+    network.draw_dropout(examples, rng)
+    for norm in network.norms:
+        norm.mean[...], norm.variance[...] = 0.3, 2.0
+    loss = LOSSES["cross_entropy"]()
+
+    found = backpropagated_gradient(network, loss, x, t)
+    if examples == 1:  # normalised by running means, which stay as they are
+        assert all(
+            (norm.mean == 0.3).all() and (norm.variance == 2).all() for norm in network.norms
+        )
+    expected = numerical_gradient(network, loss, x, t)
+
+    assert np.abs(expected).max() > 1e-3
+    assert relative_error(found, expected) < 1e-7
+
+
 def test_a_wrong_gradient_is_far_off():
     rng = np.random.default_rng(0)
     network = MLP((5, 6, 4), "tanh", dtype=np.float64)

@@ -217,6 +217,71 @@ def test_the_learning_rate_of_the_schedule_is_recorded(bars, tmp_path):
     assert [row.learning_rate for row in run.history] == [0.05, 0.05, 0.025, 0.025]
 
 
+def test_a_plateau_lowers_the_learning_rate_with_its_warmup(bars, tmp_path):
+    run = train(
+        bars,
+        tmp_path,
+        "schedule={name: plateau, patience: 1, factor: 0.5, min_delta: 1000, warmup_epochs: 2}",
+        "training.batch_size=1000",
+    )
+    # One step an epoch, in the middle of it; the first epoch is always the best so far.
+    expected = [0.25, 0.75, 0.5, 0.25]
+    assert [row.learning_rate / 0.05 for row in run.history] == pytest.approx(expected)
+
+
+def test_a_plateau_ends_the_learning(bars, tmp_path):
+    run = train(
+        bars,
+        tmp_path,
+        "schedule={name: plateau, patience: 1, factor: 1e-30, min_delta: 1000}",
+        "optimizer=sgd",
+    )
+    first, second, *others = [row.val_loss for row in run.history]
+    assert first != second
+    assert others == [second] * 2
+
+
+EVERYTHING = (
+    "network.batch_norm=true",
+    "network.dropout={input: 0.1, hidden: 0.1}",
+    "optimizer={name: adamw, learning_rate: 0.02, clip_norm: 1, max_norm: 3, l1: 1e-4}",
+    "training.averaging.decay=0.9",
+    "training.epochs=8",
+)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch_size", [16, 17])  # 17 leaves one of the 120 over
+def test_everything_at_once_learns_and_predicts_as_it_was_judged(
+    bars, tmp_path, batch_size, threads
+):
+    size = (f"training.batch_size={batch_size}", f"training.threads={threads}")
+    run = train(bars, tmp_path, *EVERYTHING, *size)
+    assert run.test.accuracy > 0.9
+    found = judge(run.folder, split="validation")
+    assert found.loss == run.best.val_loss
+    assert found.accuracy == run.best.val_accuracy
+
+
+def test_a_training_set_of_one_image(bars, tmp_path):
+    one = ("data.train_size=1", "data.validation=0", *EVERYTHING)
+    run = train(bars, tmp_path, *one)
+    assert run.history[-1].train_loss < run.history[0].train_loss
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("network.batch_norm=true", "network.initializer={name: normal, std: 1e+19}"),
+        ("optimizer={name: adagrad, l1: 1e+20}",),
+    ],
+)
+def test_what_is_kept_for_a_parameter_may_diverge_before_it(bars, tmp_path, overrides):
+    """Divided by an infinite square, a number is 0, and the loss is finite."""
+    with pytest.raises(DivergedError, match="is not finite after epoch 1"):
+        train(bars, tmp_path, *overrides)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path, threads):
     with pytest.raises(
@@ -244,6 +309,12 @@ def test_a_divergence_in_the_last_step_is_noticed(bars, tmp_path, epochs):
 def test_a_dry_run_notices_divergence(bars):
     with pytest.raises(DivergedError, match="after one step"):
         dry_run(mlpcli.load_config(bars, overrides=["optimizer.learning_rate=1e30"]))
+
+
+def test_a_dry_run_of_weights_beyond_float32_diverges_without_a_warning(bars):
+    start = "network.initializer={name: normal, std: 1e+200}"
+    with pytest.raises(DivergedError, match="after one step"):
+        dry_run(mlpcli.load_config(bars, overrides=[start, "network.batch_norm=true"]))
 
 
 def test_what_does_not_fit_into_memory_is_said(bars, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 from mlpcli.config.loading import load_config
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import one_hot
+from mlpcli.nn.layers import Dropout
 from mlpcli.training.setup import assemble
 from mlpcli.training.step import Training
 from mlpcli.training.team import can_fork
@@ -15,16 +16,17 @@ DATA = Dataset(
 KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not can_fork(), reason="no fork"))]
 
 
-def setup(threads, batch_size=20, **data):
+def setup(threads, batch_size=20, overrides=(), dtype="float64", **data):
     config = load_config(
         {
-            "dtype": "float64",
+            "dtype": dtype,
             "data": data,
             "network": {"hidden": [7, 5], "activation": "tanh"},
             "optimizer": {"name": "nesterov", "weight_decay": 0.01, "learning_rate": 0.1},
             "schedule": {"name": "cosine"},
             "training": {"batch_size": batch_size, "threads": threads, "epochs": 3},
-        }
+        },
+        overrides=overrides,
     )
     return assemble(config, DATA, None, DATA)
 
@@ -42,7 +44,8 @@ def train(made, epochs, **arguments):
 
 def train_plainly(made, epochs):
     """The same as the textbook has it; returns the last epoch's outputs and targets."""
-    batches, network = made.batches, made.network
+    batches, network, settings = made.batches, made.network, made.config.optimizer
+    steps = 0
     for epoch in range(1, epochs + 1):
         order = batches.order(epoch)
         outputs, targets = [], []
@@ -56,8 +59,17 @@ def train_plainly(made, epochs):
             delta = np.empty_like(z)
             made.loss.delta(z, t, delta)
             network.backward(delta / len(x))
+            if settings.clip_norm:
+                length = np.linalg.norm(network.grad)
+                network.grad *= min(1, settings.clip_norm / length)
             share = made.schedule(epoch - 1 + (step + 0.5) / len(batches), 3)
-            made.optimizer.step(network.theta, network.grad, 0.1 * share)
+            made.optimizer.step(network.theta, network.grad, settings.learning_rate * share)
+            for layer in network.dense[:-1] if settings.max_norm else ():
+                layer.W *= np.minimum(1, settings.max_norm / np.linalg.norm(layer.W, axis=0))
+            steps += 1
+            if made.average:
+                d = min(made.average.decay, (1 + steps) / (10 + steps))
+                made.average.theta[...] = d * made.average.theta + (1 - d) * network.theta
     return np.concatenate(outputs), np.concatenate(targets)
 
 
@@ -108,3 +120,128 @@ def test_distorted_images_are_the_same_for_every_team(processes):
     train(plain, 2)
     np.testing.assert_allclose(shared.network.theta, alone.network.theta, rtol=1e-9)
     assert not np.allclose(plain.network.theta, alone.network.theta, rtol=1e-3)
+
+
+EXTRAS = {
+    "clip_norm": ["optimizer.clip_norm=0.1"],
+    "clip_value": ["optimizer.clip_value=0.02"],
+    "l1": ["optimizer.l1=0.01"],
+    "max_norm": ["optimizer.max_norm=0.9"],
+    "averaging": ["training.averaging.decay=0.6"],
+    "batch_norm": ["network.batch_norm=true"],
+    "adam": ["optimizer=adam"],
+    "everything": [
+        "network.batch_norm=true",
+        "optimizer={name: nadam, learning_rate: 0.02, weight_decay: 0.01, epsilon: 1e-4}",
+        "optimizer.clip_norm=0.5",
+        "optimizer.clip_value=0.1",
+        "optimizer.l1=0.001",
+        "optimizer.max_norm=0.9",
+        "training.averaging.decay=0.6",
+    ],
+}
+
+
+def numbers(made):
+    """Everything that a run keeps, as one vector."""
+    kept = [made.network.theta, *made.optimizer.state().values()]
+    kept += [vector for norm in made.network.norms for vector in (norm.mean, norm.variance)]
+    return np.concatenate(kept + ([made.average.theta] if made.average else []))
+
+
+@pytest.mark.parametrize("processes", KINDS)
+@pytest.mark.parametrize("batch_size", [20, 7])  # 7 leaves a single example over
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_team_does_what_one_does_with_every_extra(name, size, batch_size, processes, monkeypatch):
+    monkeypatch.setattr("mlpcli.training.step.BLOCK", 10)  # so that each member has several
+    alone = setup(1, batch_size, EXTRAS[name])
+    shared = setup(size, batch_size, EXTRAS[name])
+
+    train_plainly(alone, 2)
+    train(shared, 2, processes=processes)
+
+    np.testing.assert_allclose(numbers(shared), numbers(alone), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["clip_norm", "clip_value", "l1", "max_norm"])
+def test_the_limits_of_these_tests_are_reached(name):
+    found, without = setup(1, 20, EXTRAS[name]), setup(1)
+    train(found, 2)
+    train(without, 2)
+    assert not np.allclose(without.network.theta, found.network.theta, rtol=1e-3)
+
+
+DROPOUT = ["network.dropout.input=0.2", "network.dropout.hidden=0.5"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_dropout_is_the_same_every_time(size):
+    results = set()
+    for processes in (False, False, can_fork()):
+        made = setup(size, 7, [*DROPOUT, "network.batch_norm=true"])
+        train(made, 2, processes=processes)
+        results.add(numbers(made).tobytes())
+    assert len(results) == 1
+    without = setup(size, 7, ["network.batch_norm=true"])
+    train(without, 2)
+    assert not np.allclose(without.network.theta, made.network.theta, rtol=1e-3)
+
+
+def test_dropout_differs_in_every_step_and_for_every_member(monkeypatch):
+    drawn = []
+    draw = Dropout.draw
+
+    def spy(layer, n, rng, share):
+        draw(layer, n, rng, share)
+        drawn.append(layer._mask.first(n)[share.rows].tobytes())
+
+    monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 20)
+    made = setup(2, 10, DROPOUT)
+    training = Training(made, processes=False)
+    monkeypatch.setattr(Dropout, "draw", spy)
+    with training.team:
+        for epoch in (1, 2):
+            for start, stop in ((0, 20), (20, 40), (40, 50)):
+                training.run_block(epoch, start, stop)
+    assert len(drawn) == 2 * 2 * 5 * 3  # epochs, members, steps, layers
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_what_is_measured_and_saved_has_no_dropout():
+    made = setup(1, 20, DROPOUT)
+    train(made, 1)
+    x = (DATA.images - made.normalization.mean) / made.normalization.std
+    a = x
+    for layer in made.network.dense[:-1]:
+        a = np.tanh(a @ layer.W + layer.b)
+    expected = a @ made.network.dense[-1].W + made.network.dense[-1].b
+    np.testing.assert_allclose(made.for_prediction().forward(x), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_run_in_float32_keeps_nothing_in_float64(name):
+    made = setup(2, 7, [*EXTRAS[name], *DROPOUT], dtype="float32")
+    train(made, 1, processes=False)
+    network = made.network
+    kept = [network.theta, network.grad, *made.optimizer.state().values()]
+    kept += [vector for norm in network.norms for vector in (norm.mean, norm.variance)]
+    kept += [made.average.theta] if made.average else []
+    kept += [made.for_prediction().theta]
+    kept += [made.for_prediction().forward(np.ones((2, 12), np.float32))]
+    kept += [layer.a for layer in network.dense] + [layer.delta for layer in network.dense]
+    kept += [norm._scale for norm in network.norms]
+    assert {vector.dtype for vector in kept} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("name", ["adam", "nadam", "rmsprop", "adagrad", "adamw", "momentum"])
+def test_training_may_stop_and_go_on(name):
+    """The vectors, and the number of steps, are all that an optimizer has to be given."""
+    settings = [f"optimizer={name}", "training.averaging.decay=0.9", "network.batch_norm=true"]
+    whole, half = setup(1, 20, settings), setup(1, 20, settings)
+    train(whole, 2)
+    train(half, 1)
+    training = Training(half, steps_done=3)
+    with training.team:
+        training.run_block(2, 0, 50)
+    assert numbers(half).tobytes() == numbers(whole).tobytes()

@@ -427,7 +427,7 @@ class NetworkConfig(Section):
     batch_norm: bool = Field(
         default=False,
         description="Whether each hidden layer's sums are normalised over the batch (Ioffe and"
-        " Szegedy, 2015).",
+        " Szegedy, 2015); a single image left over at an epoch's end, by running means.",
     )
     bias_initializer: BiasInitializerConfig = Field(
         default=ZerosInitializer(),
@@ -542,6 +542,15 @@ class NesterovConfig(OptimizerWithVelocity):
     name: Literal["nesterov"]
 
 
+Epsilon = Annotated[
+    float,
+    Field(
+        ge=1e-30,
+        description="Added to the root: no division by 0. Much less than 1e-30 is 0 in float32.",
+    ),
+]
+
+
 class AdaGradConfig(Optimizer):
     """Steps divided by the root of the sum of squared gradients (Duchi et al., 2011)."""
 
@@ -549,7 +558,7 @@ class AdaGradConfig(Optimizer):
     learning_rate: float = Field(
         default=0.01, gt=0, description="About how far a parameter goes in its first step."
     )
-    epsilon: float = Field(default=1e-10, gt=0, description="Added to the root: no division by 0.")
+    epsilon: Epsilon = 1e-10
 
 
 class RmspropConfig(Optimizer):
@@ -562,7 +571,7 @@ class RmspropConfig(Optimizer):
     decay: float = Field(
         default=0.9, ge=0, lt=1, description="Share of the mean square kept from step to step."
     )
-    epsilon: float = Field(default=1e-7, gt=0, description="Added to the root: no division by 0.")
+    epsilon: Epsilon = 1e-7
 
 
 class AdaptiveOptimizer(Optimizer):
@@ -577,7 +586,7 @@ class AdaptiveOptimizer(Optimizer):
     beta2: float = Field(
         default=0.999, ge=0, lt=1, description="Share of the mean square kept from step to step."
     )
-    epsilon: float = Field(default=1e-8, gt=0, description="Added to the root: no division by 0.")
+    epsilon: Epsilon = 1e-8
 
 
 class AdamConfig(AdaptiveOptimizer):
@@ -919,6 +928,13 @@ def _network_conflicts(network: NetworkConfig) -> Iterator[Conflict]:
             f"expected one name, or a list of {hidden}, one for each layer of network.hidden, found"
             f" a list of {len(names)}",
         )
+    for key, on in (("batch_norm", network.batch_norm), ("dropout.hidden", network.dropout.hidden)):
+        if on and not hidden:
+            yield Conflict(
+                f"network.{key}",
+                (f"network.{key}", "network.hidden"),
+                f"found {on!r}, but it is for hidden layers, and network.hidden has none",
+            )
     for key in ("initializer", "bias_initializer"):
         start = getattr(network, key)
         if isinstance(start, UniformInitializer) and not start.low < start.high:

@@ -128,8 +128,9 @@ class Dropout:
         mask = self._mask.first(n)[share.rows]
         # 16 bits a number: four times as fast as a uniform float, and the rate right to 1/65,536.
         dice = np.frombuffer(rng.bytes(2 * mask.size), np.uint16).reshape(mask.shape)
-        np.greater_equal(dice, round(self.rate * 65_536), out=mask, casting="unsafe")
-        mask *= 1 / (1 - self.rate)
+        off = min(round(self.rate * 65_536), 65_535)
+        np.greater_equal(dice, off, out=mask, casting="unsafe")
+        mask *= 65_536 / (65_536 - off)
 
     def forward(self, z: Array, share: Share = WHOLE) -> Array:
         """z (B, n) -> a (B, n)."""
@@ -159,6 +160,10 @@ class BatchNorm:
     A prediction must not depend on what else is in the batch: it uses running means of μ and v,
     each moved a tenth of the way in a step, v with the B - 1 of an unbiased estimate.
 
+    A batch of a single example, such as may be left over at the end of an epoch, has no variance:
+    it is standardised by the running means as well, and they stay as they are. They are constants
+    then, so dL/dz_j = γ_j / √(v_j + ε) dL/dy_j.
+
     γ, β and their gradients are views into the network's `theta` and `grad`.
 
     Attributes:
@@ -185,14 +190,18 @@ class BatchNorm:
         n = len(z)
         rows = share.rows
         x = self._x.first(n)[rows]
-        mean = share.total(self._parts[0], z[rows].sum(axis=0)) / n
-        np.subtract(z[rows], mean, out=x)
-        variance = share.total(self._parts[1], np.einsum("bj,bj->j", x, x)) / n
+        if n == 1:
+            variance = self.variance
+            np.subtract(z[rows], self.mean, out=x)
+        else:
+            mean = share.total(self._parts[0], z[rows].sum(axis=0)) / n
+            np.subtract(z[rows], mean, out=x)
+            variance = share.total(self._parts[1], np.einsum("bj,bj->j", x, x)) / n
+            if share.member == 0:
+                self.mean += self.RATE * (mean - self.mean)
+                self.variance += self.RATE * (variance * (n / (n - 1)) - self.variance)
         self._scale = 1 / np.sqrt(variance + self.EPSILON)
         x *= self._scale
-        if share.member == 0:
-            self.mean += self.RATE * (mean - self.mean)
-            self.variance += self.RATE * (variance * (n / max(n - 1, 1)) - self.variance)
         y = self._y.first(n)
         np.multiply(x, self.gamma, out=y[rows])
         y[rows] += self.beta
@@ -206,12 +215,14 @@ class BatchNorm:
         dgamma = share.total(self._parts[3], np.einsum("bj,bj->j", own, x))
         if share.member == 0:
             self.dgamma[...], self.dbeta[...] = dgamma, dbeta
-        own -= dbeta / n
-        own -= x * (dgamma / n)
+        if n > 1:
+            own -= dbeta / n
+            own -= x * (dgamma / n)
         own *= self.gamma * self._scale
         return dy
 
     def folded(self, W: Array, b: Array) -> tuple[Array, Array]:
         """The weights (n_in, n) and biases (n,) of a dense layer that predicts as both together."""
-        scale = self.gamma / np.sqrt(self.variance + self.EPSILON)
-        return W * scale, (b - self.mean) * scale + self.beta
+        with np.errstate(over="ignore", invalid="ignore"):  # it shows in the outputs
+            scale = self.gamma / np.sqrt(self.variance + self.EPSILON)
+            return W * scale, (b - self.mean) * scale + self.beta

@@ -36,10 +36,11 @@ class Block:
 class MLP:
     """Dense layers with an activation between them.
 
-    Every W and b is a view into `theta` (P,), and every gradient one into `grad` (P,), weights
-    first and biases after them. So an optimizer works on two vectors and knows nothing of layers,
-    and what is meant for weights alone works on `theta[:n_weights]`. Both vectors are allocated
-    once and only ever written in place: a view must not be orphaned.
+    Every W and b is a view into `theta` (P,), and every gradient one into `grad` (P,): the weights
+    first, then the biases, then every γ and every β of batch normalisation. So an optimizer works
+    on two vectors and knows nothing of layers, and what is meant for weights alone works on
+    `theta[:n_weights]`. Both vectors are allocated once and only ever written in place: a view must
+    not be orphaned.
 
     Args:
         sizes: the number of units of each layer, from the input's to the output's.

@@ -3,9 +3,9 @@
 They see flat vectors, never layers. A step may be taken part by part: members of a team update
 different ones, and a part that fits the processor's caches is read and written once.
 
-All but AdamW add the gradient of the penalties to that of the loss: weight_decay/2 · Σ w² (L2) and
-l1 · Σ |w|, over the weights. The biases are left out, for they do not make the function steeper
-(Bishop 2006, 5.5).
+They add the gradient of the penalties to that of the loss: weight_decay/2 · Σ w² (L2; AdamW lets
+the weights decay in another way) and l1 · Σ |w|, over the weights. The biases are left out, for
+they do not make the function steeper (Bishop 2006, 5.5).
 """
 
 import copy
@@ -28,7 +28,7 @@ class SGD:
         n_weights: how many of them, from the start, are weights: no biases and the like.
         dtype: of theta.
         weight_decay: the strength of the L2 penalty.
-        l1: the strength of the L1 penalty (Tibshirani 1996), which makes weights exactly small.
+        l1: the strength of the L1 penalty (Tibshirani 1996), which keeps many weights at about 0.
         clip_value: the most that a number of the gradient of the loss may be, up and down.
     """
 

@@ -8,7 +8,8 @@ metadata is text: FORMAT_VERSION, the run's whole config, and a SHA-256 over eve
 file.
 
 Nothing in a file is believed: the hash, the exact set of names, each shape against the network that
-the config describes, and that every number is finite, are all checked before any is used.
+the config describes, that every number is finite, and none negative of which a root is taken, are
+all checked before any is used.
 """
 
 import dataclasses
@@ -39,6 +40,8 @@ FORMAT_VERSION = 1
 DTYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
 MAX_HEADER = 16 * 2**20
 """bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped"""
+NEVER_NEGATIVE = (".running_var", ".square_mean", ".square_sum")
+"""how the tensors end of which a root is taken"""
 
 # What comes of reading JSON that says anything but what is expected.
 _UNREADABLE = (
@@ -141,6 +144,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise CheckpointError(
                 f"{path}: {name} has numbers that are not finite; use another checkpoint."
             )
+        if name.endswith(NEVER_NEGATIVE) and (tensor < 0).any():
+            raise CheckpointError(f"{path}: {name} has negative numbers; use another checkpoint.")
     return _filled(description, tensors)
 
 

@@ -23,7 +23,7 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
     """Train the network in place, until its epochs are done or `on_epoch` says stop.
 
     Raises:
-        DivergedError: the loss is no longer a finite number.
+        DivergedError: the loss, or what is kept from step to step, is no longer finite.
     """
     batches = setup.batches
     training = Training(setup)
@@ -40,8 +40,7 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
                 steps = math.ceil(stop / batches.batch_size)
                 _check_finite(setup, measured.loss, epoch, steps)
                 on_batch(steps, measured.loss, measured.accuracy)
-            if not np.isfinite(setup.network.theta).all():
-                raise diverged(setup, f"a parameter is not finite after epoch {epoch}")
+            _check_state(setup, epoch)
             validation = None
             if setup.validation is not None:
                 validation = evaluate(
@@ -67,11 +66,23 @@ def _check_finite(setup: Setup, loss: float, epoch: int, step: int) -> None:
         raise diverged(setup, f"the loss is {loss} in epoch {epoch}, by step {step}")
 
 
+def _check_state(setup: Setup, epoch: int) -> None:
+    """What a checkpoint holds: a square may be infinite where every parameter is finite."""
+    network = setup.network
+    kept = [network.theta, *setup.optimizer.state().values()]
+    kept += [vector for norm in network.norms for vector in (norm.mean, norm.variance)]
+    if setup.average:
+        kept.append(setup.average.theta)
+    if not all(np.isfinite(vector).all() for vector in kept):
+        what = "a parameter, or a number kept for one, is not finite"
+        raise diverged(setup, f"{what} after epoch {epoch}")
+
+
 def diverged(setup: Setup, what: str) -> DivergedError:
     """The error of a training that left the finite numbers, with what to try."""
     optimizer = setup.config.optimizer
     smaller = f"a smaller learning rate (optimizer.learning_rate={optimizer.learning_rate / 10:g})"
     others = [] if setup.config.schedule.warmup_epochs else ["a warm-up (schedule.warmup_epochs=1)"]
-    if optimizer.weight_decay > optimizer.learning_rate:
+    if optimizer.name != "adamw" and optimizer.weight_decay > optimizer.learning_rate:
         others.append("less weight decay (optimizer.weight_decay)")
     return DivergedError(f"Training diverged: {what}. Try {' or '.join([smaller, *others])}.")

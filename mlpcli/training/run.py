@@ -136,15 +136,12 @@ def dry_run(
     """
     setup = _set_up(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss
-    training = Training(setup)
-    with (
-        one_blas_thread(),
-        np.errstate(over="ignore", invalid="ignore"),
-        training.team,
-    ):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        training = Training(setup)
         batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
         before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
-        training.run_block(1, 0, len(batch))
+        with training.team:
+            training.run_block(1, 0, len(batch))
         after = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         for dataset in (setup.validation, setup.test):
             if dataset is not None:

@@ -1,4 +1,4 @@
-"""What PyTorch makes of the activations, losses and schedules of mlpcli, in float64.
+"""What PyTorch makes of the parts of mlpcli that it has too, in float64.
 
     python tests/reference/make_torch_reference.py
 
@@ -155,6 +155,185 @@ def training():
     return {"x": x.tolist(), "y": y.tolist(), "starts": starts, "cases": cases}
 
 
+OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "momentum": torch.optim.SGD,
+    "nesterov": lambda groups, **settings: torch.optim.SGD(groups, nesterov=True, **settings),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+}
+SETTINGS = {
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.8},
+    "adagrad": {"epsilon": 1e-10},
+    "rmsprop": {"decay": 0.9, "epsilon": 1e-7},
+    **{
+        name: {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8} for name in ("adam", "adamw", "nadam")
+    },
+}
+OTHER_BETAS = {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3}
+RATES = {"sgd": 0.5, "momentum": 0.2, "nesterov": 0.2}
+STEPS = 10
+
+
+def torch_settings(settings):
+    """PyTorch's words for our settings of an optimizer."""
+    words = {"momentum": "momentum", "epsilon": "eps", "decay": "alpha"}
+    found = {words[key]: value for key, value in settings.items() if key in words}
+    if "beta1" in settings:
+        found["betas"] = (settings["beta1"], settings["beta2"])
+    return found
+
+
+def optimized(case, start, x, y):
+    """A network after STEPS steps, on two batches by turns; the case's extras done by hand."""
+    dense, forward = network(case["sizes"], ["tanh"], "identity")
+    load(dense, start)
+    weights, biases = [layer.weight for layer in dense], [layer.bias for layer in dense]
+    groups = [
+        {"params": weights, "weight_decay": case["weight_decay"]},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    settings = torch_settings(case["settings"])
+    optimizer = OPTIMIZERS[case["optimizer"]](groups, lr=case["learning_rate"], **settings)
+    average = torch.tensor(theta(dense))
+    for t in range(1, STEPS + 1):
+        rows = slice(t % 2, None, 2)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(forward(x[rows]), y[rows])
+        loss = loss + case.get("l1", 0.0) * sum(W.abs().sum() for W in weights)
+        loss.backward()
+        if "clip_value" in case:
+            nn.utils.clip_grad_value_(weights + biases, case["clip_value"])
+        if "clip_norm" in case:  # by hand: clip_grad_norm_ adds 1e-6 to the length
+            length = torch.cat([p.grad.reshape(-1) for p in weights + biases]).norm()
+            for p in weights + biases:
+                p.grad *= min(1.0, case["clip_norm"] / length)
+        optimizer.step()
+        if "max_norm" in case:
+            with torch.no_grad():
+                lengths = weights[0].norm(dim=1, keepdim=True)
+                weights[0] *= torch.clamp(case["max_norm"] / lengths, max=1.0)
+        if "average" in case:
+            d = min(case["average"], (1 + t) / (10 + t))
+            average = d * average + (1 - d) * torch.tensor(theta(dense))
+    case["end"] = theta(dense)
+    if "average" in case:
+        case["mean"] = average.tolist()
+    return case
+
+
+def load(dense, start):
+    """The opposite of `theta`."""
+    shapes = [layer.weight.T.shape for layer in dense] + [layer.bias.shape for layer in dense]
+    parts = torch.tensor(start).split([shape.numel() for shape in shapes])
+    values = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    with torch.no_grad():
+        for layer, W, b in zip(dense, values[: len(dense)], values[len(dense) :], strict=True):
+            layer.weight.copy_(W.T)
+            layer.bias.copy_(b)
+
+
+def optimizers():
+    torch.manual_seed(2)
+    sizes = [4, 5, 3]
+    dense, _ = network(sizes, ["tanh"], "identity")
+    start, x, y = theta(dense), torch.randn(12, 4), torch.randint(0, 3, (12,))
+
+    def case(name, settings=None, weight_decay=0.0, **extras):
+        settings = SETTINGS.get(name, {}) if settings is None else settings
+        rate = RATES.get(name, 0.05)
+        made = {"sizes": sizes, "optimizer": name, "learning_rate": rate, "settings": settings}
+        return optimized({**made, "weight_decay": weight_decay, **extras}, start, x, y)
+
+    cases = [case(name, weight_decay=decay) for name in OPTIMIZERS for decay in (0.0, 0.1)]
+    cases += [case(name, OTHER_BETAS, 0.1) for name in ("adam", "adamw", "nadam")]
+    cases.append(case("rmsprop", {"decay": 0.5, "epsilon": 1e-2}, 0.1))
+    for name in ("sgd", "nesterov", "adamw"):
+        cases.append(case(name, weight_decay=0.1, clip_value=0.02))
+        cases.append(case(name, weight_decay=0.1, clip_norm=0.1))
+        cases.append(case(name, weight_decay=0.1, l1=0.03))
+        cases.append(case(name, max_norm=0.5))
+        cases.append(case(name, average=0.3))
+    return {"start": start, "x": x.tolist(), "y": y.tolist()}, cases
+
+
+def batch_norm():
+    """Ten steps of momentum with batch normalisation before each tanh, and what it predicts."""
+    torch.manual_seed(3)
+    sizes = [4, 5, 4, 3]
+    dense, _ = network(sizes, ["tanh"] * 2, "identity")
+    norms = [nn.BatchNorm1d(n) for n in sizes[1:-1]]
+    for norm in norms:
+        nn.init.normal_(norm.weight, 1.0, 0.3)
+        nn.init.normal_(norm.bias, 0.0, 0.3)
+    x, y = 2 * torch.randn(12, 4) + 1, torch.randint(0, 3, (12,))
+
+    def forward(a):
+        for layer, norm in zip(dense, norms, strict=False):
+            a = torch.tanh(norm(layer(a)))
+        return dense[-1](a)
+
+    def everything(vector):
+        parts = [vector(layer.weight).T.reshape(-1) for layer in dense]
+        parts += [vector(layer.bias) for layer in dense]
+        parts += [vector(norm.weight) for norm in norms] + [vector(norm.bias) for norm in norms]
+        return torch.cat(parts).tolist()
+
+    weights = [layer.weight for layer in dense]
+    others = [layer.bias for layer in dense] + [p for norm in norms for p in norm.parameters()]
+    groups = [{"params": weights, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    found = {"sizes": sizes, "x": x.tolist(), "y": y.tolist(), "start": everything(lambda p: p)}
+    for t in range(1, STEPS + 1):
+        rows = slice(t % 2, None, 2)
+        optimizer.zero_grad()
+        z = forward(x[rows])
+        F.cross_entropy(z, y[rows]).backward()
+        if t == 1:
+            found |= {"outputs": z.tolist(), "gradient": everything(lambda p: p.grad)}
+        optimizer.step()
+    found["end"] = everything(lambda p: p)
+    found["means"] = [norm.running_mean.tolist() for norm in norms]
+    found["variances"] = [norm.running_var.tolist() for norm in norms]
+    for norm in norms:
+        norm.eval()
+    return {**found, "predicted": forward(x).tolist()}
+
+
+def dropout():
+    """The gradient where given inputs and hidden units are switched off."""
+    torch.manual_seed(4)
+    sizes, rates = [4, 5, 3], [0.25, 0.5]
+    dense, _ = network(sizes, ["tanh"], "identity")
+    x, y = torch.randn(6, 4), torch.randint(0, 3, (6,))
+    kept = [torch.rand(6, n) >= rate for n, rate in zip(sizes, rates, strict=False)]
+    masks = [k / (1 - rate) for k, rate in zip(kept, rates, strict=True)]
+    z = dense[1](masks[1] * torch.tanh(dense[0](masks[0] * x)))
+    F.cross_entropy(z, y).backward()
+    gradients = [layer.weight.grad.T.reshape(-1) for layer in dense]
+    gradients += [layer.bias.grad for layer in dense]
+    return {
+        "sizes": sizes,
+        "rates": rates,
+        "start": theta(dense),
+        "x": x.tolist(),
+        "y": y.tolist(),
+        "kept": [k.tolist() for k in kept],
+        "outputs": z.tolist(),
+        "gradient": torch.cat(gradients).tolist(),
+    }
+
+
+def with_cases(name, content, cases):
+    """A section with a line for each case."""
+    rows = ",\n".join(json.dumps(case) for case in cases)
+    return f'"{name}": {json.dumps(content)[:-1]}, "cases": [\n{rows}]}}'
+
+
 def main():
     torch.manual_seed(0)
     sections = {
@@ -165,9 +344,11 @@ def main():
         "schedules": schedules(),
     }
     lines = [f"{json.dumps(name)}: {json.dumps(content)}" for name, content in sections.items()]
-    cases = training()
-    rows = ",\n".join(json.dumps(case) for case in cases.pop("cases"))
-    lines += [f'"training": {json.dumps(cases)[:-1]}, "cases": [\n{rows}]}}']
+    trained_networks = training()
+    lines.append(with_cases("training", trained_networks, trained_networks.pop("cases")))
+    lines.append(with_cases("optimizers", *optimizers()))
+    for section in (batch_norm, dropout):
+        lines.append(f'"{section.__name__}": {json.dumps(section())}')
     text = "{" + ",\n".join(lines) + "}\n"
     Path(__file__).with_name("torch.json").write_text(text, encoding="utf-8")
 
