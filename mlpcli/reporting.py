@@ -23,8 +23,11 @@ class Reporter:
     def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
         """A run of at most `epochs` epochs, each of `steps` batches, begins in `folder`."""
 
-    def batches_done(self, steps: int, loss: float, accuracy: float) -> None:
-        """So many batches of this epoch are done; loss and accuracy are the epoch's so far."""
+    def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
+        """So many batches of this epoch are done; loss and accuracy are the epoch's so far.
+
+        A regression has no accuracy.
+        """
 
     def epoch_done(self, row: "EpochMetrics", *, is_best: bool) -> None:
         """An epoch is done, recorded and saved."""

@@ -28,7 +28,19 @@ def test_the_schema_has_every_activation_and_loss():
     assert set(kinds(SCHEMA["properties"]["loss"])) == LOSSES.keys()
 
 
-@pytest.mark.parametrize("name", kinds(NETWORK["initializer"]))
+def test_numbers_that_are_given():
+    W, b = [[[1, 2], [3, 4], [5, 6]], [[7], [8]]], [[0.5, 0.25], [0.125]]
+    section = {
+        "hidden": [2],
+        "initializer": {"name": "given", "values": W},
+        "bias_initializer": {"name": "given", "values": b},
+    }
+    network = build_network(load_config({"network": section}), 3, 1)
+    assert [layer.W.tolist() for layer in network.dense] == W
+    assert [layer.b.tolist() for layer in network.dense] == b
+
+
+@pytest.mark.parametrize("name", [n for n in kinds(NETWORK["initializer"]) if n != "given"])
 def test_initializers(name):
     section = {"name": name, **NEEDED.get(name, {})}
     config = load_config({"network": {"hidden": [40], "initializer": section}})

@@ -108,7 +108,8 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
         (
             "c.yaml:27: training.foo: unknown key;"
-            " valid keys: epochs, batch_size, threads, monitor, averaging, early_stopping"
+            " valid keys: epochs, batch_size, threads, monitor, averaging, early_stopping,"
+            " stop_at_loss"
         ),
     ]
 
@@ -175,8 +176,8 @@ def test_every_problem_at_once_each_with_its_line():
         (
             "network.bias_initializer=he_normal",
             (
-                "network.bias_initializer.name: expected one of constant, normal, uniform, zeros,"
-                " found 'he_normal'"
+                "network.bias_initializer.name: expected one of constant, given, normal, uniform,"
+                " zeros, found 'he_normal'"
             ),
         ),
         ("network.hidden=30", "expected a list of at most 100 items, each an integer"),
@@ -262,7 +263,7 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
     )
     assert problems("c.yaml") == [
         (
-            "c.yaml:1: data.class_names: only for dataset idx, found dataset 'synthetic';"
+            "c.yaml:1: data.class_names: only for dataset idx or table, found dataset 'synthetic';"
             " data.class_names=null takes it out"
         ),
         (
@@ -597,6 +598,7 @@ def test_the_resolved_yaml_is_readable():
         "data:\n"
         "  dataset: synthetic\n"
         "  files: null\n"
+        "  table: null\n"
         "  class_names: null\n"
         "  train_size: null\n"
         "  test_size: null\n"
@@ -645,6 +647,7 @@ def test_the_resolved_yaml_is_readable():
         "  monitor: null\n"
         "  averaging: null\n"
         "  early_stopping: null\n"
+        "  stop_at_loss: null\n"
     )
 
 

@@ -19,6 +19,7 @@ def test_the_defaults():
         "data": {
             "dataset": "synthetic",
             "files": None,
+            "table": None,
             "class_names": None,
             "train_size": None,
             "test_size": None,
@@ -63,6 +64,7 @@ def test_the_defaults():
             "monitor": None,
             "averaging": None,
             "early_stopping": None,
+            "stop_at_loss": None,
         },
     }
 

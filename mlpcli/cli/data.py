@@ -6,7 +6,7 @@ import click
 
 from mlpcli.cli import options
 from mlpcli.cli.text import count, table
-from mlpcli.errors import DataError
+from mlpcli.errors import ConfigError, DataError
 
 VERSIONS = 8
 DATASETS = ["mnist", "fashion_mnist", "kmnist"]
@@ -127,6 +127,8 @@ def preview(
     from mlpcli.files import write_bytes
 
     config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
+    if config.data.table is not None:
+        raise ConfigError("A table has no images to draw; give a config of a dataset of images.")
     report = reporter(quiet=False)
     loader = DataLoader(config.data, config.seed, data_directory(data_dir), report)
     training, _ = loader.training_and_validation()

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlpcli.cli import options
-from mlpcli.cli.text import percent, table
-from mlpcli.errors import AccuracyError
+from mlpcli.cli.text import count, percent, table
+from mlpcli.errors import AccuracyError, ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlpcli.training.evaluation import Evaluation
     from mlpcli.training.judging import DatasetName, Split
 
 MOST_CONFUSED = 5
+MOST_ROWS = 25
+_COLUMNS = ("target", "output", "error")
 
 
 def _share(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -79,7 +83,9 @@ def command(
     if predictions is not None:
         _write_predictions(predictions, evaluation)
     click.echo(json.dumps(_facts(evaluation), allow_nan=False) if as_json else _text(evaluation))
-    if min_accuracy is not None and evaluation.accuracy < min_accuracy:
+    if min_accuracy is not None and evaluation.accuracy is None:
+        raise ConfigError("--min-accuracy: a regression has no accuracy; leave it out.")
+    if min_accuracy is not None and (evaluation.accuracy or 0) < min_accuracy:
         raise AccuracyError(
             f"The accuracy is {evaluation.accuracy:.4f}, below the {min_accuracy:g} asked for."
         )
@@ -90,6 +96,13 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
 
     from mlpcli.training.metrics import class_metrics
 
+    if evaluation.outputs is not None and evaluation.targets is not None:
+        return {
+            "examples": len(evaluation.labels),
+            "loss": evaluation.loss,
+            "outputs": evaluation.outputs.tolist(),
+            "targets": evaluation.targets.tolist(),
+        }
     return {
         "images": len(evaluation.labels),
         "loss": evaluation.loss,
@@ -105,6 +118,8 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
 def _text(evaluation: "Evaluation") -> str:
     from mlpcli.training.metrics import class_metrics, most_confused
 
+    if evaluation.accuracy is None:
+        return _regression_text(evaluation)
     names, confusion = evaluation.class_names, evaluation.confusion
     total = len(evaluation.labels)
     right = int(confusion.trace())
@@ -130,12 +145,35 @@ def _text(evaluation: "Evaluation") -> str:
     )
 
 
+def _regression_text(evaluation: "Evaluation") -> str:
+    rows = [
+        ["example", *(f"{what} {name}" for name in evaluation.class_names for what in _COLUMNS)],
+        *([str(i), *(f"{value:.4f}" for value in row)] for i, row in _outputs(evaluation)),
+    ]
+    text = f"Loss: {evaluation.loss:.6g}\n\n{table(rows[: MOST_ROWS + 1])}"
+    rest = len(rows) - 1 - MOST_ROWS
+    return text if rest <= 0 else f"{text}\nand {count(rest, 'example')} more"
+
+
+def _outputs(evaluation: "Evaluation") -> "Iterator[tuple[int, list[float]]]":
+    """Each example of a regression: its number, and target, output and error of each output."""
+    assert evaluation.outputs is not None  # noqa: S101
+    assert evaluation.targets is not None  # noqa: S101
+    for i, pair in enumerate(zip(evaluation.targets, evaluation.outputs, strict=True)):
+        yield i, [float(x) for t, z in zip(*pair, strict=True) for x in (t, z, z - t)]
+
+
 def _write_predictions(path: Path, evaluation: "Evaluation") -> None:
     from mlpcli.files import write_text
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = evaluation.class_names
+    if evaluation.accuracy is None:
+        writer.writerow(["index", *(f"{what}_{name}" for name in names for what in _COLUMNS)])
+        writer.writerows([i, *row] for i, row in _outputs(evaluation))
+        write_text(path, text.getvalue())
+        return
     writer.writerow(["index", "label", "prediction", *(f"probability_{name}" for name in names)])
     for i, (label, prediction, probabilities) in enumerate(
         zip(evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True)

@@ -23,6 +23,8 @@ COMMANDS = {
     "train": "Train a network and leave a run folder.",
     "evaluate": "Judge a trained network on a dataset.",
     "predict": "Say which digit is in a picture.",
+    "explain": "Show each step of training, or of reading a picture, with its numbers.",
+    "gradcheck": "Check backpropagation against centred differences.",
     "data": "Fetch, verify, list and preview datasets.",
     "config": "Show what a config may say.",
 }

@@ -18,6 +18,14 @@ configs = click.option(
     help="A config file, or the name of one that comes with mlpcli; several are merged in order.  "
     f"[default: {DEFAULT_CONFIG}]",
 )
+configs_without_default = click.option(
+    "--config",
+    "-c",
+    "configs",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A config file, or the name of one that comes with mlpcli; several are merged in order.",
+)
 overrides = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 data_dir = click.option(
     "--data-dir",

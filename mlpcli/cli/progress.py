@@ -74,10 +74,10 @@ class BarReporter(LineReporter):
             desc="batches", total=steps, bar_format=BATCH_BAR, leave=False, dynamic_ncols=True
         )
 
-    def batches_done(self, steps: int, loss: float, accuracy: float) -> None:
+    def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
         """Move the batches' bar."""
         if self._batches is not None:
-            self._batches.set_postfix_str(f"loss {loss:.4f}  accuracy {percent(accuracy)}", False)
+            self._batches.set_postfix_str(_figures(loss, accuracy), False)
             self._batches.update(steps - self._batches.n)
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
@@ -114,10 +114,11 @@ def _say(text: str) -> None:
 
 def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:
     """One epoch in one line."""
-    line = (
-        f"epoch {row.epoch:3}  train loss {row.train_loss:.4f} accuracy "
-        f"{percent(row.train_accuracy)}"
-    )
-    if row.val_loss is not None and row.val_accuracy is not None:
-        line += f"  validation loss {row.val_loss:.4f} accuracy {percent(row.val_accuracy)}"
+    line = f"epoch {row.epoch:3}  train {_figures(row.train_loss, row.train_accuracy)}"
+    if row.val_loss is not None:
+        line += f"  validation {_figures(row.val_loss, row.val_accuracy)}"
     return f"{line}  {row.seconds:.1f} s{'  best' if is_best else ''}"
+
+
+def _figures(loss: float, accuracy: float | None) -> str:
+    return f"loss {loss:.4f}" + ("" if accuracy is None else f" accuracy {percent(accuracy)}")

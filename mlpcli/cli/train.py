@@ -61,7 +61,7 @@ def command(
 def _dry_run_text(dry: "DryRun") -> str:
     return (
         f"Network:    {'-'.join(map(str, dry.sizes))} ({dry.parameters:,} parameters)\n"
-        f"Images:     {dry.training_images:,} for training, {dry.validation_images:,} for "
+        f"Examples:   {dry.training_images:,} for training, {dry.validation_images:,} for "
         f"validation, {dry.test_images:,} for the test\n"
         f"One batch:  loss {dry.loss_before:.4f}, after one step {dry.loss_after:.4f}\n"
         "Nothing was written."
@@ -74,23 +74,35 @@ def _result_text(run: "Run") -> str:
         best += f" ({run.monitor} {getattr(run.best, run.monitor):.4f})"
     if run.stopped_early:
         best += ", stopped early"
-    right = round(run.test.accuracy * len(run.test.labels))
+    if run.reached_loss:
+        best += ", its loss below training.stop_at_loss"
+    test = f"loss {run.test.loss:.4f}"
+    if run.test.accuracy is not None:
+        right = int(run.test.confusion.trace())
+        total = len(run.test.labels)
+        test = f"{percent(run.test.accuracy)} right ({right:,} of {total:,}), {test}"
     return (
         f"Run:        {run.folder}\n"
         f"Best epoch: {best}\n"
-        f"Test:       {percent(run.test.accuracy)} right ({right:,} of {len(run.test.labels):,}), "
-        f"loss {run.test.loss:.4f}\n"
+        f"Test:       {test}\n"
         f"Time:       {run.seconds:.1f} s"
     )
 
 
 def _what_next(run: "Run") -> str:
+    has_classes = run.test.accuracy is not None
+    report = "each class, and what is confused with what" if has_classes else "each output"
     lines = [
-        (f"mlpcli evaluate {run.folder}", "each class, and what is confused with what"),
+        (f"mlpcli evaluate {run.folder}", report),
         (f"mlpcli predict photo.png --checkpoint {run.folder}", "your own picture of a digit"),
     ]
     if run.config.data.dataset == "synthetic":
         lines.insert(0, ("mlpcli train --config mnist", "real MNIST (12 MB are downloaded once)"))
         lines.insert(2, (f"mlpcli evaluate {run.folder} --dataset mnist", "on real handwriting"))
+    if run.config.data.dataset == "table":
+        lines[1] = (
+            f"mlpcli explain --config {run.folder / 'config.yaml'}",
+            "each step of its training, with its numbers",
+        )
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

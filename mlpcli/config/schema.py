@@ -27,6 +27,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from mlpcli.config.formula import parse_formula
+
 ActivationName = Literal[
     "sigmoid",
     "tanh",
@@ -102,6 +104,17 @@ def _tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _check_formula(text: str) -> str:
+    try:
+        parse_formula(text)
+    except ValueError as error:
+        raise wrong(
+            "arithmetic of x with + - * / **, pi, e, sin, cos, tan, tanh, exp, log, sqrt and abs"
+            f" ({error})"
+        ) from None
+    return text
+
+
 # Tuples, because a frozen section must not hold a list that can be changed.
 FilePath = Annotated[Path, BeforeValidator(_path_from_text), AfterValidator(Path.absolute)]
 ClassNames = Annotated[
@@ -127,6 +140,18 @@ Activations = Annotated[
 ]
 """One name, or a list of them; told apart first, so that a wrong name is told with its place."""
 StartingValue = Annotated[float, Field(ge=-1e6, le=1e6)]
+MOST_NUMBERS = 65536
+"""In a row, or rows, written out in a config, whose size has a limit of its own."""
+Row = Annotated[
+    tuple[StartingValue, ...],
+    Field(min_length=1, max_length=MOST_NUMBERS),
+    BeforeValidator(_tuple_from_list),
+]
+Matrix = Annotated[
+    tuple[Row, ...],
+    Field(min_length=1, max_length=MOST_NUMBERS),
+    BeforeValidator(_tuple_from_list),
+]
 
 
 class NamedSection:
@@ -173,6 +198,45 @@ class DataFiles(Section):
     train_labels: FilePath
     test_images: FilePath
     test_labels: FilePath
+
+
+class TableConfig(Section):
+    """Examples of numbers instead of images: written out row by row, or points of a formula."""
+
+    inputs: Matrix | None = Field(default=None, description="A row of numbers for each example.")
+    targets: Matrix | None = Field(
+        default=None,
+        description="What the outputs should be for each row of inputs: a regression.",
+    )
+    labels: (
+        Annotated[
+            tuple[Annotated[int, Field(ge=0, le=255)], ...],
+            Field(min_length=1, max_length=MOST_NUMBERS),
+            BeforeValidator(_tuple_from_list),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="The class of each row of inputs, from 0 on, instead of targets.",
+    )
+    formula: Annotated[str, AfterValidator(_check_formula)] | None = Field(
+        default=None,
+        description="Instead of inputs and targets: y as a formula of x, such as x**2 or sin(x).",
+    )
+    low: StartingValue = Field(default=-1.0, description="The formula's smallest x.")
+    high: StartingValue = Field(default=1.0, description="The formula's largest x.")
+    points: int = Field(
+        default=21,
+        ge=2,
+        le=MOST_NUMBERS,
+        description="How many x, evenly from low to high, are trained on; those midway between"
+        " them are the test.",
+    )
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the outputs have targets of their own, and there are no classes."""
+        return self.labels is None
 
 
 class ElasticConfig(Section):
@@ -270,17 +334,21 @@ class AugmentationConfig(Section):
 class DataConfig(Section):
     """Which images are learned from, and how they are divided and scaled."""
 
-    dataset: Literal["mnist", "fashion_mnist", "kmnist", "synthetic", "idx"] = Field(
+    dataset: Literal["mnist", "fashion_mnist", "kmnist", "synthetic", "idx", "table"] = Field(
         default="synthetic",
         description="Where the images come from. synthetic draws digits itself, so it needs no"
-        " download; idx reads your own files.",
+        " download; idx reads your own files; table has numbers instead of images.",
     )
     files: DataFiles | None = Field(
         default=None, description="The files to read; with dataset idx, and only then."
     )
+    table: TableConfig | None = Field(
+        default=None, description="The numbers; with dataset table, and only then."
+    )
     class_names: ClassNames | None = Field(
         default=None,
-        description="A name for each label, in the order of the labels; only with dataset idx.",
+        description="A name for each label, in the order of the labels; only with dataset idx, or"
+        " table with labels.",
     )
     train_size: int | None = Field(
         default=None,
@@ -300,14 +368,22 @@ class DataConfig(Section):
         default=0.1,
         description="What is held back from training to judge each epoch: a number of images, or"
         " a share below 1. A tenth measures accuracy well and leaves nearly all to learn from;"
-        " 0 trains on everything.",
+        " 0 trains on everything, which is the default for a table.",
     )
-    normalization: Literal["standardize", "unit"] = Field(
+    normalization: Literal["standardize", "unit", "none"] = Field(
         default="standardize",
         description="standardize: minus the mean of the training pixels, over their standard"
-        " deviation; learns faster. unit: pixels from 0 to 1.",
+        " deviation; learns faster. unit: pixels from 0 to 1. none: numbers as they are, which is"
+        " what a table has.",
     )
     augmentation: AugmentationConfig = AugmentationConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_a_table(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("dataset") == "table":
+            return {"validation": 0, "normalization": "none", **values}
+        return values
 
 
 class ScaledInitializer(Section):
@@ -367,6 +443,27 @@ class ConstantInitializer(Section):
     value: StartingValue = Field(description="The number.")
 
 
+class GivenWeights(Section):
+    """Weights written out, for a network that is worked by hand."""
+
+    name: Literal["given"]
+    values: Annotated[
+        tuple[Matrix, ...], Field(min_length=1, max_length=100), BeforeValidator(_tuple_from_list)
+    ] = Field(
+        description="The matrix of each layer, first to last: a row for each of its inputs, with a"
+        " number for each of its units."
+    )
+
+
+class GivenBiases(Section):
+    """Biases written out, for a network that is worked by hand."""
+
+    name: Literal["given"]
+    values: Matrix = Field(
+        description="The biases of each layer, first to last: a number for each of its units."
+    )
+
+
 class ZerosInitializer(Section):
     """0 everywhere."""
 
@@ -378,12 +475,13 @@ InitializerConfig = Annotated[
     | OrthogonalInitializer
     | NormalInitializer
     | UniformInitializer
-    | ConstantInitializer,
+    | ConstantInitializer
+    | GivenWeights,
     Field(discriminator="name"),
     NamedSection(default="he_normal"),
 ]
 BiasInitializerConfig = Annotated[
-    ZerosInitializer | ConstantInitializer | NormalInitializer | UniformInitializer,
+    ZerosInitializer | ConstantInitializer | NormalInitializer | UniformInitializer | GivenBiases,
     Field(discriminator="name"),
     NamedSection(default="zeros"),
 ]
@@ -794,6 +892,12 @@ class TrainingConfig(Section):
     early_stopping: EarlyStoppingConfig | None = Field(
         default=None, description="null: all epochs are trained. {}: early stopping, by defaults."
     )
+    stop_at_loss: float | None = Field(
+        default=None,
+        gt=0,
+        description="Training ends with the first epoch whose training loss is below this. null:"
+        " all epochs are trained.",
+    )
 
 
 class Config(Section):
@@ -873,6 +977,8 @@ class Conflict(NamedTuple):
 
 def _conflicts(config: Config) -> Iterator[Conflict]:
     yield from _data_conflicts(config.data)
+    if config.data.table is not None and config.data.table.is_regression:
+        yield from _regression_conflicts(config, config.data.table)
     yield from _network_conflicts(config.network)
     output_activation = config.network.output_activation
     inside = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(config.loss.name)
@@ -952,15 +1058,20 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
             ("data.dataset", "data.files"),
             "idx needs data.files with train_images, train_labels, test_images and test_labels",
         )
-    if data.dataset != "idx":
-        for key, value in (("files", data.files), ("class_names", data.class_names)):
-            if value is not None:
-                yield Conflict(
-                    f"data.{key}",
-                    ("data.dataset", f"data.{key}"),
-                    f"only for dataset idx, found dataset {data.dataset!r};"
-                    f" data.{key}=null takes it out",
-                )
+    if data.dataset == "table":
+        yield from _table_conflicts(data, data.table or TableConfig())
+    for key, value, datasets in (
+        ("files", data.files, ("idx",)),
+        ("table", data.table, ("table",)),
+        ("class_names", data.class_names, ("idx", "table")),
+    ):
+        if value is not None and data.dataset not in datasets:
+            yield Conflict(
+                f"data.{key}",
+                ("data.dataset", f"data.{key}"),
+                f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
+                f" data.{key}=null takes it out",
+            )
     train_size = data.train_size
     if train_size is None and data.dataset == "synthetic":
         train_size = SYNTHETIC_TRAIN_SIZE
@@ -971,3 +1082,86 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
             f"expected fewer than the {train_size} images there are, found {data.validation}:"
             " some must be left to train on",
         )
+
+
+def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]:
+    part = ("data.dataset", "data.table")
+    given = [key for key in ("targets", "labels", "formula") if getattr(table, key) is not None]
+    if len(given) != 1 or (table.inputs is None) != (table.formula is not None):
+        yield Conflict(
+            "data.table", part, "expected inputs and targets, or inputs and labels, or a formula"
+        )
+        return
+    if table.formula is not None and not table.low < table.high:
+        yield Conflict(
+            "data.table.high",
+            part,
+            f"expected a number above data.table.low, {table.low}, found {table.high}",
+        )
+    rows = len(table.inputs or ())
+    for key in ("inputs", "targets", "labels"):
+        found = getattr(table, key)
+        if found is None:
+            continue
+        if len(found) != rows:
+            yield Conflict(
+                f"data.table.{key}",
+                part,
+                f"expected {rows}, one for each row of data.table.inputs, found {len(found)}",
+            )
+        if key != "labels" and len(set(map(len, found))) > 1:
+            yield Conflict(f"data.table.{key}", part, "expected rows of one length")
+    if data.normalization != "none":
+        yield Conflict(
+            "data.normalization",
+            ("data.dataset", "data.normalization"),
+            f"expected none, found {data.normalization!r}: a table's numbers are used as they are",
+        )
+    if data.augmentation != AugmentationConfig():
+        yield Conflict(
+            "data.augmentation",
+            ("data.dataset", "data.augmentation"),
+            "only for images, found dataset 'table'; data.augmentation=null takes it out",
+        )
+    if data.class_names is not None:
+        classes = 1 + max(table.labels or (0,))
+        if table.labels is None or classes > len(data.class_names):
+            yield Conflict(
+                "data.class_names",
+                ("data.class_names", "data.table"),
+                f"expected {classes}, one for each label up to {classes - 1}, found"
+                f" {len(data.class_names)}"
+                if table.labels
+                else "a regression has no classes; data.class_names=null takes it out",
+            )
+
+
+def _regression_conflicts(config: Config, table: TableConfig) -> Iterator[Conflict]:
+    loss = config.loss.name
+    targets = [t for row in table.targets or () for t in row]
+    if loss == "cross_entropy":
+        yield Conflict(
+            "loss",
+            ("loss", "data.table"),
+            "expected one of mse, quadratic, binary_cross_entropy: cross_entropy is for classes,"
+            " which data.table.labels would name",
+        )
+    if loss == "binary_cross_entropy" and (
+        table.formula is not None or min(targets) < 0 or max(targets) > 1
+    ):
+        yield Conflict(
+            "loss",
+            ("loss", "data.table"),
+            "expected mse or quadratic: binary_cross_entropy is for targets from 0 to 1",
+        )
+    stopping = config.training.early_stopping
+    for key, monitor in (
+        ("monitor", config.training.monitor),
+        ("early_stopping.monitor", stopping and stopping.monitor),
+    ):
+        if monitor and monitor.endswith("accuracy"):
+            yield Conflict(
+                f"training.{key}",
+                (f"training.{key}", "data.table"),
+                f"expected a loss, found {monitor!r}: a regression has no accuracy",
+            )

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.data.dataset import Dataset, IntArray, UInt8Array
+from mlpcli.data.dataset import Dataset, FloatArray, IntArray, PixelsOrNumbers, UInt8Array
 from mlpcli.randomness import Purpose, generator
-
-FloatArray = NDArray[np.floating[Any]]
 
 BLOCK_IMAGES = 2048  # 6 MiB of 28×28 float32: large enough to spread the cost of each call
 
@@ -33,8 +30,13 @@ class Normalization:
         return cls(0.0, 255.0)
 
     @classmethod
+    def none(cls) -> "Normalization":
+        """Numbers as they are."""
+        return cls(0.0, 1.0)
+
+    @classmethod
     def standardize(cls, images: UInt8Array) -> "Normalization":
-        """To mean 0 and standard deviation 1 over all pixels of `images` (N, n_in)."""
+        """To mean 0 and standard deviation 1 over all pixels, bytes, of `images` (N, n_in)."""
         counts = np.zeros(256, np.intp)
         for start in range(0, len(images), BLOCK_IMAGES):  # bincount makes each byte eight
             counts += np.bincount(images[start : start + BLOCK_IMAGES].ravel(), minlength=256)
@@ -43,7 +45,7 @@ class Normalization:
         std = float(np.sqrt(np.average((levels - mean) ** 2, weights=counts)))
         return cls(mean, std or 1.0)
 
-    def apply(self, images: UInt8Array, out: FloatArray) -> None:
+    def apply(self, images: PixelsOrNumbers, out: FloatArray) -> None:
         """Write the normalised `images` (n, n_in) into `out`, of the same shape."""
         np.subtract(images, out.dtype.type(self.mean), out=out)
         out *= 1 / self.std
@@ -57,7 +59,7 @@ def blocks(
     Every block is written into the same two buffers, allocated once: a yielded x is valid until
     the next one.
     """
-    pixels = np.empty((min(size, len(order)), dataset.images.shape[1]), np.uint8)
+    pixels = np.empty((min(size, len(order)), dataset.images.shape[1]), dataset.images.dtype)
     x = np.empty(pixels.shape, dtype)
     for start in range(0, len(order), size):
         indices = order[start : start + size]
@@ -105,10 +107,9 @@ class Batches:
             epoch: from 1 on.
             augmenter: distorts the images.
             x: normalised images (n, n_in), written.
-            t: 1 for the class and 0 elsewhere (n, n_out), written.
+            t: their targets (n, n_out), written.
         """
         pixels = np.take(self.dataset.images, indices, axis=0, mode="clip")
         augmenter.apply(pixels, indices, epoch, out=pixels)
         self.normalization.apply(pixels, x)
-        t.fill(0)
-        t[np.arange(len(indices)), self.dataset.labels[indices]] = 1
+        self.dataset.write_targets(indices, t)

@@ -1,6 +1,7 @@
-"""A set of labelled images, and how it is divided."""
+"""A set of labelled images, or of rows of numbers with targets, and how it is divided."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -10,6 +11,9 @@ from mlpcli.errors import DataError
 
 UInt8Array = NDArray[np.uint8]
 IntArray = NDArray[np.intp]
+FloatArray = NDArray[np.floating[Any]]
+PixelsOrNumbers = NDArray[Any]
+"""Bytes of images, or floats of a table."""
 
 
 @dataclass(frozen=True)
@@ -17,15 +21,19 @@ class Dataset:
     """Images and their labels.
 
     The pixels stay bytes, a quarter of float32: they become floats a block of batches at a time.
+    A table's inputs are floats, as images of one row. In a regression there are no classes but
+    targets; then the labels are all 0, and `class_names` name the outputs.
     """
 
-    images: UInt8Array
+    images: PixelsOrNumbers
     """(N, height * width); 0 is the background"""
     labels: IntArray
     """(N,), each in 0 .. len(class_names) - 1"""
     image_shape: tuple[int, int]
     """(height, width)"""
     class_names: tuple[str, ...]
+    targets: FloatArray | None = None
+    """(N, n_out) of a regression; None where there are classes"""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -33,8 +41,28 @@ class Dataset:
     def part(self, indices: IntArray) -> "Dataset":
         """The examples at `indices` (n,), in that order."""
         return Dataset(
-            self.images[indices], self.labels[indices], self.image_shape, self.class_names
+            self.images[indices],
+            self.labels[indices],
+            self.image_shape,
+            self.class_names,
+            None if self.targets is None else self.targets[indices],
         )
+
+    def write_targets(self, indices: IntArray, out: FloatArray) -> None:
+        """Write what the outputs should be for the examples at `indices` (n,): (n, n_out).
+
+        1 for the class and 0 elsewhere; in a regression, the targets.
+        """
+        if self.targets is not None:
+            out[...] = self.targets[indices]
+            return
+        out.fill(0)
+        out[np.arange(len(indices)), self.labels[indices]] = 1
+
+
+def numbered(n: int) -> tuple[str, ...]:
+    """The names of `n` classes, or outputs, that have no others: "0", "1", ..."""
+    return tuple(map(str, range(n)))
 
 
 def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset:

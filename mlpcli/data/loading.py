@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from mlpcli.config.schema import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
-from mlpcli.data import cache, idx, synthetic
-from mlpcli.data.dataset import Dataset, split_validation, subset
+from mlpcli.data import cache, idx, synthetic, table
+from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
 from mlpcli.data.sources import SOURCES, SourceFile
 from mlpcli.errors import DataError
 from mlpcli.randomness import Purpose, generator
@@ -64,6 +64,8 @@ class DataLoader:
             return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
         if config.files is not None:
             whole = _read_pair(config.files.test_images, config.files.test_labels, class_names)
+        elif config.table is not None:
+            whole = table.test_rows(config.table, config.class_names)
         else:
             source = SOURCES[config.dataset]
             whole = self._published(source.test_images, source.test_labels, source.class_names)
@@ -81,12 +83,14 @@ class DataLoader:
             return _read_pair(
                 config.files.train_images, config.files.train_labels, config.class_names
             )
+        if config.table is not None:
+            return table.training_rows(config.table, config.class_names)
         source = SOURCES[config.dataset]
         return self._published(source.train_images, source.train_labels, source.class_names)
 
     def _synthetic(self, start: int, size: int) -> Dataset:
         images, labels = synthetic.draw(self.seed, range(start, start + size))
-        return Dataset(images, labels, (28, 28), _numbered(10))
+        return Dataset(images, labels, (28, 28), numbered(10))
 
     def _published(
         self, images: SourceFile, labels: SourceFile, class_names: tuple[str, ...]
@@ -139,9 +143,5 @@ def _joined(
         images=pixels.reshape(n, height * width),
         labels=values.astype(np.intp),
         image_shape=(height, width),
-        class_names=class_names or _numbered(int(values.max()) + 1),
+        class_names=class_names or numbered(int(values.max()) + 1),
     )
-
-
-def _numbered(n: int) -> tuple[str, ...]:
-    return tuple(map(str, range(n)))

@@ -6,10 +6,11 @@ bias is the weight of an input that is always 1, so the same functions draw it, 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import ArrayLike
 
 from mlpcli.nn.arrays import Array
 
@@ -65,6 +66,12 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 def constant(value: float) -> Initializer:
     """The same number everywhere; for weights, a lesson: the units of a layer all stay alike."""
     return lambda rng, n_in, n_out: np.full((n_in, n_out), float(value))
+
+
+def given(layers: Iterable[ArrayLike]) -> Initializer:
+    """Numbers written out, of each layer in turn, for one network that is worked by hand."""
+    left = iter(layers)
+    return lambda rng, n_in, n_out: np.array(next(left), np.float64).reshape(n_in, n_out)
 
 
 zeros = constant(0.0)

@@ -87,6 +87,7 @@ class MLP:
         for norm in self.norms if theta is None else ():
             norm.gamma.fill(1)
         self.layers: list[Layer] = list(self._layers())
+        self._after_the_first_dense = self.layers.index(self.dense[0]) + 1
 
     def _layers(self) -> Iterator[Layer]:
         """Yield them in the order in which an example goes through them."""
@@ -176,9 +177,7 @@ class MLP:
 
     def send_back(self, delta: Array, share: Share = WHOLE) -> None:
         """The first half of backpropagation: every layer gets its error."""
-        for layer in reversed(self.layers):
-            if layer is self.dense[0]:
-                break
+        for layer in reversed(self.layers[self._after_the_first_dense :]):
             delta = layer.backward(delta, share)
         self.dense[0].delta = delta
 

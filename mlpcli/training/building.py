@@ -1,8 +1,9 @@
 """From the words of the config to the parts in `nn/`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlpcli.errors import ConfigError
 from mlpcli.nn import initializers, schedules
 from mlpcli.nn.initializers import Initializer
 from mlpcli.nn.losses import LOSSES, Loss
@@ -14,7 +15,7 @@ from mlpcli.training.plateau import Plateau
 from mlpcli.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
-    from mlpcli.config.schema import BiasInitializerConfig, Config, InitializerConfig
+    from mlpcli.config.schema import BiasInitializerConfig, Config, InitializerConfig, NetworkConfig
 
 
 def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
@@ -27,6 +28,7 @@ def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
         dropout=(config.network.dropout.input, config.network.dropout.hidden),
         batch_norm=config.network.batch_norm,
     )
+    _check_given(config.network, network)
     with one_blas_thread():  # more of them round an orthogonal start in another way
         network.initialize(
             build_initializer(config.network.initializer),
@@ -34,6 +36,33 @@ def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
             build_initializer(config.network.bias_initializer),
         )
     return network
+
+
+def _check_given(settings: "NetworkConfig", network: MLP) -> None:
+    """Refuse numbers written out for a network of another shape.
+
+    Raises:
+        ConfigError: a layer has more or fewer.
+    """
+    start, bias_start = settings.initializer, settings.bias_initializer
+    if start.name == "given":
+        shapes = [(len(W), *sorted({len(row) for row in W})) for W in start.values]
+        _refuse_unless("initializer", shapes, [layer.W.shape for layer in network.dense])
+    if bias_start.name == "given":
+        lengths = [(len(row),) for row in bias_start.values]
+        _refuse_unless("bias_initializer", lengths, [layer.b.shape for layer in network.dense])
+
+
+def _refuse_unless(
+    key: str, found: Sequence[tuple[int, ...]], expected: Sequence[tuple[int, ...]]
+) -> None:
+    if found != expected:
+        wanted, given = (
+            ", ".join("×".join(map(str, shape)) for shape in shapes) for shapes in (expected, found)
+        )
+        raise ConfigError(
+            f"network.{key}.values: expected {wanted} numbers for the layers in turn, found {given}"
+        )
 
 
 def build_initializer(settings: "InitializerConfig | BiasInitializerConfig") -> Initializer:
@@ -49,6 +78,8 @@ def build_initializer(settings: "InitializerConfig | BiasInitializerConfig") -> 
             return initializers.uniform(settings.low, settings.high)
         case "orthogonal":
             return initializers.orthogonal(settings.gain)
+        case "given":
+            return initializers.given(settings.values)
         case "he_normal":
             return initializers.he_normal
         case "he_uniform":

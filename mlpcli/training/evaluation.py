@@ -7,7 +7,7 @@ import numpy as np
 
 from mlpcli.data.batches import BLOCK_IMAGES, Normalization, blocks
 from mlpcli.data.dataset import Dataset
-from mlpcli.nn.arrays import Array, Labels, one_hot
+from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.training.metrics import Counts, confusion_matrix
@@ -25,10 +25,16 @@ class Evaluation:
     probabilities: Array
     """(N, n_classes)"""
     class_names: tuple[str, ...]
+    outputs: Array | None = None
+    """(N, n_out) of a regression, where there are no classes"""
+    targets: Array | None = None
+    """(N, n_out), what they should be"""
 
     @property
-    def accuracy(self) -> float:
-        """The share that was right."""
+    def accuracy(self) -> float | None:
+        """The share that was right; None in a regression."""
+        if self.targets is not None:
+            return None
         return float(np.mean(self.predictions == self.labels))
 
     @property
@@ -57,16 +63,26 @@ def evaluate(
     n = len(dataset)
     predictions = np.empty(n, np.intp)
     probabilities = np.empty((n, network.sizes[-1]), network.dtype)
+    regression = None if dataset.targets is None else np.empty_like(probabilities)
+    t = np.empty((min(n, BLOCK_IMAGES), network.sizes[-1]), network.dtype)
     loss_sum = 0.0
     done = 0
     for z, y in outputs(network, dataset, normalization):
         here = slice(done, done + len(y))
         with np.errstate(over="ignore", invalid="ignore"):
-            t = one_hot(y, z.shape[1], z.dtype)
-            loss_sum += float(loss.value(z, t).sum(dtype=np.float64))
+            dataset.write_targets(np.arange(done, done + len(y)), t[: len(y)])
+            loss_sum += float(loss.value(z, t[: len(y)]).sum(dtype=np.float64))
             probabilities[here] = loss.probabilities(z)
         predictions[here] = z.argmax(axis=1)
+        if regression is not None:
+            regression[here] = z
         done += len(y)
     return Evaluation(
-        loss_sum / max(n, 1), dataset.labels, predictions, probabilities, dataset.class_names
+        loss_sum / max(n, 1),
+        dataset.labels,
+        predictions,
+        probabilities,
+        dataset.class_names,
+        regression,
+        dataset.targets,
     )

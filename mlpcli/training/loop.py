@@ -12,8 +12,8 @@ from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.setup import Setup
 from mlpcli.training.step import Training
 
-OnBatch = Callable[[int, float, float], None]
-"""(steps done in this epoch, mean loss so far, accuracy so far); called now and then"""
+OnBatch = Callable[[int, float, float | None], None]
+"""(steps done in this epoch, mean loss so far, accuracy so far, if any); now and then"""
 OnEpoch = Callable[[EpochMetrics], bool]
 """Takes the epoch's row; True ends the training"""
 

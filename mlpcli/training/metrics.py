@@ -13,13 +13,16 @@ Counts = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One row of metrics.csv. The val_ columns are None where nothing was held out."""
+    """One row of metrics.csv.
+
+    The val_ columns are None where nothing was held out, the accuracies in a regression.
+    """
 
     epoch: int
     seconds: float
     learning_rate: float
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     val_loss: float | None
     val_accuracy: float | None
 
@@ -31,8 +34,8 @@ class RunningMetrics:
     of its final weights. Each member of a team adds up its own examples, in a row of its own.
     """
 
-    def __init__(self, loss: Loss, members: int) -> None:
-        self._loss = loss
+    def __init__(self, loss: Loss, members: int, *, has_classes: bool = True) -> None:
+        self._loss, self._has_classes = loss, has_classes
         self._sums: NDArray[np.float64] = shared_zeros((members, 3), np.float64)
 
     def reset(self) -> None:
@@ -51,8 +54,10 @@ class RunningMetrics:
         return float(loss / max(seen, 1))
 
     @property
-    def accuracy(self) -> float:
-        """The share of them that were right."""
+    def accuracy(self) -> float | None:
+        """The share of them that were right; None without classes."""
+        if not self._has_classes:
+            return None
         seen, _, correct = self._sums.sum(axis=0)
         return float(correct / max(seen, 1))
 

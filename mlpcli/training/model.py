@@ -99,6 +99,11 @@ class Model:
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)
+        if self.config["data"]["dataset"] == "table":
+            raise DataError(
+                f"{self.path}: this network was trained on a table of numbers and knows no images; "
+                "`mlpcli evaluate` shows what it makes of its own."
+            )
         if images.dtype.kind not in "ui" or (
             images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255)
         ):

@@ -19,6 +19,7 @@ class Recorder:
         history: the rows so far, as in metrics.csv.
         best: the watch on `training.monitor`.
         stopped_early: early stopping has ended the run.
+        reached_loss: `training.stop_at_loss` has.
     """
 
     def __init__(self, setup: Setup, directory: RunDirectory, reporter: Reporter) -> None:
@@ -27,6 +28,7 @@ class Recorder:
         self.history: list[EpochMetrics] = []
         self.best = Watch(setup.monitor)
         self.stopped_early = False
+        self.reached_loss = False
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
         self._stopping = Watch(stopping.monitor, stopping.min_delta) if stopping else None
@@ -42,6 +44,8 @@ class Recorder:
         if self._stopping:
             self._stopping.improves(row)
             self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
+        enough = self._setup.config.training.stop_at_loss
+        self.reached_loss = enough is not None and row.train_loss < enough
         checkpoint = self.checkpoint(row.epoch)
         try:
             if is_best:
@@ -51,7 +55,7 @@ class Recorder:
         except WriteError as error:
             raise WriteError(f"{error} {self._what_is_whole()}") from error
         self._reporter.epoch_done(row, is_best=is_best)
-        return self.stopped_early
+        return self.stopped_early or self.reached_loss
 
     def _what_is_whole(self) -> str:
         """Read back what is on the disk: after a failure nothing else can be relied on."""

@@ -43,6 +43,8 @@ class Run:
     test: Evaluation
     """the weights of the best epoch on the test set"""
     stopped_early: bool
+    reached_loss: bool
+    """training ended because the loss was below `training.stop_at_loss`"""
     seconds: float
     """wall time, from loading the data to the test"""
 
@@ -119,6 +121,7 @@ def train(
         monitor=setup.monitor,
         test=test,
         stopped_early=recorder.stopped_early,
+        reached_loss=recorder.reached_loss,
         seconds=time.perf_counter() - started,
     )
     directory.write_json(directory.summary, _summary(run))
@@ -178,7 +181,11 @@ def _summary(run: Run) -> dict[str, Any]:
     """What summary.json says."""
     return {
         "name": run.folder.name,
-        "stopped": "early_stopping" if run.stopped_early else "all_epochs_done",
+        "stopped": "stop_at_loss"
+        if run.reached_loss
+        else "early_stopping"
+        if run.stopped_early
+        else "all_epochs_done",
         "epochs": len(run.history),
         "best_epoch": run.best_epoch,
         "monitor": run.monitor,

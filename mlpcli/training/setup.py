@@ -46,7 +46,9 @@ class Setup:
         """The column of metrics.csv by which an epoch is the best."""
         if self.config.training.monitor is not None:
             return self.config.training.monitor
-        return "val_accuracy" if self.validation is not None else "epoch"
+        if self.validation is None:
+            return "epoch"
+        return "val_accuracy" if self.validation.targets is None else "val_loss"
 
     def for_prediction(self) -> MLP:
         """The network as it is judged and used: its averaged parameters, if there are any."""
@@ -78,10 +80,11 @@ def set_up(config: Config, loader: DataLoader) -> Setup:
 
 def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
     """The parts of a run on data that is in memory."""
-    if config.data.normalization == "standardize":
-        normalization = Normalization.standardize(training.images)
-    else:
-        normalization = Normalization.unit()
+    normalization = {
+        "standardize": lambda: Normalization.standardize(training.images),
+        "unit": Normalization.unit,
+        "none": Normalization.none,
+    }[config.data.normalization]()
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
     averaging = config.training.averaging
     batch_size = min(config.training.batch_size, len(training))

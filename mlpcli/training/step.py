@@ -56,7 +56,9 @@ class Training:
         for optimizer in self._optimizers:
             optimizer.steps = steps_done
         self._order = functools.lru_cache(maxsize=1)(setup.batches.order)
-        self.measured = RunningMetrics(setup.loss, setup.threads)
+        self.measured = RunningMetrics(
+            setup.loss, setup.threads, has_classes=setup.training.targets is None
+        )
         self.team = Team(setup.threads, self._do_block, processes=processes)
 
     def run_block(self, epoch: int, start: int, stop: int, rate_factor: float = 1.0) -> None:

@@ -1,0 +1,101 @@
+"""`mlpcli gradcheck`."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.cli.text import count, table
+from mlpcli.errors import MlpcliError
+
+if TYPE_CHECKING:
+    from mlpcli.nn.gradcheck import LayerCheck
+
+
+@click.command("gradcheck")
+@click.argument("arguments", nargs=-1, metavar="[CHECKPOINT] [KEY=VALUE]...")
+@options.configs_without_default
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-6,
+    show_default=True,
+    metavar="X",
+    help="The largest relative error that is right.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Compare at most so many parameters of each layer, chosen at random.",
+)
+@options.as_json
+@options.data_dir
+def command(
+    arguments: tuple[str, ...],
+    configs: tuple[str, ...],
+    tolerance: float,
+    sample: int,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Check backpropagation against centred differences, layer by layer, in float64.
+
+    With --config, a network at its start, on its first examples; with a CHECKPOINT or run folder,
+    a trained one, on random inputs. Exits with 1 if a layer is above the tolerance.
+
+    \b
+    mlpcli gradcheck --config quickstart
+    mlpcli gradcheck --config quickstart network.activation=gelu loss=mse
+    mlpcli gradcheck runs/mnist --sample 1000
+    """
+    from mlpcli.cli.progress import reporter
+    from mlpcli.config.loading import load_config
+    from mlpcli.training.gradient_check import check_checkpoint, check_config
+
+    if configs:
+        config = load_config(*configs, overrides=arguments)
+        checks = check_config(config, sample, data_dir=data_dir, reporter=reporter(quiet=True))
+    elif len(arguments) == 1:
+        checks = check_checkpoint(Path(arguments[0]), sample)
+    else:
+        raise click.UsageError("Give --config, or a CHECKPOINT.")
+    click.echo(_json(checks, tolerance) if as_json else _text(checks, tolerance))
+    # Not <=, because an error that is not a number is above every tolerance.
+    wrong = [each for each in checks if not each.relative_error <= tolerance]
+    if wrong:
+        last = wrong[-1]  # the error goes backward: the last layer is the first that got it wrong
+        raise MlpcliError(
+            f"Layer {last.number} ({last.activation}): backpropagation and centred differences "
+            f"differ by {last.relative_error:.1e}, more than {tolerance:g}. The derivative of its "
+            "activation is wrong, or its own gradient, or what reaches it from behind."
+        )
+
+
+def _text(checks: "list[LayerCheck]", tolerance: float) -> str:
+    rows = [["layer", "activation", "weights", "compared", "relative error", ""]]
+    for each in checks:
+        n_in, n_out = each.shape
+        rows.append(
+            [
+                str(each.number),
+                each.activation,
+                f"{n_in} × {n_out}",
+                f"{each.checked:,} of {n_in * n_out + n_out:,}",
+                f"{each.relative_error:.1e}",
+                "ok" if each.relative_error <= tolerance else "WRONG",
+            ]
+        )
+    kinks = sum(each.at_a_kink for each in checks)
+    note = f"\n{count(kinks, 'parameter')} left out: the step leads across a kink." if kinks else ""
+    return table(rows) + note
+
+
+def _json(checks: "list[LayerCheck]", tolerance: float) -> str:
+    layers = [dataclasses.asdict(each) for each in checks]
+    return json.dumps({"tolerance": tolerance, "layers": layers}, allow_nan=False)

@@ -1,0 +1,174 @@
+"""A picture's way through a trained network as a report."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlpcli.cli.document import Document, Quantity, Section, subscript
+from mlpcli.cli.text import percent
+
+if TYPE_CHECKING:
+    from mlpcli.nn.arrays import Array
+    from mlpcli.training.picture import PictureStory
+
+LONGEST_ARROW = 20
+MOST_WEIGHTS = 5
+LEVELS = "·▁▂▃▄▅▆▇█"
+
+
+def picture_document(name: str, story: "PictureStory") -> Document:
+    """The report; `name` is that of the picture's file."""
+    return Document(f"{name}, as the network sees it", list(_sections(story)))
+
+
+def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
+    """The same for JSON, with every digit."""
+    from mlpcli.training.picture import strongest_changes
+
+    step, names = story.step, story.class_names
+    return {
+        "file": name,
+        "label": names[story.label],
+        "predicted": names[story.predicted],
+        "pixels": story.pixels.tolist(),
+        "layers": [
+            {
+                "layer": layer.number,
+                "activation": layer.activation,
+                "z": layer.z[0].tolist(),
+                "a": layer.a[0].tolist(),
+                "delta": layer.delta[0].tolist(),
+                "gradient_norm": _norm(layer.dW),
+            }
+            for layer in step.layers
+        ],
+        "outputs": step.layers[-1].a[0].tolist(),
+        "probabilities": _by_class(story, step.probabilities[0]),
+        "probability_minus_target": _by_class(story, step.probabilities[0] - step.t[0]),
+        "weight_changes": [
+            dataclasses.asdict(each) for each in strongest_changes(story, MOST_WEIGHTS)
+        ],
+        "for_the_label": story.for_the_label.tolist(),
+        "learning_rate": step.learning_rate,
+        "loss": step.loss,
+        "loss_after": step.loss_after,
+        "probabilities_after": _by_class(story, story.probabilities_after),
+    }
+
+
+def _sections(story: "PictureStory") -> Iterator[Section]:
+    step, names = story.step, story.class_names
+    label = names[story.label]
+    yield Section("What it saw", image=story.pixels / 255.0)
+    yield Section("Layer by layer")
+    for layer in step.layers[:-1]:
+        active = int(np.count_nonzero(layer.a > 0))
+        yield Section(
+            f"Layer {layer.number}, {layer.activation}",
+            3,
+            words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
+            quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
+        )
+    outputs, p = step.layers[-1].a[0], step.probabilities[0]
+    yield Section(
+        "What it says",
+        words=f"It takes the picture for {names[story.predicted]}.",
+        rows=[
+            ["class", "output", "probability"],
+            *([name, f"{z:.4f}", percent(q)] for name, z, q in zip(names, outputs, p, strict=True)),
+        ],
+    )
+    yield Section(
+        "What each output should do",
+        words=f"For the class {label} the target is 1, for the others 0. The arrow is as long as "
+        "the probability is away from it.",
+        rows=[
+            ["class", "probability − target", "should go"],
+            *(
+                [name, f"{q - t:+.4f}", _arrow(float(t - q))]
+                for name, q, t in zip(names, p, step.t[0], strict=True)
+            ),
+        ],
+    )
+    yield Section(
+        "The weights that one step would change most",
+        words="In the last layer, by −η ∂L/∂W; those of the strongest units, to the outputs that "
+        "are furthest off.",
+        rows=list(_weight_rows(story)),
+    )
+    yield _pixels(story)
+    yield Section(
+        "How much each layer would learn",
+        rows=[
+            ["layer", "weights", "norm of ∂L/∂W"],
+            *(
+                [
+                    str(layer.number),
+                    " × ".join(map(str, layer.W.shape)),
+                    f"{_norm(layer.dW):.4e}",
+                ]
+                for layer in step.layers
+            ),
+        ],
+    )
+    yield Section(
+        "After one step of SGD",
+        words=f"On this picture alone, with learning rate {step.learning_rate:g}; the loss goes "
+        f"from {step.loss:.6f} to {step.loss_after:.6f}. The checkpoint stays as it is.",
+        rows=[
+            ["class", "before", "after"],
+            *(
+                [name, percent(q), percent(r)]
+                for name, q, r in zip(names, p, story.probabilities_after, strict=True)
+            ),
+        ],
+    )
+
+
+def _pixels(story: "PictureStory") -> Section:
+    label = story.class_names[story.label]
+    largest = float(np.abs(story.for_the_label).max())
+    return Section(
+        f"Which pixels speak for {label}",
+        words=f"−∂L/∂x at each pixel: more ink speaks for {label} where it is positive (red; + "
+        "strong, ' weak) and against it where it is negative (blue; - strong, . weak). The "
+        f"strongest is {largest:.2e}.",
+        image=story.for_the_label / (largest or 1.0),
+    )
+
+
+def _weight_rows(story: "PictureStory") -> Iterator[list[str]]:
+    from mlpcli.training.picture import strongest_changes
+
+    yield ["from", "activation", "to class", "change"]
+    for each in strongest_changes(story, MOST_WEIGHTS):
+        yield [
+            f"unit {each.unit}",
+            f"{each.activation:.4f}",
+            each.class_name,
+            f"{each.change:+.3e}",
+        ]
+
+
+def _by_class(story: "PictureStory", values: "Array") -> dict[str, float]:
+    return dict(zip(story.class_names, values.tolist(), strict=True))
+
+
+def _arrow(way: float) -> str:
+    """How far and which way, from -1 to 1: at least one sign where it is not next to nothing."""
+    length = round(abs(way) * LONGEST_ARROW)
+    sign = "↑" if way > 0 else "↓"
+    return sign * max(1, length) if abs(way) >= 5e-5 else "stay"
+
+
+def _levels(a: "Array") -> str:
+    """Each activation as a bar, from the smallest, or 0, to the largest."""
+    low = min(0.0, float(a.min()))
+    height = (float(a.max()) - low) or 1.0
+    return "".join(LEVELS[round((float(v) - low) / height * (len(LEVELS) - 1))] for v in a)
+
+
+def _norm(values: "Array") -> float:
+    return float(np.linalg.norm(values))

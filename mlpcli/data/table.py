@@ -1,0 +1,68 @@
+"""Examples of numbers instead of images: the rows of a config, or points of a formula."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlpcli.config.formula import parse_formula
+from mlpcli.config.schema import TableConfig
+from mlpcli.data.dataset import Dataset, FloatArray, numbered
+from mlpcli.errors import DataError
+
+
+def training_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
+    """What is learned: every row, or the formula's points evenly from low to high.
+
+    Raises:
+        DataError: the formula has no value there.
+    """
+    if table.formula is None:
+        return _written_out(table, class_names)
+    return _points(table.formula, np.linspace(table.low, table.high, table.points))
+
+
+def test_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
+    """What the network is judged on: the same rows, or points midway between those trained on.
+
+    Raises:
+        DataError: the formula has no value there.
+    """
+    if table.formula is None:
+        return _written_out(table, class_names)
+    x = np.linspace(table.low, table.high, table.points)
+    return _points(table.formula, (x[:-1] + x[1:]) / 2)
+
+
+def _written_out(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
+    inputs = np.array(table.inputs, np.float64)
+    if table.targets is not None:
+        return _regression(inputs, np.array(table.targets, np.float64))
+    labels = np.array(table.labels, np.intp)
+    names = class_names or numbered(int(labels.max()) + 1)
+    return Dataset(inputs, labels, (1, inputs.shape[1]), names)
+
+
+def _points(formula: str, x: FloatArray) -> Dataset:
+    y = _values(formula, x.tolist())
+    return _regression(x[:, np.newaxis], np.array(y)[:, np.newaxis])
+
+
+def _values(formula: str, points: Sequence[float]) -> list[float]:
+    function, values = parse_formula(formula), []
+    for x in points:
+        try:
+            values.append(function(x))
+        except (ArithmeticError, ValueError) as error:
+            raise DataError(
+                f"data.table.formula: {formula} has no value at x = {x:g} ({error}); choose other "
+                "data.table.low and data.table.high."
+            ) from error
+    if not np.isfinite(values).all():
+        raise DataError(f"data.table.formula: {formula} is not finite everywhere; choose another.")
+    return values
+
+
+def _regression(inputs: FloatArray, targets: FloatArray) -> Dataset:
+    one_class = np.zeros(len(inputs), np.intp)
+    shape = (1, inputs.shape[1])
+    return Dataset(inputs, one_class, shape, numbered(targets.shape[1]), targets)

@@ -1,0 +1,68 @@
+"""The first steps of a run that a config describes, for whoever wants to see their numbers."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.config.schema import Config
+from mlpcli.data.cache import data_directory
+from mlpcli.data.loading import DataLoader
+from mlpcli.errors import ConfigError
+from mlpcli.reporting import Reporter
+from mlpcli.training.loop import diverged
+from mlpcli.training.setup import set_up
+from mlpcli.training.threads import one_blas_thread
+from mlpcli.training.trace import StepTrace, follow_training
+
+
+@dataclass(frozen=True)
+class Story:
+    """Some steps from the beginning of a run."""
+
+    first: StepTrace
+    last: StepTrace
+    losses: list[float]
+    """of each step's batch before the step, and of the last one's after it"""
+
+
+def explain_training(
+    config: Config, steps: int, *, data_dir: Path | None = None, reporter: Reporter | None = None
+) -> Story:
+    """Take the first steps of a run, and write nothing.
+
+    Raises:
+        ConfigError: the config asks for more than a step of plain backpropagation.
+        DataError: the data cannot be had.
+        DivergedError: the loss is no longer finite.
+    """
+    _refuse_what_is_not_shown(config)
+    loader = DataLoader(config.data, config.seed, data_directory(data_dir), reporter or Reporter())
+    setup = set_up(config, loader)
+    first: StepTrace | None = None
+    losses = []
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        for step in follow_training(setup, steps):
+            first = first or step
+            losses.append(step.loss)
+            if not math.isfinite(step.loss_after):
+                raise diverged(setup, f"the loss is {step.loss_after} after step {step.number}")
+    assert first is not None  # noqa: S101 - there is at least one step
+    return Story(first, step, [*losses, step.loss_after])
+
+
+def _refuse_what_is_not_shown(config: Config) -> None:
+    network, optimizer = config.network, config.optimizer
+    extras = {
+        "network.dropout": network.dropout.input or network.dropout.hidden,
+        "network.batch_norm": network.batch_norm,
+        "optimizer.clip_norm": optimizer.clip_norm,
+        "optimizer.max_norm": optimizer.max_norm,
+    }
+    for key, on in extras.items():
+        if on:
+            raise ConfigError(
+                f"{key}: the sheet shows plain backpropagation and its step, without this; leave "
+                f"it out with {key}=null."
+            )

@@ -1,0 +1,141 @@
+"""What a trained network makes of one picture, and what one step of training on it would change."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.data.dataset import UInt8Array
+from mlpcli.data.image import prepare
+from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.nn.arrays import Array, one_hot
+from mlpcli.nn.losses import Loss
+from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import SGD
+from mlpcli.training.model import Model, load_model
+from mlpcli.training.threads import one_blas_thread
+from mlpcli.training.trace import StepTrace, trace_step
+
+
+@dataclass(frozen=True)
+class PictureStory:
+    """One picture's way through a network, and back."""
+
+    pixels: UInt8Array
+    """(height, width), what the network saw"""
+    class_names: tuple[str, ...]
+    label: int
+    """the class that the picture is taken to be of"""
+    predicted: int
+    step: StepTrace
+    """one step of plain SGD on this picture alone"""
+    probabilities_after: Array
+    """(n_classes,), after that step"""
+    for_the_label: Array
+    """-dL/dx (height, width): where it is positive, more ink speaks for the label"""
+
+
+@dataclass(frozen=True)
+class WeightChange:
+    """What a step would do to one weight of the last layer."""
+
+    unit: int
+    """of the layer before, from 0 on"""
+    class_name: str
+    activation: float
+    """of that unit"""
+    change: float
+
+
+def explain_picture(checkpoint: Path, image: Path, label: str | None) -> PictureStory:
+    """Follow a picture through a trained network; nothing is kept of the step that is tried.
+
+    Args:
+        checkpoint: a run folder or a checkpoint.
+        image: a picture file.
+        label: the name of the class in it; None for what the network takes it for.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        ConfigError: the network knows no such class.
+        DataError: the network was not trained on images.
+        ImageError: the picture cannot be read, or there is no digit in it.
+    """
+    model = load_model(checkpoint)
+    if model.config["data"]["dataset"] == "table":
+        raise DataError(
+            f"{model.path}: this network was trained on a table of numbers and knows no images; "
+            "`mlpcli explain --config` shows how it learns."
+        )
+    target = _class_named(model, label) if label is not None else None
+    pixels = prepare(image, model.image_shape).pixels
+    network = model.network
+    x = np.empty((1, len(pixels)), network.dtype)
+    model.normalization.apply(pixels[np.newaxis], x)
+    with one_blas_thread():
+        probabilities = model.predict_proba(pixels[np.newaxis])
+        predicted = int(model.predict(pixels[np.newaxis])[0])
+        if target is None:
+            target = predicted
+        t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)
+        for_the_label = -_input_gradient(network, model.loss, x, t)
+        plain = SGD(len(network.theta), network.n_weights, network.dtype)
+        step = trace_step(network, model.loss, plain, x, t, _rate(model), differences=False)
+        after = model.loss.probabilities(network.forward(x))[0].copy()
+    model.refuse_unless_finite(after)
+    shape = model.image_shape
+    return PictureStory(
+        pixels.reshape(shape),
+        model.class_names,
+        target,
+        predicted,
+        step,
+        after,
+        for_the_label.reshape(shape),
+    )
+
+
+def strongest_changes(story: PictureStory, most: int) -> list[WeightChange]:
+    """The weights of the last layer that the step changes most: raised first, then lowered.
+
+    At most `most` of each.
+    """
+    last = story.step.layers[-1]
+    change = last.new_W - last.W
+    inputs = story.step.layers[-2].a if len(story.step.layers) > 1 else story.step.x
+    order = np.argsort(-change, axis=None, kind="stable")
+    chosen = [*order[:most], *order[::-1][:most]]
+    found = []
+    for at in dict.fromkeys(int(i) for i in chosen):
+        i, j = divmod(at, change.shape[1])
+        if change[i, j]:
+            found.append(
+                WeightChange(i, story.class_names[j], float(inputs[0, i]), float(change[i, j]))
+            )
+    return found
+
+
+def _class_named(model: Model, label: str) -> int:
+    if label not in model.class_names:
+        raise ConfigError(
+            f"--label {label}: the network knows no such class; its classes are "
+            f"{', '.join(model.class_names)}."
+        )
+    return model.class_names.index(label)
+
+
+def _rate(model: Model) -> float:
+    try:
+        return float(model.config["optimizer"]["learning_rate"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{model.path}: the config in it has no learning rate.") from error
+
+
+def _input_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> Array:
+    """dL/dx (1, n_in): the error sent back one layer further than training needs it."""
+    z = network.forward(x)
+    delta = np.empty_like(z)
+    loss.delta(z, t, delta)
+    network.send_back(delta)
+    first = network.dense[0]
+    return first.backward(first.delta).copy()

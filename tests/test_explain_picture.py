@@ -1,0 +1,160 @@
+"""`mlpcli explain RUN IMAGE`: its numbers, computed once more from the checkpoint's weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import mlpcli
+from mlpcli.cli.main import command
+from mlpcli.data.image import prepare
+from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
+from mlpcli.training.picture import explain_picture
+
+SEVEN = Path(__file__).parents[1] / "docs" / "seven.png"
+RATE = 0.01
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    config = mlpcli.load_config(
+        "quickstart",
+        overrides=[
+            "dtype=float64",
+            "data.train_size=600",
+            "data.test_size=50",
+            "training.epochs=2",
+            "network.hidden=[12]",
+            "network.activation=tanh",
+            f"optimizer.learning_rate={RATE}",
+        ],
+    )
+    return mlpcli.train(config, runs_dir=tmp_path_factory.mktemp("runs")).folder
+
+
+@pytest.fixture(scope="module")
+def facts(run):
+    return json.loads(explain(run, "--label", "2", "--format", "json"))
+
+
+def explain(*arguments):
+    done = CliRunner().invoke(
+        command, ["explain", str(arguments[0]), str(SEVEN), *arguments[1:]], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+@pytest.fixture(scope="module")
+def by_hand(run):
+    """Forward, backward and one step as the textbook has them."""
+    model = mlpcli.load_model(run)
+    first, last = model.network.dense
+    x = (prepare(SEVEN).pixels - model.normalization.mean) / model.normalization.std
+    a = np.tanh(x @ first.W + first.b)
+    z = a @ last.W + last.b
+    p = softmax(z)
+    delta2 = p - np.eye(10)[2]
+    delta1 = (last.W @ delta2) * (1 - a * a)
+    moved = np.tanh(x @ (first.W - RATE * np.outer(x, delta1)) + first.b - RATE * delta1)
+    after = softmax(moved @ (last.W - RATE * np.outer(a, delta2)) + last.b - RATE * delta2)
+    return {
+        "x": x,
+        "a": a,
+        "z": z,
+        "p": p,
+        "delta2": delta2,
+        "delta1": delta1,
+        "dW2": np.outer(a, delta2),
+        "dx": first.W @ delta1,
+        "after": after,
+    }
+
+
+def assert_close(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_the_way_forward(facts, by_hand):
+    hidden, output = facts["layers"]
+    assert_close(hidden["a"], by_hand["a"])
+    assert_close(output["z"], by_hand["z"])
+    assert_close(facts["outputs"], by_hand["z"])
+    assert_close(list(facts["probabilities"].values()), by_hand["p"])
+    assert facts["predicted"] == str(by_hand["p"].argmax())
+    assert facts["label"] == "2"
+    assert_close(facts["loss"], -np.log(by_hand["p"][2]))
+    assert facts["pixels"] == prepare(SEVEN).pixels.reshape(28, 28).tolist()
+
+
+def test_the_way_back(facts, by_hand):
+    hidden, output = facts["layers"]
+    assert_close(list(facts["probability_minus_target"].values()), by_hand["delta2"])
+    assert_close(output["delta"], by_hand["delta2"])
+    assert_close(hidden["delta"], by_hand["delta1"])
+    assert_close(output["gradient_norm"], np.linalg.norm(by_hand["dW2"]))
+    assert_close(
+        hidden["gradient_norm"], np.linalg.norm(by_hand["x"]) * np.linalg.norm(by_hand["delta1"])
+    )
+    assert_close(np.ravel(facts["for_the_label"]), -by_hand["dx"])
+
+
+def test_one_step_of_sgd(facts, by_hand):
+    assert facts["learning_rate"] == RATE
+    assert_close(list(facts["probabilities_after"].values()), by_hand["after"])
+    assert_close(facts["loss_after"], -np.log(by_hand["after"][2]))
+    changes = -RATE * by_hand["dW2"]
+    found = [each["change"] for each in facts["weight_changes"]]
+    assert_close(found, [*np.sort(changes.ravel())[::-1][:5], *np.sort(changes.ravel())[:5]])
+    for each in facts["weight_changes"]:
+        assert_close(each["change"], changes[each["unit"], int(each["class_name"])])
+        assert_close(each["activation"], by_hand["a"][each["unit"]])
+
+
+def test_the_step_is_not_kept(run):
+    weights = run / "weights" / "best.safetensors"
+    before = weights.read_bytes()
+    explain(run)
+    assert weights.read_bytes() == before
+
+
+def test_without_a_label_it_is_what_the_network_says(run):
+    found = json.loads(explain(run, "--format", "json"))
+    assert found["label"] == found["predicted"]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_the_other_forms(run, facts, form):
+    text = explain(run, "--label", "2", "--format", form)
+    assert f"{facts['probability_minus_target']['2']:+.4f}" in text
+    assert f"{100 * facts['probabilities_after']['2']:.2f} %" in text
+    assert "↑" in text
+    assert ("<svg" in text) == (form == "html")
+    assert ("▀" in text) == (form != "html")
+
+
+def test_what_does_not_fit(run, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"--label seven: the network knows no such class; .* 0, 1"
+    ):
+        explain_picture(run, SEVEN, "seven")
+    (tmp_path / "not-a-picture.png").write_text("no")
+    with pytest.raises(ImageError, match=r"not-a-picture\.png"):
+        explain_picture(run, tmp_path / "not-a-picture.png", None)
+    with pytest.raises(ImageError):
+        explain_picture(run, tmp_path / "missing.png", None)
+    with pytest.raises(CheckpointError):
+        explain_picture(tmp_path, SEVEN, None)
+
+
+def test_a_network_of_numbers_has_no_pictures(tmp_path):
+    config = mlpcli.load_config("examples/chain", overrides=["training.epochs=1"])
+    numbers = mlpcli.train(config, runs_dir=tmp_path).folder
+    with pytest.raises(DataError, match="trained on a table of numbers"):
+        explain_picture(numbers, SEVEN, None)

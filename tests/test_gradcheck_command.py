@@ -1,0 +1,91 @@
+"""`mlpcli gradcheck`, on right and on broken derivatives."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import mlpcli
+from mlpcli.cli.main import command
+from mlpcli.errors import MlpcliError
+from mlpcli.nn import activations
+from mlpcli.nn.activations import ACTIVATIONS, Activation
+
+LAYERS = (
+    "examples/worked_3_2_3",
+    "network.hidden=[4, 3]",
+    "network.activation=[tanh, sigmoid]",
+    "network.initializer=xavier_normal",
+    "network.bias_initializer=normal",
+)
+
+
+def gradcheck(*arguments):
+    return CliRunner().invoke(command, ["gradcheck", *map(str, arguments)])
+
+
+def broken(z, a, out):
+    activations._sigmoid_derivative(z, a, out)
+    out *= 1.001
+
+
+def test_every_layer_of_a_config_is_right():
+    done = gradcheck("--config", *LAYERS)
+    assert done.exit_code == 0, done.output
+    header, *rows = done.output.splitlines()
+    assert header.split()[:4] == ["layer", "activation", "weights", "compared"]
+    assert [row.split()[:2] for row in rows] == [["1", "tanh"], ["2", "sigmoid"], ["3", "identity"]]
+    assert all(row.endswith("ok") for row in rows)
+
+
+def test_a_broken_derivative_fails_and_its_layer_is_named(monkeypatch):
+    sigmoid = ACTIVATIONS["sigmoid"]
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", Activation("sigmoid", sigmoid.value, broken))
+    done = gradcheck("--config", *LAYERS)
+    assert isinstance(done.exception, MlpcliError)
+    assert done.exception.exit_code == 1
+    assert str(done.exception).startswith("Layer 2 (sigmoid): ")
+    assert [row.split()[-1] for row in done.output.splitlines()[1:]] == ["WRONG", "WRONG", "ok"]
+
+
+def test_a_large_layer_is_sampled_and_it_is_said_so(bars, tmp_path):
+    run = mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path)
+    done = gradcheck(run.folder, "--sample", "50", "--json")
+    assert done.exit_code == 0, done.output
+    first, second = json.loads(done.output)["layers"]
+    assert (first["shape"], first["checked"] + first["at_a_kink"]) == ([30, 8], 50)
+    assert (second["shape"], second["checked"]) == ([8, 3], 27)
+    assert max(first["relative_error"], second["relative_error"]) < 1e-8
+    assert "50 of 248" in gradcheck(run.folder, "--sample", "50").output
+
+
+def test_a_unit_at_its_kink_is_left_out():
+    """x = 0 and no bias: z = 0, where a difference of the bias sees half of relu's slope."""
+    done = gradcheck(
+        "--config",
+        "examples/square",
+        "data.table={formula: null, low: null, high: null, points: null, inputs: [[0], [1]], "
+        "targets: [[0], [1]]}",
+        "--json",
+    )
+    assert done.exit_code == 0, done.output
+    first, _ = json.loads(done.output)["layers"]
+    assert first["at_a_kink"] == 2
+    assert first["relative_error"] < 1e-8
+
+
+def test_the_parameters_are_put_back(bars):
+    from mlpcli.nn.gradcheck import check_layers
+    from mlpcli.nn.losses import CrossEntropy
+    from mlpcli.nn.network import MLP
+
+    network = MLP((3, 2), "tanh", dtype=np.float64)
+    network.theta[:] = np.arange(8) / 8
+    check_layers(network, CrossEntropy(), np.ones((1, 3)), np.array([[1.0, 0.0]]), 5)
+    assert network.theta.tolist() == [i / 8 for i in range(8)]
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--config", "mnist", "--tolerance", "0")])
+def test_a_wrong_command_line(arguments):
+    assert gradcheck(*arguments).exit_code == 2
