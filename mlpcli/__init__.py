@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
     from mlpcli.data.dataset import Dataset
     from mlpcli.training.model import Model, load_model
-    from mlpcli.training.run import Run, train
+    from mlpcli.training.run import Run, resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Model", "Run", "__version__", "load_config", "load_model", "train"]
+__all__ = [
+    "Dataset",
+    "Model",
+    "Run",
+    "__version__",
+    "load_config",
+    "load_model",
+    "resume",
+    "train",
+]
 
 _HOMES = {
     "Dataset": "mlpcli.data.dataset",
@@ -26,6 +35,7 @@ _HOMES = {
     "Run": "mlpcli.training.run",
     "load_config": "mlpcli.config.loading",
     "load_model": "mlpcli.training.model",
+    "resume": "mlpcli.training.run",
     "train": "mlpcli.training.run",
 }
 

@@ -10,8 +10,11 @@ import signal
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _frame: os._exit(128 + number))
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        codes[signal.SIGHUP] = 143
+    for number in codes:
+        signal.signal(number, lambda number, _frame: os._exit(codes[signal.Signals(number)]))
     from mlpcli.cli import main as cli
 
     cli.main()

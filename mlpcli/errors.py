@@ -5,6 +5,8 @@ what is wrong with it and what to do. The command line turns it into that one me
 exit code; anything else that escapes is a fault of ours and exits with 1.
 """
 
+from pathlib import Path
+
 
 def printable(text: str) -> str:
     """Write out control characters, but line ends: text from outside could command a terminal."""
@@ -66,3 +68,16 @@ class TeamError(MlpcliError):
     """A process that trained with others was ended from outside."""
 
     exit_code = 9
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or a signal has ended a training after it was saved; its text says where it stands.
+
+    Attributes:
+        signal: the number of the signal.
+        folder: the run's.
+    """
+
+    def __init__(self, message: str, signal: int, folder: Path) -> None:
+        super().__init__(printable(message))
+        self.signal, self.folder = signal, folder

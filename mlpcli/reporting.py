@@ -20,8 +20,11 @@ class Reporter:
     def download(self, name: str, received: int, size: int | None) -> None:
         """So many bytes of the file `name` have arrived, of `size` if that is known."""
 
-    def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
-        """A run of at most `epochs` epochs, each of `steps` batches, begins in `folder`."""
+    def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
+        """A run of at most `epochs` epochs, each of `steps` batches, begins in `folder`.
+
+        `done` epochs have been trained before.
+        """
 
     def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
         """So many batches of this epoch are done; loss and accuracy are the epoch's so far.

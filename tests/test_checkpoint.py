@@ -19,11 +19,17 @@ from mlpcli.reporting import Reporter
 from mlpcli.training import checkpoint as checkpoints
 from mlpcli.training.building import build_network
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
+from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.progress import Progress
 from mlpcli.training.recorder import Recorder
 from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import assemble
 from mlpcli.training.step import Training
-from mlpcli.training.watch import Watch
+
+HISTORY = (
+    EpochMetrics(1, None, 0.1, 0.1 + 0.2, 1 / 3, 0.5, 0.75),
+    EpochMetrics(2, None, 1e-30, 5e-324, 1.0, None, None),
+)
 
 
 @pytest.fixture
@@ -37,8 +43,7 @@ def checkpoint():
         optimizer={"velocity": np.arange(len(network.theta), dtype=np.float32)},
         average=None,
         config=config.model_dump(mode="json"),
-        epoch=3,
-        watches={"best": Watch("val_accuracy", 0.0, 0.75, 2, 1), "early_stopping": None},
+        progress=Progress(HISTORY, 12, 8, ((4.0, 1.5, 3.0), (4.0, 0.1, 4.0)), 0.25),
         normalization=Normalization(33.25, 78.5),
         image_shape=(2, 3),
         class_names=("a", "b", "c"),
@@ -85,8 +90,7 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
         optimizer={},
         average=None,
         config=config.model_dump(mode="json"),
-        epoch=1,
-        watches={},
+        progress=Progress(),
         normalization=Normalization(0.0, 1.0),
         image_shape=(2, 3),
         class_names=("a", "b"),
@@ -144,7 +148,7 @@ def trained(optimizer, dtype="float32", batch_norm=True):
     training = Training(setup)
     with training.team:
         training.run_block(1, 0, 40)
-    return setup, Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=1)
+    return setup, Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(Progress())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -313,6 +317,11 @@ def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
         ({"config": "["}, "do not describe a network"),
         ({"image_shape": "[1000000, 1000000]"}, r"expected shape \(4, 1000000000000\)"),
         ({"progress": "[]"}, "do not describe a network"),
+        ({"progress": '{"history": [], "steps": -1}'}, "-1 where a count"),
+        ({"progress": '{"history": [[1, 1, 1, 1]], "steps": 1}'}, "shorter"),
+        ({"progress": '{"history": [[1, 1, 1, null, NaN]], "steps": 1}'}, "nan where a number"),
+        ({"progress": '{"history": [[1, null, 1, 1, 1]], "steps": 1}'}, "None where a number"),
+        ({"progress": '{"history": [], "steps": 1, "examples": 5}'}, "sums"),
         ({"config": "[" * 200_000}, "do not describe a network"),
         ({"normalization": '{"mean": NaN, "std": 1}'}, "nan"),
         ({"normalization": '{"mean": 0, "std": 0}'}, "std=0"),

@@ -131,7 +131,7 @@ def test_best_weights_are_those_of_the_best_epoch(bars, tmp_path):
     losses = [row.val_loss for row in run.history]
     assert run.best_epoch == 1 + losses.index(min(losses))
     best = load_checkpoint(run.folder / "weights" / "best.safetensors")
-    assert best.epoch == best.watches["best"].best_epoch == run.best_epoch
+    assert best.epoch == run.best_epoch
 
 
 def test_early_stopping(bars, tmp_path):
@@ -285,7 +285,8 @@ def test_what_is_kept_for_a_parameter_may_diverge_before_it(bars, tmp_path, over
 @pytest.mark.parametrize("threads", [1, 2])
 def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path, threads):
     with pytest.raises(
-        DivergedError, match=r"in epoch \d+, by step .*optimizer.learning_rate=1e\+30"
+        DivergedError,
+        match=r"in epoch 1, step 2, at learning rate 1e\+31\..*optimizer.learning_rate=1e\+30",
     ):
         train(bars, tmp_path, "optimizer.learning_rate=1e31", f"training.threads={threads}")
 

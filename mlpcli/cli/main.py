@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 import mlpcli
-from mlpcli.errors import ConfigError, MlpcliError, printable
+from mlpcli.errors import ConfigError, Interrupted, MlpcliError, printable
 
 COMMANDS = {
     "train": "Train a network and leave a run folder.",
@@ -35,6 +35,8 @@ STOPS: dict[int, tuple[str, int]] = {
     signal.SIGINT: ("Interrupted.", 130),
     signal.SIGTERM: ("Terminated.", 143),
 }
+if hasattr(signal, "SIGHUP"):
+    STOPS[signal.SIGHUP] = STOPS[signal.SIGTERM]
 _stopped_by: list[int] = []
 """The signals that have come."""
 _over = False
@@ -68,7 +70,7 @@ class LazyGroup(click.Group):
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
     "9 a training process was ended, "
-    "130 Ctrl-C, 141 closed pipe, 143 SIGTERM.",
+    "130 Ctrl-C, 141 closed pipe, 143 SIGTERM or SIGHUP.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere.")
 @click.version_option(mlpcli.__version__, prog_name="mlpcli")
@@ -88,7 +90,8 @@ def main() -> NoReturn:
     global _over
     try:
         for number in STOPS:
-            signal.signal(number, _stop)
+            if number in (signal.SIGINT, signal.SIGTERM) or callable(signal.getsignal(number)):
+                signal.signal(number, _stop)  # nohup has SIGHUP ignored, and so it stays
         code = _run()
         _over = True
     except KeyboardInterrupt:  # before the beginning, or while the end was being told
@@ -118,8 +121,12 @@ def _run() -> int:
         code = _explain(heading + str(error), error.exit_code)
     except MlpcliError as error:
         code = _explain(str(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        code = _explain(*STOPS[_stopped_by[-1] if _stopped_by else signal.SIGINT])
+    except (click.Abort, KeyboardInterrupt) as error:
+        stop = error.__cause__ if isinstance(error, click.Abort) else error
+        if isinstance(stop, Interrupted):
+            _stopped_by.append(stop.signal)
+        message, code = STOPS[_stopped_by[-1] if _stopped_by else signal.SIGINT]
+        code = _explain(" ".join([message, *map(str, stop.args if stop else ())]), code)
     except SystemExit as error:
         pipe_is_closed = sys.stdout is not stdout  # click puts a stand-in there
         code = BROKEN_PIPE if pipe_is_closed else int(error.code or 0)

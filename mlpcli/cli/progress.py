@@ -29,10 +29,11 @@ class QuietReporter(Reporter):
 class LineReporter(QuietReporter):
     """One plain line an epoch, for logs."""
 
-    def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
+    def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
         """Say where the run goes."""
         batches = count(steps, "batch", "batches")
-        _say(f"Run: {folder} (at most {count(epochs, 'epoch')} of {batches})")
+        before = f", {done:,} done before" if done else ""
+        _say(f"Run: {folder} (at most {count(epochs, 'epoch')} of {batches}{before})")
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
         """The epoch's figures."""
@@ -63,12 +64,17 @@ class BarReporter(LineReporter):
         if size is not None and received == size:
             self._close_download()
 
-    def training_begins(self, folder: Path, epochs: int, steps: int) -> None:
+    def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
         """Say where the run goes, and draw the bars."""
         self._close_download()
-        super().training_begins(folder, epochs, steps)
+        super().training_begins(folder, epochs, steps, done)
         self._epochs = tqdm(
-            desc="epochs ", total=epochs, bar_format=EPOCH_BAR, leave=False, dynamic_ncols=True
+            desc="epochs ",
+            total=epochs,
+            initial=done,
+            bar_format=EPOCH_BAR,
+            leave=False,
+            dynamic_ncols=True,
         )
         self._batches = tqdm(
             desc="batches", total=steps, bar_format=BATCH_BAR, leave=False, dynamic_ncols=True
@@ -117,7 +123,7 @@ def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:
     line = f"epoch {row.epoch:3}  train {_figures(row.train_loss, row.train_accuracy)}"
     if row.val_loss is not None:
         line += f"  validation {_figures(row.val_loss, row.val_accuracy)}"
-    return f"{line}  {row.seconds:.1f} s{'  best' if is_best else ''}"
+    return f"{line}  {row.seconds or 0:.1f} s{'  best' if is_best else ''}"
 
 
 def _figures(loss: float, accuracy: float | None) -> str:

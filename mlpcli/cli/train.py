@@ -1,12 +1,16 @@
 """`mlpcli train`."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from mlpcli.cli import options
 from mlpcli.cli.text import percent
+from mlpcli.errors import Interrupted
 
 if TYPE_CHECKING:
     from mlpcli.training.run import DryRun, Run
@@ -17,6 +21,13 @@ if TYPE_CHECKING:
 @options.overrides
 @options.runs_dir
 @options.data_dir
+@click.option(
+    "--resume",
+    "resumed",
+    type=options.PATH,
+    metavar="RUN",
+    help="Go on with a run: its folder, or a checkpoint in it.",
+)
 @click.option("--print-config", is_flag=True, help="Print the whole resolved config and stop.")
 @click.option("--dry-run", is_flag=True, help="Push one batch through everything; write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
@@ -25,6 +36,7 @@ def command(
     overrides: tuple[str, ...],
     runs_dir: Path,
     data_dir: Path | None,
+    resumed: Path | None,
     print_config: bool,
     dry_run: bool,
     quiet: bool,
@@ -37,10 +49,19 @@ def command(
     mlpcli train --config quickstart
     mlpcli train --config mnist training.epochs=3 optimizer.learning_rate=1e-2
     mlpcli train --config runs/mnist/config.yaml       the same run once more
+    mlpcli train --resume runs/mnist                   on from where it was interrupted
+    mlpcli train --resume runs/mnist training.epochs=20      or for longer
     """
+    if resumed is not None:
+        _refuse_beside_resume("configs", "runs_dir", "dry_run")
     from mlpcli.config.loading import load_config, resolved_yaml
 
-    config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
+    if resumed is None:
+        config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
+    else:
+        from mlpcli.training import resuming
+
+        config = resuming.find(resumed, overrides).config
     if print_config:
         click.echo(resolved_yaml(config), nl=False)
         return
@@ -52,10 +73,35 @@ def command(
     if dry_run:
         click.echo(_dry_run_text(run.dry_run(config, data_dir=data_dir, reporter=report)))
         return
-    finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=report)
+    try:
+        if resumed is None:
+            finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=report)
+        else:
+            finished = run.resume(resumed, overrides, data_dir=data_dir, reporter=report)
+    except Interrupted as stop:
+        how = f"{stop} To go on: {_resuming_command(stop.folder, data_dir)}"
+        raise Interrupted(how, stop.signal, stop.folder) from stop
     click.echo(_result_text(finished))
     if not quiet:
         report.remark(_what_next(finished))
+
+
+def _refuse_beside_resume(*parameters: str) -> None:
+    """Refuse options that a run which is gone on with has settled."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(str(parameter.name)) == ParameterSource.COMMANDLINE
+        if parameter.name in parameters and given:
+            raise click.UsageError(f"{parameter.opts[0]} does not go with --resume.")
+
+
+def _resuming_command(folder: Path, data_dir: Path | None) -> str:
+    command = f"mlpcli train --resume {_quoted(folder)}"
+    return command if data_dir is None else f"{command} --data-dir {_quoted(data_dir)}"
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
 
 
 def _dry_run_text(dry: "DryRun") -> str:

@@ -4,8 +4,8 @@ One `.safetensors` file: numbers and text, nothing that could run. The tensors a
 as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_out, n_in),
 `layers.0.bias` (n_out,), and so on; batch normalisation as `torch.nn.BatchNorm1d` does it, under
 `norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`. The
-metadata is text: FORMAT_VERSION, the run's whole config, and a SHA-256 over everything else in the
-file.
+metadata is text: FORMAT_VERSION, the run's whole config, its epochs' figures, how far into the next
+epoch it is, and a SHA-256 over everything else in the file.
 
 Nothing in a file is believed: the hash, the exact set of names, each shape against the network that
 the config describes, that every number is finite, and none negative of which a root is taken, are
@@ -28,18 +28,19 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mlpcli.data.batches import Normalization
-from mlpcli.errors import CheckpointError
+from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import open_ordinary, write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
 from mlpcli.training.building import build_loss
-from mlpcli.training.watch import Watch
+from mlpcli.training.progress import Progress
 
 FORMAT_VERSION = 1
 DTYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
 MAX_HEADER = 16 * 2**20
-"""bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped"""
+"""bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped; the
+rest is for the history, about 100 bytes an epoch"""
 NEVER_NEGATIVE = (".running_var", ".square_mean", ".square_sum")
 """how the tensors end of which a root is taken"""
 
@@ -65,13 +66,16 @@ class Checkpoint:
     """the averaged parameters (P,), where the run keeps them"""
     config: dict[str, Any]
     """the run's resolved config"""
-    epoch: int
-    """how many epochs the weights have been trained for"""
-    watches: Mapping[str, Watch | None]
-    """what the run knew of its best epochs when this was saved"""
+    progress: Progress
+    """how far the weights have been trained"""
     normalization: Normalization
     image_shape: tuple[int, int]
     class_names: tuple[str, ...]
+
+    @property
+    def epoch(self) -> int:
+        """How many whole epochs the weights have been trained for."""
+        return self.progress.epoch
 
     def for_prediction(self) -> MLP:
         """The network as it is used: its averaged parameters, if there are any."""
@@ -96,15 +100,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         "format": "mlpcli",
         "format_version": str(FORMAT_VERSION),
         "config": json.dumps(checkpoint.config),
-        "progress": json.dumps(
-            {
-                "epoch": checkpoint.epoch,
-                "watches": {
-                    name: watch and dataclasses.asdict(watch)
-                    for name, watch in checkpoint.watches.items()
-                },
-            }
-        ),
+        "progress": json.dumps(checkpoint.progress.as_json(), separators=(",", ":")),
         "normalization": json.dumps(
             {"mean": checkpoint.normalization.mean, "std": checkpoint.normalization.std}
         ),
@@ -246,7 +242,6 @@ def _describe(header: _Header, path: Path) -> Checkpoint:
 def _describe_unless_wrong(header: _Header) -> Checkpoint:
     metadata = header.metadata
     config = json.loads(metadata["config"])
-    progress = json.loads(metadata["progress"])
     height, width = map(_whole, json.loads(metadata["image_shape"]))
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
     scale = json.loads(metadata["normalization"])
@@ -273,10 +268,7 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
         optimizer={},
         average=None,
         config=config,
-        epoch=_whole(progress["epoch"]),
-        watches={
-            name: Watch(**watch) if watch else None for name, watch in progress["watches"].items()
-        },
+        progress=Progress.from_json(json.loads(metadata["progress"])),
         normalization=normalization,
         image_shape=(height, width),
         class_names=class_names,
@@ -362,6 +354,10 @@ def _with_sorted_header(content: bytes) -> bytes:
     header = json.loads(content[8 : 8 + length])
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER:
+        raise WriteError(
+            f"A history of {len(text):,} bytes is more than a checkpoint holds; train fewer epochs."
+        )
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 

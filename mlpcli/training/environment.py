@@ -1,9 +1,11 @@
 """What a run ran on: with it, a different result on another machine can be explained."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import mlpcli
+from mlpcli.files import open_ordinary
 from mlpcli.training.threads import available_cores
 
 
@@ -34,6 +37,48 @@ def environment(seed: int, threads: int) -> dict[str, Any]:
         "seed": seed,
         "git_commit": _git_commit(),
     }
+
+
+DECISIVE = {
+    "mlpcli": "mlpcli",
+    "numpy": "NumPy",
+    "blas": "BLAS",
+    "threads": "threads",
+    "cpu": "processor",
+}
+"""What the last bit of a result may depend on, as the user knows it."""
+_MOST_BYTES = 10 * 2**20
+
+
+def sessions(path: Path) -> list[dict[str, Any]]:
+    """The environments in which a run was trained: that of its beginning and each that went on.
+
+    Empty if the file is missing or cannot be understood.
+    """
+    try:
+        with open_ordinary(path) as file:
+            first = json.loads(file.read(_MOST_BYTES))
+        later = first.pop("resumed", [])
+        return [first, *map(dict, later)]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is different and may change the last bits of a result, in words."""
+    return [
+        f"{word} {_words(before.get(key))} before, {_words(now.get(key))} now"
+        for key, word in DECISIVE.items()
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(_words, value)) or "none"
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values() if part is not None)
+    return str(value)
 
 
 def _cpu() -> str:

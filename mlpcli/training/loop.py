@@ -9,6 +9,7 @@ import numpy as np
 from mlpcli.errors import DivergedError
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 from mlpcli.training.step import Training
 
@@ -16,37 +17,77 @@ OnBatch = Callable[[int, float, float | None], None]
 """(steps done in this epoch, mean loss so far, accuracy so far, if any); now and then"""
 OnEpoch = Callable[[EpochMetrics], bool]
 """Takes the epoch's row; True ends the training"""
+FROM_THE_START = Progress()
 
 
 @np.errstate(over="ignore", invalid="ignore")  # found in the loss, and told as DivergedError
-def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
+def train_epochs(
+    setup: Setup,
+    *,
+    on_batch: OnBatch,
+    on_epoch: OnEpoch,
+    progress: Progress = FROM_THE_START,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Progress:
     """Train the network in place, until its epochs are done or `on_epoch` says stop.
+
+    Args:
+        setup: the parts of the run, as they are after `progress`.
+        on_batch: told of steps.
+        on_epoch: told of epochs.
+        progress: what is done already.
+        should_stop: asked after each block of steps; training ends there.
+
+    Returns:
+        What is done now.
 
     Raises:
         DivergedError: the loss, or what is kept from step to step, is no longer finite.
     """
-    batches = setup.batches
-    training = Training(setup)
+    batches, n = setup.batches, len(setup.training)
+    training = Training(setup, steps_done=progress.steps)
     measured = training.measured
-    history: list[EpochMetrics] = []
+    history, begun = list(progress.history), progress
+
+    def when(epoch: int, step: int, factor: float) -> str:
+        rate = factor * training.learning_rate(epoch, step - 1)
+        return f"epoch {epoch}, step {step}, at learning rate {rate:g}"
+
     with training.team:
-        for epoch in range(1, setup.config.training.epochs + 1):
-            started = time.perf_counter()
-            measured.reset()
+        for epoch in range(progress.epoch + 1, setup.config.training.epochs + 1):
+            started = time.perf_counter() - begun.seconds
+            measured.go_on_from(begun.sums)
             factor = setup.plateau.factor(history) if setup.plateau else 1.0
-            for start in range(0, len(setup.training), batches.block_size):
-                stop = min(start + batches.block_size, len(setup.training))
+            for start in range(begun.examples, n, batches.block_size):
+                stop = min(start + batches.block_size, n)
+                steps = start // batches.batch_size
+                if should_stop():
+                    _check_state(setup, when(epoch, max(steps, 1), factor))
+                    return Progress(
+                        history=tuple(history),
+                        steps=(epoch - 1) * len(batches) + steps,
+                        examples=start,
+                        sums=measured.sums if start else (),
+                        seconds=time.perf_counter() - started if start else 0.0,
+                    )
                 training.run_block(epoch, start, stop, factor)
-                steps = math.ceil(stop / batches.batch_size)
-                _check_finite(setup, measured.loss, epoch, steps)
-                on_batch(steps, measured.loss, measured.accuracy)
-            _check_state(setup, epoch)
+                if not math.isfinite(measured.loss):
+                    step = training.first_step_not_finite(start, stop)
+                    raise diverged(
+                        setup, f"the loss is {measured.loss} in {when(epoch, step, factor)}"
+                    )
+                on_batch(math.ceil(stop / batches.batch_size), measured.loss, measured.accuracy)
+            last_step = when(epoch, len(batches), factor)
+            _check_state(setup, last_step)
             validation = None
             if setup.validation is not None:
                 validation = evaluate(
                     setup.for_prediction(), setup.loss, setup.validation, setup.normalization
                 )
-                _check_finite(setup, validation.loss, epoch, steps)
+                if not math.isfinite(validation.loss):
+                    raise diverged(
+                        setup, f"the validation loss is {validation.loss} after {last_step}"
+                    )
             row = EpochMetrics(
                 epoch=epoch,
                 seconds=time.perf_counter() - started,
@@ -57,25 +98,25 @@ def train_epochs(setup: Setup, *, on_batch: OnBatch, on_epoch: OnEpoch) -> None:
                 val_accuracy=validation.accuracy if validation else None,
             )
             history.append(row)
+            begun = FROM_THE_START
             if on_epoch(row):
-                return
+                break
+    return Progress(history=tuple(history), steps=len(history) * len(batches))
 
 
-def _check_finite(setup: Setup, loss: float, epoch: int, step: int) -> None:
-    if not math.isfinite(loss):
-        raise diverged(setup, f"the loss is {loss} in epoch {epoch}, by step {step}")
-
-
-def _check_state(setup: Setup, epoch: int) -> None:
-    """What a checkpoint holds: a square may be infinite where every parameter is finite."""
-    network = setup.network
-    kept = [network.theta, *setup.optimizer.state().values()]
-    kept += [vector for norm in network.norms for vector in (norm.mean, norm.variance)]
+def _check_state(setup: Setup, when: str) -> None:
+    """Refuse to save what is not finite: a square may be infinite where no parameter is."""
+    vectors = {"a parameter": setup.network.theta}
+    for name, vector in setup.optimizer.state().items():
+        vectors[f"the optimizer's {name}"] = vector
+    for i, norm in enumerate(setup.network.norms, 1):
+        vectors[f"the running mean of layer {i}"] = norm.mean
+        vectors[f"the running variance of layer {i}"] = norm.variance
     if setup.average:
-        kept.append(setup.average.theta)
-    if not all(np.isfinite(vector).all() for vector in kept):
-        what = "a parameter, or a number kept for one, is not finite"
-        raise diverged(setup, f"{what} after epoch {epoch}")
+        vectors["an averaged parameter"] = setup.average.theta
+    for name, vector in vectors.items():
+        if not np.isfinite(vector).all():
+            raise diverged(setup, f"{name} is not finite after {when}")
 
 
 def diverged(setup: Setup, what: str) -> DivergedError:

@@ -1,5 +1,6 @@
 """What is measured: loss and accuracy while training, and the full report of an evaluation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,8 @@ class EpochMetrics:
     """
 
     epoch: int
-    seconds: float
+    seconds: float | None
+    """None where it is not known: the row was put back from a checkpoint"""
     learning_rate: float
     train_loss: float
     train_accuracy: float | None
@@ -41,6 +43,17 @@ class RunningMetrics:
     def reset(self) -> None:
         """Begin a new epoch."""
         self._sums.fill(0)
+
+    @property
+    def sums(self) -> tuple[tuple[float, float, float], ...]:
+        """Examples, sum of their losses, and how many were right, of each member."""
+        return tuple((float(n), float(loss), float(right)) for n, loss, right in self._sums)
+
+    def go_on_from(self, sums: Sequence[tuple[float, float, float]]) -> None:
+        """Begin with these sums; those of members that are not there fall to the others."""
+        self.reset()
+        for i, row in enumerate(sums):
+            self._sums[i % len(self._sums)] += row
 
     def add(self, member: int, z: Array, t: Array) -> None:
         """Take in outputs and targets (n, n_out)."""

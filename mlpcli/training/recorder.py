@@ -1,12 +1,14 @@
 """What the end of each epoch leaves behind: a row, a checkpoint, and whether to go on."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.progress import Progress
 from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import Setup
 from mlpcli.training.watch import Watch
@@ -16,22 +18,43 @@ class Recorder:
     """Records one run's epochs in its folder and keeps count of the best.
 
     Attributes:
-        history: the rows so far, as in metrics.csv.
+        history: the rows so far, as in metrics.csv, those before the run was gone on with too.
         best: the watch on `training.monitor`.
         stopped_early: early stopping has ended the run.
         reached_loss: `training.stop_at_loss` has.
     """
 
-    def __init__(self, setup: Setup, directory: RunDirectory, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        directory: RunDirectory,
+        reporter: Reporter,
+        history: Sequence[EpochMetrics] = (),
+    ) -> None:
         self._setup, self._directory, self._reporter = setup, directory, reporter
         self._config = setup.config.model_dump(mode="json")
-        self.history: list[EpochMetrics] = []
+        self.history = list(history)
         self.best = Watch(setup.monitor)
         self.stopped_early = False
         self.reached_loss = False
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
         self._stopping = Watch(stopping.monitor, stopping.min_delta) if stopping else None
+        for row in history:
+            self._watch(row)
+
+    @property
+    def is_done(self) -> bool:
+        """No epoch is left to train."""
+        epochs = self._setup.config.training.epochs
+        return self.stopped_early or self.reached_loss or len(self.history) >= epochs
+
+    @property
+    def why_it_is_done(self) -> str:
+        """As summary.json says it."""
+        if self.reached_loss:
+            return "stop_at_loss"
+        return "early_stopping" if self.stopped_early else "all_epochs_done"
 
     def end_epoch(self, row: EpochMetrics) -> bool:
         """Record and save the epoch; True if training should end here.
@@ -40,22 +63,39 @@ class Recorder:
             WriteError: it could not be recorded.
         """
         self.history.append(row)
-        is_best = self.best.improves(row)
-        if self._stopping:
-            self._stopping.improves(row)
-            self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
-        enough = self._setup.config.training.stop_at_loss
-        self.reached_loss = enough is not None and row.train_loss < enough
-        checkpoint = self.checkpoint(row.epoch)
+        is_best = self._watch(row)
+        steps = len(self.history) * len(self._setup.batches)
+        checkpoint = self.checkpoint(Progress(tuple(self.history), steps))
         try:
+            # In this order, whatever of it is missing can be put back from the last checkpoint.
+            save_checkpoint(self._directory.last, checkpoint)
             if is_best:
                 save_checkpoint(self._directory.best, checkpoint)
-            save_checkpoint(self._directory.last, checkpoint)
             self._directory.append_metrics(row)
         except WriteError as error:
             raise WriteError(f"{error} {self._what_is_whole()}") from error
         self._reporter.epoch_done(row, is_best=is_best)
         return self.stopped_early or self.reached_loss
+
+    def _watch(self, row: EpochMetrics) -> bool:
+        """Take in an epoch; True if it is the best so far."""
+        if self._stopping:
+            self._stopping.improves(row)
+            self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
+        enough = self._setup.config.training.stop_at_loss
+        self.reached_loss = enough is not None and row.train_loss < enough
+        return self.best.improves(row)
+
+    def save(self, progress: Progress) -> None:
+        """Save where the run stands, in the middle of an epoch or before the first.
+
+        Raises:
+            WriteError: it could not be saved.
+        """
+        try:
+            save_checkpoint(self._directory.last, self.checkpoint(progress))
+        except WriteError as error:
+            raise WriteError(f"{error} {self._what_is_whole()}") from error
 
     def _what_is_whole(self) -> str:
         """Read back what is on the disk: after a failure nothing else can be relied on."""
@@ -68,16 +108,15 @@ class Recorder:
         epoch, path = max(found)
         return f"The last whole checkpoint is that of epoch {epoch}: {path}."
 
-    def checkpoint(self, epoch: int) -> Checkpoint:
-        """The run as it stands after `epoch` epochs."""
+    def checkpoint(self, progress: Progress) -> Checkpoint:
+        """The run as it stands now."""
         setup = self._setup
         return Checkpoint(
             network=setup.network,
             optimizer=setup.optimizer.state(),
             average=setup.average.theta if setup.average else None,
             config=self._config,
-            epoch=epoch,
-            watches={"best": self.best, "early_stopping": self._stopping},
+            progress=progress,
             normalization=setup.normalization,
             image_shape=setup.training.image_shape,
             class_names=setup.training.class_names,

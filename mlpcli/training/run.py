@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from mlpcli.config.loading import resolved_yaml
 from mlpcli.config.schema import Config
 from mlpcli.data.cache import data_directory
 from mlpcli.data.loading import DataLoader
-from mlpcli.errors import ConfigError, DivergedError
+from mlpcli.errors import ConfigError, DivergedError, Interrupted
 from mlpcli.files import write_text
 from mlpcli.reporting import Reporter
+from mlpcli.training import resuming
 from mlpcli.training.checkpoint import to_bytes
-from mlpcli.training.environment import environment
+from mlpcli.training.environment import differences, environment, sessions
 from mlpcli.training.evaluation import Evaluation, evaluate
-from mlpcli.training.loop import diverged, train_epochs
+from mlpcli.training.interruption import Interruption
+from mlpcli.training.loop import FROM_THE_START, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.model import Model, load_model
+from mlpcli.training.progress import Progress
 from mlpcli.training.recorder import Recorder
 from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import Setup, set_up
@@ -46,7 +50,7 @@ class Run:
     reached_loss: bool
     """training ended because the loss was below `training.stop_at_loss`"""
     seconds: float
-    """wall time, from loading the data to the test"""
+    """wall time, from loading the data to the test; since it was last gone on with"""
 
     @property
     def best(self) -> EpochMetrics:
@@ -94,6 +98,8 @@ def train(
         DataError: the data cannot be had.
         DivergedError: the loss is no longer finite.
         WriteError: the run cannot be recorded.
+        Interrupted: Ctrl-C came; `resume` goes on from there. A second one is a KeyboardInterrupt
+            at once.
     """
     started = time.perf_counter()
     reporter = reporter or Reporter()
@@ -101,31 +107,95 @@ def train(
     directory = RunDirectory.create(Path(runs_dir), config.name or "run")
     write_text(directory.config, resolved_yaml(config))
     directory.write_json(directory.environment, environment(config.seed, setup.threads))
-    recorder = Recorder(setup, directory, reporter)
-    reporter.training_begins(directory.path, config.training.epochs, len(setup.batches))
-    try:
+    return _to_the_end(setup, directory, Recorder(setup, directory, reporter), reporter, started)
+
+
+def resume(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    data_dir: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Go on with a run that was interrupted, killed, or shall have more epochs.
+
+    It ends with the same bits as if it had never stopped. A run that is done already is judged on
+    the test set, and its folder left as it is.
+
+    Args:
+        path: the run's folder, or a checkpoint in it: epochs after that one are trained again.
+        overrides: `training.epochs=30`, or others of `resuming.MAY_CHANGE`. A schedule that depends
+            on the number of epochs is another one from here on.
+        data_dir: as for `train`.
+        reporter: told of the progress, and of another NumPy, BLAS, processor or number of threads.
+
+    Raises:
+        CheckpointError: there is nothing to go on from.
+        ConfigError: an override would make another run of it.
+        DataError, DivergedError, WriteError, Interrupted: as `train`.
+    """
+    started = time.perf_counter()
+    reporter = reporter or Reporter()
+    found = resuming.find(path, overrides)
+    directory, progress = found.directory, found.checkpoint.progress
+    setup = _set_up(found.config, data_dir, reporter, may_fetch=True)
+    resuming.restore(setup, found.checkpoint, found.path)
+    recorder = Recorder(setup, directory, reporter, directory.timed(progress.history))
+    if recorder.is_done and directory.has_ended():
+        reporter.remark(_nothing_to_do(recorder, found))
         with one_blas_thread():
-            train_epochs(setup, on_batch=reporter.batches_done, on_epoch=recorder.end_epoch)
             test = load_model(directory.path).evaluate(setup.test)
-            if not math.isfinite(test.loss):
-                raise diverged(setup, f"the loss on the test set is {test.loss}")
-    except DivergedError as error:
-        raise DivergedError(f"{error} What was recorded is in {directory.path}.") from error
-    finally:
-        reporter.training_ends()
-    run = Run(
-        folder=directory.path,
-        config=config,
-        history=recorder.history,
-        best_epoch=recorder.best.best_epoch,
-        monitor=setup.monitor,
-        test=test,
-        stopped_early=recorder.stopped_early,
-        reached_loss=recorder.reached_loss,
-        seconds=time.perf_counter() - started,
-    )
-    directory.write_json(directory.summary, _summary(run))
-    return run
+        return _run(setup, directory, recorder, test, started)
+    resuming.put_folder_in_order(found, recorder.history, recorder.best.best_epoch)
+    _record_environment(setup, directory, progress, reporter)
+    return _to_the_end(setup, directory, recorder, reporter, started, progress)
+
+
+def _to_the_end(
+    setup: Setup,
+    directory: RunDirectory,
+    recorder: Recorder,
+    reporter: Reporter,
+    started: float,
+    progress: Progress = FROM_THE_START,
+) -> Run:
+    """Train what is left, test, and leave the summary, also of what ends before its time."""
+
+    def summarize(stopped: str, test: Evaluation | None = None) -> None:
+        seconds = time.perf_counter() - started
+        content = _summary(setup, directory, recorder, stopped, test, seconds)
+        directory.write_json(directory.summary, content)
+
+    epochs = setup.config.training.epochs
+    reporter.training_begins(directory.path, epochs, len(setup.batches), progress.epoch)
+    test = None
+    with Interruption() as interruption:
+        try:
+            with one_blas_thread():
+                progress = train_epochs(
+                    setup,
+                    on_batch=reporter.batches_done,
+                    on_epoch=recorder.end_epoch,
+                    progress=progress,
+                    should_stop=lambda: recorder.is_done or interruption.signal != 0,
+                )
+                if recorder.is_done:
+                    test = load_model(directory.path).evaluate(setup.test)
+                    if not math.isfinite(test.loss):
+                        raise diverged(setup, f"the loss on the test set is {test.loss}")
+                    summarize(recorder.why_it_is_done, test)
+                else:
+                    recorder.save(progress)
+                    summarize("interrupted")
+        except DivergedError as error:
+            summarize("diverged")
+            raise DivergedError(f"{error} What was recorded is in {directory.path}.") from error
+        finally:
+            reporter.training_ends()
+    if test is None or interruption.signal:
+        where = _where(setup, progress) if test is None else "The run is done, and saved"
+        raise Interrupted(f"{where} in {directory.path}.", interruption.signal, directory.path)
+    return _run(setup, directory, recorder, test, started)
 
 
 def dry_run(
@@ -152,7 +222,7 @@ def dry_run(
                 evaluate(setup.for_prediction(), loss, dataset.part(few), setup.normalization)
     if not math.isfinite(after):
         raise diverged(setup, f"the loss of the first batch is {after} after one step")
-    to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(epoch=0))
+    to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(Progress()))
     return DryRun(
         sizes=network.sizes,
         parameters=len(network.theta),
@@ -177,22 +247,87 @@ def _set_up(
         ) from error
 
 
-def _summary(run: Run) -> dict[str, Any]:
+def _run(
+    setup: Setup, directory: RunDirectory, recorder: Recorder, test: Evaluation, started: float
+) -> Run:
+    return Run(
+        folder=directory.path,
+        config=setup.config,
+        history=recorder.history,
+        best_epoch=recorder.best.best_epoch,
+        monitor=setup.monitor,
+        test=test,
+        stopped_early=recorder.stopped_early,
+        reached_loss=recorder.reached_loss,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _summary(
+    setup: Setup,
+    directory: RunDirectory,
+    recorder: Recorder,
+    stopped: str,
+    test: Evaluation | None,
+    seconds: float,
+) -> dict[str, Any]:
     """What summary.json says."""
+    history, best_epoch = recorder.history, recorder.best.best_epoch
     return {
-        "name": run.folder.name,
-        "stopped": "stop_at_loss"
-        if run.reached_loss
-        else "early_stopping"
-        if run.stopped_early
-        else "all_epochs_done",
-        "epochs": len(run.history),
-        "best_epoch": run.best_epoch,
-        "monitor": run.monitor,
-        "best": dataclasses.asdict(run.best),
-        "last": dataclasses.asdict(run.history[-1]),
-        "test_loss": run.test.loss,
-        "test_accuracy": run.test.accuracy,
-        "test_images": len(run.test.labels),
-        "seconds": run.seconds,
+        "name": directory.path.name,
+        "stopped": stopped,
+        "epochs": len(history),
+        "best_epoch": best_epoch or None,
+        "monitor": setup.monitor,
+        "best": dataclasses.asdict(history[best_epoch - 1]) if best_epoch else None,
+        "last": dataclasses.asdict(history[-1]) if history else None,
+        "test_loss": test.loss if test else None,
+        "test_accuracy": test.accuracy if test else None,
+        "test_images": len(test.labels) if test else None,
+        "seconds": seconds,
     }
+
+
+def _where(setup: Setup, progress: Progress) -> str:
+    """Where an interrupted run stands, in words."""
+    if progress.examples:
+        step = progress.examples // setup.batches.batch_size
+        return f"Epoch {progress.epoch + 1} is saved up to step {step} of {len(setup.batches)}"
+    if progress.epoch:
+        return f"Everything up to the end of epoch {progress.epoch} is saved"
+    return "The starting weights are saved"
+
+
+def _nothing_to_do(recorder: Recorder, found: resuming.Resumption) -> str:
+    done = len(recorder.history)
+    if recorder.reached_loss:
+        why, more = "training.stop_at_loss is reached", "training.stop_at_loss=null"
+    elif recorder.stopped_early:
+        why, more = "early stopping has ended it", "training.early_stopping=null"
+    else:
+        why, more = "all of its epochs are done", f"training.epochs={2 * done}"
+    return (
+        f"There is nothing to do: {found.path} is at epoch {done}, and {why}. To train longer: "
+        f"mlpcli train --resume {found.directory.path} {more}"
+    )
+
+
+def _record_environment(
+    setup: Setup, directory: RunDirectory, progress: Progress, reporter: Reporter
+) -> None:
+    """Add this session to environment.json; say what makes the last bits different from now on."""
+    now = environment(setup.config.seed, setup.threads)
+    first, *later = sessions(directory.environment) or [{}]
+    different = differences((later or [first])[-1], now)
+    if not first:
+        reporter.remark(
+            f"Warning: {directory.environment} cannot be read, so it is not known whether this is "
+            "still the same machine and NumPy."
+        )
+    elif different:
+        reporter.remark(
+            f"Warning: the last bits may differ from those of a run that never stopped: "
+            f"{'; '.join(different)}."
+        )
+    now["after_epoch"], now["after_steps"] = progress.epoch, progress.steps
+    directory.write_json(directory.environment, {**first, "resumed": [*later, now]})

@@ -4,17 +4,22 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
-from mlpcli.files import make_folder, write_text
+from mlpcli.files import make_folder, open_ordinary, write_text
 from mlpcli.training.metrics import EpochMetrics
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
+_MOST_OF_A_SUMMARY = 2**20
+"""bytes"""
+_LONGEST_ROW = 400
+"""bytes; seven numbers have fewer than 200"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class RunDirectory:
 
     @property
     def last(self) -> Path:
-        """The weights of the last epoch."""
+        """Where the run stands: after an epoch, or where it was interrupted within one."""
         return self.path / "weights" / "last.safetensors"
 
     @classmethod
@@ -78,22 +83,68 @@ class RunDirectory:
         """Write one of the JSON files, whole or not at all."""
         write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
+    def has_ended(self) -> bool:
+        """Whether summary.json says that the run came to its end."""
+        try:
+            with open_ordinary(self.summary) as file:
+                stopped = json.loads(file.read(_MOST_OF_A_SUMMARY))["stopped"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
+        return stopped in ("all_epochs_done", "early_stopping")
+
+    def forget_summary(self) -> None:
+        """Remove summary.json: the run goes on.
+
+        Raises:
+            WriteError: it could not be removed.
+        """
+        try:
+            self.summary.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(f"{self.summary}: cannot be removed: {error.strerror}.") from error
+
+    def timed(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
+        """The same rows with the seconds that metrics.csv knows of them.
+
+        Raises:
+            WriteError: it cannot be read, and so not be written.
+        """
+        try:
+            with open_ordinary(self.metrics) as file:
+                text = file.read(_LONGEST_ROW * (len(history) + 1)).decode(errors="replace")
+        except FileNotFoundError:
+            text = ""
+        except OSError as error:
+            raise WriteError(
+                f"{self.metrics}: cannot be read: {error.strerror or error}."
+            ) from error
+        seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
+        return [
+            dataclasses.replace(row, seconds=_time(seconds.get(str(row.epoch), "")))
+            for row in history
+        ]
+
+    def set_metrics(self, history: Sequence[EpochMetrics]) -> None:
+        """Let metrics.csv have exactly these rows.
+
+        Raises:
+            WriteError: it could not be written.
+        """
+        rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
+        write_text(self.metrics, "".join(map(_csv_line, rows)))
+
     def append_metrics(self, row: EpochMetrics) -> None:
         """Add a row to metrics.csv, with the header if it is the first.
 
         Raises:
             WriteError: it could not be written.
         """
-        line = io.StringIO()
-        writer = csv.writer(line, lineterminator="\n")
         try:
             with self.metrics.open("ab", buffering=0) as file:
                 whole = file.tell()
-                if whole == 0:
-                    writer.writerow(COLUMNS)
-                writer.writerow(dataclasses.astuple(row))
+                header = _csv_line(COLUMNS) if whole == 0 else ""
                 try:
-                    rest = line.getvalue().encode()
+                    rest = (header + _csv_line(dataclasses.astuple(row))).encode()
                     while rest:
                         rest = rest[file.write(rest) :]
                     os.fsync(file.fileno())
@@ -104,6 +155,20 @@ class RunDirectory:
             raise WriteError(
                 f"{self.metrics}: cannot be written: {error.strerror or error}."
             ) from error
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue()
+
+
+def _time(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def checkpoint_path(path: Path) -> Path:

@@ -8,6 +8,8 @@ part of the parameters in its own processor's cache.
 
 import functools
 
+import numpy as np
+
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.nn.arrays import Array, Rows, Share, shared_zeros
 from mlpcli.nn.constraints import MaxNorm, NormClipping
@@ -78,6 +80,12 @@ class Training:
         middle_of_step = epoch - 1 + (step + 0.5) / len(setup.batches)
         share = setup.schedule(middle_of_step, setup.config.training.epochs)
         return setup.config.optimizer.learning_rate * share
+
+    def first_step_not_finite(self, start: int, stop: int) -> int:
+        """The first step of the block just done, counted from 1, whose loss was not finite."""
+        n = stop - start
+        finite = np.isfinite(self._setup.loss.value(self._z[:n], self._t[:n]))
+        return (start + int(finite.argmin())) // self._setup.batches.batch_size + 1
 
     def _reserve(self, batch_size: int) -> None:
         """Allocate every buffer before the team divides, so that its members share them."""

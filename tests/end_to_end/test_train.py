@@ -1,6 +1,13 @@
 import json
+import os
+import shlex
+import signal
+import subprocess
 
+import pytest
 import yaml
+from processes import environment
+from runs import timeless
 
 import mlpcli
 
@@ -109,3 +116,77 @@ def test_the_environment_is_recorded(trained):
     environment = json.loads((trained / "environment.json").read_text())
     assert environment["mlpcli"] == mlpcli.__version__
     assert environment["threads"] >= 1
+
+
+def test_what_does_not_go_with_resume(run, trained):
+    for option in (["-c", "mnist"], ["--runs-dir", "other"], ["--dry-run"]):
+        done = run("train", "--resume", trained, *option)
+        assert done.returncode == 2
+        assert "does not go with --resume" in done.stderr
+
+
+def test_resume_prints_the_config_it_would_go_on_with(run, trained):
+    done = run("train", "--resume", trained, "training.epochs=9", "--print-config")
+    assert yaml.safe_load(done.stdout)["training"]["epochs"] == 9
+
+
+def test_resume_of_a_finished_run_a_longer_one_and_a_refused_one(run, bars, tmp_path):
+    run("train", "-c", bars, "training.epochs=2")
+    done = run("train", "--resume", "runs/bars")
+    assert done.returncode == 0
+    assert "nothing to do" in done.stderr
+    assert "of 2" in done.stdout
+    done = run("train", "--resume", "runs/bars", "training.epochs=5")
+    assert done.returncode == 0
+    assert "(at most 5 epochs of 8 batches, 2 done before)" in done.stderr
+    assert len((tmp_path / "runs" / "bars" / "metrics.csv").read_text().splitlines()) == 6
+    done = run("train", "--resume", "runs/bars", "seed=2")
+    assert done.returncode == 2
+    assert "seed: was 1 and would be 2" in done.stderr
+    assert run("train", "--resume", "runs/nothing").returncode == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_path, name):
+    settings = ["training.epochs=400", "training.threads=2"]
+    process = subprocess.Popen(
+        [command, "train", "-c", str(bars), *settings],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not process.stderr.readline().startswith("epoch   2"):
+        assert process.poll() is None
+    process.send_signal(getattr(signal, name))
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == (130 if name == "SIGINT" else 143), error
+    assert out == ""
+    last = error.splitlines()[-1]
+    assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
+    folder = tmp_path / "runs" / "bars"
+    assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
+    program, *arguments = shlex.split(last.partition("To go on: ")[2])
+    assert program == "mlpcli"
+    assert run(*arguments).returncode == 0
+    assert run("train", "-c", bars, *settings, "--runs-dir", "whole").returncode == 0
+    assert timeless(folder) == timeless(tmp_path / "whole" / "bars")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs nohup")
+def test_nohup_keeps_a_hangup_away(command, bars, tmp_path):
+    process = subprocess.Popen(
+        ["nohup", command, "train", "-c", str(bars), "training.epochs=50"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not process.stderr.readline().startswith("epoch"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 0

@@ -1,0 +1,80 @@
+"""Killed or interrupted at random moments and gone on with, a run ends with the same bytes."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from digits import write_bars
+from processes import environment, mlpcli
+from runs import timeless
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals"),
+]
+KINDS = {
+    "nothing special": [],
+    "all there is": [
+        "optimizer={name: nadam, momentum: null, clip_norm: 1}",
+        "schedule={name: plateau, monitor: train_loss, patience: 3, min_delta: 0.01}",
+        "network.dropout.hidden=0.2",
+        "network.batch_norm=true",
+        "training.averaging={}",
+        "training.threads=2",
+        "data.augmentation.shift=1",
+    ],
+}
+SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stopped_again_and_again(command, tmp_path, kind, count) -> None:
+    moments = random.Random(0)
+    config = write_bars(tmp_path / "run", train=6000)  # three blocks an epoch
+    config = config.rename(config.with_name("run.yaml"))
+    start = ["train", "-q", "-c", str(config), "training.epochs=60", *KINDS[kind]]
+    assert mlpcli(*start, "--runs-dir", "whole", cwd=tmp_path).returncode == 0
+    expected = timeless(tmp_path / "whole" / "run")
+    seen = set()
+    for chain in range(4):
+        runs, tries = tmp_path / str(chain), 0
+        go_on = [*start, "--runs-dir", str(runs)]
+        while True:
+            process = subprocess.Popen(
+                [command, *go_on],
+                cwd=tmp_path,
+                env=environment(OPENBLAS_NUM_THREADS="1"),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            tries += 1
+            assert tries < 100
+            number = moments.choice(SIGNALS)
+            time.sleep(moments.uniform(0.3, 0.9))
+            for _ in range(moments.choice((1, 1, 2))):  # some are impatient
+                process.send_signal(number)
+            _, error = process.communicate(timeout=60)
+            assert "Traceback" not in error
+            if process.returncode == 0:
+                break
+            assert process.returncode == CODES[number], error
+            seen.add(number)
+            count("runs stopped by a signal, and gone on with")
+            count("  of them by kill -9", number == signal.SIGKILL)
+            told = re.search(r"To go on: mlpcli train --resume (\S+)$", error.strip())
+            count("  of them with their place within an epoch", " up to step " in error)
+            saved = list(runs.glob("*/weights/*.safetensors"))
+            assert not told or saved
+            if saved:
+                go_on = ["train", "-q", "--resume", str(runs / "run")]
+            else:
+                for folder in runs.glob("*"):
+                    folder.rename(tmp_path / f"{chain}-{tries}-began-again")
+        assert timeless(runs / "run") == expected
+    assert len(seen) > 2

@@ -1,0 +1,418 @@
+"""A run that stops and goes on ends with the bytes of one that never stopped."""
+
+import itertools
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import timeless
+
+import mlpcli
+from mlpcli.config.loading import load_config
+from mlpcli.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DivergedError,
+    Interrupted,
+    WriteError,
+)
+from mlpcli.nn.optimizers import OPTIMIZERS
+from mlpcli.reporting import Reporter
+from mlpcli.training import recorder, run
+from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.run_directory import RunDirectory
+
+SCHEDULES = [
+    "constant",
+    "{name: step, every_epochs: 2, factor: 0.5}",
+    "{name: exponential, factor: 0.8}",
+    "{name: inverse_time, decay: 0.5}",
+    "{name: cosine, warmup_epochs: 1.5}",
+    "one_cycle",
+    "{name: plateau, monitor: train_loss, patience: 1, min_delta: 0.3, factor: 0.5}",
+]
+KINDS = {
+    **{name: [f"optimizer={{name: {name}, momentum: null}}"] for name in OPTIMIZERS},
+    **{schedule: [f"schedule={schedule}"] for schedule in SCHEDULES},
+    "dropout": ["network.dropout={input: 0.1, hidden: 0.4}"],
+    "batch norm": ["network.batch_norm=true", "network.hidden=[8, 6]"],
+    "augmentation": ["data.augmentation={shift: 1, rotation: 20, noise: 0.1, elastic: {}}"],
+    "averaging": ["training.averaging={}", "network.batch_norm=true"],
+    "clipping": ["optimizer.clip_norm=0.1", "optimizer.max_norm=1", "optimizer.l1=1e-3"],
+    "two members": ["training.threads=2", "network.batch_norm=true", "network.dropout.hidden=0.5"],
+    "float64": ["dtype=float64", "training.monitor=train_loss"],
+    "no validation": ["data.validation=0"],
+    "early stopping": [
+        "training.epochs=30",
+        "training.early_stopping={monitor: val_accuracy, patience: 2}",
+    ],
+}
+
+
+class InterruptedAt(Reporter):
+    """Ctrl-C at the nth block of a session."""
+
+    def __init__(self, block=1, number=signal.SIGINT):
+        self.left, self.number, self.remarks = block, number, []
+
+    def batches_done(self, steps, loss, accuracy):
+        self.left -= 1
+        if not self.left:
+            signal.raise_signal(self.number)
+
+    def remark(self, text):
+        self.remarks.append(text)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Three blocks an epoch, the last of them shorter."""
+    monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
+
+
+@pytest.fixture
+def config(bars):
+    return lambda *overrides: load_config(bars, overrides=overrides)
+
+
+@pytest.fixture
+def train(config, tmp_path):
+    return lambda *overrides, runs="runs", **arguments: mlpcli.train(
+        config(*overrides), runs_dir=tmp_path / runs, **arguments
+    )
+
+
+def interrupted(start):
+    with pytest.raises(Interrupted) as caught:
+        start()
+    return caught.value.folder
+
+
+def go_on_to_the_end(folder, session, most=100):
+    for _ in range(most):
+        try:
+            return session(folder)
+        except Interrupted:
+            pass
+    raise AssertionError("it does not end")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_interrupted_after_every_block(train, kind):
+    whole = train(*KINDS[kind], runs="whole")
+    folder = interrupted(lambda: train(*KINDS[kind], reporter=InterruptedAt()))
+    sessions = itertools.count(1)
+
+    def session(folder):
+        next(sessions)
+        return mlpcli.resume(folder, reporter=InterruptedAt())
+
+    done = go_on_to_the_end(folder, session)
+    assert timeless(folder) == timeless(whole.folder)
+    assert next(sessions) > 2 * len(whole.history)
+    assert done.test.loss == whole.test.loss
+    assert done.stopped_early == whole.stopped_early
+    assert [row.val_loss for row in done.history] == [row.val_loss for row in whole.history]
+
+
+class Kill(BaseException):
+    """Ends a run as a kill does: nothing is done after it."""
+
+
+def killed_at(nth, start):
+    """Start a training; the nth of what its epochs write (last, best, row) is never written."""
+    moments = itertools.count(1)
+
+    def deadly(function):
+        def die_or_do(*arguments):
+            if next(moments) == nth:
+                raise Kill
+            return function(*arguments)
+
+        return die_or_do
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(recorder, "save_checkpoint", deadly(recorder.save_checkpoint))
+        patches.setattr(RunDirectory, "append_metrics", deadly(RunDirectory.append_metrics))
+        with pytest.raises(Kill):
+            start()
+
+
+@pytest.mark.parametrize("nth", range(2, 13))
+def test_killed_between_any_two_files_of_an_epoch(train, nth):
+    settings = ["training.monitor=train_loss", "schedule=cosine"]
+    whole = train(*settings, runs="whole")
+    killed_at(nth, lambda: train(*settings))
+    folder = whole.folder.parent.parent / "runs" / "bars"
+    mlpcli.resume(folder)
+    assert timeless(folder) == timeless(whole.folder)
+
+
+def test_killed_before_anything_was_saved(train, tmp_path):
+    killed_at(1, train)
+    with pytest.raises(CheckpointError, match=r"begin it again with `mlpcli train --config .*bars"):
+        mlpcli.resume(tmp_path / "runs" / "bars")
+
+
+def test_the_time_of_a_row_that_was_lost_is_left_empty(train):
+    folder = train(runs="runs").folder
+    directory = RunDirectory(folder)
+    lines = directory.metrics.read_text().splitlines(keepends=True)
+    directory.metrics.write_text("".join(lines[:3]) + lines[3][:9])
+    directory.summary.unlink()
+    done = mlpcli.resume(folder)
+    found = directory.metrics.read_text().splitlines(keepends=True)
+    assert found[:3] == lines[:3]
+    assert found[4].split(",")[1] == ""
+    assert done.history[3].seconds is None
+
+
+def test_more_epochs(train):
+    whole = train("training.epochs=7", runs="whole")
+    folder = train("training.epochs=3").folder
+    done = mlpcli.resume(folder, ["training.epochs=7"])
+    found, expected = timeless(folder), timeless(whole.folder)
+    best, expected_best = (
+        load_checkpoint(r.folder / "weights" / "best.safetensors") for r in (done, whole)
+    )
+    assert best.network.theta.tobytes() == expected_best.network.theta.tobytes()
+    del found["best"], expected["best"]  # if the best epoch is an early one, it names 3 epochs
+    assert found == expected
+    assert len(done.history) == 7
+
+
+def test_more_epochs_are_not_forgotten_by_a_kill(train):
+    folder = train("training.epochs=1").folder
+    killed_at(1, lambda: mlpcli.resume(folder, ["training.epochs=3"]))
+    assert len(mlpcli.resume(folder).history) == 3
+
+
+def test_a_schedule_takes_the_new_number_of_epochs(train):
+    folder = train("schedule=cosine", "training.epochs=2").folder
+    done = mlpcli.resume(folder, ["training.epochs=4"])
+    straight = train("schedule=cosine", "training.epochs=4", runs="whole")
+    rates, expected = ([row.learning_rate for row in r.history] for r in (done, straight))
+    assert rates[2:] == expected[2:]
+    assert rates[:2] != expected[:2]
+
+
+def test_from_the_best_epoch_the_later_ones_are_trained_again(train):
+    whole = train("training.epochs=6", "optimizer.learning_rate=0.8", "training.monitor=val_loss")
+    assert whole.best_epoch < 6
+    before = timeless(whole.folder)
+    folder = interrupted(
+        lambda: mlpcli.resume(
+            whole.folder / "weights" / "best.safetensors", reporter=InterruptedAt(2)
+        )
+    )
+    assert folder == whole.folder
+    last = load_checkpoint(folder / "weights" / "last.safetensors")
+    assert last.epoch == whole.best_epoch
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + whole.best_epoch
+    mlpcli.resume(folder)
+    assert timeless(folder) == before
+
+
+def test_early_stopping_can_be_taken_back(train):
+    settings = ["training.early_stopping={monitor: train_loss, patience: 1, min_delta: 5}"]
+    run = train(*settings, "training.epochs=5")
+    assert len(run.history) == 2
+    done = mlpcli.resume(run.folder, ["training.early_stopping=null"])
+    assert len(done.history) == 5
+
+
+def test_a_finished_run_has_nothing_to_do(train):
+    run = train()
+    before = {path: path.read_bytes() for path in run.folder.rglob("*.*")}
+    reporter = InterruptedAt(-1)
+    again = mlpcli.resume(run.folder, reporter=reporter)
+    assert again.test.loss == run.test.loss
+    assert again.history == run.history
+    assert {path: path.read_bytes() for path in run.folder.rglob("*.*")} == before
+    assert "nothing to do" in reporter.remarks[0]
+    assert "training.epochs=8" in reporter.remarks[0]
+
+
+def test_other_changes_are_refused_each_by_its_name(train):
+    folder = train("training.epochs=1").folder
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    changes = ["optimizer.learning_rate=0.01", "seed=5", "name=other", "schedule=cosine"]
+    with pytest.raises(ConfigError) as caught:
+        mlpcli.resume(folder, [*changes, "training.epochs=3"])
+    told = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        "name",
+        "optimizer.learning_rate",
+        "schedule.final_fraction",
+        "schedule.name",
+        "seed",
+    ]
+    assert "was 0.05 and would be 0.01" in told[1]
+    with pytest.raises(ConfigError, match="unknown key"):
+        mlpcli.resume(folder, ["training.epoch=3"])
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
+
+
+def test_fewer_epochs_than_are_done(train):
+    folder = train().folder
+    with pytest.raises(ConfigError, match=r"training\.epochs=2: .*expected at least 4"):
+        mlpcli.resume(folder, ["training.epochs=2"])
+
+
+def test_what_is_no_run(tmp_path, train):
+    (tmp_path / "empty").mkdir()
+    weights = train("training.epochs=1").folder / "weights" / "last.safetensors"
+    stray = shutil.copy(weights, tmp_path / "stray.safetensors")
+    for path, reason in (
+        (tmp_path / "missing", "no such run"),
+        (tmp_path / "empty", "no run folder"),
+        (Path(stray), "lies in no run folder"),
+    ):
+        with pytest.raises(CheckpointError, match=reason):
+            mlpcli.resume(path)
+
+
+def test_other_data_are_refused(train, bars):
+    folder = train("training.epochs=1").folder
+    images = bars.parent / "train-images"
+    content = images.read_bytes()
+    images.write_bytes(content[:-300] + bytes(300))
+    with pytest.raises(DataError, match="other images"):
+        mlpcli.resume(folder, ["training.epochs=2"])
+
+
+def test_lost_weights_of_the_best_epoch_are_told(train):
+    folder = train("training.epochs=6", "optimizer.learning_rate=0.8").folder
+    (folder / "weights" / "best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"best\.safetensors: should hold epoch \d"):
+        mlpcli.resume(folder, ["training.epochs=7"])
+
+
+def test_another_environment_is_told_and_each_is_recorded(train):
+    folder = train("training.epochs=1", "training.threads=1").folder
+    path = folder / "environment.json"
+    first = json.loads(path.read_text())
+    path.write_text(json.dumps({**first, "numpy": "1.0", "cpu": "abacus"}))
+    reporter = InterruptedAt(-1)
+    mlpcli.resume(folder, ["training.epochs=2", "training.threads=2"], reporter=reporter)
+    (warning,) = reporter.remarks
+    assert warning.startswith("Warning: ")
+    assert f"NumPy 1.0 before, {np.__version__} now" in warning
+    assert "threads 1 before, 2 now" in warning
+    assert "processor abacus before" in warning
+    mlpcli.resume(folder, ["training.epochs=3"], reporter=reporter)
+    assert len(reporter.remarks) == 1  # the same as in the session before
+    found = json.loads(path.read_text())
+    assert found["numpy"] == "1.0"
+    assert [session["after_epoch"] for session in found["resumed"]] == [1, 2]
+    path.write_text("[")
+    mlpcli.resume(folder, ["training.epochs=4"], reporter=reporter)
+    assert "cannot be read" in reporter.remarks[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so(train, number):
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(Interrupted) as caught:
+            train(reporter=InterruptedAt(5, number))
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+    assert caught.value.signal == number
+    folder = caught.value.folder
+    assert str(caught.value) == f"Epoch 2 is saved up to step 6 of 8 in {folder}."
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["stopped"] == "interrupted"
+    assert summary["epochs"] == summary["last"]["epoch"] == 1
+    assert summary["test_loss"] is None
+
+
+def test_a_signal_that_nobody_handles_keeps_its_meaning(train):
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert len(train(reporter=InterruptedAt(1, signal.SIGTERM)).history) == 4
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_second_leaves_at_once(train, tmp_path, monkeypatch):
+    def impatient(*_):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it went on")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(recorder, "save_checkpoint", impatient)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            train(reporter=InterruptedAt(1))
+    assert not isinstance(caught.value, Interrupted)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_within_the_test_the_run_is_done_first(train, monkeypatch):
+    load = run.load_model
+
+    def interrupt_and_load(path):
+        signal.raise_signal(signal.SIGINT)
+        return load(path)
+
+    monkeypatch.setattr(run, "load_model", interrupt_and_load)
+    with pytest.raises(Interrupted, match="The run is done") as caught:
+        train()
+    summary = json.loads((caught.value.folder / "summary.json").read_text())
+    assert summary["stopped"] == "all_epochs_done"
+
+
+def die(*_):
+    raise Kill
+
+
+def test_killed_within_the_test_only_the_test_is_made_up_for(train, monkeypatch):
+    whole = train(runs="whole")
+    with monkeypatch.context() as patches:
+        patches.setattr(run, "load_model", die)
+        with pytest.raises(Kill):
+            train()
+    folder = whole.folder.parent.parent / "runs" / "bars"
+    mlpcli.resume(folder)
+    assert timeless(folder) == timeless(whole.folder)
+
+
+def test_a_diverged_run_leaves_finite_weights_and_says_so(train, tmp_path):
+    settings = ["schedule={name: constant, warmup_epochs: 3}", "optimizer.learning_rate=1e19"]
+    with pytest.raises(DivergedError, match=r"epoch \d, step \d, at learning rate [\d.]+e\+1"):
+        train(*settings)
+    folder = tmp_path / "runs" / "bars"
+    for name in ("best", "last"):
+        path = folder / "weights" / f"{name}.safetensors"
+        assert not path.exists() or load_checkpoint(path)
+    assert json.loads((folder / "summary.json").read_text())["stopped"] == "diverged"
+
+
+def test_optimizer_state_that_is_not_finite_is_never_saved(train, tmp_path, monkeypatch):
+    """Adam divides by it, so an infinite one leaves the parameters finite."""
+    with_infinity = OPTIMIZERS["adam"]
+    move = with_infinity._move
+
+    def overflow(self, theta, g, part):
+        move(self, theta, g, part)
+        if self.steps == 16:  # the last of epoch 2
+            self.s[part] = np.inf
+
+    monkeypatch.setattr(with_infinity, "_move", overflow)
+    with pytest.raises(DivergedError, match=r"the optimizer's square_mean .*epoch 2, step 8"):
+        train("optimizer={name: adam, momentum: null}")
+    assert load_checkpoint(tmp_path / "runs" / "bars" / "weights" / "last.safetensors").epoch == 1
+
+
+def test_a_save_that_fails_while_interrupted(train, monkeypatch):
+    def full(*_):
+        raise WriteError("full.")
+
+    monkeypatch.setattr(recorder, "save_checkpoint", full)
+    with pytest.raises(WriteError, match=r"full\. No epoch is saved\."):
+        train(reporter=InterruptedAt(1))
