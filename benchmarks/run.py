@@ -1,132 +1,155 @@
-"""Measures an epoch of training against other libraries: `python benchmarks/run.py`.
+"""Measures mlpcli beside other libraries: `python benchmarks/run.py`.
 
-Every contestant runs in a process of its own, in turn, several times over; the table gives
-medians, and the others' time as a multiple of mlpcli's. A contestant whose accuracy is off by more
-than a point has not done the same work, and its row says so.
+Writes results.json, results.md and results.png, and the tables of README.md.
 """
 
 import argparse
 import json
-import statistics
-import subprocess
-import sys
+import platform
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
+from parts import command, epoch, growth, picture, predict
+from parts.data import write_data
+from parts.settings import Settings, progress
+from parts.tables import replace_section
 
-from mlpcli.config.loading import load_config
-from mlpcli.data.cache import data_directory
-from mlpcli.data.loading import DataLoader
-from mlpcli.reporting import Reporter
 from mlpcli.training.environment import environment
 
-PEERS = Path(__file__).parent / "peers"
-NETWORKS = {"784-30-10": 10, "784-128-10": 64, "784-512-512-10": 128, "784-800-800-10": 256}
-OURS, FLOOR = "mlpcli", "matrix products alone"
-CONTESTANTS = {
-    OURS: ["ours.py"],
-    FLOOR: ["products.py"],
-    "PyTorch": ["torch_peer.py"],
-    "scikit-learn": ["scikit_learn.py"],
-    "JAX, epoch compiled": ["jax_peer.py", "--scan"],
+HERE = Path(__file__).parent
+PARTS = {"epoch": epoch, "command": command, "predict": predict, "growth": growth}
+TITLES = {
+    "epoch": "One epoch",
+    "command": "A whole training",
+    "predict": "A whole prediction",
+    "growth": "Growth",
 }
-BUSY_PROCESSES = 2
-ACCURACY_TOLERANCE = 0.01
-
-
-def write_data(dataset: str, folder: Path) -> None:
-    """Lay the images where every contestant finds them: 60,000 to train on, 10,000 to test."""
-    sizes = {"train_size": 60_000, "test_size": 10_000}
-    config = load_config({"data": {"dataset": dataset, "validation": 0, **sizes}})
-    loader = DataLoader(config.data, config.seed, data_directory(), Reporter())
-    training, _ = loader.training_and_validation()
-    for part, data in (("train", training), ("test", loader.test(training.class_names))):
-        np.save(folder / f"{part}_images.npy", data.images)
-        np.save(folder / f"{part}_labels.npy", data.labels.astype(np.int64))
-
-
-def run(contestant: str, network: str, epochs: int, folder: Path) -> dict:
-    """One process: its seconds an epoch, accuracy and peak memory."""
-    script, *options = CONTESTANTS[contestant]
-    command = [sys.executable, str(PEERS / script), *options, "--sizes", network]
-    command += ["--batch-size", str(NETWORKS[network]), "--epochs", str(epochs)]
-    command += ["--folder", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{contestant} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
-
-
-@contextmanager
-def busy_machine() -> Iterator[None]:
-    """Processes that want the whole processor, as long as the block lasts."""
-    spin = "while True: pass"
-    others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(BUSY_PROCESSES)]
-    try:
-        yield
-    finally:
-        for process in others:
-            process.kill()
-            process.wait()
-
-
-def measure(networks: list[str], repeats: int, epochs: int, folder: Path) -> tuple[dict, dict]:
-    """Seconds and accuracies by (network, contestant), the contestants in turn."""
-    seconds, accuracies = defaultdict(list), {}
-    for _ in range(repeats):
-        for network in networks:
-            for contestant in CONTESTANTS:
-                result = run(contestant, network, epochs, folder)
-                seconds[network, contestant] += result["seconds"]
-                accuracies[network, contestant] = result["accuracy"]
-                print(network, contestant, result, file=sys.stderr, flush=True)
-            with busy_machine():
-                seconds[network, "busy"] += run(OURS, network, 2, folder)["seconds"]
-    return seconds, accuracies
-
-
-def table(networks: list[str], seconds: dict, accuracies: dict) -> str:
-    """The results in Markdown."""
-    others = [name for name in CONTESTANTS if name != OURS]
-    lines = [
-        f"| network, batch | {OURS}, s | {' | '.join(others)} | {OURS}, busy machine |",
-        "| --- |" + " --- |" * (len(others) + 2),
-    ]
-    for network in networks:
-        ours = statistics.median(seconds[network, OURS])
-        cells = [f"{network}, {NETWORKS[network]}", f"{ours:.3f}"]
-        for name in others:
-            ratio = statistics.median(seconds[network, name]) / ours
-            off = abs(accuracies[network, name] - accuracies[network, OURS])
-            void = name != FLOOR and off > ACCURACY_TOLERANCE
-            cells.append(f"{ratio:.2f}" + (" (void: accuracy)" if void else ""))
-        cells.append(f"{statistics.median(seconds[network, 'busy']) / ours:.2f}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+PEERS = {"PyTorch": "torch", "scikit-learn": "scikit-learn", "JAX": "jax"}
 
 
 def main() -> None:
-    """Run everything and print the table."""
+    """Measure what was asked for, and write it down."""
+    options = arguments()
+    output = options.output or (None if options.quick else HERE / "results")
+    if options.results:
+        results = json.loads(options.results.read_text())
+        output = options.output or options.results.parent
+    else:
+        output = output or Path(tempfile.mkdtemp(prefix="mlpcli-benchmark-"))
+        output.mkdir(parents=True, exist_ok=True)
+        results = measure(options, output / "results.json")
+    write(results, output)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="default: every part")
+    parser.add_argument("--quick", action="store_true", help="small data, once: does it work?")
     parser.add_argument("--dataset", default="mnist", choices=["mnist", "synthetic"])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=3, help="timed in each process")
-    parser.add_argument("--network", action="append", choices=NETWORKS, help="default: all")
-    options = parser.parse_args()
-    networks = options.network or list(NETWORKS)
-    with tempfile.TemporaryDirectory() as name:
-        write_data(options.dataset, Path(name))
-        results = measure(networks, options.repeats, options.epochs, Path(name))
-    machine = environment(seed=0, threads=0)
-    print(
-        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, NumPy "
-        f"{machine['numpy']}; {options.dataset}\n"
+    parser.add_argument("--repeats", type=int, help="default: 3; quick: 1")
+    parser.add_argument("--epochs", type=int, help="timed in each process; default: 2; quick: 1")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder; default: benchmarks/results, with --quick a temporary one, with --from the "
+        "file's",
     )
-    print(table(networks, *results))
+    parser.add_argument(
+        "--from",
+        dest="results",
+        type=Path,
+        metavar="RESULTS.JSON",
+        help="measure nothing: make the tables and the picture again",
+    )
+    return parser.parse_args()
+
+
+def measure(options: argparse.Namespace, file: Path) -> dict:
+    """Measure the parts one after the other, each kept in the file as soon as it is done.
+
+    What the file has of other parts stays, if it is from the same machine and settings.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        settings = Settings(
+            dataset=options.dataset,
+            repeats=options.repeats or (1 if options.quick else 3),
+            epochs=options.epochs or (1 if options.quick else 2),
+            quick=options.quick,
+            folder=Path(name),
+        )
+        results = {
+            "machine": machine(),
+            "settings": {
+                key: getattr(settings, key) for key in ("dataset", "repeats", "epochs", "quick")
+            },
+        }
+        results["parts"] = earlier_parts(file, results)
+        write_data(settings)
+        progress("the data are written")
+        for part in options.only or PARTS:
+            results["parts"][part] = {
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "measured": PARTS[part].measure(settings),
+            }
+            file.write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def machine() -> str:
+    """What the figures were measured on and with."""
+    found = environment(seed=0, threads=0)
+    blas = ", ".join(f"{library['internal_api']} {library['version']}" for library in found["blas"])
+    peers = ", ".join(f"{name} {version(package)}" for name, package in PEERS.items())
+    return (
+        f"{found['cpu']}, {found['cores']} cores, {platform.system()}; Python {found['python']}, "
+        f"NumPy {found['numpy']} ({blas}), {peers}"
+    )
+
+
+def earlier_parts(file: Path, results: dict) -> dict:
+    """The parts in the file that may stand beside the new ones."""
+    if not file.is_file():
+        return {}
+    earlier = json.loads(file.read_text())
+    same = all(earlier[key] == results[key] for key in ("machine", "settings"))
+    if not same:
+        progress(f"{file}: of another machine or other settings; its parts are left out")
+    return earlier["parts"] if same else {}
+
+
+def write(results: dict, output: Path) -> None:
+    """The table file and the picture; the README too, unless the measurement was a quick one."""
+    order = [part for part in PARTS if part in results["parts"]]
+    measured = {part: results["parts"][part]["measured"] for part in order}
+    tables = {part: PARTS[part].table(measured[part]) for part in order}
+    heading = description(results)
+    document = "\n\n".join(
+        ["# Results", heading, *(f"## {TITLES[part]}\n\n{tables[part]}" for part in order)]
+    )
+    (output / "results.md").write_text(document + "\n", encoding="utf-8")
+    picture.draw(measured, output / "results.png")
+    progress(f"results.md and results.png are in {output}")
+    if results["settings"]["quick"]:
+        print(document)
+        return
+    readme = HERE / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    for part, table in {"machine": heading, **tables}.items():
+        text = replace_section(text, part, table)
+    readme.write_text(text, encoding="utf-8")
+
+
+def description(results: dict) -> str:
+    """On which machine, and how often."""
+    settings = results["settings"]
+    return (
+        f"{results['machine']}. Dataset {settings['dataset']}, {settings['repeats']} repeats, "
+        f"{settings['epochs']} timed epochs in each process"
+        + (", quick: the figures mean nothing." if settings["quick"] else ".")
+    )
 
 
 if __name__ == "__main__":

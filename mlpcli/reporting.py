@@ -20,6 +20,9 @@ class Reporter:
     def download(self, name: str, received: int, size: int | None) -> None:
         """So many bytes of the file `name` have arrived, of `size` if that is known."""
 
+    def work_done(self, what: str, done: int, total: int) -> None:
+        """So many of the `total` pieces of a longer work are done."""
+
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
         """A run of at most `epochs` epochs, each of `steps` batches, begins in `folder`.
 

@@ -38,7 +38,7 @@ data:
   validation: 30
 network: {hidden: [8]}
 optimizer: {name: momentum, learning_rate: 0.05}
-training: {epochs: 4, batch_size: 16}
+training: {epochs: 4, batch_size: 16, pictures: false}
 """
     )
     return config

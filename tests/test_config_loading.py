@@ -109,7 +109,7 @@ def test_every_problem_at_once_each_with_its_line():
         (
             "c.yaml:27: training.foo: unknown key;"
             " valid keys: epochs, batch_size, threads, monitor, averaging, early_stopping,"
-            " stop_at_loss"
+            " stop_at_loss, pictures"
         ),
     ]
 
@@ -648,6 +648,7 @@ def test_the_resolved_yaml_is_readable():
         "  averaging: null\n"
         "  early_stopping: null\n"
         "  stop_at_loss: null\n"
+        "  pictures: true\n"
     )
 
 

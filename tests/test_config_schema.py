@@ -65,6 +65,7 @@ def test_the_defaults():
             "averaging": None,
             "early_stopping": None,
             "stop_at_loss": None,
+            "pictures": True,
         },
     }
 

@@ -22,15 +22,24 @@ class Task:
     batch_size: int
     epochs: int
     """timed, after one that warms up"""
+    samples: int
+    """an epoch; the first of the training images"""
     folder: Path
 
     def images(self, part: str) -> np.ndarray:
         """(N, 784) float32, standardised; part is "train" or "test"."""
-        return standardised(np.load(self.folder / f"{part}_images.npy"))
+        return standardised(self.pixels(part))
+
+    def pixels(self, part: str) -> np.ndarray:
+        """(N, 784) uint8."""
+        return self._first(np.load(self.folder / f"{part}_images.npy"), part)
 
     def labels(self, part: str) -> np.ndarray:
         """(N,) int64."""
-        return np.load(self.folder / f"{part}_labels.npy")
+        return self._first(np.load(self.folder / f"{part}_labels.npy"), part)
+
+    def _first(self, array: np.ndarray, part: str) -> np.ndarray:
+        return array[: self.samples] if part == "train" else array
 
 
 def standardised(images: np.ndarray) -> np.ndarray:
@@ -50,12 +59,18 @@ def starting_weights(sizes: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     ]
 
 
-def contest(train: Callable[[Task], tuple[list[float], float]]) -> None:
-    """Parse the command line, run `train`, print its seconds an epoch and test accuracy as JSON."""
+def task_from_arguments() -> Task:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split("-")])
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--samples", type=int)
     parser.add_argument("--folder", type=Path)
-    seconds, accuracy = train(Task(**vars(parser.parse_known_args()[0])))
+    return Task(**vars(parser.parse_known_args()[0]))
+
+
+def contest(train: Callable[[Task], tuple[list[float], float | None]]) -> None:
+    """Run `train` on the task, and print its seconds an epoch and test accuracy as JSON."""
+    seconds, accuracy = train(task_from_arguments())
     json.dump({"seconds": seconds, "accuracy": accuracy}, sys.stdout)

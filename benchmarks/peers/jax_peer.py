@@ -46,35 +46,54 @@ def scan(state, x, y, batches):
         return step(state, x[batch], y[batch])
 
     state, (losses, correct) = jax.lax.scan(one, state, batches)
-    return state, losses.sum(), correct.sum()
+    return state, (losses.sum(), correct.sum())
+
+
+def start(sizes):
+    """The common starting weights, and a velocity of zero."""
+    theta = [(jnp.asarray(W), jnp.asarray(b)) for W, b in starting_weights(sizes)]
+    return theta, jax.tree.map(jnp.zeros_like, theta)
+
+
+def epoch_by_steps(state, x, y, order, size):
+    """One call of the compiled step a batch; x and y are NumPy's."""
+    for at in range(0, len(order), size):
+        batch = order[at : at + size]
+        state, measured = compiled_step(state, x[batch], y[batch])
+    return state, measured
+
+
+def epoch_by_scan(state, x, y, order, size):
+    """One call for all whole batches, one for the rest; x and y are JAX's."""
+    whole = len(order) // size * size
+    state, measured = scan(state, x, y, order[:whole].reshape(-1, size))
+    if whole < len(order):
+        rest = order[whole:]
+        state, measured = compiled_step(state, x[rest], y[rest])
+    return state, measured
+
+
+def accuracy(state, x, y):
+    """The share that is right."""
+    return float((forward(state[0], x).argmax(1) == y).mean())
 
 
 def train(task: Task) -> tuple[list[float], float]:
     """One epoch to warm up and compile, and `epochs` that count."""
-    theta = [(jnp.asarray(W), jnp.asarray(b)) for W, b in starting_weights(task.sizes)]
-    state = (theta, jax.tree.map(jnp.zeros_like, theta))
-    images, labels = task.images("train"), task.labels("train").astype(np.int32)
-    x, y = (jnp.asarray(a) for a in (images, labels))
+    state = start(task.sizes)
+    x, y = task.images("train"), task.labels("train").astype(np.int32)
+    epoch = epoch_by_steps
+    if "--scan" in sys.argv:
+        epoch, x, y = epoch_by_scan, jnp.asarray(x), jnp.asarray(y)
     rng = np.random.default_rng(0)
-    size = task.batch_size
-    whole = len(labels) // size * size
     seconds = []
     for _ in range(task.epochs + 1):
         started = time.perf_counter()
-        order = rng.permutation(len(labels)).astype(np.int32)
-        if "--scan" in sys.argv:
-            state, losses, correct = scan(state, x, y, order[:whole].reshape(-1, size))
-            if whole < len(order):
-                rest = order[whole:]
-                state, _ = compiled_step(state, images[rest], labels[rest])
-        else:
-            for start in range(0, len(order), size):
-                batch = order[start : start + size]
-                state, (losses, correct) = compiled_step(state, images[batch], labels[batch])
-        jax.block_until_ready((state, losses, correct))
+        order = rng.permutation(len(y)).astype(np.int32)
+        state, measured = epoch(state, x, y, order, task.batch_size)
+        jax.block_until_ready((state, measured))
         seconds.append(time.perf_counter() - started)
-    right = forward(state[0], task.images("test")).argmax(1) == task.labels("test")
-    return seconds[1:], float(right.mean())
+    return seconds[1:], accuracy(state, task.images("test"), task.labels("test"))
 
 
 if __name__ == "__main__":

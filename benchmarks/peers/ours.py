@@ -13,9 +13,8 @@ from mlpcli.training.threads import one_blas_thread
 
 def dataset(task: Task, part: str) -> Dataset:
     """The images as bytes, as mlpcli keeps them."""
-    images = np.load(task.folder / f"{part}_images.npy")
     names = tuple(map(str, range(10)))
-    return Dataset(images, task.labels(part).astype(np.intp), (28, 28), names)
+    return Dataset(task.pixels(part), task.labels(part).astype(np.intp), (28, 28), names)
 
 
 def train(task: Task) -> tuple[list[float], float]:

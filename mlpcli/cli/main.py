@@ -25,6 +25,8 @@ COMMANDS = {
     "predict": "Say which digit is in a picture.",
     "explain": "Show each step of training, or of reading a picture, with its numbers.",
     "gradcheck": "Check backpropagation against centred differences.",
+    "plot": "Draw pictures of runs.",
+    "runs": "List runs, or compare two.",
     "data": "Fetch, verify, list and preview datasets.",
     "config": "Show what a config may say.",
 }

@@ -46,6 +46,7 @@ class BarReporter(LineReporter):
     def __init__(self) -> None:
         tqdm.monitor_interval = 0  # no thread of its own beside the training
         self._download: tqdm[Any] | None = None
+        self._work: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
         self._batches: tqdm[Any] | None = None
 
@@ -63,6 +64,18 @@ class BarReporter(LineReporter):
         self._download.update(received - self._download.n)
         if size is not None and received == size:
             self._close_download()
+
+    def work_done(self, what: str, done: int, total: int) -> None:
+        """A bar for the work, taken away at its end."""
+        self._close_download()
+        if self._work is None:
+            self._work = tqdm(
+                desc=what, total=total, bar_format=EPOCH_BAR, leave=False, dynamic_ncols=True
+            )
+        self._work.update(done - self._work.n)
+        if done == total:
+            self._work.close()
+            self._work = None
 
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
         """Say where the run goes, and draw the bars."""

@@ -10,9 +10,10 @@ from click.core import ParameterSource
 
 from mlpcli.cli import options
 from mlpcli.cli.text import percent
-from mlpcli.errors import Interrupted
+from mlpcli.errors import Interrupted, MlpcliError, printable
 
 if TYPE_CHECKING:
+    from mlpcli.reporting import Reporter
     from mlpcli.training.run import DryRun, Run
 
 
@@ -82,6 +83,8 @@ def command(
         how = f"{stop} To go on: {_resuming_command(stop.folder, data_dir)}"
         raise Interrupted(how, stop.signal, stop.folder) from stop
     click.echo(_result_text(finished))
+    if config.training.pictures:
+        _leave_pictures(finished, data_dir, report)
     if not quiet:
         report.remark(_what_next(finished))
 
@@ -102,6 +105,20 @@ def _resuming_command(folder: Path, data_dir: Path | None) -> str:
 
 def _quoted(path: Path) -> str:
     return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
+
+
+def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> None:
+    """Draw the run. It is whole already, so what goes wrong here is told and is not its failure."""
+    try:
+        from mlpcli.pictures.drawing import draw_pictures
+
+        draw_pictures(run.folder, data_dir=data_dir, reporter=report, test=run.test)
+    except Exception as error:
+        what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
+        report.remark(
+            f"The run is whole, but its pictures could not all be drawn: {printable(what)} "
+            f"`mlpcli plot {run.folder}` draws them again."
+        )
 
 
 def _dry_run_text(dry: "DryRun") -> str:

@@ -898,6 +898,11 @@ class TrainingConfig(Section):
         description="Training ends with the first epoch whose training loss is below this. null:"
         " all epochs are trained.",
     )
+    pictures: bool = Field(
+        default=True,
+        description="Whether `mlpcli train` leaves pictures of the run in pictures/; drawing them"
+        " takes about two seconds.",
+    )
 
 
 class Config(Section):

@@ -25,8 +25,9 @@ MAY_CHANGE = (
     "training.early_stopping",
     "training.stop_at_loss",
     "training.threads",
+    "training.pictures",
 )
-"""When the run ends, and what only moves the rounding."""
+"""When the run ends, what only moves the rounding, and what is drawn of it."""
 
 
 @dataclasses.dataclass(frozen=True)

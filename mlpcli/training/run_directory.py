@@ -49,6 +49,16 @@ class RunDirectory:
         return self.path / "summary.json"
 
     @property
+    def gradients(self) -> Path:
+        """The norms of each layer's gradient and update, where they were recorded."""
+        return self.path / "gradients.csv"
+
+    @property
+    def pictures(self) -> Path:
+        """Where `mlpcli plot` draws."""
+        return self.path / "pictures"
+
+    @property
     def best(self) -> Path:
         """The weights of the best epoch."""
         return self.path / "weights" / "best.safetensors"

@@ -22,7 +22,7 @@ def test_version(run):
 
 def test_help_of_every_command(run):
     listed = run("--help").stdout
-    for name in ("train", "evaluate", "predict", "data", "config"):
+    for name in ("train", "evaluate", "predict", "plot", "runs", "data", "config"):
         assert f"\n  {name} " in listed
         done = run(name, "--help")
         assert done.returncode == 0
@@ -32,7 +32,7 @@ def test_help_of_every_command(run):
 
 
 def test_help_imports_nothing_heavy():
-    heavy = {"numpy", "pydantic", "requests", "PIL", "tqdm", "yaml", "safetensors"}
+    heavy = {"numpy", "pydantic", "requests", "PIL", "tqdm", "yaml", "safetensors", "matplotlib"}
     script = "import sys; from mlpcli.cli.main import command\ntry: command(['--help'])\n"
     script += f"except SystemExit: print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run(

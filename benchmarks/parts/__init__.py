@@ -1,0 +1,1 @@
+"""What is measured: each module measures one part, `measure`, and words it as a table, `table`."""

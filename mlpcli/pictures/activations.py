@@ -1,0 +1,105 @@
+"""How often each hidden unit fires, and which never change."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from mlpcli.data.dataset import Dataset
+from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.style import COLOURS, figure, grid
+from mlpcli.training.evaluation import outputs
+from mlpcli.training.model import Model
+
+MOST_LAYERS, MOST_NAMED = 6, 12
+CONSTANT = 1e-6
+"""A unit is dead if no two of its outputs differ by more, as a share of the largest"""
+
+
+@dataclass(frozen=True)
+class Firing:
+    """What the units of one hidden layer did on a dataset."""
+
+    activation: str
+    rates: NDArray[np.float64]
+    """The share of the images on which each unit's output is above σ(0) (n,)"""
+    dead: Labels
+    """The units whose output is the same for every image, counted from 0"""
+
+
+def firing(model: Model, dataset: Dataset) -> list[Firing]:
+    """Run a dataset through the network and watch each hidden layer."""
+    network = model.network
+    hidden = len(network.dense) - 1
+    names = (
+        [network.activation] * hidden
+        if isinstance(network.activation, str)
+        else list(network.activation)
+    )
+    widths = network.sizes[1:-1]
+    silent = [_at_rest(name) for name in names]
+    fired = [np.zeros(n, np.intp) for n in widths]
+    low, high = [np.full(n, np.inf) for n in widths], [np.full(n, -np.inf) for n in widths]
+    for _ in outputs(network, dataset, model.normalization):
+        for i, following in enumerate(network.dense[1:]):
+            fired[i] += np.count_nonzero(following.a > silent[i], axis=0)
+            np.minimum(low[i], following.a.min(axis=0), out=low[i])
+            np.maximum(high[i], following.a.max(axis=0), out=high[i])
+    size = [np.maximum(np.abs(a), np.abs(b)) for a, b in zip(low, high, strict=True)]
+    return [
+        Firing(
+            activation=names[i],
+            rates=fired[i] / max(len(dataset), 1),
+            dead=np.flatnonzero(high[i] - low[i] <= CONSTANT * size[i]),
+        )
+        for i in range(hidden)
+    ]
+
+
+def _at_rest(activation: str) -> float:
+    """σ(0)."""
+    zero, out = np.zeros((1, 1)), np.empty((1, 1))
+    ACTIVATIONS[activation].value(zero, out)
+    return float(out[0, 0])
+
+
+def draw(layers: list[Firing]) -> Figure:
+    """A panel for each hidden layer, its units in the order of their rates."""
+    drawn = layers[:MOST_LAYERS]
+    picture = figure(7.5, 2.3 * len(drawn) + 0.8)
+    panels = picture.subplots(len(drawn), 1, squeeze=False)[:, 0]
+    for i, (axes, layer) in enumerate(zip(panels, drawn, strict=True)):
+        order = np.argsort(-layer.rates, kind="stable")
+        rates = 100 * layer.rates[order]
+        edges = np.arange(len(order) + 1) + 0.5
+        axes.stairs(rates, edges, fill=True, color=COLOURS[4], alpha=0.5)
+        axes.stairs(rates, edges, color=COLOURS[0], linewidth=1.3)
+        (dead,) = np.nonzero(np.isin(order, layer.dead))
+        axes.plot(dead + 1, rates[dead], "x", color="black", markersize=5)
+        axes.set_ylim(-4, 104)
+        axes.set_xlim(0.5, len(order) + 0.5)
+        axes.set_ylabel("fires on\n(% of the images)")
+        axes.set_title(
+            f"hidden layer {i + 1}: {len(order)} units, {layer.activation}; {_dead_text(layer)}",
+            loc="left",
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        grid(axes)
+    panels[-1].set_xlabel("unit (rank, the one that fires most first)")
+    title = "How often each hidden unit fires (is above σ(0)) on the test images"
+    if len(layers) > len(drawn):
+        title += f"; the first {len(drawn)} of {len(layers)} layers"
+    picture.suptitle(title, fontsize=10)
+    return picture
+
+
+def _dead_text(layer: Firing) -> str:
+    if not len(layer.dead):
+        return "none is dead"
+    named = ", ".join(str(i + 1) for i in layer.dead[:MOST_NAMED])
+    more = len(layer.dead) - MOST_NAMED
+    others = f" and {more} more" if more > 0 else ""
+    return f"dead (×): unit{'s' if len(layer.dead) > 1 else ''} {named}{others}"

@@ -1,0 +1,59 @@
+"""How often each class was taken for each."""
+
+import numpy as np
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mlpcli.pictures.style import figure, shown
+from mlpcli.training.evaluation import Evaluation
+from mlpcli.training.metrics import Counts
+
+MOST_WITH_NUMBERS = 20
+"""classes; more would leave no room for figures in the cells"""
+SMALL_SHARES_SHOW = 0.35
+"""the exponent of the shading: one mistake in a hundred is visible beside 99 that are right"""
+
+
+def shares(confusion: Counts) -> NDArray[np.float64]:
+    """Each row of a confusion matrix as shares of its true class; 0 where it has no image."""
+    found: NDArray[np.float64] = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    return found
+
+
+def draw(evaluation: Evaluation) -> Figure:
+    """Rows true, columns predicted: counts, and shares of the true class."""
+    counts, share = evaluation.confusion, 100 * shares(evaluation.confusion)
+    names = [shown(name) for name in evaluation.class_names]
+    n = len(names)
+    with_numbers = n <= MOST_WITH_NUMBERS
+    side = max(5.5, 0.62 * n) if with_numbers else 9.0
+    picture = figure(side + 1.6, side + 0.4)
+    axes = picture.add_subplot()
+    image = axes.imshow(share, cmap="Blues", norm=PowerNorm(SMALL_SHARES_SHOW, 0, 100))
+    axes.spines[:].set_visible(False)
+    ticks = np.arange(0, n, 1 if with_numbers else -(-n // 32))
+    axes.set_xticks(ticks, [names[i] for i in ticks])
+    axes.set_yticks(ticks, [names[i] for i in ticks])
+    if max(map(len, names)) > 3:
+        axes.tick_params(axis="x", labelrotation=90)
+    if with_numbers:
+        for i, j in np.ndindex(n, n):
+            if counts[i, j]:
+                axes.text(
+                    j,
+                    i,
+                    f"{counts[i, j]}\n{share[i, j]:.1f} %",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if share[i, j] > 30 else "black",
+                )
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    right, total = int(counts.trace()), int(counts.sum())
+    axes.set_title(f"{right:,} of {total:,} test images right ({right / max(total, 1):.2%})")
+    bar = picture.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 1, 5, 20, 50, 100])
+    bar.set_label("share of the true class (%)")
+    bar.ax.minorticks_off()
+    return picture

@@ -1,0 +1,110 @@
+"""Loss, accuracy and learning rate by epoch, of one run or of several laid over each other."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from mlpcli.pictures.style import COLOURS, GREY, figure, grid, line_style, shown
+from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.records import RunRecord
+
+LOSS_UNITS = {
+    "cross_entropy": "nats",
+    "binary_cross_entropy": "nats",
+    "mse": "mean squared error",
+    "quadratic": "half squared error",
+}
+TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
+VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
+
+
+def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) -> list[float]:
+    """A column of metrics.csv; nan where nothing was measured."""
+    found = (getattr(row, column) for row in history)
+    return [math.nan if value is None else factor * value for value in found]
+
+
+def draw(records: Sequence[RunRecord], labels: Sequence[str]) -> Figure:
+    """The curves of runs of at least one epoch each."""
+    picture = figure(7.5, 7.5)
+    rows = [row for record in records for row in record.history]
+    if any(row.train_accuracy is not None for row in rows):
+        panels = picture.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.6])
+        loss, accuracy, rate = panels
+        accuracy.set_ylabel("accuracy\n(% of the images)")
+    else:
+        panels = picture.subplots(2, 1, sharex=True, height_ratios=[3, 1.6])
+        loss, rate = panels
+        accuracy = None
+    for i, record in enumerate(records):
+        own = line_style(i) if len(records) > 1 else {}
+        _draw_run(record, own, (loss, accuracy, rate))
+    units = dict.fromkeys(loss_unit(str(record.setting("loss", "name"))) for record in records)
+    loss.set_ylabel(f"loss\n({' / '.join(units)})")
+    rate.set_ylabel("learning rate\n(no unit)")
+    rate.set_xlabel("epoch (passes over the training images)")
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    last = max(record.history[-1].epoch for record in records)
+    rate.set_xlim(1 - 0.03 * last, last * 1.03)
+    rate.set_ylim(bottom=0)
+    for axes in panels:
+        grid(axes)
+    picture.legend(handles=_legend(records, labels), loc="outside upper center", ncols=3)
+    return picture
+
+
+def _draw_run(record: RunRecord, own: dict[str, Any], axes: tuple[Axes, Axes | None, Axes]) -> None:
+    """One run's lines, in the run's own style or, without one, in that of each kind of line."""
+    history = record.history
+    epochs = [row.epoch for row in history]
+    size = {"markersize": 4, "linewidth": 1.4}
+    for panel, what, factor in ((axes[0], "loss", 1.0), (axes[1], "accuracy", 100.0)):
+        if panel is None:
+            continue
+        for part, kind, colour in (
+            ("train", TRAINING, COLOURS[0]),
+            ("val", VALIDATION, COLOURS[1]),
+        ):
+            line = values(history, f"{part}_{what}", factor)
+            panel.plot(epochs, line, **{"color": colour, **size, **kind, **own})
+    rate = values(history, "learning_rate")
+    axes[2].plot(epochs, rate, **{"color": GREY, "marker": "o", **size, **own})
+    if record.best is not None:
+        for panel in filter(None, axes):
+            colour = own.get("color", "black")
+            panel.axvline(record.best.epoch, color=colour, linestyle=":", linewidth=1.2)
+
+
+def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]:
+    several = len(records) > 1
+    validated = any(row.val_loss is not None for record in records for row in record.history)
+    grey = {"color": GREY, "marker": ""} if several else {}
+    kinds = [("training (mean over the epoch)", TRAINING, COLOURS[0])]
+    if validated:
+        kinds.append(("validation (after the epoch)", VALIDATION, COLOURS[1]))
+    handles = [
+        Line2D([], [], label=label, **{"color": colour, **kind, **grey})
+        for label, kind, colour in kinds
+    ]
+    best = "best epoch"
+    if not several and records[0].best is not None:
+        best += f": {records[0].best.epoch}"
+        if records[0].summary is None:
+            best += " so far"
+    handles.append(Line2D([], [], color=GREY if several else "black", linestyle=":", label=best))
+    if several:
+        handles += [
+            Line2D([], [], linewidth=3, label=shown(label), **line_style(i))
+            for i, label in enumerate(labels)
+        ]
+    return handles
+
+
+def loss_unit(name: str) -> str:
+    """The unit of the loss of this name, for an axis."""
+    return LOSS_UNITS.get(name, name.replace("_", " "))

@@ -1,0 +1,39 @@
+"""The test images that the network was surest of and wrong about."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mlpcli.data.dataset import Dataset
+from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.style import figure, shown, tiled
+from mlpcli.training.evaluation import Evaluation
+
+MOST, COLUMNS = 30, 6
+
+
+def worst_mistakes(evaluation: Evaluation, most: int) -> Labels:
+    """The positions (n,) of at most so many wrong examples, the most firmly believed first."""
+    (wrong,) = np.nonzero(evaluation.predictions != evaluation.labels)
+    belief = evaluation.probabilities[wrong, evaluation.predictions[wrong]]
+    return wrong[np.argsort(-belief, kind="stable")[:most]]
+
+
+def draw(evaluation: Evaluation, test: Dataset) -> Figure:
+    """Each with its true and predicted class and the probability that the network gave."""
+    positions = worst_mistakes(evaluation, MOST)
+    wrong = int(np.count_nonzero(evaluation.predictions != evaluation.labels))
+    total = len(evaluation.labels)
+    if not wrong:
+        picture = figure(6, 1)
+        picture.suptitle(f"No mistake: all {total:,} test images were read rightly.", y=0.6)
+        return picture
+    names = [shown(name) for name in evaluation.class_names]
+    captions = [
+        f"true: {names[evaluation.labels[i]]}\npredicted: {names[evaluation.predictions[i]]}\n"
+        f"{100 * evaluation.probabilities[i, evaluation.predictions[i]]:.1f} % · image {i}"
+        for i in positions
+    ]
+    tiles = test.images[positions].reshape(-1, *test.image_shape)
+    title = f"The {len(positions)} most firmly believed of {wrong:,} mistakes on {total:,} images"
+    columns = min(COLUMNS, len(positions))
+    return tiled(title, tiles, captions, columns, 1.35, cmap="gray_r", vmin=0, vmax=255)

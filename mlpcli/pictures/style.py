@@ -1,0 +1,156 @@
+"""How every picture looks, and how it is written.
+
+Readable in grey and by the colour-blind: lines differ in dashes and markers too, the colours are
+those of Okabe and Ito (2008), and what stands for a number grows steadily darker or lighter.
+"""
+
+import contextlib
+import math
+import unicodedata
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from numpy.typing import NDArray
+
+from mlpcli.files import write_bytes
+
+Format = Literal["png", "svg"]
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31")
+MARKERS = "osD^vP*X"
+DASHES = ("-", "--", "-.", ":")
+GREY = "#666666"
+LONGEST_NAME = 16
+EDGE, TITLE, BAR, CAPTION_LINE, LOWEST = 0.2, 0.4, 0.9, 0.125, 1.4
+"""of a sheet of images, in inches"""
+FINEST = 28
+"""Images of fewer pixels are repeated to this, so that the gaps between them can be narrow"""
+STYLE: Any = {
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same picture on every machine
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.grid": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#DDDDDD",
+    "legend.frameon": False,
+    "text.parse_math": False,  # a class may be named $x$
+    "svg.hashsalt": "mlpcli",  # the same run gives the same file
+    "image.interpolation": "nearest",
+}
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in this style, whatever the user's own settings of matplotlib are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches, in which nothing is cut off or overlaps."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(picture: Figure, path: Path, file_format: Format) -> None:
+    """Write a figure, whole or not at all.
+
+    Raises:
+        WriteError: it could not be written.
+    """
+    content = BytesIO()
+    metadata = {"Date": None} if file_format == "svg" else {}
+    picture.savefig(content, format=file_format, metadata=metadata)
+    write_bytes(path, content.getvalue())
+
+
+def line_style(i: int) -> dict[str, Any]:
+    """Colour and marker of the i-th of several lines."""
+    return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+
+
+def grid(axes: Axes) -> None:
+    """Faint lines behind the data."""
+    axes.grid(visible=True)
+    axes.set_axisbelow(True)
+
+
+def shown(name: str) -> str:
+    """A name from outside as it can be drawn: not too long, and of characters the font has."""
+    font = get_font(findfont("DejaVu Sans"))
+    text = unicodedata.normalize("NFC", name)
+    text = "".join(c if font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+
+
+def mosaic(tiles: NDArray[Any], columns: int, gap: tuple[int, int]) -> NDArray[np.float64]:
+    """Tiles (n, height, width) in rows of `columns`, so many pixels apart; nan between them.
+
+    The gap across is divided between both sides of a tile, that down is below it.
+    """
+    n, height, width = tiles.shape
+    down, across = height + gap[0], width + gap[1]
+    sheet = np.full((-(-n // columns) * down, columns * across), np.nan)
+    for i, tile in enumerate(tiles):
+        top, left = (i // columns) * down, (i % columns) * across + gap[1] // 2
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def tiled(
+    title: str,
+    tiles: NDArray[Any],
+    captions: Sequence[str],
+    columns: int,
+    inches: float,
+    bar: str | None = None,
+    **image: Any,
+) -> Figure:
+    """A sheet of small images, each with its caption below it.
+
+    Args:
+        title: above all.
+        tiles: (n, height, width).
+        captions: (n,), each of as many lines.
+        columns: tiles in a row.
+        inches: the longer side of a tile.
+        bar: the label of a colour bar; None for no bar.
+        image: how matplotlib shades the images.
+    """
+    finer = -(-FINEST // min(tiles.shape[1:]))
+    tiles = tiles.repeat(finer, axis=1).repeat(finer, axis=2)
+    _, height, width = tiles.shape
+    dots = max(width, height) / inches
+    text = (captions[0].count("\n") + 1) * CAPTION_LINE
+    gap = (math.ceil((text + 0.1) * dots), math.ceil(1.12 * inches * dots) - width)
+    sheet = mosaic(tiles, columns, gap)
+    sheet_width, sheet_height = sheet.shape[1] / dots, sheet.shape[0] / dots
+    full_width = max(sheet_width + 2 * EDGE + (BAR if bar else 0), 0.075 * len(title) + 2 * EDGE)
+    full_height = TITLE + max(sheet_height, LOWEST) + EDGE
+    picture = Figure(figsize=(full_width, full_height))
+    bottom = 1 - (TITLE + sheet_height) / full_height
+    across, tall = sheet_width / full_width, sheet_height / full_height
+    axes = picture.add_axes((EDGE / full_width, bottom, across, tall))
+    axes.set_axis_off()
+    drawn = axes.imshow(sheet, aspect="auto", **image)
+    for i, caption in enumerate(captions):
+        x = (i % columns) * (width + gap[1]) + gap[1] // 2 + width / 2
+        y = (i // columns) * (height + gap[0]) + height + 0.03 * dots
+        axes.text(x, y, caption, ha="center", va="top", fontsize=7)
+    picture.text(0.5, 1 - 0.5 * TITLE / full_height, title, ha="center", va="center", fontsize=10)
+    if bar:
+        left = (EDGE + sheet_width + 0.05) / full_width
+        span = (full_height - TITLE - 2 * EDGE) / full_height
+        scale = picture.add_axes((left, 1.5 * EDGE / full_height, 0.15 / full_width, span))
+        picture.colorbar(drawn, cax=scale, extend="both").set_label(bar)
+    return picture

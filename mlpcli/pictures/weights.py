@@ -1,0 +1,46 @@
+"""The weights of the first layer as images: what each unit looks for."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mlpcli.nn.arrays import Array, Labels
+from mlpcli.pictures.style import shown, tiled
+from mlpcli.training.model import Model
+
+MOST, COLUMNS = 100, 10
+CLIPPED = 99.8
+"""the percentile of the weights' sizes that is drawn black or white, as all above it"""
+
+
+def strongest_units(W: Array, most: int) -> Labels:
+    """The units (n,) of W (n_in, n_out) with the longest weight vectors, in their own order."""
+    lengths = np.square(W, dtype=np.float64).sum(axis=0)
+    return np.sort(np.argsort(-lengths, kind="stable")[:most])
+
+
+def draw(model: Model) -> Figure:
+    """An image for each unit, black the most negative weight and white the most positive."""
+    W = model.network.dense[0].W
+    units = strongest_units(W, MOST)
+    tiles = W.T[units].reshape(-1, *model.image_shape)
+    largest = float(np.percentile(np.abs(tiles), CLIPPED)) or 1.0
+    if len(model.network.dense) > 1:
+        captions = [f"unit {i + 1}" for i in units]
+        what = f"{W.shape[1]} units"
+    else:
+        captions = [shown(model.class_names[i]) for i in units]
+        what = f"{W.shape[1]} classes"
+    title = f"Weights of the first layer: {what} of {W.shape[0]} pixels each"
+    if len(units) < W.shape[1]:
+        title += f"; the {len(units)} with the longest weight vectors"
+    return tiled(
+        title,
+        tiles,
+        captions,
+        min(COLUMNS, len(units)),
+        0.85,
+        bar="weight (no unit)",
+        cmap="gray",
+        vmin=-largest,
+        vmax=largest,
+    )

@@ -1,0 +1,110 @@
+import json
+import shutil
+
+import pytest
+
+
+@pytest.fixture
+def runs(trained, tmp_path):
+    """A folder of two runs; the second is unfinished and has another learning rate."""
+    shutil.copytree(trained, tmp_path / "runs" / "bars")
+    shutil.copytree(trained, tmp_path / "runs" / "bars-2")
+    config = tmp_path / "runs" / "bars-2" / "config.yaml"
+    changed = config.read_text().replace("learning_rate: 0.05", "learning_rate: 0.01")
+    assert changed != config.read_text()
+    config.write_text(changed)
+    (tmp_path / "runs" / "bars-2" / "summary.json").unlink()
+    return tmp_path / "runs"
+
+
+def test_a_table_of_runs(run, runs):
+    done = run("runs")
+    assert done.returncode == 0
+    heading, first, second = done.stdout.splitlines()
+    assert heading.split() == [
+        "name",
+        "when",
+        "network",
+        "optimizer",
+        "epochs",
+        "validation",
+        "test",
+        "time",
+    ]
+    summary = json.loads((runs / "bars" / "summary.json").read_text())
+    assert first.split()[0] == "bars"
+    figures = [f"{100 * summary['best']['val_accuracy']:.2f} %"]
+    figures.append(f"{100 * summary['test_accuracy']:.2f} %")
+    assert f" 8 momentum 0.05 4 of 4 {' '.join(figures)} " in " ".join(first.split())
+    assert second.startswith("bars-2")
+    assert "unfinished" in second
+    assert "momentum 0.01" in second
+    assert done.stderr == ""
+
+
+def test_as_json_one_object_a_line(run, runs):
+    done = run("runs", "--json", runs)
+    first, second = map(json.loads, done.stdout.splitlines())
+    summary = json.loads((runs / "bars" / "summary.json").read_text())
+    assert first["name"] == "bars"
+    assert first["finished"] is True
+    assert first["test_accuracy"] == summary["test_accuracy"]
+    assert first["val_accuracy"] == summary["best"]["val_accuracy"]
+    assert first["best_epoch"] == summary["best_epoch"]
+    assert first["seconds"] == summary["seconds"]
+    assert (second["finished"], second["test_accuracy"]) == (False, None)
+
+
+def test_a_comparison_shows_what_differs(run, runs):
+    done = run("runs", "--compare", "bars", "bars-2")
+    assert done.returncode == 0
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[:2] == [["setting", "bars", "bars-2"], ["optimizer.learning_rate", "0.05", "0.01"]]
+    assert lines[2:4] == [[], ["result", "bars", "bars-2"]]
+    assert [line[0] for line in lines[4:]] == [
+        "best_epoch",
+        "val_loss",
+        "val_accuracy",
+        "test_loss",
+        "test_accuracy",
+        "seconds",
+    ]
+    assert lines[-2][2] == "-"
+
+
+def test_a_comparison_as_json_by_paths(run, runs):
+    done = run("runs", "--json", "--compare", runs / "bars", runs / "bars-2")
+    told = json.loads(done.stdout)
+    assert told["settings"] == {"optimizer.learning_rate": [0.05, 0.01]}
+    assert told["results"]["test_accuracy"][1] is None
+
+
+def test_runs_alike(run, runs):
+    done = run("runs", "--compare", "bars", "bars")
+    assert "(all the same)" in done.stdout
+
+
+def test_a_damaged_run_does_not_hide_the_others(run, runs):
+    (runs / "bars-2" / "metrics.csv").write_text("nonsense")
+    done = run("runs")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.startswith("Left out: ")
+    assert "bars-2" in done.stderr
+
+
+def test_no_runs(run, tmp_path):
+    done = run("runs")
+    assert done.returncode == 4
+    assert "runs: no folder of runs" in done.stderr
+    (tmp_path / "runs").mkdir()
+    done = run("runs")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "mlpcli train" in done.stderr
+    assert run("runs", "--json").stdout == ""
+
+
+def test_a_comparison_with_no_run(run, runs):
+    done = run("runs", "--compare", "bars", "nonsense")
+    assert done.returncode == 4
+    assert "nonsense: no run there" in done.stderr

@@ -1,0 +1,445 @@
+"""What is drawn: the numbers by hand, and the files."""
+
+import io
+import warnings
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mlpcli
+from mlpcli.data import batches
+from mlpcli.data.batches import Normalization
+from mlpcli.data.dataset import Dataset
+from mlpcli.data.loading import DataLoader
+from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
+from mlpcli.nn.losses import LOSSES
+from mlpcli.nn.network import MLP
+from mlpcli.pictures import (
+    activations,
+    calibration,
+    confusion_matrix,
+    curves,
+    gradients,
+    landscape,
+    mistakes,
+    style,
+    weights,
+)
+from mlpcli.pictures.drawing import draw_pictures
+from mlpcli.reporting import Reporter
+from mlpcli.training.evaluation import Evaluation
+from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.model import Model
+from mlpcli.training.records import read_record
+from mlpcli.training.setup import set_up
+
+BY_DEFAULT = ["curves", "calibration", "confusion_matrix", "mistakes", "weights", "activations"]
+
+
+@pytest.fixture
+def run(bars, tmp_path):
+    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+
+
+def judged(labels, predictions, probabilities):
+    """An evaluation in which each prediction was believed with the probability given."""
+    believed = np.zeros((len(labels), 3))
+    believed[np.arange(len(labels)), predictions] = probabilities
+    return Evaluation(0.0, np.array(labels), np.array(predictions), believed, ("a", "b", "c"))
+
+
+def network(*hidden, activation="relu", n_in=2):
+    return MLP([n_in, *hidden, 3], activation, dtype=np.float64)
+
+
+def model_of(net, image_shape=(1, 2)):
+    return Model(
+        network=net,
+        loss=LOSSES["cross_entropy"](),
+        normalization=Normalization(0.0, 1.0),
+        image_shape=image_shape,
+        class_names=("a", "b", "c"),
+        config={},
+        epoch=1,
+        path=None,
+    )
+
+
+def images_of(rows):
+    images = np.array(rows, np.uint8)
+    return Dataset(images, np.zeros(len(images), np.intp), (1, images.shape[1]), ("a", "b", "c"))
+
+
+def test_calibration_by_hand():
+    # (0.4, 0.5]: one right of two, believed 0.45 and 0.5; (0.9, 1]: none of two, 0.95 and 1
+    found = calibration.calibration(judged([0, 0, 1, 2], [0, 1, 2, 1], [0.45, 0.5, 0.95, 1.0]))
+    assert found.counts.tolist() == [0, 0, 0, 0, 2, 0, 0, 0, 0, 2]
+    assert found.confidence[[4, 9]] == pytest.approx([0.475, 0.975])
+    assert found.accuracy[[4, 9]] == pytest.approx([0.5, 0.0])
+    assert np.isnan(found.accuracy[0])
+    assert np.isnan(found.confidence[0])
+    assert found.expected_error == pytest.approx(0.5 * 0.025 + 0.5 * 0.975)
+
+
+def test_a_probability_that_rounding_made_too_large_is_in_the_last_bin():
+    found = calibration.calibration(judged([0, 0], [0, 1], [np.nextafter(1, 2), 0.0]), n_bins=4)
+    assert found.counts.tolist() == [1, 0, 0, 1]
+
+
+def test_perfect_calibration_has_no_error():
+    labels = [0] * 7 + [1] * 3
+    assert calibration.calibration(judged(labels, [0] * 10, [0.7] * 10)).expected_error < 1e-12
+
+
+def test_mistakes_are_ordered_by_the_probability_of_the_prediction():
+    evaluation = judged([0, 1, 2, 0, 1, 2], [1, 1, 0, 2, 0, 1], [0.5, 0.99, 0.9, 0.6, 0.9, 0.4])
+    assert mistakes.worst_mistakes(evaluation, 10).tolist() == [2, 4, 3, 0, 5]
+    assert mistakes.worst_mistakes(evaluation, 2).tolist() == [2, 4]
+    assert mistakes.worst_mistakes(judged([0], [0], [1.0]), 5).tolist() == []
+
+
+def test_shares_of_a_confusion_matrix_are_those_of_the_true_class():
+    shares = confusion_matrix.shares(np.array([[3, 1], [0, 0]]))
+    assert shares.tolist() == [[0.75, 0.25], [0, 0]]
+
+
+def test_firing_rates_and_dead_units_by_hand():
+    net = network(4)
+    net.dense[0].W[...] = [[1, -1, 0, 1], [0, 0, 0, 0]]
+    net.dense[0].b[...] = [-2, 2, -1, 1]  # fires above 2, below 2, never, always
+    (layer,) = activations.firing(model_of(net), images_of([[0, 9], [1, 0], [2, 0], [3, 1]]))
+    assert layer.rates.tolist() == [0.25, 0.5, 0, 1]
+    assert layer.dead.tolist() == [2]
+    assert layer.activation == "relu"
+
+
+@pytest.mark.parametrize(
+    ("activation", "rates", "dead"),
+    [
+        ("sigmoid", [0.5, 1], [1]),
+        ("tanh", [0.5, 1], [1]),
+        ("softplus", [0.5, 1], []),
+        ("leaky_relu", [0.5, 1], []),
+        ("identity", [0.5, 1], []),
+    ],
+)
+def test_a_unit_fires_above_its_output_for_zero_and_is_dead_where_it_never_changes(
+    activation, rates, dead
+):
+    net = network(2, activation=activation)
+    net.dense[0].W[...] = [[1, 1], [0, 0]]
+    net.dense[0].b[...] = [-1.5, 60]  # the second saturates sigmoid and tanh
+    (layer,) = activations.firing(model_of(net), images_of([[0, 0], [1, 0], [2, 0], [3, 0]]))
+    assert layer.rates.tolist() == rates
+    assert layer.dead.tolist() == dead
+
+
+def test_each_hidden_layer_is_watched_by_its_own_activation_over_all_blocks():
+    net = network(3, 2, activation=["relu", "tanh"])
+    rng = np.random.default_rng(0)
+    net.theta[...] = rng.normal(size=net.theta.shape)
+    x = rng.integers(0, 256, (5000, 2))
+    first, second = activations.firing(model_of(net), images_of(x))
+    a = np.maximum(x @ net.dense[0].W + net.dense[0].b, 0)
+    assert first.rates == pytest.approx((a > 0).mean(axis=0))
+    assert second.rates == pytest.approx((a @ net.dense[1].W + net.dense[1].b > 0).mean(axis=0))
+    assert (first.activation, second.activation) == ("relu", "tanh")
+
+
+def test_the_strongest_units_in_their_own_order():
+    W = np.array([[3.0, 0, 1, 4], [4, 0, 1, 4]], np.float32)  # lengths 5, 0, √2, √32
+    assert weights.strongest_units(W, 2).tolist() == [0, 3]
+    assert weights.strongest_units(W, 9).tolist() == [0, 1, 2, 3]
+
+
+def test_a_mosaic_puts_each_tile_in_its_place():
+    tiles = np.arange(12).reshape(3, 2, 2)
+    sheet = style.mosaic(tiles, columns=2, gap=(1, 2))
+    assert sheet.shape == (6, 8)
+    assert sheet[0:2, 1:3].tolist() == tiles[0].tolist()
+    assert sheet[0:2, 5:7].tolist() == tiles[1].tolist()
+    assert sheet[3:5, 1:3].tolist() == tiles[2].tolist()
+    assert np.isnan(sheet).sum() == 48 - 12
+
+
+def test_the_principal_plane_of_a_path_known_by_hand():
+    # 10 along e1, 3 along e2, nothing else; seen from the last point, the origin
+    path = np.array([[10, 0, 0], [10, 3, 0], [0, 3, 0], [0, 0, 0]], np.float64)
+    plane = landscape.principal_plane(path)
+    assert plane.origin.tolist() == [0, 0, 0]
+    assert plane.directions @ plane.directions.T == pytest.approx(np.eye(2), abs=1e-12)
+    # the products of the coordinates: [[200, 30], [30, 18]]
+    square = 109 + (91**2 + 30**2) ** 0.5
+    assert plane.shares == pytest.approx((square / 218, (218 - square) / 218))
+    slope = (square - 200) / 30
+    assert plane.directions[0] == pytest.approx(np.array([1, slope, 0]) / (1 + slope**2) ** 0.5)
+
+
+def test_the_principal_directions_are_those_of_a_singular_value_decomposition():
+    rng = np.random.default_rng(1)
+    path = rng.normal(size=(9, 50)).cumsum(axis=0)
+    plane = landscape.principal_plane(path)
+    _, _, v = np.linalg.svd(path - path[-1], full_matrices=False)
+    assert np.abs(plane.directions @ v[:2].T) == pytest.approx(np.eye(2), abs=1e-8)
+    assert (plane.directions @ (path[0] - path[-1]) >= 0).all()
+
+
+def test_a_path_along_a_line_spans_no_plane():
+    line = np.outer(np.arange(5.0), np.ones(4))
+    for path in (line, np.zeros((4, 3))):
+        with pytest.raises(DataError, match="no plane"):
+            landscape.principal_plane(path)
+
+
+def setup_of(run):
+    return set_up(run.config, DataLoader(run.config.data, run.config.seed, None, Reporter()))
+
+
+def test_the_path_is_that_of_the_run_and_the_survey_measures_the_loss_there(run):
+    setup = setup_of(run)
+    start = setup.network.theta.copy()
+    seen = []
+    path = landscape.follow(setup, 4, lambda done, total: seen.append((done, total)))
+    last = mlpcli.load_model(run.folder / "weights" / "last.safetensors").network
+    assert np.array_equal(path.thetas[0], start)
+    assert np.array_equal(path.thetas[-1], last.theta)
+    assert path.epochs[0] == 0
+    assert path.epochs[-1] == len(path.thetas) - 1
+    assert len(path.epochs) == 5
+    assert seen[-1] == (4, 4)
+
+    found = landscape.survey(setup, path, lambda done, total: None)
+    assert found.loss.shape == (landscape.GRID, landscape.GRID)
+    assert found.path[-1].tolist() == [0, 0]
+    assert found.unit == "nats"
+    plane = landscape.principal_plane(path.thetas)
+    model = mlpcli.load_model(run.folder / "weights" / "last.safetensors")
+    for i, j in ((0, 0), (3, 20)):
+        model.network.theta[...] = plane.origin + np.float32(found.x[j]) * plane.directions[0]
+        model.network.theta[...] += np.float32(found.y[i]) * plane.directions[1]
+        assert found.loss[i, j] == pytest.approx(model.evaluate(setup.training).loss, rel=1e-4)
+
+
+def test_a_long_training_keeps_no_more_points_than_can_be_drawn(run, monkeypatch):
+    monkeypatch.setattr(landscape, "MOST_POINTS", 3)
+    path = landscape.follow(setup_of(run), 4, lambda done, total: None)
+    assert len(path.thetas) == 3  # the start, after two epochs, the end
+    assert path.epochs == (0, 1, 2)
+
+
+def test_the_path_has_points_within_an_epoch_and_knows_where_epochs_end(run, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_IMAGES", 32)  # 4 blocks for 120 images
+    path = landscape.follow(setup_of(run), 3, lambda done, total: None)
+    assert len(path.thetas) == 13
+    assert path.epochs == (0, 4, 8, 12)
+
+
+def test_curves_have_gaps_where_nothing_was_measured():
+    rows = [EpochMetrics(1, 0.1, 0.5, 2.0, 0.25, None, None)]
+    assert curves.values(rows, "train_accuracy", 100.0) == [25.0]
+    assert np.isnan(curves.values(rows, "val_loss")).all()
+
+
+def test_the_curves_drawn_are_the_columns_of_metrics_csv(run):
+    picture = curves.draw([read_record(run.folder)], ["bars"])
+    loss, accuracy, rate = picture.axes
+    train, val, best = loss.lines
+    assert train.get_ydata().tolist() == [row.train_loss for row in run.history]
+    assert val.get_ydata().tolist() == [row.val_loss for row in run.history]
+    assert list(best.get_xdata()) == [run.best_epoch, run.best_epoch]
+    assert accuracy.lines[0].get_ydata() == pytest.approx(
+        [100 * row.train_accuracy for row in run.history]
+    )
+    assert rate.lines[0].get_ydata().tolist() == [row.learning_rate for row in run.history]
+    assert all(axes.get_ylabel() for axes in picture.axes)
+
+
+def test_gradients_are_read_by_layer(tmp_path):
+    path = tmp_path / "gradients.csv"
+    path.write_text(
+        "epoch,layer,gradient_norm,update_norm\n1,1,0.5,0.1\n1,2,0.25,0.2\n2,1,0.125,0.05\n"
+    )
+    layers = gradients.read_gradients(path)
+    assert list(layers) == ["1", "2"]
+    assert layers["1"] == gradients.LayerNorms([1, 2], [0.5, 0.125], [0.1, 0.05])
+    upper, lower = gradients.draw(layers).axes
+    assert upper.lines[0].get_ydata().tolist() == [0.5, 0.125]
+    assert lower.lines[1].get_ydata().tolist() == [0.2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("epoch,layer,gradient_norm\n1,1,1\n", "expected a column update_norm"),
+        ("epoch,layer,gradient_norm,update_norm\n", "no row in it yet"),
+        ("epoch,layer,gradient_norm,update_norm\n1,1,x,1\n", r":2: gradient_norm: .* found 'x'"),
+        ("epoch,layer,gradient_norm,update_norm\n1,1,nan,1\n", "a finite number"),
+        ("epoch,layer,gradient_norm,update_norm\n1,1,1\n", "update_norm: expected a number"),
+    ],
+)
+def test_damaged_gradients_are_told(tmp_path, content, message):
+    path = tmp_path / "gradients.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        gradients.read_gradients(path)
+
+
+def test_every_picture_of_a_run(run):
+    written = draw_pictures(run.folder)
+    assert [path.name for path in written] == [f"{name}.png" for name in BY_DEFAULT]
+    for path in written:
+        assert path.parent == run.folder / "pictures"
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+            assert np.asarray(picture.convert("L")).std() > 1
+
+
+def test_svg_the_same_each_time_and_elsewhere(run, tmp_path):
+    first = draw_pictures(run.folder, only=["curves"], output=tmp_path / "a", file_format="svg")
+    second = draw_pictures(run.folder, only=["curves"], output=tmp_path / "b", file_format="svg")
+    assert first == [tmp_path / "a" / "curves.svg"]
+    assert first[0].read_bytes() == second[0].read_bytes()
+    assert ET.parse(first[0]).getroot().tag.endswith("svg")
+    assert not (run.folder / "pictures").exists()
+
+
+def test_an_evaluation_that_is_known_is_not_made_again(run, monkeypatch):
+    monkeypatch.setattr(Model, "evaluate", None)
+    assert draw_pictures(run.folder, only=["confusion_matrix"], test=run.test)
+
+
+def test_several_runs_are_laid_over_each_other(run, bars, tmp_path):
+    other = mlpcli.train(run.config, runs_dir=tmp_path / "runs")
+    written = draw_pictures(run.folder, other.folder)
+    names = [path.relative_to(run.folder).as_posix() for path in written]
+    assert names == ["pictures/curves_compared.png", "pictures/calibration_compared.png"]
+    records = [read_record(folder) for folder in (run.folder, other.folder)]
+    picture = curves.draw(records, ["bars", "bars-2"])
+    assert len(picture.axes[0].lines) == 6
+    legend = [text.get_text() for text in picture.legends[0].get_texts()]
+    assert {"bars", "bars-2"} <= set(legend)
+
+
+def test_what_is_drawn_of_one_run_at_a_time(run, tmp_path):
+    with pytest.raises(ConfigError, match="mistakes is drawn of one run at a time"):
+        draw_pictures(run.folder, run.folder, only=["mistakes"])
+    with pytest.raises(ConfigError, match="landscape is drawn of one run at a time"):
+        draw_pictures(run.folder, run.folder, with_landscape=True)
+    with pytest.raises(ConfigError, match="no picture named 'curve'"):
+        draw_pictures(run.folder, only=["curve"])
+    with pytest.raises(ConfigError, match="from 1 to 8 runs"):
+        draw_pictures(*[run.folder] * 9)
+
+
+def test_gradients_are_drawn_where_they_were_recorded(run):
+    with pytest.raises(DataError, match=r"gradients\.csv: there is no such file"):
+        draw_pictures(run.folder, only=["gradients"])
+    rows = "1,1,0.5,0\n1,2,0,0\n"  # a logarithm has no 0
+    (run.folder / "gradients.csv").write_text("epoch,layer,gradient_norm,update_norm\n" + rows)
+    assert "gradients.png" in [path.name for path in draw_pictures(run.folder)]
+
+
+def test_the_landscape_is_drawn_when_asked_for(run):
+    told = []
+
+    class Told(Reporter):
+        def work_done(self, what, done, total):
+            told.append((what, done, total))
+
+        def remark(self, text):
+            told.append(text)
+
+    (path,) = draw_pictures(run.folder, only=["landscape"], reporter=Told())
+    assert path.is_file()
+    assert told[-1] == ("measuring the loss", landscape.GRID**2, landscape.GRID**2)
+    assert not any(isinstance(each, str) for each in told)
+
+
+def test_a_network_without_hidden_layers(bars, tmp_path):
+    config = mlpcli.load_config(bars, overrides=["network.hidden=[]"])
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    assert "activations.png" not in [path.name for path in draw_pictures(run.folder)]
+    with pytest.raises(DataError, match="no hidden layer"):
+        draw_pictures(run.folder, only=["activations"])
+
+
+def test_an_unfinished_run_is_drawn_as_far_as_it_got(run):
+    (run.folder / "summary.json").unlink()
+    assert len(draw_pictures(run.folder)) == len(BY_DEFAULT)
+    (run.folder / "metrics.csv").unlink()
+    with pytest.raises(CheckpointError, match="has not finished an epoch"):
+        draw_pictures(run.folder)
+
+
+def test_no_such_run(tmp_path):
+    with pytest.raises(CheckpointError, match="no run there"):
+        draw_pictures(tmp_path / "missing")
+
+
+def test_a_folder_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError):
+        draw_pictures(run.folder, output=tmp_path / "file" / "pictures")
+
+
+NAMES = [r"$\bad$", "猫", "a name that is far too long for an axis"]
+
+
+def test_class_names_from_outside_are_drawn_as_text(bars, tmp_path):
+    config = mlpcli.load_config(bars, {"data": {"class_names": NAMES}})
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        draw_pictures(run.folder)
+    assert raised == []
+    assert [style.shown(name) for name in NAMES] == [r"$\bad$", "U+732B", "a name that is …"]
+
+
+def test_many_classes_deep_networks_and_odd_shapes_fit(tmp_path):
+    """What is drawn is never squeezed to nothing; matplotlib would warn, which is an error here."""
+    rng = np.random.default_rng(0)
+    names = tuple(f"class number {i}" for i in range(60))
+    labels, predictions = rng.integers(0, 60, (2, 500))
+    probabilities = rng.dirichlet(np.ones(60), 500)
+    evaluation = Evaluation(1.0, labels, predictions, probabilities, names)
+    test = Dataset(rng.integers(0, 256, (500, 300), np.uint8), labels, (5, 60), names)
+    deep = MLP([300, *[20] * 30, 60], "relu")
+    deep.theta[...] = rng.normal(size=deep.theta.shape) / 5
+    model = Model(
+        deep, LOSSES["cross_entropy"](), Normalization(0.0, 255.0), (5, 60), names, {}, 1, None
+    )
+    tall = Dataset(test.images, labels, (60, 5), names)
+    layers = {f"layer {i}": gradients.LayerNorms([1, 2], [1, 1e-9], [0, 1]) for i in range(31)}
+    with style.house_style():
+        for i, picture in enumerate(
+            (
+                confusion_matrix.draw(evaluation),
+                mistakes.draw(evaluation, test),
+                mistakes.draw(evaluation, tall),
+                weights.draw(model),
+                activations.draw(activations.firing(model, test)),
+                gradients.draw(layers),
+                calibration.draw([evaluation] * 8, [f"run {i}" for i in range(8)]),
+            )
+        ):
+            style.save(picture, tmp_path / f"{i}.png", "png")
+            with Image.open(tmp_path / f"{i}.png") as drawn:
+                assert max(drawn.size) < 2500
+
+
+def test_the_users_own_settings_of_matplotlib_change_nothing(run):
+    import matplotlib as mpl
+
+    record = read_record(run.folder)
+
+    def drawn():
+        content = io.BytesIO()
+        with style.house_style():
+            curves.draw([record], ["bars"]).savefig(content, format="png")
+        return content.getvalue()
+
+    before = drawn()
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        assert drawn() == before

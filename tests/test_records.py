@@ -1,0 +1,133 @@
+"""What is read back of runs, whole, unfinished and damaged."""
+
+import dataclasses
+import json
+
+import pytest
+
+import mlpcli
+from mlpcli.errors import CheckpointError, DataError
+from mlpcli.training.records import (
+    differences,
+    read_metrics,
+    read_record,
+    run_folders,
+)
+
+
+@pytest.fixture
+def run(bars, tmp_path):
+    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+
+
+def test_a_record_says_what_the_run_said(run):
+    record = read_record(run.folder)
+    assert record.history == run.history
+    assert record.best == run.best
+    assert record.name == "bars"
+    assert 0 < record.seconds <= run.seconds
+    assert record.summary["test_accuracy"] == run.test.accuracy
+    assert record.setting("optimizer", "learning_rate") == 0.05
+    assert record.setting("optimizer", "nonsense", "deeper") is None
+
+
+def test_an_unfinished_run_has_its_best_epoch_all_the_same(run):
+    (run.folder / "summary.json").unlink()
+    record = read_record(run.folder)
+    assert record.summary is None
+    assert record.best == run.best
+    assert record.seconds == sum(row.seconds for row in run.history)
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "train_accuracy"])
+def test_the_best_epoch_is_that_of_the_runs_own_monitor(bars, tmp_path, monitor):
+    config = mlpcli.load_config(bars, overrides=[f"training.monitor={monitor}"])
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    assert read_record(run.folder).best == run.best
+
+
+def test_without_validation_the_last_epoch_is_the_best(bars, tmp_path):
+    config = mlpcli.load_config(bars, overrides=["data.validation=0"])
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    record = read_record(run.folder)
+    assert record.history == run.history
+    assert record.best.epoch == 4
+
+
+def test_a_run_that_never_got_to_its_first_epoch(run):
+    for name in ("metrics.csv", "summary.json", "environment.json"):
+        (run.folder / name).unlink()
+    record = read_record(run.folder)
+    assert (record.history, record.best, record.environment) == ([], None, {})
+
+
+def test_columns_of_a_newer_version_are_left_out(run):
+    path = run.folder / "metrics.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(["new," + lines[0], *(f"7,{line}" for line in lines[1:])]) + "\n")
+    assert read_metrics(path) == run.history
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(CheckpointError, match="no run there"):
+        read_record(tmp_path)
+    with pytest.raises(CheckpointError, match="no folder of runs"):
+        run_folders(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("summary.json", "{", "damaged"),
+        ("summary.json", "[]", "no object"),
+        ("environment.json", '{"a": ' * 100_000, "damaged"),
+        ("metrics.csv", "epoch,seconds\n1,2\n", "expected a column learning_rate"),
+        ("metrics.csv", "", "expected a column epoch"),
+        ("config.yaml", "a: [", "cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_named(run, name, content, message):
+    (run.folder / name).write_text(content)
+    with pytest.raises(DataError, match=message) as error:
+        read_record(run.folder)
+    assert name in str(error.value)
+
+
+def test_a_wrong_number_is_told_with_its_line(run):
+    path = run.folder / "metrics.csv"
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows[:3], rows[3].replace(rows[3].split(",")[3], "much", 1)]))
+    with pytest.raises(DataError, match=r"metrics\.csv:4: train_loss: expected a number, found"):
+        read_metrics(path)
+
+
+def test_a_half_written_row_is_told(run):
+    path = run.folder / "metrics.csv"
+    path.write_text(path.read_text() + "5,0.1")
+    with pytest.raises(DataError, match=r"metrics\.csv:6: learning_rate"):
+        read_metrics(path)
+
+
+def test_bytes_that_are_no_text(run):
+    (run.folder / "metrics.csv").write_bytes(b"epoch\xff\n")
+    with pytest.raises(DataError, match="not a table of text"):
+        read_record(run.folder)
+
+
+def test_the_settings_in_which_two_runs_differ():
+    a = {"name": "a", "seed": 1, "network": {"hidden": [8], "activation": "relu"}, "stop": None}
+    b = {"name": "b", "seed": 1, "network": {"hidden": [9], "activation": "relu"}, "stop": {"n": 5}}
+    assert differences(a, b) == {"network.hidden": ([8], [9]), "stop.n": (None, 5)}
+    assert differences(a, a) == {}
+
+
+def test_only_runs_are_listed(run, tmp_path):
+    (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "file").write_text("")
+    assert run_folders(tmp_path / "runs") == [run.folder]
+
+
+def test_a_row_is_read_as_it_was_written(run):
+    written = [dataclasses.asdict(row) for row in run.history]
+    read = [dataclasses.asdict(row) for row in read_metrics(run.folder / "metrics.csv")]
+    assert json.dumps(read) == json.dumps(written)
