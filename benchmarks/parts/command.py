@@ -59,7 +59,7 @@ def _config(settings: Settings) -> dict:
         "data": data_section(settings),
         "network": {"hidden": [128]},
         "optimizer": {"name": "momentum", "learning_rate": 0.01, "momentum": 0.9},
-        "training": {"epochs": EPOCHS, "batch_size": BATCH_SIZE},
+        "training": {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "pictures": False},
     }
 
 

@@ -79,8 +79,8 @@ class SGD:
             if self.clip_value is not None:
                 most = self.clip_value * self.gradient_scale
                 np.clip(g, -most, most, out=g)
-            weights = slice(start, min(here.stop, self.n_weights))
-            if weights.start < weights.stop:
+            if start < self.n_weights and (self.weight_decay or self.l1):
+                weights = slice(start, min(here.stop, self.n_weights))
                 self._penalize(theta[weights], grad[weights])
             self._move(theta[here], g, here)
 

@@ -58,6 +58,7 @@ class Training:
         for optimizer in self._optimizers:
             optimizer.steps = steps_done
         self._order = functools.lru_cache(maxsize=1)(setup.batches.order)
+        self._share = functools.cache(self._share_of)  # a batch has one of two sizes
         self.measured = RunningMetrics(
             setup.loss, setup.threads, has_classes=setup.training.targets is None
         )
@@ -109,13 +110,13 @@ class Training:
         augmenter = self._augmenters[member]
         batches.fill(indices[own], int(epoch), augmenter, self._x[own], self._t[own])
         dice = generator(setup.config.seed, Purpose.DROPOUT, int(epoch), first, member)
-        meet = functools.partial(self.team.meet, member)
-        meet()
+        self.team.meet(member)
+        drops = any(setup.network.dropout)
         for step, at in enumerate(range(0, n, size), first // size):
             batch = slice(at, min(at + size, n))
-            rows = self._rows(member, batch.stop - at)
-            share = Share(rows, member, self.team.size, meet)
-            setup.network.draw_dropout(batch.stop - at, dice, share)
+            share = self._share(member, batch.stop - at)
+            if drops:
+                setup.network.draw_dropout(batch.stop - at, dice, share)
             rate = rate_factor * self.learning_rate(int(epoch), step)
             self._step(share, self._x[batch], self._t[batch], self._z[batch], rate)
         self.measured.add(member, self._z[own], self._t[own])
@@ -146,6 +147,11 @@ class Training:
             for block in own_blocks:
                 self._setup.average.update(network.theta, block.part, optimizer.steps)
         share.meet()
+
+    def _share_of(self, member: int, n: int) -> Share:
+        """The member's share of a batch of n."""
+        meet = functools.partial(self.team.meet, member)
+        return Share(self._rows(member, n), member, self.team.size, meet)
 
     def _rows(self, member: int, n: int) -> slice:
         """The member's rows of n."""

@@ -121,6 +121,8 @@ class Team:
 
     def meet(self, member: int) -> None:
         """Wait until every member has come here as often as this one."""
+        if self.size == 1:
+            return
         arrived = self._arrived
         times = arrived[member * _APART] + 1
         arrived[member * _APART] = times
