@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,3 +53,14 @@ def fabricate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SmallDataset]:
         return dataset
 
     return replace
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hangups_are_heard():
+    """Let what the tests start hear SIGHUP, which a run of the tests under nohup ignores."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
