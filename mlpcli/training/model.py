@@ -97,9 +97,15 @@ class Model:
                 "the training diverged. Use another checkpoint."
             )
 
+    @property
+    def learned_from_a_table(self) -> bool:
+        """Whether it knows numbers and no images; the config of a checkpoint may say anything."""
+        data = self.config.get("data")
+        return isinstance(data, dict) and data.get("dataset") == "table"
+
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)
-        if self.config["data"]["dataset"] == "table":
+        if self.learned_from_a_table:
             raise DataError(
                 f"{self.path}: this network was trained on a table of numbers and knows no images; "
                 "`mlpcli evaluate` shows what it makes of its own."

@@ -62,7 +62,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         ImageError: the picture cannot be read, or there is no digit in it.
     """
     model = load_model(checkpoint)
-    if model.config["data"]["dataset"] == "table":
+    if model.learned_from_a_table:
         raise DataError(
             f"{model.path}: this network was trained on a table of numbers and knows no images; "
             "`mlpcli explain --config` shows how it learns."
