@@ -11,7 +11,7 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mlpcli.config.schema import AugmentationConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation import Augmenter
 
 IMAGES = 60_000

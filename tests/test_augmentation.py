@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpcli.config.schema import AugmentationConfig, ElasticConfig, EraseConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig, ElasticConfig, EraseConfig
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.augmenter import BLOCK_PIXELS

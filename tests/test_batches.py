@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlpcli.config.schema import AugmentationConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data import batches
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.batches import Batches, Normalization

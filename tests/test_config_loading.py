@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpcli.config.loading import config_names, find_config, load_config, resolved_yaml
-from mlpcli.config.schema import Config, is_run_name
+from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")

@@ -4,7 +4,7 @@ from digits import bars_dataset
 from mirrors import idx
 
 from mlpcli.config.loading import load_config
-from mlpcli.config.schema import MOST_IMAGES
+from mlpcli.config.schema.section import MOST_IMAGES
 from mlpcli.data import synthetic
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import DataError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpcli.config.schema import AugmentationConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data import preview
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.dataset import Dataset

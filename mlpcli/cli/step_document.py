@@ -19,7 +19,7 @@ from mlpcli.cli.text import count
 from mlpcli.nn.gradcheck import KINKED
 
 if TYPE_CHECKING:
-    from mlpcli.config.schema import Config
+    from mlpcli.config.schema.config import Config
     from mlpcli.training.trace import LayerTrace, StepTrace
 
 ACTIVATION_FORMULAE = {

@@ -26,7 +26,8 @@ from mlpcli.config.problems import (
     problems_of,
     unknown_key,
 )
-from mlpcli.config.schema import Config, expand_shorthand, is_run_name, settings_of_kind
+from mlpcli.config.schema.config import Config, is_run_name, settings_of_kind
+from mlpcli.config.schema.section import expand_shorthand
 from mlpcli.config.yaml_loader import KeyPath, parse_value, plain_value, read_yaml
 from mlpcli.errors import ConfigError
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlpcli.config.schema import Config, Conflict
+from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.conflicts import Conflict
 from mlpcli.config.yaml_loader import KeyPath
 
 SchemaNode = Mapping[str, Any]

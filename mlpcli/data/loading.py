@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.config.schema import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
+from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
 from mlpcli.data import cache, idx, synthetic, table
 from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
 from mlpcli.data.sources import SOURCES, SourceFile

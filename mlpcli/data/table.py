@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlpcli.config.formula import parse_formula
-from mlpcli.config.schema import TableConfig
+from mlpcli.config.schema.data import TableConfig
 from mlpcli.data.dataset import Dataset, FloatArray, numbered
 from mlpcli.errors import DataError
 

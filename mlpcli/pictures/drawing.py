@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpcli.config.loading import load_config
-from mlpcli.config.schema import Config
+from mlpcli.config.schema.config import Config
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader

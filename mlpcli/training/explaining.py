@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.config.schema import Config
+from mlpcli.config.schema.config import Config
 from mlpcli.data.cache import data_directory
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError

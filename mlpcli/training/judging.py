@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlpcli.config.loading import load_config
-from mlpcli.config.schema import DataConfig
+from mlpcli.config.schema.data import DataConfig
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader

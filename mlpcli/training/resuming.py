@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpcli.config.loading import load_config, resolved_yaml
-from mlpcli.config.schema import Config
+from mlpcli.config.schema.config import Config
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import write_bytes, write_text
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, to_bytes

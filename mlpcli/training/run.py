@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.config.loading import resolved_yaml
-from mlpcli.config.schema import Config
+from mlpcli.config.schema.config import Config
 from mlpcli.data.cache import data_directory
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DivergedError, Interrupted

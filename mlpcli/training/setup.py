@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mlpcli.config.schema import AugmentationConfig, Config
+from mlpcli.config.schema.augmentation import AugmentationConfig
+from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches, Normalization
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader

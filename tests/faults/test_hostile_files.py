@@ -22,7 +22,7 @@ from safetensors.numpy import load, save
 
 import mlpcli
 from mlpcli.config.loading import load_config
-from mlpcli.config.schema import Config
+from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.data.picture import WORKING_SIDE, read_grey
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError

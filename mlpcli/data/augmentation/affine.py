@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.schema import AugmentationConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation.draws import Draws, Kind
 
 Array = NDArray[np.float64]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mlpcli.config.schema import AugmentationConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation.draws import Draws, key_of_epoch
 from mlpcli.data.augmentation.pixels import Erase, Noise
 from mlpcli.data.augmentation.strokes import Thickness

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.schema import EraseConfig
+from mlpcli.config.schema.augmentation import EraseConfig
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.dataset import UInt8Array
 

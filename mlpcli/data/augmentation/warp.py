@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlpcli.config.schema import AugmentationConfig
+from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.draws import Draws
 from mlpcli.data.augmentation.elastic import ElasticField

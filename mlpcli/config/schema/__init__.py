@@ -1,0 +1,1 @@
+"""The run's settings: what they may be, and how they are read."""

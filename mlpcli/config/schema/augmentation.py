@@ -1,0 +1,97 @@
+"""How training images may be distorted."""
+
+from pydantic import Field
+
+from mlpcli.config.schema.section import Section
+
+
+class ElasticConfig(Section):
+    """Elastic distortion (Simard, Steinkraus and Platt, 2003).
+
+    For each pixel and direction a number from -1 to 1 is drawn; a Gaussian of standard deviation
+    sigma, whose weights add up to 1, smooths these; times alpha they are displacements. Those have
+    a standard deviation of about 0.163 alpha / sigma pixels.
+    """
+
+    alpha: float = Field(
+        default=34.0,
+        ge=0,
+        le=1000,
+        description="Strength, in pixels before smoothing; 34 is Simard's for digits, 0 turns it"
+        " off.",
+    )
+    sigma: float = Field(
+        default=4.0,
+        ge=0.5,
+        le=100,
+        description="Smoothness: standard deviation of the Gaussian in pixels; 4 is Simard's for"
+        " digits. Smaller ones crumple the strokes.",
+    )
+
+
+class EraseConfig(Section):
+    """Random erasing (Zhong et al., 2020): rectangles of background over some of the images."""
+
+    probability: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="The chance of an image to lose a rectangle; 0 turns it off.",
+    )
+    area: float = Field(
+        default=0.1,
+        ge=0.02,
+        le=0.9,
+        description="The largest share of the image that a rectangle covers; the smallest is 0.02."
+        " Much more than 0.1 can hide what tells two digits apart.",
+    )
+
+
+class AugmentationConfig(Section):
+    """How the training images are distorted, in another way each epoch; nothing by default.
+
+    Each amount is drawn evenly between minus the setting and the setting. All geometric
+    distortions of an image are one map, and the image is resampled once (Cireşan et al., 2010).
+    """
+
+    shift: float = Field(
+        default=0.0, ge=0, le=1000, description="Most pixels to each side, up and down."
+    )
+    rotation: float = Field(
+        default=0.0,
+        ge=0,
+        le=180,
+        description="Most degrees, both ways; above 30 a 6 may pass for a 9.",
+    )
+    scale: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.9,
+        description="Most that width and height, each by itself, grow or shrink: 0.1 is a tenth.",
+    )
+    shear: float = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        description="Most that a pixel moves sideways for each pixel of height: slanted writing.",
+    )
+    elastic: ElasticConfig | None = Field(
+        default=None, description="null: none. {}: elastic distortion as Simard's."
+    )
+    thickness: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Most that the edges of the strokes move in or out, in pixels, by grey-scale"
+        " erosion and dilation (Haralick et al., 1987).",
+    )
+    noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Standard deviation of Gaussian noise on each pixel, as a share of white"
+        " (Sietsma and Dow, 1991).",
+    )
+    erase: EraseConfig | None = Field(
+        default=None, description="null: nothing. {}: random erasing, by defaults."
+    )

@@ -1,0 +1,211 @@
+"""Settings that are fine by themselves and do not fit together."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlpcli.config.schema.augmentation import AugmentationConfig
+from mlpcli.config.schema.data import SYNTHETIC_TRAIN_SIZE, DataConfig, TableConfig
+from mlpcli.config.schema.initializers import UniformInitializer
+from mlpcli.config.schema.metrics import Metric
+from mlpcli.config.schema.network import NetworkConfig
+from mlpcli.config.schema.schedules import PlateauConfig
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema.config import Config
+
+
+class Conflict(NamedTuple):
+    """Two settings, each fine by itself, that do not fit together."""
+
+    key: str
+    """The dotted key to look at."""
+    depends_on: tuple[str, ...]
+    """Every dotted key that had a part in it."""
+    message: str
+
+
+def conflicts(config: "Config") -> Iterator[Conflict]:
+    """Yield every pair of settings in the config that do not fit together."""
+    yield from _data_conflicts(config.data)
+    if config.data.table is not None and config.data.table.is_regression:
+        yield from _regression_conflicts(config, config.data.table)
+    yield from _network_conflicts(config.network)
+    output_activation = config.network.output_activation
+    inside = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(config.loss.name)
+    if inside and output_activation != "identity":
+        yield Conflict(
+            "network.output_activation",
+            ("network.output_activation", "loss"),
+            f"expected identity, found {output_activation!r}: {inside} is part of the loss"
+            f" {config.loss.name} and must be the only activation of the last layer",
+        )
+    if config.network.batch_norm and config.training.batch_size == 1:
+        yield Conflict(
+            "network.batch_norm",
+            ("network.batch_norm", "training.batch_size"),
+            "cannot normalise over a batch of one example; expected training.batch_size of at"
+            " least 2, found 1",
+        )
+    if config.data.validation == 0:
+        yield from _conflicts_without_validation(config)
+
+
+def _conflicts_without_validation(config: "Config") -> Iterator[Conflict]:
+    for key, section, monitor in _monitors(config):
+        if monitor.startswith("val_"):
+            yield Conflict(
+                key,
+                (section, "data.validation"),
+                f"expected train_loss or train_accuracy, found {monitor!r}: with data.validation 0"
+                " there are no validation images to measure",
+            )
+
+
+def _monitors(config: "Config") -> Iterator[tuple[str, str, Metric]]:
+    """The key of each setting that names a metric, the section it depends on, and the metric."""
+    training, schedule = config.training, config.schedule
+    if training.monitor:
+        yield "training.monitor", "training.monitor", training.monitor
+    if training.early_stopping:
+        section = "training.early_stopping"
+        yield f"{section}.monitor", section, training.early_stopping.monitor
+    if isinstance(schedule, PlateauConfig):
+        yield "schedule.monitor", "schedule", schedule.monitor
+
+
+def _network_conflicts(network: NetworkConfig) -> Iterator[Conflict]:
+    names, hidden = network.activation, len(network.hidden)
+    if not isinstance(names, str) and len(names) != hidden:
+        yield Conflict(
+            "network.activation",
+            ("network.activation", "network.hidden"),
+            f"expected one name, or a list of {hidden}, one for each layer of network.hidden, found"
+            f" a list of {len(names)}",
+        )
+    for key, on in (("batch_norm", network.batch_norm), ("dropout.hidden", network.dropout.hidden)):
+        if on and not hidden:
+            yield Conflict(
+                f"network.{key}",
+                (f"network.{key}", "network.hidden"),
+                f"found {on!r}, but it is for hidden layers, and network.hidden has none",
+            )
+    for key in ("initializer", "bias_initializer"):
+        start = getattr(network, key)
+        if isinstance(start, UniformInitializer) and not start.low < start.high:
+            yield Conflict(
+                f"network.{key}.high",
+                (f"network.{key}",),
+                f"expected a number above network.{key}.low, {start.low}, found {start.high}",
+            )
+
+
+def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
+    if data.dataset == "idx" and data.files is None:
+        yield Conflict(
+            "data.dataset",
+            ("data.dataset", "data.files"),
+            "idx needs data.files with train_images, train_labels, test_images and test_labels",
+        )
+    if data.dataset == "table":
+        yield from _table_conflicts(data, data.table or TableConfig())
+    for key, value, datasets in (
+        ("files", data.files, ("idx",)),
+        ("table", data.table, ("table",)),
+        ("class_names", data.class_names, ("idx", "table")),
+    ):
+        if value is not None and data.dataset not in datasets:
+            yield Conflict(
+                f"data.{key}",
+                ("data.dataset", f"data.{key}"),
+                f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
+                f" data.{key}=null takes it out",
+            )
+    train_size = data.train_size
+    if train_size is None and data.dataset == "synthetic":
+        train_size = SYNTHETIC_TRAIN_SIZE
+    if train_size is not None and data.validation >= train_size:
+        yield Conflict(
+            "data.validation",
+            ("data.dataset", "data.train_size", "data.validation"),
+            f"expected fewer than the {train_size} images there are, found {data.validation}:"
+            " some must be left to train on",
+        )
+
+
+def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]:
+    part = ("data.dataset", "data.table")
+    given = [key for key in ("targets", "labels", "formula") if getattr(table, key) is not None]
+    if len(given) != 1 or (table.inputs is None) != (table.formula is not None):
+        yield Conflict(
+            "data.table", part, "expected inputs and targets, or inputs and labels, or a formula"
+        )
+        return
+    if table.formula is not None and not table.low < table.high:
+        yield Conflict(
+            "data.table.high",
+            part,
+            f"expected a number above data.table.low, {table.low}, found {table.high}",
+        )
+    rows = len(table.inputs or ())
+    for key in ("inputs", "targets", "labels"):
+        found = getattr(table, key)
+        if found is None:
+            continue
+        if len(found) != rows:
+            yield Conflict(
+                f"data.table.{key}",
+                part,
+                f"expected {rows}, one for each row of data.table.inputs, found {len(found)}",
+            )
+        if key != "labels" and len(set(map(len, found))) > 1:
+            yield Conflict(f"data.table.{key}", part, "expected rows of one length")
+    if data.normalization != "none":
+        yield Conflict(
+            "data.normalization",
+            ("data.dataset", "data.normalization"),
+            f"expected none, found {data.normalization!r}: a table's numbers are used as they are",
+        )
+    if data.augmentation != AugmentationConfig():
+        yield Conflict(
+            "data.augmentation",
+            ("data.dataset", "data.augmentation"),
+            "only for images, found dataset 'table'; data.augmentation=null takes it out",
+        )
+    if data.class_names is not None:
+        classes = 1 + max(table.labels or (0,))
+        if table.labels is None or classes > len(data.class_names):
+            yield Conflict(
+                "data.class_names",
+                ("data.class_names", "data.table"),
+                f"expected {classes}, one for each label up to {classes - 1}, found"
+                f" {len(data.class_names)}"
+                if table.labels
+                else "a regression has no classes; data.class_names=null takes it out",
+            )
+
+
+def _regression_conflicts(config: "Config", table: TableConfig) -> Iterator[Conflict]:
+    loss = config.loss.name
+    targets = [t for row in table.targets or () for t in row]
+    if loss == "cross_entropy":
+        yield Conflict(
+            "loss",
+            ("loss", "data.table"),
+            "expected one of mse, quadratic, binary_cross_entropy: cross_entropy is for classes,"
+            " which data.table.labels would name",
+        )
+    if loss == "binary_cross_entropy" and (
+        table.formula is not None or min(targets) < 0 or max(targets) > 1
+    ):
+        yield Conflict(
+            "loss",
+            ("loss", "data.table"),
+            "expected mse or quadratic: binary_cross_entropy is for targets from 0 to 1",
+        )
+    for key, section, monitor in _monitors(config):
+        if monitor.endswith("accuracy"):
+            yield Conflict(
+                key,
+                (section, "data.table"),
+                f"expected a loss, found {monitor!r}: a regression has no accuracy",
+            )

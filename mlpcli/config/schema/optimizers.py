@@ -1,0 +1,155 @@
+"""How a gradient may become a step."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlpcli.config.schema.section import NamedSection, Section
+
+
+class Optimizer(Section):
+    """What every optimizer has."""
+
+    name: str
+    learning_rate: float = Field(
+        default=0.1,
+        gt=0,
+        description="Step size per unit of gradient, before the schedule; 0.1 is large but stable"
+        " for standardised images.",
+    )
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="Strength of the L2 penalty on weights, not biases; 0, because few epochs"
+        " hardly overfit.",
+    )
+    l1: float = Field(
+        default=0.0,
+        ge=0,
+        description="Strength of the L1 penalty on weights, which drives many of them to 0.",
+    )
+    clip_value: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most that a number of the gradient may be, up and down. null: no limit.",
+    )
+    clip_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most that the length of the whole gradient may be: a longer one is"
+        " shortened (Pascanu et al., 2013). null: no limit.",
+    )
+    max_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most that the length of a hidden unit's incoming weights may be: longer"
+        " ones are shortened after each step (Srivastava et al., 2014). null: no limit.",
+    )
+
+
+class SgdConfig(Optimizer):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"]
+
+
+class OptimizerWithVelocity(Optimizer):
+    """What every optimizer has that keeps a velocity."""
+
+    momentum: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="Share of the velocity kept from step to step; 0.9 averages about ten steps.",
+    )
+
+
+class MomentumConfig(OptimizerWithVelocity):
+    """Gradient descent with a velocity (Polyak, 1964)."""
+
+    name: Literal["momentum"] = "momentum"
+
+
+class NesterovConfig(OptimizerWithVelocity):
+    """Momentum with the gradient taken where the velocity leads (Nesterov, 1983)."""
+
+    name: Literal["nesterov"]
+
+
+Epsilon = Annotated[
+    float,
+    Field(
+        ge=1e-30,
+        description="Added to the root: no division by 0. Much less than 1e-30 is 0 in float32.",
+    ),
+]
+
+
+class AdaGradConfig(Optimizer):
+    """Steps divided by the root of the sum of squared gradients (Duchi et al., 2011)."""
+
+    name: Literal["adagrad"]
+    learning_rate: float = Field(
+        default=0.01, gt=0, description="About how far a parameter goes in its first step."
+    )
+    epsilon: Epsilon = 1e-10
+
+
+class RmspropConfig(Optimizer):
+    """Steps divided by the root of the mean squared gradient (Tieleman and Hinton, 2012)."""
+
+    name: Literal["rmsprop"]
+    learning_rate: float = Field(
+        default=0.001, gt=0, description="About how far a parameter goes in a step."
+    )
+    decay: float = Field(
+        default=0.9, ge=0, lt=1, description="Share of the mean square kept from step to step."
+    )
+    epsilon: Epsilon = 1e-7
+
+
+class AdaptiveOptimizer(Optimizer):
+    """What the Adam family has."""
+
+    learning_rate: float = Field(
+        default=0.001, gt=0, description="About how far a parameter goes in a step."
+    )
+    beta1: float = Field(
+        default=0.9, ge=0, lt=1, description="Share of the mean gradient kept from step to step."
+    )
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="Share of the mean square kept from step to step."
+    )
+    epsilon: Epsilon = 1e-8
+
+
+class AdamConfig(AdaptiveOptimizer):
+    """The mean gradient over the root of the mean square (Kingma and Ba, 2015)."""
+
+    name: Literal["adam", "nadam"] = Field(
+        description="nadam looks one step ahead, as Nesterov does (Dozat, 2016)."
+    )
+
+
+class AdamwConfig(AdaptiveOptimizer):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
+
+    name: Literal["adamw"]
+    weight_decay: float = Field(
+        default=0.01,
+        ge=0,
+        description="How much of each weight, not bias, decays in a step, times the learning rate.",
+    )
+
+
+OptimizerConfig = Annotated[
+    SgdConfig
+    | MomentumConfig
+    | NesterovConfig
+    | AdaGradConfig
+    | RmspropConfig
+    | AdamConfig
+    | AdamwConfig,
+    Field(discriminator="name"),
+    NamedSection(default="momentum"),
+]

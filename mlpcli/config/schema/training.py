@@ -1,0 +1,66 @@
+"""How long and how training may go, and by which metric it is judged."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlpcli.config.schema.metrics import Metric, WatchConfig
+from mlpcli.config.schema.section import MOST_IMAGES, Section
+
+
+class AveragingConfig(Section):
+    """An exponential moving average of the parameters (Polyak and Juditsky, 1992)."""
+
+    decay: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="Share of the mean kept from step to step; 0.999 averages about 1,000 steps.",
+    )
+
+
+class EarlyStoppingConfig(WatchConfig):
+    """Ends training when a metric has stopped getting better."""
+
+
+class TrainingConfig(Section):
+    """How long and how training goes."""
+
+    epochs: int = Field(
+        default=10, ge=1, description="Passes over the training images; 10 are near the plateau."
+    )
+    batch_size: int = Field(
+        default=64,
+        ge=1,
+        le=MOST_IMAGES,
+        description="Images a step; 64 keep the processor busy and still give many steps.",
+    )
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+        default="auto",
+        description="Processors that share the work of each step; auto chooses by how much there"
+        " is, because a small one is faster on one.",
+    )
+    monitor: Metric | None = Field(
+        default=None,
+        description="The metric by which an epoch is the best. null: val_accuracy, because accuracy"
+        " is what counts in use; without validation images, the last epoch is the best.",
+    )
+    averaging: AveragingConfig | None = Field(
+        default=None,
+        description="null: none. {}: a running mean of the parameters is kept, and it is what is"
+        " validated, tested and used to predict.",
+    )
+    early_stopping: EarlyStoppingConfig | None = Field(
+        default=None, description="null: all epochs are trained. {}: early stopping, by defaults."
+    )
+    stop_at_loss: float | None = Field(
+        default=None,
+        gt=0,
+        description="Training ends with the first epoch whose training loss is below this. null:"
+        " all epochs are trained.",
+    )
+    pictures: bool = Field(
+        default=True,
+        description="Whether `mlpcli train` leaves pictures of the run in pictures/; drawing them"
+        " takes about two seconds.",
+    )
