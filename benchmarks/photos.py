@@ -19,7 +19,7 @@ from mlpcli.data.image import prepare
 from mlpcli.errors import ImageError
 from mlpcli.training.committee import Committee
 from mlpcli.training.model import load_model
-from mlpcli.training.run_directory import newest_run
+from mlpcli.training.run_directory import newest_checkpoint
 
 ANGLES = range(0, 360, 45)
 UNTURNED = {
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", help="Only these.")
     arguments = parser.parse_args()
     model = Committee(
-        [load_model(path) for path in arguments.checkpoint or [newest_run(Path("runs")).best]]
+        [load_model(path) for path in arguments.checkpoint or [newest_checkpoint(Path("runs"))]]
     )
     with (arguments.folder / "labels.csv").open(encoding="utf-8") as file:
         rows = [

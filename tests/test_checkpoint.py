@@ -296,7 +296,7 @@ NAN = np.full(4, np.nan, np.float32)
         ),
         ({"layers.0.weight": np.zeros((6, 4), np.float32)}, r"expected shape \(4, 6\)"),
         ({"layers.0.bias": np.zeros(4)}, "layers.0.bias is float64, not float32"),
-        ({"layers.0.bias": np.zeros(4, np.int32)}, "neither float32 nor float64"),
+        ({"layers.0.bias": np.zeros(4, np.int32)}, "neither float16, float32 nor float64"),
         ({"optimizer.velocity": np.zeros(3, np.float32)}, "velocity"),
         ({"stowaway": np.zeros(3, np.float32)}, "stowaway"),
     ],

@@ -72,27 +72,6 @@ def images_of(rows):
     return Dataset(images, np.zeros(len(images), np.intp), (1, images.shape[1]), ("a", "b", "c"))
 
 
-def test_calibration_by_hand():
-    # (0.4, 0.5]: one right of two, believed 0.45 and 0.5; (0.9, 1]: none of two, 0.95 and 1
-    found = calibration.calibration(judged([0, 0, 1, 2], [0, 1, 2, 1], [0.45, 0.5, 0.95, 1.0]))
-    assert found.counts.tolist() == [0, 0, 0, 0, 2, 0, 0, 0, 0, 2]
-    assert found.confidence[[4, 9]] == pytest.approx([0.475, 0.975])
-    assert found.accuracy[[4, 9]] == pytest.approx([0.5, 0.0])
-    assert np.isnan(found.accuracy[0])
-    assert np.isnan(found.confidence[0])
-    assert found.expected_error == pytest.approx(0.5 * 0.025 + 0.5 * 0.975)
-
-
-def test_a_probability_that_rounding_made_too_large_is_in_the_last_bin():
-    found = calibration.calibration(judged([0, 0], [0, 1], [np.nextafter(1, 2), 0.0]), n_bins=4)
-    assert found.counts.tolist() == [1, 0, 0, 1]
-
-
-def test_perfect_calibration_has_no_error():
-    labels = [0] * 7 + [1] * 3
-    assert calibration.calibration(judged(labels, [0] * 10, [0.7] * 10)).expected_error < 1e-12
-
-
 def test_mistakes_are_ordered_by_the_probability_of_the_prediction():
     evaluation = judged([0, 1, 2, 0, 1, 2], [1, 1, 0, 2, 0, 1], [0.5, 0.99, 0.9, 0.6, 0.9, 0.4])
     assert mistakes.worst_mistakes(evaluation, 10).tolist() == [2, 4, 3, 0, 5]

@@ -30,7 +30,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: float | Non
 
 
 @click.command("evaluate")
-@click.argument("checkpoint", type=options.PATH)
+@click.argument("checkpoints", type=options.PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
@@ -59,7 +59,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: float | Non
 @options.as_json
 @options.data_dir
 def command(
-    checkpoint: Path,
+    checkpoints: tuple[Path, ...],
     split: "Split",
     dataset: "DatasetName | None",
     min_accuracy: float | None,
@@ -69,8 +69,11 @@ def command(
 ) -> None:
     """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
+    Of several, the mean of their probabilities is judged.
+
     \b
     mlpcli evaluate runs/mnist
+    mlpcli evaluate runs/committee runs/committee-2 runs/committee-3
     mlpcli evaluate runs/quickstart --dataset mnist
     mlpcli evaluate runs/mnist --min-accuracy 0.98 --json
     """
@@ -78,7 +81,11 @@ def command(
     from mlpcli.training.judging import judge
 
     evaluation = judge(
-        checkpoint, split=split, dataset=dataset, data_dir=data_dir, reporter=reporter(quiet=False)
+        *checkpoints,
+        split=split,
+        dataset=dataset,
+        data_dir=data_dir,
+        reporter=reporter(quiet=False),
     )
     if predictions is not None:
         _write_predictions(predictions, evaluation)
@@ -107,12 +114,36 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
         "images": len(evaluation.labels),
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
+        "calibration": _calibration_facts(evaluation),
         "classes": [
             dataclasses.asdict(each)
             for each in class_metrics(evaluation.confusion, evaluation.class_names)
         ],
         "confusion_matrix": evaluation.confusion.tolist(),
     }
+
+
+def _calibration_facts(evaluation: "Evaluation") -> dict[str, float]:
+    from mlpcli.training.calibration import calibration
+
+    before, labels = evaluation.uncalibrated, evaluation.labels
+    after = calibration(evaluation.probabilities, labels).expected_error
+    return {
+        "temperature": evaluation.temperature,
+        "expected_error_before": calibration(before, labels).expected_error
+        if before is not None
+        else after,
+        "expected_error": after,
+    }
+
+
+def _calibration_text(evaluation: "Evaluation") -> str:
+    facts = _calibration_facts(evaluation)
+    text = f"expected calibration error {percent(facts['expected_error'])}"
+    if evaluation.uncalibrated is None:
+        return text
+    before = percent(facts["expected_error_before"])
+    return f"{text}; {before} before the outputs were divided by {evaluation.temperature:.3f}"
 
 
 def _text(evaluation: "Evaluation") -> str:
@@ -140,7 +171,8 @@ def _text(evaluation: "Evaluation") -> str:
     )
     return (
         f"Accuracy: {percent(evaluation.accuracy)} ({right:,} of {total:,} right)\n"
-        f"Loss:     {evaluation.loss:.4f}\n\n"
+        f"Loss:     {evaluation.loss:.4f}\n"
+        f"Trust:    {_calibration_text(evaluation)}\n\n"
         f"{by_class}\n\n{matrix}\n\nMost confused:\n{pairs or '  nothing'}"
     )
 

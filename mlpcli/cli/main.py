@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "Train a network and leave a run folder.",
     "evaluate": "Judge a trained network on a dataset.",
     "predict": "Say which digit is in a picture.",
+    "export": "Write a small file of a network, to predict with.",
     "explain": "Show each step of training, or of reading a picture, with its numbers.",
     "gradcheck": "Check backpropagation against centred differences.",
     "plot": "Draw pictures of runs.",

@@ -28,7 +28,8 @@ MANY_PICTURES = 20
     type=options.PATH,
     multiple=True,
     help="A run folder or a .safetensors file; given several times, the networks answer together, "
-    "by the mean of their probabilities.  [default: the newest run]",
+    "by the mean of their probabilities.  [default: the newest run; where there is none, boxed, "
+    "the network that comes with mlpcli]",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Search the folders in a folder too.")
 @click.option("--many", is_flag=True, help="Read every digit of each picture: a number, a page.")
@@ -136,14 +137,13 @@ def _count(answers: "list[Answer]") -> int:
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
     """The networks that answer, named on stderr."""
-    from mlpcli.training.committee import Committee
-    from mlpcli.training.model import load_model
-    from mlpcli.training.run_directory import newest_run
+    from mlpcli.training.committee import load_committee
+    from mlpcli.training.run_directory import newest_checkpoint
 
-    models = [load_model(path) for path in checkpoints or (newest_run(runs_dir).best,)]
-    for model in models:
+    committee = load_committee(checkpoints or (newest_checkpoint(runs_dir),))
+    for model in committee.models:
         click.echo(f"Model: {model.path}", err=True)
-    return Committee(models)
+    return committee
 
 
 def _pictures(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:

@@ -5,50 +5,13 @@ Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Ba
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, shown
+from mlpcli.training.calibration import BINS, calibration
 from mlpcli.training.evaluation import Evaluation
-
-BINS = 10
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The examples in bins by the probability of the predicted class; bin b is ((b-1)/n, b/n]."""
-
-    counts: NDArray[np.intp]
-    """(n,)"""
-    confidence: NDArray[np.float64]
-    """mean probability of each bin (n,); nan where it is empty"""
-    accuracy: NDArray[np.float64]
-    """share of each bin that was right (n,); nan where it is empty"""
-
-    @property
-    def expected_error(self) -> float:
-        """Σ counts_b / N |accuracy_b - confidence_b|, the expected calibration error."""
-        full = self.counts > 0
-        gaps = np.abs(self.accuracy - self.confidence)[full]
-        return float((self.counts[full] * gaps).sum() / max(self.counts.sum(), 1))
-
-
-def calibration(evaluation: Evaluation, n_bins: int = BINS) -> Calibration:
-    """Sort the examples of an evaluation into bins of equal width."""
-    n = len(evaluation.labels)
-    belief = evaluation.probabilities[np.arange(n), evaluation.predictions].astype(np.float64)
-    right = evaluation.predictions == evaluation.labels
-    bins = np.clip(np.ceil(belief * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
-    counts = np.bincount(bins, minlength=n_bins)
-    with np.errstate(invalid="ignore"):  # 0/0 in an empty bin
-        return Calibration(
-            counts=counts,
-            confidence=np.bincount(bins, belief, minlength=n_bins) / counts,
-            accuracy=np.bincount(bins, right, minlength=n_bins) / counts,
-        )
 
 
 def draw(evaluations: Sequence[Evaluation], labels: Sequence[str]) -> Figure:
@@ -58,7 +21,7 @@ def draw(evaluations: Sequence[Evaluation], labels: Sequence[str]) -> Figure:
     upper.plot([0, 100], [0, 100], color=GREY, linestyle="--", label="perfectly calibrated")
     edges = np.linspace(0, 100, BINS + 1)
     for i, (evaluation, label) in enumerate(zip(evaluations, labels, strict=True)):
-        found = calibration(evaluation)
+        found = calibration(evaluation.probabilities, evaluation.labels)
         full = found.counts > 0
         upper.plot(
             100 * found.confidence[full],

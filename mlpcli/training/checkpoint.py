@@ -7,6 +7,9 @@ as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_
 metadata is text: FORMAT_VERSION, the run's whole config, its epochs' figures, how far into the next
 epoch it is, and a SHA-256 over everything else in the file.
 
+One exported for prediction has the network alone, as it is used: the averaged parameters, with
+batch normalisation folded in, and, if wanted, rounded to float16.
+
 Nothing in a file is believed: the hash, the exact set of names, each shape against the network that
 the config describes, that every number is finite, and none negative of which a root is taken, are
 all checked before any is used.
@@ -18,7 +21,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,7 +40,11 @@ from mlpcli.training.building import build_loss
 from mlpcli.training.progress import Progress
 
 FORMAT_VERSION = 1
-DTYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
+DTYPES: Mapping[str, np.dtype[Any]] = {
+    "F16": np.dtype(np.float16),
+    "F32": np.dtype(np.float32),
+    "F64": np.dtype(np.float64),
+}
 MAX_HEADER = 16 * 2**20
 """bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped; the
 rest is for the history, about 100 bytes an epoch"""
@@ -71,6 +78,10 @@ class Checkpoint:
     normalization: Normalization
     image_shape: tuple[int, int]
     class_names: tuple[str, ...]
+    temperature: float = 1.0
+    """what the outputs are divided by for their probabilities"""
+    is_exported: bool = False
+    """it holds what prediction needs, and nothing to train on from"""
 
     @property
     def epoch(self) -> int:
@@ -84,6 +95,17 @@ class Checkpoint:
         return self.network.with_parameters(self.average).for_prediction()
 
 
+def export(checkpoint: Checkpoint) -> Checkpoint:
+    """The same network without what is for training alone."""
+    return dataclasses.replace(
+        checkpoint,
+        network=checkpoint.for_prediction(),
+        optimizer={},
+        average=None,
+        is_exported=True,
+    )
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` to `path`, whole or not at all.
 
@@ -93,9 +115,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_bytes(path, to_bytes(checkpoint))
 
 
-def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """The content of the file."""
+def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> bytes:
+    """The content of the file, its numbers rounded to `dtype` if one is given."""
     tensors = _tensors(checkpoint)
+    if dtype is not None:
+        tensors = {name: tensor.astype(dtype) for name, tensor in tensors.items()}
     metadata = {
         "format": "mlpcli",
         "format_version": str(FORMAT_VERSION),
@@ -106,6 +130,8 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         ),
         "image_shape": json.dumps(checkpoint.image_shape),
         "class_names": json.dumps(checkpoint.class_names),
+        "temperature": json.dumps(checkpoint.temperature),
+        "exported": json.dumps(checkpoint.is_exported),
     }
     metadata["sha256"] = _digest(tensors, metadata)
     return _with_sorted_header(save(tensors, metadata))
@@ -191,7 +217,7 @@ def _read_header(file: BinaryIO, path: Path) -> _Header:
         )
     for name, (dtype, _) in tensors.items():
         if dtype not in DTYPES:
-            raise CheckpointError(f"{path}: {name} is neither float32 nor float64.")
+            raise CheckpointError(f"{path}: {name} is neither float16, float32 nor float64.")
     needed = sum(DTYPES[dtype].itemsize * math.prod(shape) for dtype, shape in tensors.values())
     if size < 8 + length + needed:
         raise _cut_short(path, size, 8 + length + needed)
@@ -248,6 +274,10 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
     normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
     if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
         raise ValueError(f"no images of bytes have {normalization}")
+    temperature = float(json.loads(metadata.get("temperature", "1.0")))
+    is_exported = json.loads(metadata.get("exported", "false")) is True
+    if not 1 / 128 <= temperature <= 128:
+        raise ValueError(f"a temperature of {temperature}")
     if len(set(class_names)) < len(class_names):
         raise ValueError("two classes of one name")
     if not all(name and name.isprintable() for name in class_names):
@@ -260,9 +290,12 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
         if name not in ACTIVATIONS:
             raise ValueError(f"unknown activation {name!r}")
     sizes = (height * width, *map(_whole, settings["hidden"]), len(class_names))
-    batch_norm = bool(settings.get("batch_norm", False))
-    averaged = bool(config["training"].get("averaging"))
-    _check_tensors(header.tensors, sizes, config["dtype"], batch_norm, averaged)
+    batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
+    averaged = bool(config["training"].get("averaging")) and not is_exported
+    dtypes = {config["dtype"], "float16"} if is_exported else {config["dtype"]}
+    _check_tensors(header.tensors, sizes, dtypes, batch_norm, averaged)
+    if is_exported and any(name.startswith("optimizer.") for name in header.tensors):
+        raise ValueError("exported for prediction, and an optimizer in it")
     return Checkpoint(
         network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
         optimizer={},
@@ -272,13 +305,15 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
         normalization=normalization,
         image_shape=(height, width),
         class_names=class_names,
+        temperature=temperature,
+        is_exported=is_exported,
     )
 
 
 def _check_tensors(
     found: Mapping[str, tuple[str, tuple[int, ...]]],
     sizes: tuple[int, ...],
-    dtype: str,
+    dtypes: Collection[str],
     batch_norm: bool,
     averaged: bool,
 ) -> None:
@@ -305,8 +340,8 @@ def _check_tensors(
         found_dtype, shape = found.get(name, ("", None))
         if expected.get(name) != shape:
             raise ValueError(f"{name}: expected shape {expected.get(name)}, found {shape}")
-        if DTYPES[found_dtype].name != dtype:
-            raise ValueError(f"{name} is {DTYPES[found_dtype]}, not {dtype}")
+        if DTYPES[found_dtype].name not in dtypes:
+            raise ValueError(f"{name} is {DTYPES[found_dtype]}, not {' or '.join(sorted(dtypes))}")
 
 
 def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlpcli.errors import CheckpointError
+from mlpcli.data.dataset import Dataset
+from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array
-from mlpcli.training.model import Model
+from mlpcli.training.evaluation import Evaluation
+from mlpcli.training.model import Model, load_model
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,40 @@ class Committee:
         """
         mean: Array = np.mean([model.predict_proba(x) for model in self.models], axis=0)
         return mean
+
+    def evaluate(self, dataset: Dataset) -> Evaluation:
+        """Judge the models' common answer on a labelled dataset.
+
+        The loss is that of the one model; of several, it is the mean of -log p of the right class,
+        in nats, where p is their mean probability.
+
+        Raises:
+            DataError: its images or classes do not fit the networks, or it has no classes.
+            CheckpointError: a model's outputs are not finite.
+        """
+        judged = [model.evaluate(dataset) for model in self.models]
+        for model, evaluation in zip(self.models, judged, strict=True):
+            model.refuse_unless_finite(evaluation.loss)
+        if len(judged) == 1:
+            return judged[0]
+        if dataset.targets is not None:
+            raise DataError("A regression has no probabilities to average; give one checkpoint.")
+        mean: Array = np.mean([each.probabilities for each in judged], axis=0, dtype=np.float64)
+        right = mean[np.arange(len(mean)), dataset.labels]
+        surprise = -np.log(np.maximum(right, np.finfo(np.float64).tiny))
+        return Evaluation(
+            loss=float(surprise.mean()) if len(mean) else 0.0,
+            labels=dataset.labels,
+            predictions=mean.argmax(axis=1),
+            probabilities=mean,
+            class_names=self.class_names,
+        )
+
+
+def load_committee(paths: Sequence[str | Path]) -> Committee:
+    """The networks of some checkpoints or run folders, at least one.
+
+    Raises:
+        CheckpointError: one is not there, is damaged, or was trained for another task.
+    """
+    return Committee([load_model(path) for path in paths])

@@ -25,6 +25,10 @@ class Evaluation:
     probabilities: Array
     """(N, n_classes)"""
     class_names: tuple[str, ...]
+    temperature: float = 1.0
+    """what the outputs were divided by for the probabilities"""
+    uncalibrated: Array | None = None
+    """the probabilities (N, n_classes) at temperature 1, where that is another"""
     outputs: Array | None = None
     """(N, n_out) of a regression, where there are no classes"""
     targets: Array | None = None
@@ -57,12 +61,21 @@ def outputs(
 
 
 def evaluate(
-    network: MLP, loss: Loss, dataset: Dataset, normalization: Normalization
+    network: MLP,
+    loss: Loss,
+    dataset: Dataset,
+    normalization: Normalization,
+    temperature: float = 1.0,
 ) -> Evaluation:
-    """Run every example of `dataset` through `network`."""
+    """Run every example of `dataset` through `network`.
+
+    The loss is that of the outputs as they are, as training has it; the probabilities are those of
+    the outputs divided by `temperature`.
+    """
     n = len(dataset)
     predictions = np.empty(n, np.intp)
     probabilities = np.empty((n, network.sizes[-1]), network.dtype)
+    uncalibrated = None if temperature == 1 else np.empty_like(probabilities)
     regression = None if dataset.targets is None else np.empty_like(probabilities)
     t = np.empty((min(n, BLOCK_IMAGES), network.sizes[-1]), network.dtype)
     loss_sum = 0.0
@@ -72,7 +85,9 @@ def evaluate(
         with np.errstate(over="ignore", invalid="ignore"):
             dataset.write_targets(np.arange(done, done + len(y)), t[: len(y)])
             loss_sum += float(loss.value(z, t[: len(y)]).sum(dtype=np.float64))
-            probabilities[here] = loss.probabilities(z)
+            probabilities[here] = loss.probabilities(z / temperature)
+            if uncalibrated is not None:
+                uncalibrated[here] = loss.probabilities(z)
         predictions[here] = z.argmax(axis=1)
         if regression is not None:
             regression[here] = z
@@ -83,6 +98,8 @@ def evaluate(
         predictions,
         probabilities,
         dataset.class_names,
+        temperature,
+        uncalibrated,
         regression,
         dataset.targets,
     )

@@ -1,51 +1,73 @@
-"""Judging a checkpoint on the data that its own config names, or on another dataset."""
+"""Judging checkpoints on the data that their own config names, or on another dataset."""
 
 from pathlib import Path
 from typing import Literal
 
 from mlpcli.config.loading import load_config
+from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.data import DataConfig
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.reporting import Reporter
+from mlpcli.training.committee import load_committee
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.model import load_model
+from mlpcli.training.model import Model
 
 DatasetName = Literal["mnist", "fashion_mnist", "kmnist", "synthetic"]
 Split = Literal["train", "validation", "test"]
 
 
 def judge(
-    checkpoint: str | Path,
-    *,
+    *checkpoints: str | Path,
     split: Split = "test",
     dataset: DatasetName | None = None,
     data_dir: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
-    """Evaluate a checkpoint on a part of its own dataset, or of another of the same shape.
+    """Evaluate a checkpoint, or several that answer together, on a part of their own dataset.
 
-    The dataset, its size, its split and the normalisation come from the checkpoint.
+    The dataset, its size, its split and the normalisation come from the checkpoint; another
+    dataset of the same shape may be named.
 
     Raises:
-        CheckpointError: the checkpoint cannot be used.
-        DataError: the data cannot be had, or does not fit the network.
+        CheckpointError: a checkpoint cannot be used.
+        DataError: the data cannot be had, or does not fit the networks.
     """
-    model = load_model(checkpoint)
+    committee = load_committee(checkpoints)
+    first, *others = [_valid_config(model) for model in committee.models]
+    data = first.data
+    if dataset not in (None, data.dataset):
+        data = DataConfig(dataset=dataset)
+    if dataset is None and any(config.data.dataset != data.dataset for config in others):
+        raise DataError(
+            "These networks were trained on different datasets; say which one to judge them on, "
+            "with --dataset."
+        )
+    if split != "test" and any(_divides_otherwise(config, first) for config in others):
+        raise DataError(
+            f"These networks do not have the same {split} part, because their seeds or their "
+            "settings of data differ; use --split test."
+        )
+    cache = data_directory(Path(data_dir) if data_dir is not None else None)
+    loader = DataLoader(data, first.seed, cache, reporter or Reporter())
+    return committee.evaluate(_part(loader, split, committee.class_names))
+
+
+def _valid_config(model: Model) -> Config:
     try:
-        config = load_config(model.config)
+        return load_config(model.config)
     except ConfigError as error:
         raise CheckpointError(f"{model.path}: the config in it is not valid: {error}") from error
-    data = config.data
-    if dataset is not None and dataset != data.dataset:
-        data = DataConfig(dataset=dataset)
-    cache = data_directory(Path(data_dir) if data_dir is not None else None)
-    loader = DataLoader(data, config.seed, cache, reporter or Reporter())
-    evaluation = model.evaluate(_part(loader, split, model.class_names))
-    model.refuse_unless_finite(evaluation.loss)
-    return evaluation
+
+
+def _divides_otherwise(config: Config, other: Config) -> bool:
+    """Whether other images are held out of training."""
+    return config.seed != other.seed or any(
+        getattr(config.data, key) != getattr(other.data, key)
+        for key in ("files", "train_size", "validation")
+    )
 
 
 def _part(loader: DataLoader, split: Split, class_names: tuple[str, ...]) -> Dataset:

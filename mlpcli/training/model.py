@@ -36,6 +36,8 @@ class Model:
     """how many epochs it was trained for"""
     path: Path
     """the checkpoint it came from"""
+    temperature: float = 1.0
+    """what its outputs are divided by, so that its probabilities can be believed"""
 
     def predict_proba(self, x: ArrayLike) -> Array:
         """The probability of each class: (N, n_classes).
@@ -76,7 +78,7 @@ class Model:
                 f"{len(self.class_names)}; evaluate it on a dataset of as many."
             )
         with one_blas_thread():
-            return evaluate(self.network, self.loss, dataset, self.normalization)
+            return evaluate(self.network, self.loss, dataset, self.normalization, self.temperature)
 
     def _judged(self, x: ArrayLike) -> Evaluation:
         images = self._images(x)
@@ -144,6 +146,7 @@ def load_model(path: str | Path) -> Model:
         class_names=checkpoint.class_names,
         config=checkpoint.config,
         epoch=checkpoint.epoch,
+        temperature=checkpoint.temperature,
         path=file,
     )
 

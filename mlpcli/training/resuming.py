@@ -61,6 +61,11 @@ def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
     path = Path(path)
     directory, file = _directory_and_checkpoint(path)
     checkpoint = load_checkpoint(file)
+    if checkpoint.is_exported:
+        raise CheckpointError(
+            f"{file}: exported for prediction, without what training needs; resume the run that it "
+            "came from."
+        )
     try:
         before = load_config(checkpoint.config)
     except ConfigError as error:

@@ -18,6 +18,7 @@ from mlpcli.errors import ConfigError, DivergedError, Interrupted
 from mlpcli.files import write_text
 from mlpcli.reporting import Reporter
 from mlpcli.training import resuming
+from mlpcli.training.calibration import calibrate
 from mlpcli.training.checkpoint import to_bytes
 from mlpcli.training.environment import differences, environment, sessions
 from mlpcli.training.evaluation import Evaluation, evaluate
@@ -180,6 +181,7 @@ def _to_the_end(
                     should_stop=lambda: recorder.is_done or interruption.signal != 0,
                 )
                 if recorder.is_done:
+                    calibrate(directory.best, setup.validation)
                     test = load_model(directory.path).evaluate(setup.test)
                     if not math.isfinite(test.loss):
                         raise diverged(setup, f"the loss on the test set is {test.loss}")

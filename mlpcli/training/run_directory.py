@@ -181,15 +181,21 @@ def _time(text: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
+BOXED = Path(__file__).parents[1] / "boxed.safetensors"
+"""The network that comes with mlpcli."""
+
+
 def checkpoint_path(path: Path) -> Path:
     """The checkpoint meant by a path: itself if it is a file, a run folder's best weights.
+
+    Where there is nothing called `boxed`, that is the network that comes with mlpcli.
 
     Raises:
         CheckpointError: a folder without any.
     """
     try:
         if not path.is_dir():
-            return path
+            return BOXED if str(path) == "boxed" and not path.exists() else path
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}.") from error
     best = RunDirectory(path).best
@@ -200,19 +206,14 @@ def checkpoint_path(path: Path) -> Path:
     return best
 
 
-def newest_run(runs: Path) -> RunDirectory:
-    """The run under `runs` whose best weights were written last.
+def newest_checkpoint(runs: Path) -> Path:
+    """The best weights under `runs` that were written last; without any, the boxed ones.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: the folder cannot be read.
     """
     try:
         weights = {path: path.stat() for path in runs.glob("*/weights/best.safetensors")}
     except OSError as error:
         raise CheckpointError(f"{runs}: cannot be read: {error.strerror}.") from error
-    if not weights:
-        raise CheckpointError(
-            f"{runs}: no trained run there; train one with `mlpcli train`, or name a checkpoint "
-            "with --checkpoint."
-        )
-    return RunDirectory(max(weights, key=lambda path: weights[path].st_mtime).parent.parent)
+    return max(weights, key=lambda path: weights[path].st_mtime, default=BOXED)

@@ -1,0 +1,101 @@
+import math
+
+import numpy as np
+import pytest
+
+import mlpcli
+from mlpcli.nn.losses import BinaryCrossEntropy, CrossEntropy, QuadraticError
+from mlpcli.training.calibration import calibration, fit_temperature
+from mlpcli.training.judging import judge
+
+
+def believed(labels, predictions, probabilities):
+    """Probabilities (N, 3) in which each prediction is believed as given."""
+    shares = np.zeros((len(labels), 3))
+    shares[np.arange(len(labels)), predictions] = probabilities
+    return shares, np.array(labels)
+
+
+def test_calibration_by_hand():
+    # (0.4, 0.5]: one right of two, believed 0.45 and 0.5; (0.9, 1]: none of two, 0.95 and 1
+    found = calibration(*believed([0, 0, 1, 2], [0, 1, 2, 1], [0.45, 0.5, 0.95, 1.0]))
+    assert found.counts.tolist() == [0, 0, 0, 0, 2, 0, 0, 0, 0, 2]
+    assert found.confidence[[4, 9]] == pytest.approx([0.475, 0.975])
+    assert found.accuracy[[4, 9]] == pytest.approx([0.5, 0.0])
+    assert np.isnan(found.accuracy[0])
+    assert np.isnan(found.confidence[0])
+    assert found.expected_error == pytest.approx(0.5 * 0.025 + 0.5 * 0.975)
+
+
+def test_a_probability_that_rounding_made_too_large_is_in_the_last_bin():
+    found = calibration(*believed([0, 0], [0, 1], [np.nextafter(1, 2), 0.0]), n_bins=4)
+    assert found.counts.tolist() == [1, 0, 0, 1]
+
+
+def test_perfect_calibration_has_no_error():
+    labels = [0] * 7 + [1] * 3
+    assert calibration(*believed(labels, [0] * 10, [0.7] * 10)).expected_error < 1e-12
+
+
+def test_nothing_is_calibrated_without_error():
+    assert calibration(np.empty((0, 3)), np.empty(0, np.intp)).expected_error == 0
+
+
+@pytest.mark.parametrize("scale", [0.25, 1.0, 3.0])
+def test_temperature_by_hand(scale):
+    # Three of four are class 0, so softmax(z / T) must be 3/4: z / T = (log 3, 0).
+    z = np.tile([scale * math.log(3), 0.0], (4, 1))
+    labels = np.array([0, 0, 1, 0])
+    assert fit_temperature(CrossEntropy(), z, labels) == pytest.approx(scale, rel=1e-6)
+
+
+def test_temperature_of_sigmoids_is_where_the_likelihood_is_greatest():
+    dice = np.random.default_rng(1)
+    z, labels = 4 * dice.normal(size=(200, 3)), dice.integers(0, 3, 200)
+    loss = BinaryCrossEntropy()
+    temperature = fit_temperature(loss, z, labels)
+
+    def surprise(t):
+        return -np.log(loss.probabilities(z / t)[np.arange(200), labels]).mean()
+
+    grid = np.geomspace(0.5, 100, 401)
+    assert surprise(temperature) <= min(map(surprise, grid)) + 1e-12
+    assert temperature > 2  # the outputs are noise, and sure of themselves
+
+
+def test_temperature_is_one_where_nothing_depends_on_it():
+    z, labels = np.array([[0.2, 0.7], [0.9, 0.3]]), np.array([1, 1])
+    assert fit_temperature(QuadraticError(), z, labels) == 1.0
+
+
+def test_a_network_that_is_never_wrong_is_not_made_less_sure():
+    z, labels = np.array([[900.0, -900.0], [-900.0, 900.0]]), np.array([0, 1])
+    assert fit_temperature(CrossEntropy(), z, labels) <= 1.0
+
+
+@pytest.fixture
+def undecided(bars, tmp_path):
+    settings = ["training.epochs=1", "optimizer.learning_rate=0.02"]
+    return mlpcli.train(mlpcli.load_config(bars, overrides=settings), runs_dir=tmp_path)
+
+
+def test_a_run_leaves_its_best_weights_with_their_temperature(undecided):
+    model = undecided.load_model()
+    assert 0 < model.temperature != 1
+    judged = undecided.test
+    assert judged.temperature == model.temperature
+    assert not np.array_equal(judged.probabilities, judged.uncalibrated)
+    assert np.array_equal(judged.probabilities.argmax(axis=1), judged.uncalibrated.argmax(axis=1))
+
+
+def test_the_temperature_makes_the_validation_part_likelier(undecided):
+    judged = judge(undecided.folder, split="validation")
+    right = np.arange(len(judged.labels)), judged.labels
+    assert -np.log(judged.probabilities[right]).mean() < -np.log(judged.uncalibrated[right]).mean()
+
+
+def test_without_validation_the_temperature_stays_one(bars, tmp_path):
+    config = mlpcli.load_config(bars, overrides=["data.validation=0"])
+    run = mlpcli.train(config, runs_dir=tmp_path)
+    assert run.load_model().temperature == 1
+    assert run.test.uncalibrated is None

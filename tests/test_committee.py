@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+import mlpcli
+from mlpcli.errors import CheckpointError, DataError
+from mlpcli.training.committee import load_committee
+from mlpcli.training.judging import judge
+
+
+def trained(bars, folder, *overrides):
+    config = mlpcli.load_config(bars, overrides=["training.epochs=2", *overrides])
+    return mlpcli.train(config, runs_dir=folder).folder
+
+
+def test_a_committee_answers_by_the_mean_of_its_probabilities(bars, tmp_path):
+    folders = [trained(bars, tmp_path, f"seed={seed}") for seed in (1, 2, 3)]
+    alone = [judge(folder) for folder in folders]
+    together = judge(*folders)
+    mean = sum(each.probabilities.astype(np.float64) for each in alone) / 3
+    np.testing.assert_allclose(together.probabilities, mean, rtol=1e-6)
+    assert np.array_equal(together.predictions, mean.argmax(axis=1))
+    right = mean[np.arange(len(mean)), together.labels]
+    assert together.loss == pytest.approx(-np.log(right).mean(), rel=1e-6)
+    assert together.accuracy == np.mean(mean.argmax(axis=1) == together.labels)
+
+
+def test_a_committee_of_one_is_the_network_itself(bars, tmp_path):
+    folder = trained(bars, tmp_path)
+    one, alone = load_committee([folder]), mlpcli.load_model(folder)
+    images = np.zeros((2, *alone.image_shape), np.uint8)
+    assert np.array_equal(one.predict_proba(images), alone.predict_proba(images))
+
+
+def test_networks_of_other_tasks_do_not_answer_together(bars, tmp_path):
+    known = trained(bars, tmp_path)
+    other = mlpcli.train(
+        mlpcli.load_config("quickstart", overrides=["training.epochs=1", "data.train_size=100"]),
+        runs_dir=tmp_path,
+    ).folder
+    with pytest.raises(CheckpointError, match="trained for the same task"):
+        load_committee([known, other])
+
+
+def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
+    first, other_seed = trained(bars, tmp_path), trained(bars, tmp_path, "seed=2")
+    other_part = trained(bars, tmp_path, "data.validation=7")
+    same = trained(bars, tmp_path, "optimizer.learning_rate=0.3")
+    for other in (other_seed, other_part):
+        with pytest.raises(DataError, match="do not have the same validation part"):
+            judge(first, other, split="validation")
+    assert judge(first, same, split="validation").accuracy is not None
+
+
+def test_networks_of_different_datasets_need_one_to_be_named(bars, tmp_path):
+    settings = ["training.epochs=1", "data.train_size=100", "network.hidden=[4]"]
+    drawn = mlpcli.train(
+        mlpcli.load_config("quickstart", overrides=settings), runs_dir=tmp_path
+    ).folder
+    content = mlpcli.load_config("quickstart", overrides=settings).model_dump(mode="json")
+    import dataclasses
+
+    from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
+
+    checkpoint = load_checkpoint(drawn / "weights" / "best.safetensors")
+    content["data"]["dataset"] = "mnist"
+    save_checkpoint(tmp_path / "other", dataclasses.replace(checkpoint, config=content))
+    with pytest.raises(DataError, match="--dataset"):
+        judge(drawn, tmp_path / "other")
+    assert judge(drawn, tmp_path / "other", dataset="synthetic").accuracy is not None
