@@ -8,7 +8,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +45,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             return
         target = path.resolve()
         remove_stale_temporaries(target)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
         file = temporary.open("xb")
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror}.") from error

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.dataset import Dataset, FloatArray, IntArray, PixelsOrNumbers, UInt8Array
 from mlpcli.randomness import Purpose, generator
+
+if TYPE_CHECKING:
+    from mlpcli.data.augmentation import Augmenter
 
 BLOCK_IMAGES = 2048  # 6 MiB of 28×28 float32: large enough to spread the cost of each call
 
@@ -98,7 +101,7 @@ class Batches:
         return generator(self.seed, Purpose.ORDER, epoch).permutation(len(self.dataset))
 
     def fill(
-        self, indices: IntArray, epoch: int, augmenter: Augmenter, x: FloatArray, t: FloatArray
+        self, indices: IntArray, epoch: int, augmenter: "Augmenter", x: FloatArray, t: FloatArray
     ) -> None:
         """Write these examples (n,) as they look in this epoch, and their targets.
 

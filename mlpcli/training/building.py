@@ -16,8 +16,8 @@ from mlpcli.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
-from mlpcli.config.schema.initializers import BiasInitializerConfig, InitializerConfig
-from mlpcli.config.schema.network import NetworkConfig
+    from mlpcli.config.schema.initializers import BiasInitializerConfig, InitializerConfig
+    from mlpcli.config.schema.network import NetworkConfig
 
 
 def build_network(config: "Config", n_in: int, n_out: int) -> MLP:

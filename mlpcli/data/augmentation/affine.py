@@ -6,13 +6,15 @@ neural nets for handwritten digit recognition", 2010) trained on, together with 
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation.draws import Draws, Kind
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema.augmentation import AugmentationConfig
 
 Array = NDArray[np.float64]
 Coordinates = NDArray[np.float32]
@@ -32,7 +34,7 @@ class Affine:
     """(n,), to the right for each pixel upwards"""
 
     @classmethod
-    def draw(cls, settings: AugmentationConfig, draws: Draws) -> Self:
+    def draw(cls, settings: "AugmentationConfig", draws: Draws) -> Self:
         """Choose evenly between the limits that the settings name; width and height apart."""
         return cls(
             shift=draws.within(settings.shift, 2, Kind.SHIFT),

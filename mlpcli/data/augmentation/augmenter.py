@@ -1,15 +1,18 @@
 """From the settings of a config to distorted images."""
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation.draws import Draws, key_of_epoch
 from mlpcli.data.augmentation.pixels import Erase, Noise
 from mlpcli.data.augmentation.strokes import Thickness
 from mlpcli.data.augmentation.warp import Warp
 from mlpcli.data.dataset import IntArray, UInt8Array
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema.augmentation import AugmentationConfig
 
 # 256 images of 28×28: enough to spread NumPy's cost of a call, few enough for the work to stay in
 # a core's cache.
@@ -27,7 +30,7 @@ class Augmenter:
     """
 
     def __init__(
-        self, settings: AugmentationConfig, image_shape: tuple[int, int], seed: int
+        self, settings: "AugmentationConfig", image_shape: tuple[int, int], seed: int
     ) -> None:
         """Prepare what the settings ask for, for images of (height, width)."""
         height, width = image_shape
@@ -66,7 +69,7 @@ class Augmenter:
 
 
 def _stages(
-    settings: AugmentationConfig, image_shape: tuple[int, int], block_size: int
+    settings: "AugmentationConfig", image_shape: tuple[int, int], block_size: int
 ) -> Iterator[Stage]:
     """Yield what is done to an image, in this order; what is 0 is left out."""
     if settings.thickness:

@@ -2,13 +2,16 @@
 
 from functools import cache
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.schema.augmentation import EraseConfig
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.dataset import UInt8Array
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema.augmentation import EraseConfig
 
 SMALLEST_AREA = 0.02
 SMALLEST_RATIO = 0.3
@@ -52,7 +55,7 @@ class Erase:
     cut off there.
     """
 
-    def __init__(self, settings: EraseConfig) -> None:
+    def __init__(self, settings: "EraseConfig") -> None:
         """Fix how often and how much is erased."""
         self._settings = settings
 

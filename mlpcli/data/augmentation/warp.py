@@ -1,20 +1,24 @@
 """All geometric distortions as one map of the plane, so that an image is resampled once."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.draws import Draws
 from mlpcli.data.augmentation.elastic import ElasticField
 from mlpcli.data.augmentation.resampling import Resampler
 from mlpcli.data.dataset import UInt8Array
 
+if TYPE_CHECKING:
+    from mlpcli.config.schema.augmentation import AugmentationConfig
+
 
 class Warp:
     """Shifts, rotates, scales, shears and bends each image of a block in its own way."""
 
     def __init__(
-        self, settings: AugmentationConfig, image_shape: tuple[int, int], block_size: int
+        self, settings: "AugmentationConfig", image_shape: tuple[int, int], block_size: int
     ) -> None:
         """Prepare for at most `block_size` images of (height, width)."""
         self._settings = settings
