@@ -360,6 +360,13 @@ def test_a_wrong_setting_causes_no_conflict_of_its_own():
             "data.files: only for dataset idx, found dataset 'mnist'; data.files=null takes it out",
         ),
         (
+            {"added_digits": 10},
+            (
+                "data.added_digits: only for dataset mnist, found dataset 'synthetic';"
+                " data.added_digits=0 takes it out"
+            ),
+        ),
+        (
             {"dataset": "mnist", "train_size": 100, "validation": 100},
             (
                 "data.validation: expected fewer than the 100 images there are, found 100:"
@@ -603,6 +610,7 @@ def test_the_resolved_yaml_is_readable():
         "  train_size: null\n"
         "  test_size: null\n"
         "  validation: 0.1\n"
+        "  added_digits: 0\n"
         "  normalization: standardize\n"
         "  augmentation:\n"
         "    shift: 0.0\n"

@@ -26,6 +26,7 @@ def test_the_defaults():
             "train_size": None,
             "test_size": None,
             "validation": 0.1,
+            "added_digits": 0,
             "normalization": "standardize",
             "augmentation": {
                 "shift": 0.0,

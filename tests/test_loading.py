@@ -72,6 +72,23 @@ def test_a_published_dataset_is_fetched_once(fabricate, mirror, tmp_path, monkey
     assert len(mirror.requests) == 2
 
 
+def test_drawn_digits_are_added_to_what_is_trained_on(fabricate, mirror, tmp_path, monkeypatch):
+    mirror.serve_folder(fabricate("mnist").write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+
+    def parts(added):
+        data = {"dataset": "mnist", "validation": 3, "added_digits": added}
+        loaded = loader(load_config({"seed": 7, "data": data}), tmp_path / "cache")
+        return loaded.training_and_validation()
+
+    training, validation = parts(0)
+    more, same = parts(20)
+    images, labels = synthetic.draw(7, range(20), worldwide=True)
+    assert np.array_equal(more.images, np.vstack([training.images, images]))
+    assert np.array_equal(more.labels, np.concatenate([training.labels, labels]))
+    assert np.array_equal(same.images, validation.images)
+
+
 def test_a_dry_run_does_not_fetch(fabricate, mirror, tmp_path, monkeypatch):
     dataset = fabricate("mnist")
     mirror.serve_folder(dataset.write_to(tmp_path / "mirror"))

@@ -131,7 +131,8 @@ def test_every_digit_has_several_skeletons_with_distinct_names():
 
 @pytest.mark.parametrize("skeleton", SKELETONS, ids=lambda s: f"{s.digit} {s.name}")
 def test_every_skeleton_is_well_formed(skeleton: Skeleton):
-    assert skeleton.share > 0
+    assert skeleton.share >= 0
+    assert skeleton.worldwide > 0
     for stroke in skeleton.strokes:
         assert len(stroke) >= 2
         assert len(stroke[0]) == len(stroke[-1]) == 2, "a stroke cannot turn at its end"
@@ -141,11 +142,14 @@ def test_every_skeleton_is_well_formed(skeleton: Skeleton):
         assert np.abs(np.diff(places, axis=0)).sum(axis=1).min() > 0, "a point stands twice"
 
 
-def test_every_skeleton_is_chosen_as_often_as_its_share_says():
+@pytest.mark.parametrize("kind", ["share", "worldwide"])
+def test_every_skeleton_is_chosen_as_often_as_its_share_says(kind):
     for digit in range(10):
-        chosen = choose_skeletons(dice(20_000), np.full(20_000, digit))
+        chosen = choose_skeletons(
+            dice(20_000), np.full(20_000, digit), worldwide=kind == "worldwide"
+        )
         ours = [i for i, skeleton in enumerate(SKELETONS) if skeleton.digit == digit]
-        shares = np.array([SKELETONS[i].share for i in ours])
+        shares = np.array([getattr(SKELETONS[i], kind) for i in ours])
         counts = np.bincount(chosen, minlength=len(SKELETONS))
         assert counts.sum() == counts[ours].sum()
         np.testing.assert_allclose(counts[ours] / 20_000, shares / shares.sum(), atol=0.015)

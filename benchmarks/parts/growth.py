@@ -36,20 +36,29 @@ def measure(settings: Settings) -> dict:
 
 def _measure_images(settings: Settings) -> list[dict]:
     sizes = [1_000, 6_000] if settings.quick else IMAGES
-    records = {n: {"images": n, "seconds": [], "memory": []} for n in sizes}
+    compared = sizes[-1] if settings.quick else COMPARED
+    records = {n: {"images": n, "seconds": [], "memory": [], "compared": []} for n in sizes}
     for repeat in range(settings.repeats):
         for n in sizes:
             if repeat and n > MOST_IMAGES_REPEATED:
                 continue
-            memory = peak_memory(_synthetic_training(settings, n), settings.folder)
-            seconds = _epochs_after_the_first(newest_run(settings.folder))
+            memory, seconds = _train(settings, n)
             records[n]["seconds"] += seconds
             records[n]["memory"].append(memory)
+            # A machine may be fast one minute and slow the next, so each is beside its own.
+            beside = seconds if n == compared else _train(settings, compared)[1]
+            records[n]["compared"] += [each / compared for each in beside]
             progress(
                 f"growth, repeat {repeat + 1}: {n:,} images: "
                 f"{statistics.median(seconds) / n * 1e6:.2f} µs a sample, {memory} bytes at most"
             )
     return list(records.values())
+
+
+def _train(settings: Settings, n: int) -> tuple[int | None, list[float]]:
+    """The most memory of a run on n images, and the seconds of each epoch but the first."""
+    memory = peak_memory(_synthetic_training(settings, n), settings.folder)
+    return memory, _epochs_after_the_first(newest_run(settings.folder))
 
 
 def _synthetic_training(settings: Settings, n: int) -> list[str]:
@@ -117,6 +126,11 @@ def microseconds_a_sample(record: dict) -> float:
     return statistics.median(record["seconds"]) / record["images"] * 1e6
 
 
+def times_compared(record: dict) -> float:
+    """The time a sample, over that of the run on COMPARED images that was made beside it."""
+    return microseconds_a_sample(record) / (statistics.median(record["compared"]) * 1e6)
+
+
 def most_memory(record: dict) -> int | None:
     """Of all repeats."""
     return max((size for size in record["memory"] if size is not None), default=None)
@@ -130,13 +144,12 @@ def seconds_of_a_thousand(record: dict, who: str) -> float:
 def table(results: dict) -> str:
     """Two tables and a sentence."""
     images = results["images"]
-    compared = next((r for r in images if r["images"] == COMPARED), images[-1])
-    base = microseconds_a_sample(compared)
+    compared = COMPARED if len(images) == len(IMAGES) else images[-1]["images"]
     image_rows = [
         [
             f"{record['images']:,}",
             f"{microseconds_a_sample(record):.2f}",
-            f"{microseconds_a_sample(record) / base:.2f}",
+            f"{times_compared(record):.2f}",
             megabytes(most_memory(record)),
         ]
         for record in images
@@ -149,7 +162,7 @@ def table(results: dict) -> str:
     image_head = [
         "synthetic images",
         "µs a sample",
-        f"times that of {compared['images']:,}",
+        f"times that of {compared:,}, beside it",
         "most memory, MB",
     ]
     network_head = ["network, batch", "seconds for 1,000 samples", "matrix products alone"]

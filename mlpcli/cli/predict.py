@@ -138,11 +138,13 @@ def _count(answers: "list[Answer]") -> int:
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
     """The networks that answer, named on stderr."""
     from mlpcli.training.committee import load_committee
-    from mlpcli.training.run_directory import newest_checkpoint
+    from mlpcli.training.run_directory import BOXED, newest_checkpoint
 
     committee = load_committee(checkpoints or (newest_checkpoint(runs_dir),))
     for model in committee.models:
-        click.echo(f"Model: {model.path}", err=True)
+        boxed = model.path == BOXED
+        name = "boxed, the network that comes with mlpcli" if boxed else model.path
+        click.echo(f"Model: {name}", err=True)
     return committee
 
 

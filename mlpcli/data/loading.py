@@ -47,10 +47,11 @@ class DataLoader:
                 "data.train_size",
             )
         if self.config.validation == 0:
-            return whole, None
-        return split_validation(
+            return self._with_added_digits(whole), None
+        training, validation = split_validation(
             whole, self.config.validation, generator(self.seed, Purpose.VALIDATION)
         )
+        return self._with_added_digits(training), validation
 
     def test(self, class_names: tuple[str, ...]) -> Dataset:
         """The test set, of the classes that the training set has.
@@ -91,6 +92,17 @@ class DataLoader:
     def _synthetic(self, start: int, size: int) -> Dataset:
         images, labels = synthetic.draw(self.seed, range(start, start + size))
         return Dataset(images, labels, (28, 28), numbered(10))
+
+    def _with_added_digits(self, training: Dataset) -> Dataset:
+        if not self.config.added_digits:
+            return training
+        images, labels = synthetic.draw(self.seed, range(self.config.added_digits), worldwide=True)
+        return Dataset(
+            np.concatenate([training.images, images]),
+            np.concatenate([training.labels, labels]),
+            training.image_shape,
+            training.class_names,
+        )
 
     def _published(
         self, images: SourceFile, labels: SourceFile, class_names: tuple[str, ...]

@@ -70,10 +70,13 @@ def test_bad_pictures_do_not_stop_the_others(run, trained_on_digits, pictures, t
     assert "Traceback" not in done.stderr
 
 
-def test_without_any_run(run, pictures):
-    done = run("predict", pictures[0][0])
-    assert done.returncode == 4
-    assert "mlpcli train" in done.stderr
+def test_without_any_run_the_network_in_the_box_answers(run, pictures):
+    paths, labels = pictures
+    done = run("predict", *paths, "--json")
+    assert done.returncode == 0
+    assert done.stderr == "Model: boxed, the network that comes with mlpcli\n"
+    answers = [json.loads(line)["digit"] for line in done.stdout.splitlines()]
+    assert answers == labels
 
 
 def test_without_a_picture(run):

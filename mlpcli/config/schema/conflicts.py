@@ -120,6 +120,13 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
                 f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
                 f" data.{key}=null takes it out",
             )
+    if data.added_digits and data.dataset != "mnist":
+        yield Conflict(
+            "data.added_digits",
+            ("data.dataset", "data.added_digits"),
+            f"only for dataset mnist, found dataset {data.dataset!r}; data.added_digits=0 takes it"
+            " out",
+        )
     train_size = data.train_size
     if train_size is None and data.dataset == "synthetic":
         train_size = SYNTHETIC_TRAIN_SIZE

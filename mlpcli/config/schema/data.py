@@ -150,6 +150,14 @@ class DataConfig(Section):
         " a share below 1. A tenth measures accuracy well and leaves nearly all to learn from;"
         " 0 trains on everything, which is the default for a table.",
     )
+    added_digits: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_IMAGES,
+        description="How many digits that mlpcli draws are added to the training images of mnist:"
+        " in the hands of many countries, where a 1 has a long flag and a 7 a bar, which MNIST's"
+        " writers, all Americans, hardly drew. For networks that shall read everybody's digits.",
+    )
     normalization: Literal["standardize", "unit", "none"] = Field(
         default="standardize",
         description="standardize: minus the mean of the training pixels, over their standard"

@@ -14,7 +14,9 @@ _BLOCK = 128
 _LABEL_STREAM, _IMAGE_STREAM = 0, 1
 
 
-def draw(seed: int, indices: range) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+def draw(
+    seed: int, indices: range, *, worldwide: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
     """Draw handwritten-looking digits.
 
     An image and its label depend on the seed and on its index only: the same bytes come out
@@ -24,6 +26,7 @@ def draw(seed: int, indices: range) -> tuple[NDArray[np.uint8], NDArray[np.intp]
     Args:
         seed: Any integer; another seed gives other images.
         indices: The images to draw, from 0 to 2**63.
+        worldwide: Written as in many countries, instead of as in MNIST.
 
     Returns:
         images (n, 784) uint8, white ink (255) on black (0), prepared as MNIST's are, and labels
@@ -36,7 +39,7 @@ def draw(seed: int, indices: range) -> tuple[NDArray[np.uint8], NDArray[np.intp]
         numbers = np.array(indices[block], np.uint64)
         labels[block] = _labels(seed, numbers)
         dice = Dice(seed, _IMAGE_STREAM, numbers)
-        skeletons = choose_skeletons(dice, labels[block])
+        skeletons = choose_skeletons(dice, labels[block], worldwide=worldwide)
         x, y, pressure, radius = write(dice, skeletons)
         images[block] = render(dice, x, y, pressure, radius).reshape(-1, SIDE * SIDE)
     return images, labels

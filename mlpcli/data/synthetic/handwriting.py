@@ -43,20 +43,22 @@ PRESSURE_SPREAD = 0.18
 
 
 @cache
-def _chances() -> Array:
+def _chances(worldwide: bool) -> Array:
     """Return (10, skeletons): the chance that a digit is written as this skeleton or one before."""
     shares = np.zeros((10, len(SKELETONS)))
     for i, skeleton in enumerate(SKELETONS):
-        shares[skeleton.digit, i] = skeleton.share
+        shares[skeleton.digit, i] = skeleton.worldwide if worldwide else skeleton.share
     chances = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)
     # Rounding must not leave a digit's last skeleton short of 1, and a number above its reach.
     chances[chances > 1 - 1e-9] = 1.0
     return chances.astype(np.float32)
 
 
-def choose_skeletons(dice: Dice, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+def choose_skeletons(
+    dice: Dice, labels: NDArray[np.intp], *, worldwide: bool = False
+) -> NDArray[np.intp]:
     """Return for each label (B,) the position in SKELETONS of the way to write it (B,)."""
-    passed_over = dice.uniform(1)[0][:, None] >= _chances()[labels]
+    passed_over = dice.uniform(1)[0][:, None] >= _chances(worldwide)[labels]
     return np.asarray(np.count_nonzero(passed_over, axis=1), np.intp)
 
 
