@@ -6,12 +6,14 @@ over the target. Whatever happens on the way, the previous file stays whole.
 
 import contextlib
 import errno
+import json
 import os
 import re
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mlpcli.errors import WriteError
 
@@ -44,8 +46,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield stream
             return
         target = path.resolve()
-        remove_stale_temporaries(target)
-        temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+        temporary = _temporary_for(target)
         file = temporary.open("xb")
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror}.") from error
@@ -65,19 +66,71 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
 
 
+def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> Path:
+    """Make a folder that nobody sees before it is filled, and return where.
+
+    Args:
+        paths: beside one another, without end; it becomes the first at which nothing is.
+        fill: writes into the folder, which has another name then. Its exception passes through,
+            and no folder is left.
+
+    Raises:
+        WriteError: it could not be made.
+    """
+    paths = iter(paths)
+    path = next(paths)
+    temporary = _temporary_for(path)
+    try:
+        temporary.mkdir()
+        fill(temporary)
+        while not _has_moved(temporary, path):
+            path = next(paths)
+        _flush_folder(path.parent)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise WriteError(f"{path}: cannot be made: {error.strerror or error}.") from error
+        if isinstance(error, WriteError):
+            raise WriteError(str(error).replace(str(temporary), str(path))) from error
+        raise
+    return path
+
+
+def _has_moved(folder: Path, target: Path) -> bool:
+    """Rename a folder, unless there is something else already."""
+    if os.path.lexists(target):
+        return False
+    try:
+        folder.rename(target)
+    except OSError:
+        if os.path.lexists(target):  # another process was quicker
+            return False
+        raise
+    return True
+
+
+def _temporary_for(target: Path) -> Path:
+    """A name beside `target` that nobody else has, for what is to become it."""
+    remove_stale_temporaries(target)
+    return target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+
+
 def remove_stale_temporaries(target: Path) -> None:
-    """Remove the temporary files for `target` that writers left which were killed, where possible.
+    """Remove what writers left of `target` that were killed, a file or a folder, where possible.
 
     A live writer's is younger than STALE_SECONDS, and stays.
     """
     name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp")
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
-            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
-                if age > STALE_SECONDS:
-                    with contextlib.suppress(OSError):  # another process was quicker
-                        Path(entry.path).unlink()
+            if not name.fullmatch(entry.name):
+                continue
+            age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+            if age > STALE_SECONDS and entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif age > STALE_SECONDS and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):  # another process was quicker
+                    Path(entry.path).unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -99,6 +152,15 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` to `path` as JSON, whole or not at all.
+
+    Raises:
+        WriteError: the file could not be written.
+    """
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
 def open_ordinary(path: Path) -> BinaryIO:
     """Open a file for reading, but no pipe and no device: they may never begin, or never end.
 
@@ -108,6 +170,19 @@ def open_ordinary(path: Path) -> BinaryIO:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "not an ordinary file", str(path))
     return path.open("rb")
+
+
+def read_ordinary(path: Path, most: int) -> bytes:
+    """Read an ordinary file of at most so many bytes.
+
+    Raises:
+        OSError: it cannot be read, is none, or is larger.
+    """
+    with open_ordinary(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
+    return content
 
 
 def make_folder(path: Path) -> None:

@@ -1,8 +1,10 @@
 """Fixtures for all tests."""
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,34 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def bars(tmp_path: Path) -> Path:
     """A config file for a dataset of its own, so easy that a second of training learns it."""
     return write_bars(tmp_path / "bars")
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from mlpcli.locking import held
+with held(Path(sys.argv[1])) as is_ours:
+    print(is_ours, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holding() -> Callable[..., AbstractContextManager[subprocess.Popen[str]]]:
+    """`with holding(path)`: another process holds the lock on `path`."""
+
+    @contextmanager
+    def hold(path: Path) -> Iterator[subprocess.Popen[str]]:
+        with subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout.readline() == "True\n"
+            yield process
+
+    return hold
 
 
 @pytest.fixture

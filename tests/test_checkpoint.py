@@ -87,7 +87,7 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
     path = tmp_path / "weights.safetensors"
     saved = Checkpoint(
         network=network,
-        optimizer={},
+        optimizer={"velocity": np.zeros_like(network.theta)},
         average=None,
         config=config.model_dump(mode="json"),
         progress=Progress(),
@@ -215,6 +215,8 @@ def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
             {"optimizer.square_mean": np.full(92, -1, np.float32)},
             "square_mean has negative numbers",
         ),
+        ({"optimizer.square_mean": None}, r"square_mean: expected shape \(92,\), found None"),
+        ({"optimizer.velocity": np.zeros(92, np.float32)}, "velocity: expected shape None"),
         ({"average": None}, r"average: expected shape \(\d+,\), found None"),
         ({"average": np.zeros(3, np.float32)}, r"average: expected shape \(\d+,\), found \(3,\)"),
     ],
@@ -236,6 +238,16 @@ def test_a_config_that_does_not_know_of_the_tensors(path, section, change):
     config = {**saved.config, section: {**saved.config[section], **change}}
     rewritten(path, metadata={"config": json.dumps(config)})
     with pytest.raises(CheckpointError, match="expected shape"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "sgd", None, ["adam"]])
+def test_a_config_of_another_optimizer(path, name):
+    _, saved = trained("adam")
+    save_checkpoint(path, saved)
+    config = {**saved.config, "optimizer": {**saved.config["optimizer"], "name": name}}
+    rewritten(path, metadata={"config": json.dumps(config)})
+    with pytest.raises(CheckpointError, match="do not describe a network"):
         load_checkpoint(path)
 
 

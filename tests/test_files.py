@@ -1,4 +1,6 @@
+import itertools
 import os
+import signal
 import time
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from mlpcli.errors import WriteError
 from mlpcli.files import (
     STALE_SECONDS,
+    make_filled_folder,
     make_folder,
     open_ordinary,
     replacing,
@@ -89,6 +92,54 @@ def test_what_a_killed_writer_left_is_removed_once_it_is_stale(tmp_path):
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     write_text(tmp_path / "file", "whole")
     assert set(names(tmp_path)) == {"file", live, *not_ours}
+
+
+def numbered(folder):
+    return (folder / f"run-{i}" for i in itertools.count(1))
+
+
+def test_a_folder_appears_whole_under_the_first_free_name(tmp_path):
+    (tmp_path / "run-1").mkdir()
+    (tmp_path / "run-2").write_text("in the way")
+    seen = []
+
+    def fill(folder):
+        seen.extend(names(tmp_path))
+        write_text(folder / "file", "content")
+
+    path = make_filled_folder(numbered(tmp_path), fill)
+    assert path == tmp_path / "run-3"
+    assert "run-3" not in seen
+    assert (path / "file").read_text() == "content"
+    assert sorted(names(tmp_path)) == ["run-1", "run-2", "run-3"]
+
+
+def test_a_race_for_the_name_of_a_folder_is_lost_to_the_quicker_one(tmp_path):
+    def fill(folder):
+        write_text(folder / "file", "slower")
+        if not (tmp_path / "run-1").exists():
+            make_filled_folder(numbered(tmp_path), lambda path: write_text(path / "file", "quick"))
+
+    assert make_filled_folder(numbered(tmp_path), fill) == tmp_path / "run-2"
+    assert (tmp_path / "run-1" / "file").read_text() == "quick"
+
+
+def test_a_folder_that_cannot_be_filled_is_not_there(tmp_path):
+    with pytest.raises(WriteError, match=r"run-1.missing.file: cannot be written"):
+        make_filled_folder(numbered(tmp_path), lambda path: write_text(path / "missing/file", ""))
+    with pytest.raises(KeyboardInterrupt):
+        make_filled_folder(numbered(tmp_path), lambda _: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(WriteError, match="run-1: cannot be made"):
+        make_filled_folder(numbered(tmp_path / "missing"), lambda _: None)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_a_killed_process_left_is_removed_once_it_is_stale(tmp_path):
+    for name, age in ((".run.0123abcd.tmp", 60), (".run.89ef0123.tmp", -60)):
+        (tmp_path / name / "weights").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - STALE_SECONDS - age,) * 2)
+    make_filled_folder(iter([tmp_path / "run"]), lambda _: None)
+    assert sorted(names(tmp_path)) == [".run.89ef0123.tmp", "run"]
 
 
 def test_only_ordinary_files_are_opened(tmp_path):

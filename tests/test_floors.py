@@ -10,7 +10,7 @@ import mlpcli
 PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
-    {"files", "randomness", "reporting"},
+    {"files", "locking", "randomness", "reporting"},
     {"nn", "config"},
     {"data"},
     {"training"},

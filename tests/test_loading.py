@@ -1,3 +1,5 @@
+from pathlib import PurePosixPath, PureWindowsPath
+
 import numpy as np
 import pytest
 from digits import bars_dataset
@@ -5,8 +7,8 @@ from mirrors import idx
 
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.section import MOST_IMAGES
-from mlpcli.data import synthetic
-from mlpcli.data.loading import DataLoader
+from mlpcli.data import loading, synthetic
+from mlpcli.data.loading import DataLoader, leads_to_another_computer
 from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
 
@@ -126,3 +128,36 @@ def test_a_test_subset_follows_from_the_seed(bars, tmp_path):
 
     assert chosen(1) == chosen(1)
     assert chosen(1) != chosen(2)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_more_digits_than_memory_are_not_drawn(tmp_path, part):
+    config = load_config({"data": {"dataset": "synthetic", f"{part}_size": 2_800_000}})
+    loader = DataLoader(config.data, 1, tmp_path, Reporter())
+    with pytest.raises(DataError, match="2,800,000 drawn digits are asked for, but at most"):
+        loader.training_and_validation() if part == "train" else loader.test(())
+
+
+@pytest.mark.parametrize(
+    ("path", "here", "answer"),
+    [
+        (r"\\evil.example\share\images", "C:\\home", True),
+        ("//evil.example/share/images", "C:\\home", True),
+        (r"\\?\UNC\evil.example\share\images", "C:\\home", True),
+        (r"\\.\pipe\images", "C:\\home", True),
+        (r"\\NAS\share\images", r"\\nas\share\me", False),
+        (r"C:\images", r"D:\home", False),
+        ("images", "C:\\home", False),
+    ],
+)
+def test_what_leads_to_another_computer(path, here, answer):
+    assert leads_to_another_computer(PureWindowsPath(path), PureWindowsPath(here)) == answer
+    assert not leads_to_another_computer(PurePosixPath(path), PurePosixPath("/home"))
+
+
+def test_a_file_on_another_computer_is_not_looked_at(bars, tmp_path, monkeypatch):
+    config = load_config(bars)
+    monkeypatch.setattr(loading, "leads_to_another_computer", lambda path, _: "test" in path.name)
+    monkeypatch.setattr("mlpcli.data.idx.read_images", lambda *_: pytest.fail("it was looked at"))
+    with pytest.raises(DataError, match="test-images: lies on another computer"):
+        DataLoader(config.data, 1, tmp_path, Reporter()).test(())

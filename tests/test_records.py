@@ -7,6 +7,7 @@ import pytest
 
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
+from mlpcli.training import records
 from mlpcli.training.records import (
     differences,
     read_metrics,
@@ -131,3 +132,16 @@ def test_a_row_is_read_as_it_was_written(run):
     written = [dataclasses.asdict(row) for row in run.history]
     read = [dataclasses.asdict(row) for row in read_metrics(run.folder / "metrics.csv")]
     assert json.dumps(read) == json.dumps(written)
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "summary.json", "environment.json"])
+def test_a_file_that_is_far_too_large_is_not_read(run, monkeypatch, name):
+    monkeypatch.setattr(records, "MOST_BYTES", 2000)
+    (run.folder / name).write_bytes(bytes(2001))
+    with pytest.raises(DataError, match=rf"{name}: cannot be read: larger than 2,000 bytes"):
+        read_record(run.folder)
+
+
+def test_a_folder_that_is_no_run_yet_is_not_listed(run):
+    run.folder.rename(run.folder.with_name(".bars.0123abcd.tmp"))
+    assert run_folders(run.folder.parent) == []

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -119,12 +120,18 @@ def test_interrupted_after_every_block(train, kind):
     assert [row.val_loss for row in done.history] == [row.val_loss for row in whole.history]
 
 
+def once_and_then(replacement):
+    """What saves a run's start, and then does what the replacement does."""
+    saves, save = itertools.count(), recorder.save_checkpoint
+    return lambda *arguments: (replacement if next(saves) else save)(*arguments)
+
+
 class Kill(BaseException):
     """Ends a run as a kill does: nothing is done after it."""
 
 
 def killed_at(nth, start):
-    """Start a training; the nth of what its epochs write (last, best, row) is never written."""
+    """Start a training; the nth of what is written is never written: last, last, best, row, ..."""
     moments = itertools.count(1)
 
     def deadly(function):
@@ -142,7 +149,7 @@ def killed_at(nth, start):
             start()
 
 
-@pytest.mark.parametrize("nth", range(2, 13))
+@pytest.mark.parametrize("nth", range(2, 14))
 def test_killed_between_any_two_files_of_an_epoch(train, nth):
     settings = ["training.monitor=train_loss", "schedule=cosine"]
     whole = train(*settings, runs="whole")
@@ -152,10 +159,11 @@ def test_killed_between_any_two_files_of_an_epoch(train, nth):
     assert timeless(folder) == timeless(whole.folder)
 
 
-def test_killed_before_anything_was_saved(train, tmp_path):
-    killed_at(1, train)
+def test_weights_that_are_gone_are_told(train):
+    folder = train("training.epochs=1").folder
+    shutil.rmtree(folder / "weights")
     with pytest.raises(CheckpointError, match=r"begin it again with `mlpcli train --config .*bars"):
-        mlpcli.resume(tmp_path / "runs" / "bars")
+        mlpcli.resume(folder)
 
 
 def test_the_time_of_a_row_that_was_lost_is_left_empty(train):
@@ -225,8 +233,12 @@ def test_early_stopping_can_be_taken_back(train):
     assert len(done.history) == 5
 
 
-def test_a_finished_run_has_nothing_to_do(train):
-    run = train()
+@pytest.mark.parametrize(
+    "end",
+    ["training.epochs=4", "training.stop_at_loss=100", "training.early_stopping={patience: 1}"],
+)
+def test_a_finished_run_has_nothing_to_do(train, end):
+    run = train(end, "optimizer.learning_rate=0.8")
     before = {path: path.read_bytes() for path in run.folder.rglob("*.*")}
     reporter = InterruptedAt(-1)
     again = mlpcli.resume(run.folder, reporter=reporter)
@@ -234,7 +246,64 @@ def test_a_finished_run_has_nothing_to_do(train):
     assert again.history == run.history
     assert {path: path.read_bytes() for path in run.folder.rglob("*.*")} == before
     assert "nothing to do" in reporter.remarks[0]
-    assert "training.epochs=8" in reporter.remarks[0]
+    assert f"--resume {run.folder} training." in reporter.remarks[0]
+
+
+def test_the_seconds_are_those_of_all_sessions(train):
+    folder = interrupted(lambda: train(reporter=InterruptedAt(4)))
+    directory = RunDirectory(folder)
+    summary = json.loads(directory.summary.read_text())
+    directory.summary.write_text(json.dumps({**summary, "seconds": 1000.0}))
+    done = mlpcli.resume(folder)
+    assert 1000 < done.seconds < 2000
+    found = json.loads(directory.summary.read_text())["seconds"]
+    assert 1000 < found <= done.seconds
+
+
+@pytest.mark.parametrize("lost", [None, "{}", '{"seconds": "many"}', '{"seconds": Infinity}'])
+def test_of_a_killed_session_the_seconds_of_its_epochs_count(train, lost):
+    folder = train("training.epochs=2").folder
+    directory = RunDirectory(folder)
+    header, first, second = directory.metrics.read_text().splitlines(keepends=True)
+    second = ",".join(["2", "500.0", *second.split(",")[2:]])
+    directory.metrics.write_text(header + first + second)
+    directory.summary.unlink()
+    if lost is not None:
+        directory.summary.write_text(lost)
+    assert 500 < mlpcli.resume(folder, ["training.epochs=3"]).seconds < 1000
+
+
+def test_two_at_once_are_kept_apart(train, holding):
+    folder = train("training.epochs=1").folder
+    before = timeless(folder)
+    with holding(folder / ".lock"), pytest.raises(WriteError, match="another process is training"):
+        mlpcli.resume(folder, ["training.epochs=3"])
+    assert timeless(folder) == before
+    assert len(mlpcli.resume(folder, ["training.epochs=3"]).history) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links of POSIX")
+@pytest.mark.parametrize(
+    "name", ["metrics.csv", "weights", "weights/last.safetensors", "pictures/curves.png", ".lock"]
+)
+def test_a_link_out_of_the_run_is_not_followed(train, tmp_path, name):
+    folder = train("training.epochs=1").folder
+    link, outside = folder / name, tmp_path / "outside"
+    link.parent.mkdir(exist_ok=True)
+    if link.exists():
+        link.rename(outside)
+    link.symlink_to(outside)
+    before = {path: path.read_bytes() for path in outside.rglob("*.*")} or (
+        outside.read_bytes() if outside.exists() else None
+    )
+    with pytest.raises(CheckpointError, match=rf"{name}.*: leads out of the run, to {outside}"):
+        mlpcli.resume(folder, ["training.epochs=2"])
+    after = {path: path.read_bytes() for path in outside.rglob("*.*")} or (
+        outside.read_bytes() if outside.exists() else None
+    )
+    assert after == before
+    link.unlink()
+    link.symlink_to(folder / "config.yaml")  # within it, it may lead anywhere
 
 
 def test_other_changes_are_refused_each_by_its_name(train):
@@ -345,12 +414,45 @@ def test_the_second_leaves_at_once(train, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("it went on")
 
+    folder = tmp_path / "runs" / "bars"
     with monkeypatch.context() as patches:
-        patches.setattr(recorder, "save_checkpoint", impatient)
-        with pytest.raises(KeyboardInterrupt) as caught:
+        patches.setattr(recorder, "save_checkpoint", once_and_then(impatient))
+        with pytest.raises(Interrupted) as caught:
             train(reporter=InterruptedAt(1))
-    assert not isinstance(caught.value, Interrupted)
+    assert caught.value.signal == signal.SIGINT
+    assert caught.value.folder == folder
+    assert str(caught.value) == f"What was saved last is in {folder}."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    mlpcli.resume(folder)
+    assert timeless(folder) == timeless(train(runs="whole").folder)
+
+
+def test_within_a_save_it_is_saved_first(train, monkeypatch):
+    flush, flushes = os.fsync, itertools.count()
+
+    def interrupt_and_flush(descriptor):
+        if next(flushes) == 12:  # a checkpoint of epoch 2
+            signal.raise_signal(signal.SIGINT)
+        flush(descriptor)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "fsync", interrupt_and_flush)
+        folder = interrupted(train)
+    assert load_checkpoint(folder / "weights" / "last.safetensors").epoch == 2
+    mlpcli.resume(folder)
+    assert timeless(folder) == timeless(train(runs="whole").folder)
+
+
+def test_before_the_first_step_the_run_can_be_gone_on_with(train, monkeypatch, tmp_path):
+    def interrupt(*_):
+        signal.raise_signal(signal.SIGINT)
+        return {}
+
+    with monkeypatch.context() as patches:
+        patches.setattr(run, "environment", interrupt)
+        with pytest.raises(Interrupted, match="The starting weights are saved in"):
+            train()
+    mlpcli.resume(tmp_path / "runs" / "bars")
 
 
 def test_within_the_test_the_run_is_done_first(train, monkeypatch):
@@ -413,6 +515,9 @@ def test_a_save_that_fails_while_interrupted(train, monkeypatch):
     def full(*_):
         raise WriteError("full.")
 
-    monkeypatch.setattr(recorder, "save_checkpoint", full)
-    with pytest.raises(WriteError, match=r"full\. No epoch is saved\."):
+    monkeypatch.setattr(recorder, "save_checkpoint", once_and_then(full))
+    with pytest.raises(
+        WriteError,
+        match=r"full\. No epoch is saved; the run can begin again from .*last\.safetensors\.$",
+    ):
         train(reporter=InterruptedAt(1))

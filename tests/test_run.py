@@ -15,8 +15,8 @@ from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
 from mlpcli.reporting import Reporter
 from mlpcli.training import loop
 from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.dry_run import dry_run
 from mlpcli.training.judging import judge
-from mlpcli.training.run import dry_run
 from mlpcli.training.run_directory import RunDirectory
 
 
@@ -36,6 +36,7 @@ def test_what_lies_in_the_folder(bars, tmp_path):
     files = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*.*")}
     assert run.folder == tmp_path / "runs" / "bars"
     assert files == {
+        ".lock",
         "config.yaml",
         "environment.json",
         "metrics.csv",

@@ -65,25 +65,21 @@ def test_what_was_written_before_a_meeting_is_read_after_it(size, processes):
     assert np.array_equal(sums, np.outer(np.arange(200), [sum(range(1, size + 1))] * size))
 
 
-def test_a_member_that_fails_is_an_error_of_the_others_too(processes):
+@pytest.mark.parametrize(
+    ("failing", "error", "message"),
+    [
+        pytest.param(1, RuntimeError, "KeyError: 'what", id="is an error of the others"),
+        pytest.param(0, KeyError, "^'what", id="number 0 raises its own"),
+    ],
+)
+def test_a_member_that_fails(processes, failing, error, message):
     def work(member):
-        if member == 1:
+        if member == failing:
             raise KeyError("what went wrong")
         team.meet(member)
 
     team = Team(3, work, processes=processes)
-    with pytest.raises(RuntimeError, match="KeyError: 'what went wrong'"), team:
-        team.run()
-
-
-def test_what_member_0_raises_goes_up_as_it_is(processes):
-    def work(member):
-        if member == 0:
-            raise KeyError("mine")
-        team.meet(member)
-
-    team = Team(2, work, processes=processes)
-    with pytest.raises(KeyError, match="mine"), team:
+    with pytest.raises(error, match=message), team:
         team.run()
 
 

@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -44,6 +45,8 @@ _stopped_by: list[int] = []
 """The signals that have come."""
 _over = False
 """The exit code is settled: there is nothing left to stop."""
+AGAIN = 0.02
+"""Seconds after which a signal comes again that was lost"""
 
 
 class LazyGroup(click.Group):
@@ -91,6 +94,7 @@ def command(debug: bool) -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     global _over
+    sys.unraisablehook = _let_it_come_again
     try:
         for number in STOPS:
             if number in (signal.SIGINT, signal.SIGTERM) or callable(signal.getsignal(number)):
@@ -186,6 +190,23 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     if not _over:
         _stopped_by.append(number)
         raise KeyboardInterrupt
+
+
+def _let_it_come_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Where Python drops exceptions, as in a callback of an import, no signal is to be lost."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+    elif _stopped_by and not _over:
+        again = threading.Timer(AGAIN, _send_to_the_main_thread, [_stopped_by.pop()])
+        again.daemon = True
+        again.start()
+
+
+def _send_to_the_main_thread(number: int) -> None:
+    if sys.platform == "win32":
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)  # wakes it, too
 
 
 def _forget_unwritten_output() -> None:

@@ -14,7 +14,8 @@ from mlpcli.errors import Interrupted, MlpcliError, printable
 
 if TYPE_CHECKING:
     from mlpcli.reporting import Reporter
-    from mlpcli.training.run import DryRun, Run
+    from mlpcli.training.dry_run import DryRun
+    from mlpcli.training.run import Run
 
 
 @click.command("train")
@@ -68,12 +69,15 @@ def command(
         return
 
     from mlpcli.cli.progress import reporter
-    from mlpcli.training import run
 
     report = reporter(quiet)
     if dry_run:
-        click.echo(_dry_run_text(run.dry_run(config, data_dir=data_dir, reporter=report)))
+        from mlpcli.training.dry_run import dry_run as push_one_batch
+
+        click.echo(_dry_run_text(push_one_batch(config, data_dir=data_dir, reporter=report)))
         return
+    from mlpcli.training import run
+
     try:
         if resumed is None:
             finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=report)

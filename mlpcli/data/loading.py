@@ -1,7 +1,8 @@
 """From the data section of a config to datasets in memory."""
 
+import math
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from mlpcli.errors import DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 
+DIGIT_SHAPE = (28, 28)
 TEST_START = 2**32
 """Where the synthetic test digits begin: an index no training set reaches."""
 
@@ -90,8 +92,14 @@ class DataLoader:
         return self._published(source.train_images, source.train_labels, source.class_names)
 
     def _synthetic(self, start: int, size: int) -> Dataset:
+        most = idx.MAX_SIZE // math.prod(DIGIT_SHAPE)
+        if size > most:  # a checkpoint may ask for any number
+            raise DataError(
+                f"{size:,} drawn digits are asked for, but at most {most:,} can be drawn; make "
+                "data.train_size or data.test_size smaller."
+            )
         images, labels = synthetic.draw(self.seed, range(start, start + size))
-        return Dataset(images, labels, (28, 28), numbered(10))
+        return Dataset(images, labels, DIGIT_SHAPE, numbered(10))
 
     def _with_added_digits(self, training: Dataset) -> Dataset:
         if not self.config.added_digits:
@@ -133,10 +141,24 @@ class DataLoader:
 
 def _read_pair(images: Path, labels: Path, class_names: tuple[str, ...] | None) -> Dataset:
     """The user's own files; without names the classes are the numbers up to the largest label."""
+    for path in (images, labels):
+        if leads_to_another_computer(path, Path.cwd()):
+            raise DataError(
+                f"{path}: lies on another computer, where no file can send mlpcli; copy it "
+                "here, or give the share a drive letter."
+            )
     classes = len(class_names) if class_names else None
     return _joined(
         idx.read_images(images), idx.read_labels(labels, classes=classes), class_names, str(images)
     )
+
+
+def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
+    r"""Whether Windows would tell another computer who the user is, merely to look at this path.
+
+    Names such as \\computer\share\file do that. A share on which the user works, at `here`, knows.
+    """
+    return path.drive.startswith("\\\\") and path.drive.lower() != here.drive.lower()
 
 
 def _joined(

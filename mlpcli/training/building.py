@@ -1,7 +1,9 @@
 """From the words of the config to the parts in `nn/`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mlpcli.errors import ConfigError
 from mlpcli.nn import initializers, schedules
@@ -117,6 +119,17 @@ def build_optimizer(config: "Config", network: MLP) -> SGD:
     return OPTIMIZERS[config.optimizer.name](
         len(network.theta), network.n_weights, network.dtype, **settings
     )
+
+
+def optimizer_vectors(name: str) -> Collection[str]:
+    """The names of the vectors that the optimizer of this name keeps.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {name!r}")
+    return OPTIMIZERS[name](0, 0, np.dtype(np.float32)).state().keys()
 
 
 def build_plateau(config: "Config") -> Plateau | None:

@@ -21,7 +21,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,7 +36,7 @@ from mlpcli.files import open_ordinary, write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
-from mlpcli.training.building import build_loss
+from mlpcli.training.building import build_loss, optimizer_vectors
 from mlpcli.training.progress import Progress
 
 FORMAT_VERSION = 1
@@ -291,11 +291,11 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
             raise ValueError(f"unknown activation {name!r}")
     sizes = (height * width, *map(_whole, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
-    averaged = bool(config["training"].get("averaging")) and not is_exported
+    averaged = bool(config["training"].get("averaging"))
+    kept = optimizer_vectors(config["optimizer"]["name"])
+    vectors = [*(f"optimizer.{name}" for name in kept), *["average"] * averaged]
     dtypes = {config["dtype"], "float16"} if is_exported else {config["dtype"]}
-    _check_tensors(header.tensors, sizes, dtypes, batch_norm, averaged)
-    if is_exported and any(name.startswith("optimizer.") for name in header.tensors):
-        raise ValueError("exported for prediction, and an optimizer in it")
+    _check_tensors(header.tensors, sizes, dtypes, batch_norm, [] if is_exported else vectors)
     return Checkpoint(
         network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
         optimizer={},
@@ -315,9 +315,9 @@ def _check_tensors(
     sizes: tuple[int, ...],
     dtypes: Collection[str],
     batch_norm: bool,
-    averaged: bool,
+    vectors: Sequence[str],
 ) -> None:
-    """Refuse what is not exactly a network of these sizes and an optimizer's vectors for it.
+    """Refuse what is not exactly a network of these sizes, with vectors as long as its parameters.
 
     Raises:
         ValueError: it is not.
@@ -333,9 +333,7 @@ def _check_tensors(
     parameters = sum(map(math.prod, expected.values()))
     for i, width in enumerate(sizes[1:-1] if batch_norm else ()):
         expected[f"norms.{i}.running_mean"] = expected[f"norms.{i}.running_var"] = (width,)
-    expected |= {name: (parameters,) for name in found if name.startswith("optimizer.")}
-    if averaged:
-        expected["average"] = (parameters,)
+    expected |= dict.fromkeys(vectors, (parameters,))
     for name in sorted(expected.keys() | found.keys()):
         found_dtype, shape = found.get(name, ("", None))
         if expected.get(name) != shape:

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import mlpcli
-from mlpcli.files import open_ordinary
+from mlpcli.files import open_ordinary, write_json
 from mlpcli.training.threads import available_cores
 
 
@@ -62,6 +62,28 @@ def sessions(path: Path) -> list[dict[str, Any]]:
         return [first, *map(dict, later)]
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return []
+
+
+def add_session(path: Path, now: Mapping[str, Any]) -> str:
+    """Add the environment in which a run goes on to its file.
+
+    Returns:
+        A warning of what makes the last bits different from now on; empty if nothing does.
+
+    Raises:
+        WriteError: it could not be written.
+    """
+    first, *later = sessions(path) or [{}]
+    write_json(path, {**first, "resumed": [*later, now]})
+    if not first:
+        return (
+            f"Warning: {path} cannot be read, so it is not known whether this is still the same "
+            "machine and NumPy."
+        )
+    different = "; ".join(differences((later or [first])[-1], now))
+    return different and (
+        f"Warning: the last bits may differ from those of a run that never stopped: {different}."
+    )
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -2,8 +2,11 @@
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from pathlib import Path
+from types import FrameType
 from typing import Any, Self
+
+from mlpcli.errors import Interrupted
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -16,11 +19,16 @@ class Interruption:
     A signal that nobody handles keeps its meaning, and so do all of them outside the main thread.
 
     Attributes:
-        signal: the number of the one that came; 0 if none did.
+        signal: the number of the one that came last; 0 if none did.
+        folder: of the run that can be gone on with after it; None where there is none yet.
+
+    Raises:
+        Interrupted: another came, and there is such a run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.signal = 0
+        self.folder = folder
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -32,20 +40,19 @@ class Interruption:
                     signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._give_back()
+        left_at_once = isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted)
+        if left_at_once and self.folder is not None:
+            number = self.signal or signal.SIGINT
+            raise Interrupted(f"What was saved last is in {self.folder}.", number, self.folder)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if not self.signal:
-            self.signal = number
-            return
-        self._give_back()
-        signal.raise_signal(number)
+        is_the_first = not self.signal
+        self.signal = number
+        if not is_the_first:
+            self._give_back()
+            signal.raise_signal(number)
 
     def _give_back(self) -> None:
         for number, before in self._before.items():

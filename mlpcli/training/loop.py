@@ -62,7 +62,7 @@ def train_epochs(
                 stop = min(start + batches.block_size, n)
                 steps = start // batches.batch_size
                 if should_stop():
-                    _check_state(setup, when(epoch, max(steps, 1), factor))
+                    check_state(setup, f"after {when(epoch, max(steps, 1), factor)}")
                     return Progress(
                         history=tuple(history),
                         steps=(epoch - 1) * len(batches) + steps,
@@ -78,7 +78,7 @@ def train_epochs(
                     )
                 on_batch(math.ceil(stop / batches.batch_size), measured.loss, measured.accuracy)
             last_step = when(epoch, len(batches), factor)
-            _check_state(setup, last_step)
+            check_state(setup, f"after {last_step}")
             validation = None
             if setup.validation is not None:
                 validation = evaluate(
@@ -104,8 +104,12 @@ def train_epochs(
     return Progress(history=tuple(history), steps=len(history) * len(batches))
 
 
-def _check_state(setup: Setup, when: str) -> None:
-    """Refuse to save what is not finite: a square may be infinite where no parameter is."""
+def check_state(setup: Setup, when: str) -> None:
+    """Refuse to save what is not finite: a square may be infinite where no parameter is.
+
+    Raises:
+        DivergedError: something is not.
+    """
     vectors = {"a parameter": setup.network.theta}
     for name, vector in setup.optimizer.state().items():
         vectors[f"the optimizer's {name}"] = vector
@@ -116,7 +120,7 @@ def _check_state(setup: Setup, when: str) -> None:
         vectors["an averaged parameter"] = setup.average.theta
     for name, vector in vectors.items():
         if not np.isfinite(vector).all():
-            raise diverged(setup, f"{name} is not finite after {when}")
+            raise diverged(setup, f"{name} is not finite {when}")
 
 
 def diverged(setup: Setup, what: str) -> DivergedError:

@@ -106,6 +106,8 @@ class Recorder:
         if not found:
             return "No epoch is saved."
         epoch, path = max(found)
+        if epoch == 0:
+            return f"No epoch is saved; the run can begin again from {path}."
         return f"The last whole checkpoint is that of epoch {epoch}: {path}."
 
     def checkpoint(self, progress: Progress) -> Checkpoint:

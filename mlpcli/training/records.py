@@ -11,11 +11,13 @@ from typing import Any
 
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import open_ordinary
+from mlpcli.files import read_ordinary
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.run_directory import COLUMNS, RunDirectory
 from mlpcli.training.watch import Watch
 
+MOST_BYTES = 2**27
+"""of a file of a run: a million epochs"""
 OPTIONAL_COLUMNS = {"seconds", "train_accuracy", "val_loss", "val_accuracy"}
 
 
@@ -113,7 +115,7 @@ def run_folders(runs: Path) -> list[Path]:
         CheckpointError: there is no such folder, or it cannot be read.
     """
     try:
-        return sorted(path for path in runs.iterdir() if is_run(path))
+        return sorted(path for path in runs.iterdir() if path.name[0] != "." and is_run(path))
     except OSError as error:
         raise CheckpointError(
             f"{runs}: no folder of runs that can be read ({error.strerror}); `mlpcli train` makes "
@@ -137,8 +139,7 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
         DataError: it cannot be read, or a column is missing in it.
     """
     try:
-        with open_ordinary(path) as file:
-            reader = csv.DictReader(file.read().decode().splitlines())
+        reader = csv.DictReader(read_ordinary(path, MOST_BYTES).decode().splitlines())
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file; `mlpcli train` writes it.") from error
     except OSError as error:
@@ -172,8 +173,7 @@ def _epoch(row: Mapping[str, str], path: Path, line: int) -> EpochMetrics:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        with open_ordinary(path) as file:
-            content = json.loads(file.read())
+        content = json.loads(read_ordinary(path, MOST_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -58,8 +58,7 @@ def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
         CheckpointError: there is none, or it is damaged.
         ConfigError: what would change is not to change.
     """
-    path = Path(path)
-    directory, file = _directory_and_checkpoint(path)
+    directory, file = locate(path)
     checkpoint = load_checkpoint(file)
     if checkpoint.is_exported:
         raise CheckpointError(
@@ -86,7 +85,7 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
 
     Raises:
         DataError: the data are not those that the checkpoint was trained on.
-        CheckpointError: it does not hold what this optimizer needs.
+        CheckpointError: it says that it is where no run on them can be.
     """
     progress, batches = checkpoint.progress, setup.batches
     steps = progress.epoch * len(batches) + progress.examples // batches.batch_size
@@ -112,16 +111,10 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
         raise CheckpointError(
             f"{path}: its progress does not fit its data; use another checkpoint."
         )
-    state = setup.optimizer.state()
-    if state.keys() != checkpoint.optimizer.keys():
-        raise CheckpointError(
-            f"{path}: holds {', '.join(checkpoint.optimizer) or 'nothing'} of its optimizer, where "
-            f"{', '.join(state) or 'nothing'} belongs; use another checkpoint."
-        )
     setup.network.theta[...] = checkpoint.network.theta
     for norm, saved in zip(setup.network.norms, checkpoint.network.norms, strict=True):
         norm.mean[...], norm.variance[...] = saved.mean, saved.variance
-    for name, vector in state.items():
+    for name, vector in setup.optimizer.state().items():
         vector[...] = checkpoint.optimizer[name]
     if setup.average and checkpoint.average is not None:
         setup.average.theta[...] = checkpoint.average
@@ -158,7 +151,13 @@ def put_folder_in_order(
     directory.forget_summary()
 
 
-def _directory_and_checkpoint(path: Path) -> tuple[RunDirectory, Path]:
+def locate(path: str | Path) -> tuple[RunDirectory, Path]:
+    """The run and the checkpoint in it that a path means.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(path)
     if path.is_file():
         directory = RunDirectory(path.absolute().parent.parent)
         if path.absolute().parent != directory.last.parent or not directory.config.is_file():
@@ -174,7 +173,7 @@ def _directory_and_checkpoint(path: Path) -> tuple[RunDirectory, Path]:
             return directory, file
     if directory.config.is_file():
         raise CheckpointError(
-            f"{path}: nothing was saved before this run stopped; begin it again with "
+            f"{path}: the weights of this run are gone; begin it again with "
             f"`mlpcli train --config {directory.config}`."
         )
     raise CheckpointError(f"{path}: no run folder; give one that `mlpcli train` made.")

@@ -1,21 +1,25 @@
 """The folder of a run: what lies where, and how each file is written."""
 
+import contextlib
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
-from mlpcli.files import make_folder, open_ordinary, write_text
+from mlpcli.files import make_filled_folder, make_folder, open_ordinary, write_text
+from mlpcli.locking import held
 from mlpcli.training.metrics import EpochMetrics
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
+ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
+"""why a run that came to its end stopped, as summary.json says it"""
 _MOST_OF_A_SUMMARY = 2**20
 """bytes"""
 _LONGEST_ROW = 400
@@ -69,38 +73,74 @@ class RunDirectory:
         return self.path / "weights" / "last.safetensors"
 
     @classmethod
-    def create(cls, runs: Path, name: str) -> "RunDirectory":
+    def create(
+        cls, runs: Path, name: str, fill: Callable[["RunDirectory"], None]
+    ) -> "RunDirectory":
         """A new folder `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
+
+        It gets its name when `fill` has written the run's first files, so a run that was killed at
+        any moment can be gone on with.
 
         Raises:
             WriteError: it could not be made.
         """
         make_folder(runs)
-        number = 1
-        while True:
-            path = runs / (name if number == 1 else f"{name}-{number}")
-            try:
-                path.mkdir()
-                (path / "weights").mkdir()
-            except FileExistsError:
-                number += 1
-            except OSError as error:
-                raise WriteError(f"{path}: cannot be made: {error.strerror}.") from error
-            else:
-                return cls(path)
 
-    def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
-        """Write one of the JSON files, whole or not at all."""
-        write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        def fill_with_weights(path: Path) -> None:
+            (path / "weights").mkdir()
+            fill(cls(path))
+
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        return cls(make_filled_folder((runs / each for each in names), fill_with_weights))
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from training this run at the same time.
+
+        Raises:
+            WriteError: one does already.
+        """
+        with held(self.path / ".lock") as is_ours:
+            if not is_ours:
+                raise WriteError(
+                    f"{self.path}: another process is training this run; let it finish, or stop "
+                    "it, and go on from there."
+                )
+            yield
+
+    def refuse_links_outside(self) -> None:
+        """Make sure that writing into this folder changes nothing elsewhere.
+
+        Raises:
+            CheckpointError: something in it is a link that leads out of it.
+        """
+        inside = os.path.realpath(self.path)
+        for path in self.path.rglob("*"):
+            target = os.path.realpath(path)
+            if not Path(target).is_relative_to(inside):
+                raise CheckpointError(
+                    f"{path}: leads out of the run, to {target}, but a run writes nowhere except "
+                    "in its own folder; put the thing itself there."
+                )
 
     def has_ended(self) -> bool:
         """Whether summary.json says that the run came to its end."""
+        return self._summarized("stopped") in ENDINGS
+
+    def seconds(self, history: Sequence[EpochMetrics]) -> float:
+        """Wall time of the sessions so far; of one that was killed, that of its epochs."""
+        seconds = self._summarized("seconds")
+        if isinstance(seconds, float) and 0 <= seconds < math.inf:
+            return seconds
+        return sum(row.seconds or 0.0 for row in history)
+
+    def _summarized(self, key: str) -> object:
+        """What summary.json says; None where it cannot be understood."""
         try:
             with open_ordinary(self.summary) as file:
-                stopped = json.loads(file.read(_MOST_OF_A_SUMMARY))["stopped"]
+                return json.loads(file.read(_MOST_OF_A_SUMMARY))[key]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return False
-        return stopped in ("all_epochs_done", "early_stopping")
+            return None
 
     def forget_summary(self) -> None:
         """Remove summary.json: the run goes on.

@@ -1,18 +1,21 @@
 """Everything a run needs, made before its first step, so that what is wrong shows at once."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches, Normalization
+from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
-from mlpcli.errors import DataError
+from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn.averaging import MovingAverage
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.nn.schedules import Schedule
+from mlpcli.reporting import Reporter
 from mlpcli.training import building, threads
 from mlpcli.training.plateau import Plateau
 
@@ -61,6 +64,25 @@ class Setup:
     def normalization(self) -> Normalization:
         """Measured on the training set."""
         return self.batches.normalization
+
+
+def prepare(
+    config: Config, data_dir: str | Path | None, reporter: Reporter, *, may_fetch: bool = True
+) -> Setup:
+    """Everything for training a config; `data_dir` None is the usual cache.
+
+    Raises:
+        DataError: the data cannot be had, or does not fit together.
+        ConfigError: there is not memory enough for it.
+    """
+    cache = data_directory(Path(data_dir) if data_dir is not None else None)
+    try:
+        return set_up(config, DataLoader(config.data, config.seed, cache, reporter, may_fetch))
+    except MemoryError as error:
+        raise ConfigError(
+            f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "
+            "network.hidden smaller."
+        ) from error
 
 
 def set_up(config: Config, loader: DataLoader) -> Setup:

@@ -23,7 +23,6 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from types import TracebackType
 from typing import NoReturn, Self
 
 import numpy as np
@@ -83,12 +82,7 @@ class Team:
                 thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over[0] = 1
         for thread in self._threads:
             thread.join()

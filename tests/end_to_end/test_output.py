@@ -220,3 +220,34 @@ def test_signals(command, bars, tmp_path, number, code, word):
     assert word in error
     assert "Traceback" not in error
     assert mlpcli.load_model(last).epoch >= 1
+
+
+INTERRUPTED_WHERE_IT_IS_LOST = """
+import signal, time
+from mlpcli.cli import main
+
+class Deleted:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def work(*_, **__):
+    Deleted()
+    time.sleep(10)
+
+main.command.main = work
+main.main()
+"""
+
+
+@posix
+def test_a_signal_that_python_drops_comes_again(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHERE_IT_IS_LOST],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=8,
+        check=False,
+    )
+    assert done.returncode == 143
+    assert done.stderr == "mlpcli: Terminated.\n"

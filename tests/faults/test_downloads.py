@@ -223,6 +223,35 @@ def test_killed_downloads_leave_nothing_for_long(
     assert set(folder.iterdir()) == {folder / name for name in dataset.contents} | {live, foreign}
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("arguments", [["data", "fetch"], ["train"]], ids=" ".join)
+def test_an_interrupted_download(mirror: Mirror, command, tmp_path: Path, number, arguments, count):
+    beginning = mirrors.stalls_after(b"\x1f\x8b" + bytes(50_000), 9_912_422)
+    mirror.answer(f"/{TRAIN_IMAGES}", beginning)
+    process = subprocess.Popen(
+        [command, *arguments, "--data-dir", "data"],
+        cwd=tmp_path,
+        env=environment(MLPCLI_MIRROR=mirror.url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = tmp_path / "data" / "mnist"
+    while not (folder.exists() and list(folder.iterdir())):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    started = time.monotonic()
+    process.send_signal(number)
+    out, error = process.communicate(timeout=20)
+    assert process.returncode == (130 if number == signal.SIGINT else 143), error
+    assert time.monotonic() - started < 10  # and not the mirror's half minute
+    assert out == ""
+    assert error.splitlines()[-1] in ("mlpcli: Interrupted.", "mlpcli: Terminated.")
+    assert list(folder.iterdir()) == []
+    assert not (tmp_path / "runs").exists()
+    count("downloads interrupted")
+
+
 def damages(content: bytes) -> dict[str, bytes]:
     middle = len(content) // 2
     return {

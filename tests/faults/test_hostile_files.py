@@ -6,9 +6,12 @@ import json
 import os
 import signal
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mirrors import idx
 from PIL import Image
-from processes import peak_megabytes
+from processes import environment, peak_megabytes
 from safetensors.numpy import load, save
 
 import mlpcli
@@ -310,26 +313,28 @@ def pictures() -> dict[str, bytes]:
     return found
 
 
-def grey_or_refused(content: bytes) -> bool:
+def grey_or_refused(content: bytes) -> np.ndarray | None:
     alarm(SECONDS)
     try:
         grey = read_grey(io.BytesIO(content))
     except ImageError as error:
         assert str(error).startswith("the picture: ")  # noqa: PT017
-        return False
+        return None
     assert grey.ndim == 2
     assert grey.size > 0
     assert max(grey.shape) <= WORKING_SIDE
     assert np.isfinite(grey).all()
     assert 0 <= grey.min() <= grey.max() <= 1
-    return True
+    return grey
 
 
-def test_pictures_of_every_kind_are_read_and_every_truncation_survived(count) -> None:
+def test_pictures_of_every_kind_cut_at_every_byte(count) -> None:
     for name, content in pictures().items():
-        assert grey_or_refused(content), name
-        for length in range(0, len(content), 1 + len(content) // 1000):
-            grey_or_refused(content[:length])
+        whole = grey_or_refused(content)
+        assert whole is not None, name
+        for length in range(len(content)):
+            cut = grey_or_refused(content[:length])
+            assert cut is None or np.array_equal(cut, whole), f"{name}, {length} bytes"
             count("pictures")
         count("pictures")
 
@@ -379,12 +384,57 @@ def test_bombs(tmp_path: Path, count) -> None:
         + struct.pack("<IHHIIiiHHIIiiII", 60, 0, 0, 54, 40, 10**5, 10**5, 1, 8, 0, 0, *[0] * 4),
         frames.getvalue(),
     ):
-        assert not grey_or_refused(content)
+        assert grey_or_refused(content) is None
         count("bombs")
     for content in (png(1, 1, with_text, dot), png(1, 1, profile, dot)):
         grey_or_refused(content)
         count("bombs")
-    assert grey_or_refused(png(7000, 7000, (b"IDAT", zeros(7000 * 7001))))
+    assert grey_or_refused(png(7000, 7000, (b"IDAT", zeros(7000 * 7001)))) is not None
+
+
+@pytest.mark.skipif(find_spec("atheris") is None, reason="needs atheris, where it installs")
+@pytest.mark.parametrize(
+    ("reader", "runs"),
+    [
+        ("yaml", 2000),
+        ("idx images", 10_000),
+        ("idx labels", 10_000),
+        ("checkpoint", 10_000),
+        ("picture", 10_000),
+    ],
+)
+def test_input_that_looks_for_new_ways(
+    config: Path, tmp_path: Path, reader: str, runs: int, count
+) -> None:
+    beginnings = {
+        "yaml": [config.read_bytes(), *(t.encode(errors="replace") for t in TRAPS if len(t) < 99)],
+        "idx images": [idx(np.arange(60).reshape(5, 4, 3))],
+        "idx labels": [idx(np.arange(9)), gzip.compress(idx(np.arange(9)))],
+        "checkpoint": [],
+        "picture": list(pictures().values()),
+    }[reader]
+    if reader == "checkpoint":
+        overrides = ["training.epochs=1", "network.hidden=[2]"]
+        run = mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
+        beginnings = [path.read_bytes() for path in run.folder.glob("weights/*")]
+    folder = tmp_path / "beginnings"
+    folder.mkdir()
+    for i, content in enumerate(beginnings):
+        (folder / str(i)).write_bytes(content)
+    fuzzer = Path(__file__).with_name("fuzz_reader.py")
+    bounds = [f"-runs={runs}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}", "-seed=1"]
+    done = subprocess.run(
+        [sys.executable, fuzzer, reader, folder, *bounds, "-verbosity=0"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    count("inputs by atheris", runs)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs pipes")
