@@ -18,5 +18,6 @@ def timeless(folder):
         "best": directory.best.read_bytes(),
         "last": directory.last.read_bytes(),
         "rows": rows,
+        "gradients": directory.gradients.read_bytes(),
         "summary": summary,
     }

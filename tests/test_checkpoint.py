@@ -42,6 +42,7 @@ def checkpoint():
         network=network,
         optimizer={"velocity": np.arange(len(network.theta), dtype=np.float32)},
         average=None,
+        epoch_start=np.linspace(-1, 1, len(network.theta), dtype=np.float32),
         config=config.model_dump(mode="json"),
         progress=Progress(HISTORY, 12, 8, ((4.0, 1.5, 3.0), (4.0, 0.1, 4.0)), 0.25),
         normalization=Normalization(33.25, 78.5),
@@ -74,10 +75,11 @@ def test_round_trip(checkpoint, path):
     assert np.array_equal(found.network.theta, checkpoint.network.theta)
     assert found.network.theta.dtype == np.float32
     assert np.array_equal(found.optimizer["velocity"], checkpoint.optimizer["velocity"])
+    assert np.array_equal(found.epoch_start, checkpoint.epoch_start)
     x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
     assert np.array_equal(found.network.forward(x), checkpoint.network.forward(x))
     for field in dataclasses.fields(Checkpoint):
-        if field.name not in ("network", "optimizer"):
+        if field.name not in ("network", "optimizer", "epoch_start"):
             assert getattr(found, field.name) == getattr(checkpoint, field.name), field.name
 
 
@@ -89,6 +91,7 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
         network=network,
         optimizer={"velocity": np.zeros_like(network.theta)},
         average=None,
+        epoch_start=None,
         config=config.model_dump(mode="json"),
         progress=Progress(),
         normalization=Normalization(0.0, 1.0),
@@ -217,6 +220,7 @@ def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
         ),
         ({"optimizer.square_mean": None}, r"square_mean: expected shape \(92,\), found None"),
         ({"optimizer.velocity": np.zeros(92, np.float32)}, "velocity: expected shape None"),
+        ({"epoch_start": np.zeros(92, np.float32)}, "epoch_start: expected shape None"),
         ({"average": None}, r"average: expected shape \(\d+,\), found None"),
         ({"average": np.zeros(3, np.float32)}, r"average: expected shape \(\d+,\), found \(3,\)"),
     ],
@@ -270,6 +274,7 @@ def test_names_and_shapes_are_those_of_torch(checkpoint, path):
         "layers.1.weight": (3, 4),
         "layers.1.bias": (3,),
         "optimizer.velocity": (43,),
+        "epoch_start": (43,),
     }
     assert np.array_equal(tensors["layers.0.weight"], checkpoint.network.dense[0].W.T)
 
@@ -310,6 +315,8 @@ NAN = np.full(4, np.nan, np.float32)
         ({"layers.0.bias": np.zeros(4)}, "layers.0.bias is float64, not float32"),
         ({"layers.0.bias": np.zeros(4, np.int32)}, "neither float16, float32 nor float64"),
         ({"optimizer.velocity": np.zeros(3, np.float32)}, "velocity"),
+        ({"epoch_start": None}, r"epoch_start: expected shape \(43,\), found None"),
+        ({"epoch_start": NAN}, r"epoch_start: expected shape \(43,\), found \(4,\)"),
         ({"stowaway": np.zeros(3, np.float32)}, "stowaway"),
     ],
 )
@@ -327,7 +334,7 @@ def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
         ({"format": "other"}, "not a checkpoint of mlpcli"),
         ({"config": "{}"}, "do not describe a network"),
         ({"config": "["}, "do not describe a network"),
-        ({"image_shape": "[1000000, 1000000]"}, r"expected shape \(4, 1000000000000\)"),
+        ({"image_shape": "[1000000, 1000000]"}, r"expected shape \(4000000000019,\)"),
         ({"progress": "[]"}, "do not describe a network"),
         ({"progress": '{"history": [], "steps": -1}'}, "-1 where a count"),
         ({"progress": '{"history": [[1, 1, 1, 1]], "steps": 1}'}, "shorter"),

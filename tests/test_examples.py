@@ -2,6 +2,8 @@
 
 import mlpcli
 from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.records import read_gradients
+from mlpcli.training.run_directory import RunDirectory
 
 
 def run(tmp_path, name, *overrides):
@@ -25,6 +27,7 @@ def test_chain(tmp_path):
 def test_xor_is_solved_with_tanh_and_cannot_be_with_identity(tmp_path):
     solved = run(tmp_path, "xor")
     assert solved.reached_loss
+    assert RunDirectory(solved.folder).has_ended()
     assert abs(solved.test.outputs - solved.test.targets).max() < 0.1
     unsolved = run(tmp_path, "xor", "network.activation=identity")
     assert not unsolved.reached_loss
@@ -50,3 +53,9 @@ def test_eight_sigmoid_layers_learn_nothing_and_eight_of_relu_do(tmp_path):
     )
     assert sigmoid.test.accuracy < 0.2
     assert relu.test.accuracy > 0.35
+    last, relu_last = (
+        [row.gradient_norm for row in read_gradients(r.folder / "gradients.csv") if row.epoch == 8]
+        for r in (sigmoid, relu)
+    )
+    assert 1000 * min(last) < max(last)
+    assert 30 * min(relu_last) > max(relu_last)

@@ -1,6 +1,8 @@
 """What is drawn: the numbers by hand, and the files."""
 
+import dataclasses
 import io
+import itertools
 import warnings
 import xml.etree.ElementTree as ET
 
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 import mlpcli
-from mlpcli.data import batches
+from mlpcli.cli import plot
 from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
@@ -21,6 +23,9 @@ from mlpcli.pictures import (
     calibration,
     confusion_matrix,
     curves,
+    decision,
+    drawing,
+    fit,
     gradients,
     landscape,
     mistakes,
@@ -30,17 +35,43 @@ from mlpcli.pictures import (
 from mlpcli.pictures.drawing import draw_pictures
 from mlpcli.reporting import Reporter
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, LayerNorms
 from mlpcli.training.model import Model
-from mlpcli.training.records import read_record
+from mlpcli.training.records import read_gradients, read_record
 from mlpcli.training.setup import set_up
 
-BY_DEFAULT = ["curves", "calibration", "confusion_matrix", "mistakes", "weights", "activations"]
+BY_DEFAULT = [
+    "curves",
+    "calibration",
+    "confusion_matrix",
+    "mistakes",
+    "weights",
+    "activations",
+    "gradients",
+]
 
 
 @pytest.fixture
 def run(bars, tmp_path):
     return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+
+
+@pytest.fixture
+def learn(tmp_path):
+    """Train on a table of numbers."""
+
+    def train(table, *overrides, class_names=None, **network):
+        data = {"dataset": "table", "table": table, "class_names": class_names}
+        config = {
+            "dtype": "float64",
+            "data": data,
+            "network": {"hidden": [3], "activation": "tanh", **network},
+            "loss": "cross_entropy" if "labels" in table else "quadratic",
+            "training": {"epochs": 2, "pictures": False},
+        }
+        return mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
+
+    return train
 
 
 def judged(labels, predictions, probabilities):
@@ -204,15 +235,19 @@ def test_the_path_is_that_of_the_run_and_the_survey_measures_the_loss_there(run)
 def test_a_long_training_keeps_no_more_points_than_can_be_drawn(run, monkeypatch):
     monkeypatch.setattr(landscape, "MOST_POINTS", 3)
     path = landscape.follow(setup_of(run), 4, lambda done, total: None)
-    assert len(path.thetas) == 3  # the start, after two epochs, the end
-    assert path.epochs == (0, 1, 2)
+    assert path.epochs_apart == 2
+    assert path.epochs == (0, 2, 4)  # among them every 11th of the 32 steps, and the end
+    assert len(path.thetas) == 5
 
 
-def test_the_path_has_points_within_an_epoch_and_knows_where_epochs_end(run, monkeypatch):
-    monkeypatch.setattr(batches, "BLOCK_IMAGES", 32)  # 4 blocks for 120 images
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_path_has_every_step_and_knows_where_epochs_end(bars, tmp_path, threads):
+    overrides = [f"training.threads={threads}", "optimizer={name: sgd, momentum: null}"]
+    run = mlpcli.train(mlpcli.load_config(bars, overrides=overrides), runs_dir=tmp_path)
     path = landscape.follow(setup_of(run), 3, lambda done, total: None)
-    assert len(path.thetas) == 13
-    assert path.epochs == (0, 4, 8, 12)
+    assert path.epochs == (0, 8, 16, 24)  # 120 images in batches of 16
+    assert len(path.thetas) == 25
+    assert all((a != b).any() for a, b in itertools.pairwise(path.thetas))
 
 
 def test_curves_have_gaps_where_nothing_was_measured():
@@ -235,17 +270,34 @@ def test_the_curves_drawn_are_the_columns_of_metrics_csv(run):
     assert all(axes.get_ylabel() for axes in picture.axes)
 
 
-def test_gradients_are_read_by_layer(tmp_path):
+def test_gradients_are_drawn_by_layer(tmp_path):
     path = tmp_path / "gradients.csv"
     path.write_text(
-        "epoch,layer,gradient_norm,update_norm\n1,1,0.5,0.1\n1,2,0.25,0.2\n2,1,0.125,0.05\n"
+        "epoch,layer,gradient_norm,update_norm\n1,1,0.5,0.1\n1,2,0.25,0.2\n2,1,0.125,0.05\n2,2,,0\n"
     )
-    layers = gradients.read_gradients(path)
-    assert list(layers) == ["1", "2"]
-    assert layers["1"] == gradients.LayerNorms([1, 2], [0.5, 0.125], [0.1, 0.05])
-    upper, lower = gradients.draw(layers).axes
+    rows = read_gradients(path)
+    assert rows[1] == LayerNorms(1, 2, 0.25, 0.2)
+    layers = gradients.by_layer(rows)
+    assert list(layers) == [1, 2]
+    assert layers[1] == gradients.Norms([1, 2], [0.5, 0.125], [0.1, 0.05])
+    upper, lower = gradients.draw([layers], ["a"]).axes
     assert upper.lines[0].get_ydata().tolist() == [0.5, 0.125]
-    assert lower.lines[1].get_ydata().tolist() == [0.2]
+    assert lower.lines[1].get_ydata().tolist() == [0.2, 0]
+    assert np.isnan(upper.lines[1].get_ydata()[1])
+
+
+def test_gradients_of_several_runs_stand_side_by_side_on_one_scale():
+    shallow = {1: gradients.Norms([1], [1.0], [0.1])}
+    deep = {
+        layer: gradients.Norms([1, 2], [10.0**-layer] * 2, [0.1, 0.1]) for layer in range(1, 10)
+    }
+    picture = gradients.draw([shallow, deep], ["shallow", "deep"])
+    first, second = picture.axes[:2]
+    assert [axes.get_title(loc="left") for axes in (first, second)] == ["shallow", "deep"]
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_yscale() == "log"
+    legend = [text.get_text() for text in picture.legends[0].get_texts()]
+    assert legend == [f"layer {layer}" for layer in range(1, 10)]
 
 
 @pytest.mark.parametrize(
@@ -255,14 +307,109 @@ def test_gradients_are_read_by_layer(tmp_path):
         ("epoch,layer,gradient_norm,update_norm\n", "no row in it yet"),
         ("epoch,layer,gradient_norm,update_norm\n1,1,x,1\n", r":2: gradient_norm: .* found 'x'"),
         ("epoch,layer,gradient_norm,update_norm\n1,1,nan,1\n", "a finite number"),
-        ("epoch,layer,gradient_norm,update_norm\n1,1,1\n", "update_norm: expected a number"),
+        ("epoch,layer,gradient_norm,update_norm\n1,0,1,1\n", "layer: .* of at least 1"),
+        ("epoch,layer,gradient_norm,update_norm\n1,1,1,1\n1,2,0.", "cut short"),
     ],
 )
-def test_damaged_gradients_are_told(tmp_path, content, message):
-    path = tmp_path / "gradients.csv"
-    path.write_text(content)
+def test_damaged_gradients_are_told(run, content, message):
+    (run.folder / "gradients.csv").write_text(content)
     with pytest.raises(DataError, match=message):
-        gradients.read_gradients(path)
+        draw_pictures(run.folder, only=["gradients"])
+
+
+def test_the_curve_of_a_fit_is_the_networks_function(learn):
+    run = learn({"formula": "x**2", "low": -2, "high": 2, "points": 9})
+    model = run.load_model()
+    training = Dataset(np.linspace(-2, 2, 9)[:, np.newaxis], np.zeros(9, np.intp), (1, 1), ("0",))
+    curve = fit.curve(model, training, 0.123456, "mine")
+    hidden, output = model.network.dense
+    expected = np.tanh(curve.x[:, np.newaxis] @ hidden.W + hidden.b) @ output.W + output.b
+    assert curve.y == pytest.approx(expected[:, 0])
+    assert curve.x[[0, -1]] == pytest.approx([-2.2, 2.2])
+    assert curve.label == "mine (1-3-1): test loss 0.123"
+
+
+def test_fits_of_several_runs_are_laid_over_each_other(learn):
+    table = {"formula": "sin(x)", "low": -1, "high": 1, "points": 5}
+    few, many = learn(table, "name=few"), learn(table, "name=many", "network.hidden=[7, 5]")
+    names = [path.name for path in draw_pictures(few.folder)]
+    assert names == [f"{name}.png" for name in ("curves", "activations", "gradients", "fit")]
+    names = [path.name for path in draw_pictures(few.folder, many.folder)]
+    assert names == [f"{name}_compared.png" for name in ("curves", "gradients", "fit")]
+
+    other = learn({**table, "high": 2})
+    with pytest.raises(DataError, match=r"fit: .*learned from other data than .*few"):
+        draw_pictures(few.folder, other.folder, only=["fit"])
+    names = [path.name for path in draw_pictures(few.folder, other.folder)]
+    assert names == ["curves_compared.png", "gradients_compared.png"]
+
+
+def test_one_point_can_be_drawn(learn):
+    run = learn({"inputs": [[1]], "targets": [[0]]})
+    assert "fit.png" in [path.name for path in draw_pictures(run.folder)]
+
+
+CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+def test_the_regions_of_classes(learn):
+    run = learn({"inputs": CORNERS, "labels": [0, 1, 1, 2]}, class_names=["a", "b", "c"])
+    training = Dataset(np.array(CORNERS, float), np.array([0, 1, 1, 2]), (1, 2), ("a", "b", "c"))
+    model = run.load_model()
+    plane = decision.plane(model, training, "mine")
+    assert plane.x[[0, -1]] == pytest.approx([-0.25, 1.25])
+    for i, j in ((0, 0), (30, 120), (160, 7)):
+        point = np.array([[plane.x[j], plane.y[i]]])
+        assert plane.answer[i, j] == model.network.forward(point).argmax()
+    picture = decision.draw([plane])
+    legend = [text.get_text() for text in picture.legends[0].get_texts()]
+    assert legend == ["a", "b", "c"]
+    assert picture.axes[0].get_xlabel()
+    names = [path.stem for path in draw_pictures(run.folder)]
+    assert names == [
+        "curves",
+        "calibration",
+        "confusion_matrix",
+        "activations",
+        "gradients",
+        "decision",
+    ]
+
+
+def test_the_output_of_a_regression_of_two_inputs(learn):
+    table = {"inputs": CORNERS, "targets": [[0], [1], [1], [0]]}
+    run = learn(table)
+    targets = np.array(table["targets"], float)
+    training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
+    plane = decision.plane(run.load_model(), training, "mine")
+    point = np.array([[plane.x[7], plane.y[90]]])
+    assert plane.answer[90, 7] == pytest.approx(run.load_model().network.forward(point).item())
+    flat = decision.Plane("flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training)
+    with style.house_style():
+        picture = decision.draw([plane, flat, plane, plane, plane])
+        style.save(picture, run.folder / "five.png", "png")
+    assert [axes.get_title(loc="left") for axes in picture.axes[:2]] == ["mine", "flat"]
+    assert len([axes for axes in picture.axes if axes.axison]) == 5 + 1  # and the colour bar
+    classes = learn({"inputs": CORNERS, "labels": [0, 1, 1, 0]})
+    with pytest.raises(DataError, match=r"decision: .*learned from other data"):
+        draw_pictures(run.folder, classes.folder, only=["decision"])
+
+
+def test_a_picture_that_a_run_has_nothing_for_says_why(run, learn):
+    regression = learn({"inputs": CORNERS, "targets": [[0], [1], [1], [0]]})
+    for folder, name, why in (
+        (regression.folder, "calibration", "the picture is of classes"),
+        (regression.folder, "weights", "the picture is of images"),
+        (regression.folder, "fit", "one input and one output"),
+        (run.folder, "decision", "a table with two inputs"),
+    ):
+        with pytest.raises(DataError, match=rf"No picture {name}: .*{why}"):
+            draw_pictures(folder, only=[name])
+
+
+def test_a_unit_that_sees_one_example_is_not_called_dead():
+    (layer,) = activations.firing(model_of(network(2, activation="tanh")), images_of([[0, 9]]))
+    assert layer.dead.tolist() == []
 
 
 def test_every_picture_of_a_run(run):
@@ -293,7 +440,9 @@ def test_several_runs_are_laid_over_each_other(run, bars, tmp_path):
     other = mlpcli.train(run.config, runs_dir=tmp_path / "runs")
     written = draw_pictures(run.folder, other.folder)
     names = [path.relative_to(run.folder).as_posix() for path in written]
-    assert names == ["pictures/curves_compared.png", "pictures/calibration_compared.png"]
+    assert names == [
+        f"pictures/{name}_compared.png" for name in ("curves", "calibration", "gradients")
+    ]
     records = [read_record(folder) for folder in (run.folder, other.folder)]
     picture = curves.draw(records, ["bars", "bars-2"])
     assert len(picture.axes[0].lines) == 6
@@ -312,12 +461,52 @@ def test_what_is_drawn_of_one_run_at_a_time(run, tmp_path):
         draw_pictures(*[run.folder] * 9)
 
 
-def test_gradients_are_drawn_where_they_were_recorded(run):
-    with pytest.raises(DataError, match=r"gradients\.csv: there is no such file"):
-        draw_pictures(run.folder, only=["gradients"])
+def test_gradients_are_left_out_where_there_are_none(run):
     rows = "1,1,0.5,0\n1,2,0,0\n"  # a logarithm has no 0
     (run.folder / "gradients.csv").write_text("epoch,layer,gradient_norm,update_norm\n" + rows)
     assert "gradients.png" in [path.name for path in draw_pictures(run.folder)]
+    (run.folder / "gradients.csv").unlink()
+    with pytest.raises(DataError, match=r"gradients\.csv: there is no such file"):
+        draw_pictures(run.folder, only=["gradients"])
+    told = []
+    reporter = Reporter()
+    reporter.remark = told.append
+    assert len(draw_pictures(run.folder, reporter=reporter)) == len(BY_DEFAULT) - 1
+    assert told == [
+        f"{run.folder / 'gradients.csv'}: there is no such file, so gradients is left out."
+    ]
+
+
+def test_curves_need_no_weights(run):
+    (run.folder / "weights" / "best.safetensors").unlink()
+    assert draw_pictures(run.folder, only=["curves", "gradients"])
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(run, tmp_path):
+    other = mlpcli.train(run.config, runs_dir=tmp_path / "elsewhere")
+    subjects = [drawing.Subject(r.folder, None, Reporter(), None) for r in (run, other, run)]
+    assert drawing._labels(subjects) == ["runs/bars", "elsewhere/bars", "runs/bars"]
+    assert style.run_label("a" * 30 + "b" * 30) == "a" * 17 + "…" + "b" * 18
+
+
+def test_a_line_of_many_points_has_few_markers():
+    assert style.marked(25) == {"markevery": (0, 1)}
+    assert style.marked(201, 1, 3) == {"markevery": (3, 9)}
+
+
+def test_a_wide_range_of_losses_is_drawn_logarithmically(run):
+    record = read_record(run.folder)
+
+    def scale(*losses):
+        rows = [
+            EpochMetrics(i, 0.1, 0.5, loss, 0.5, None, None) for i, loss in enumerate(losses, 1)
+        ]
+        narrow = dataclasses.replace(record, history=rows)
+        return curves.draw([narrow], ["a"]).axes[0].get_yscale()
+
+    assert scale(2.0, 0.1) == "linear"
+    assert scale(2.0, 0.01, 0.0) == "log"
+    assert scale(0.0) == "linear"
 
 
 def test_the_landscape_is_drawn_when_asked_for(run):
@@ -350,6 +539,10 @@ def test_an_unfinished_run_is_drawn_as_far_as_it_got(run):
     (run.folder / "metrics.csv").unlink()
     with pytest.raises(CheckpointError, match="has not finished an epoch"):
         draw_pictures(run.folder)
+
+
+def test_the_command_offers_every_picture():
+    assert list(drawing.PICTURES) == plot.NAMES
 
 
 def test_no_such_run(tmp_path):
@@ -390,7 +583,7 @@ def test_many_classes_deep_networks_and_odd_shapes_fit(tmp_path):
         deep, LOSSES["cross_entropy"](), Normalization(0.0, 255.0), (5, 60), names, {}, 1, None
     )
     tall = Dataset(test.images, labels, (60, 5), names)
-    layers = {f"layer {i}": gradients.LayerNorms([1, 2], [1, 1e-9], [0, 1]) for i in range(31)}
+    layers = {i: gradients.Norms([1, 2], [1, 1e-9], [0, 1]) for i in range(1, 32)}
     with style.house_style():
         for i, picture in enumerate(
             (
@@ -399,7 +592,7 @@ def test_many_classes_deep_networks_and_odd_shapes_fit(tmp_path):
                 mistakes.draw(evaluation, tall),
                 weights.draw(model),
                 activations.draw(activations.firing(model, test)),
-                gradients.draw(layers),
+                gradients.draw([layers], ["a"]),
                 calibration.draw([evaluation] * 8, [f"run {i}" for i in range(8)]),
             )
         ):

@@ -33,8 +33,10 @@ def test_a_record_says_what_the_run_said(run):
 
 
 def test_an_unfinished_run_has_its_best_epoch_all_the_same(run):
+    assert read_record(run.folder).has_ended
     (run.folder / "summary.json").unlink()
     record = read_record(run.folder)
+    assert not record.has_ended
     assert record.summary is None
     assert record.best == run.best
     assert record.seconds == sum(row.seconds for row in run.history)
@@ -97,15 +99,44 @@ def test_a_damaged_file_is_named(run, name, content, message):
 def test_a_wrong_number_is_told_with_its_line(run):
     path = run.folder / "metrics.csv"
     rows = path.read_text().splitlines()
-    path.write_text("\n".join([*rows[:3], rows[3].replace(rows[3].split(",")[3], "much", 1)]))
+    lines = [*rows[:3], rows[3].replace(rows[3].split(",")[3], "much", 1)]
+    path.write_text("\n".join(lines) + "\n")
     with pytest.raises(DataError, match=r"metrics\.csv:4: train_loss: expected a number, found"):
         read_metrics(path)
 
 
 def test_a_half_written_row_is_told(run):
     path = run.folder / "metrics.csv"
-    path.write_text(path.read_text() + "5,0.1")
+    whole = path.read_text()
+    path.write_text(whole + "5,0.1\n")
     with pytest.raises(DataError, match=r"metrics\.csv:6: learning_rate"):
+        read_metrics(path)
+    path.write_text(whole[:-2])  # still a number
+    with pytest.raises(DataError, match=r"metrics\.csv: cut short"):
+        read_metrics(path)
+
+
+def test_a_lost_row_is_told(run):
+    path = run.folder / "metrics.csv"
+    rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(rows[:2] + rows[3:]))
+    with pytest.raises(DataError, match=r"metrics\.csv:3: epoch: expected 2, found 3"):
+        read_metrics(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "least"),
+    [(0, "0", 1), (0, "1" + 400 * "0", None), (2, "nan", 0), (3, "inf", 0), (3, "-1", 0)],
+)
+def test_a_number_that_cannot_be_is_told(run, column, text, least):
+    path = run.folder / "metrics.csv"
+    rows = path.read_text().splitlines()
+    values = rows[2].split(",")
+    values[column] = text
+    rows[2] = ",".join(values)
+    path.write_text("\n".join(rows) + "\n")
+    expected = "a number" if least is None else f"a finite number of at least {least}"
+    with pytest.raises(DataError, match=rf":3: \w+: expected {expected}, found '{text[:9]}"):
         read_metrics(path)
 
 

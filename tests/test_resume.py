@@ -131,25 +131,30 @@ class Kill(BaseException):
 
 
 def killed_at(nth, start):
-    """Start a training; the nth of what is written is never written: last, last, best, row, ..."""
+    """Start a training; the nth of what is written is never written.
+
+    That is the starting weights, and of each epoch the gradients, the last checkpoint, the best one
+    and the row of metrics.csv.
+    """
     moments = itertools.count(1)
 
     def deadly(function):
-        def die_or_do(*arguments):
+        def die_or_do(*arguments, **settings):
             if next(moments) == nth:
                 raise Kill
-            return function(*arguments)
+            return function(*arguments, **settings)
 
         return die_or_do
 
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(recorder, "save_checkpoint", deadly(recorder.save_checkpoint))
-        patches.setattr(RunDirectory, "append_metrics", deadly(RunDirectory.append_metrics))
+        for name in ("append_gradients", "append_metrics"):
+            patches.setattr(RunDirectory, name, deadly(getattr(RunDirectory, name)))
         with pytest.raises(Kill):
             start()
 
 
-@pytest.mark.parametrize("nth", range(2, 14))
+@pytest.mark.parametrize("nth", range(2, 18))
 def test_killed_between_any_two_files_of_an_epoch(train, nth):
     settings = ["training.monitor=train_loss", "schedule=cosine"]
     whole = train(*settings, runs="whole")

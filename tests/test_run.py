@@ -39,6 +39,7 @@ def test_what_lies_in_the_folder(bars, tmp_path):
         ".lock",
         "config.yaml",
         "environment.json",
+        "gradients.csv",
         "metrics.csv",
         "summary.json",
         "weights/best.safetensors",

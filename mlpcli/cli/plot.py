@@ -18,6 +18,8 @@ NAMES = [
     "weights",
     "activations",
     "gradients",
+    "fit",
+    "decision",
     "landscape",
 ]
 
@@ -64,15 +66,18 @@ def command(
     mistakes           the wrong answers it was surest of
     weights            what each unit of the first layer looks for
     activations        how often each hidden unit fires; dead units
-    gradients          the lengths of gradients and updates, if they were recorded
+    gradients          the lengths of each layer's gradient and update
+    fit                a regression of one input: its points and the curve
+    decision           two inputs: the answer for each point of their plane
     landscape          the loss around the path of the training
 
-    Of several runs, curves and calibration are drawn.
+    Of several runs, curves, calibration, gradients, fit and decision are drawn.
 
     \b
     mlpcli plot runs/mnist
     mlpcli plot runs/mnist runs/mnist-2 --only curves --format svg --output .
     mlpcli plot runs/quickstart --only landscape
+    mlpcli plot runs/sine runs/sine-2 --only fit
     """
     from mlpcli.cli.progress import reporter
     from mlpcli.pictures.drawing import draw_pictures

@@ -73,7 +73,7 @@ def _facts(record: "RunRecord") -> dict[str, Any]:
         "name": record.name,
         "folder": str(record.directory.path),
         "started": record.environment.get("started"),
-        "finished": record.summary is not None,
+        "finished": record.has_ended,
         "hidden": record.setting("network", "hidden"),
         "optimizer": record.setting("optimizer", "name"),
         "learning_rate": record.setting("optimizer", "learning_rate"),
@@ -101,8 +101,8 @@ def _list(records: list["RunRecord"]) -> str:
                 if isinstance(facts["learning_rate"], int | float)
                 else str(facts["optimizer"]),
                 f"{facts['epochs']} of {facts['epochs_planned']}",
-                _share(facts["val_accuracy"]),
-                _share(facts["test_accuracy"]) if facts["finished"] else "unfinished",
+                _judged(facts["val_accuracy"], facts["val_loss"]) or MISSING,
+                _judged(facts["test_accuracy"], facts["test_loss"]) or _state(record),
                 _time(facts["seconds"]),
             ]
         )
@@ -119,8 +119,17 @@ def _network(record: "RunRecord") -> str:
     return "-".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "no hidden layer"
 
 
-def _share(value: Any) -> str:
-    return percent(value) if isinstance(value, int | float) else MISSING
+def _judged(accuracy: Any, loss: Any) -> str:
+    """An accuracy; of a regression, which has none, the loss."""
+    if isinstance(accuracy, int | float):
+        return percent(accuracy)
+    return f"loss {loss:.4g}" if isinstance(loss, int | float) else ""
+
+
+def _state(record: "RunRecord") -> str:
+    """What there is to say of a run that was not tested."""
+    stopped = (record.summary or {}).get("stopped")
+    return stopped if stopped in ("interrupted", "diverged") else "unfinished"
 
 
 def _time(seconds: float) -> str:

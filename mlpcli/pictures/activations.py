@@ -27,7 +27,7 @@ class Firing:
     rates: NDArray[np.float64]
     """The share of the images on which each unit's output is above σ(0) (n,)"""
     dead: Labels
-    """The units whose output is the same for every image, counted from 0"""
+    """The units whose output is the same for every one of several images, counted from 0"""
 
 
 def firing(model: Model, dataset: Dataset) -> list[Firing]:
@@ -53,7 +53,7 @@ def firing(model: Model, dataset: Dataset) -> list[Firing]:
         Firing(
             activation=names[i],
             rates=fired[i] / max(len(dataset), 1),
-            dead=np.flatnonzero(high[i] - low[i] <= CONSTANT * size[i]),
+            dead=np.flatnonzero((high[i] - low[i] <= CONSTANT * size[i]) & (len(dataset) > 1)),
         )
         for i in range(hidden)
     ]
@@ -66,7 +66,7 @@ def _at_rest(activation: str) -> float:
     return float(out[0, 0])
 
 
-def draw(layers: list[Firing]) -> Figure:
+def draw(layers: list[Firing], noun: str = "images") -> Figure:
     """A panel for each hidden layer, its units in the order of their rates."""
     drawn = layers[:MOST_LAYERS]
     picture = figure(7.5, 2.3 * len(drawn) + 0.8)
@@ -81,15 +81,16 @@ def draw(layers: list[Firing]) -> Figure:
         axes.plot(dead + 1, rates[dead], "x", color="black", markersize=5)
         axes.set_ylim(-4, 104)
         axes.set_xlim(0.5, len(order) + 0.5)
-        axes.set_ylabel("fires on\n(% of the images)")
+        axes.set_ylabel(f"fires on\n(% of the {noun})")
+        units = f"{len(order)} unit{'s' if len(order) > 1 else ''}"
         axes.set_title(
-            f"hidden layer {i + 1}: {len(order)} units, {layer.activation}; {_dead_text(layer)}",
+            f"hidden layer {i + 1}: {units}, {layer.activation}; {_dead_text(layer)}",
             loc="left",
         )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         grid(axes)
     panels[-1].set_xlabel("unit (rank, the one that fires most first)")
-    title = "How often each hidden unit fires (is above σ(0)) on the test images"
+    title = f"How often each hidden unit fires (is above σ(0)) on the test {noun}"
     if len(layers) > len(drawn):
         title += f"; the first {len(drawn)} of {len(layers)} layers"
     picture.suptitle(title, fontsize=10)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, shown
+from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, run_label
 from mlpcli.training.calibration import BINS, calibration
 from mlpcli.training.evaluation import Evaluation
 
 
-def draw(evaluations: Sequence[Evaluation], labels: Sequence[str]) -> Figure:
+def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "images") -> Figure:
     """The share that was right against the probability given, and how many images each bin has."""
     picture = figure(6.2, 7)
     upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=[3, 1.2])
@@ -22,23 +22,24 @@ def draw(evaluations: Sequence[Evaluation], labels: Sequence[str]) -> Figure:
     edges = np.linspace(0, 100, BINS + 1)
     for i, (evaluation, label) in enumerate(zip(evaluations, labels, strict=True)):
         found = calibration(evaluation.probabilities, evaluation.labels)
+        error = f"expected calibration error {100 * found.expected_error:.2f} %"
         full = found.counts > 0
         upper.plot(
             100 * found.confidence[full],
             100 * found.accuracy[full],
             **line_style(i),
             markersize=5,
-            label=f"{shown(label)}: expected calibration error {100 * found.expected_error:.2f} %",
+            label=f"{run_label(label)}: {error}",
         )
         share = 100 * found.counts / max(len(evaluation.labels), 1)
         if len(evaluations) == 1:
             lower.bar(edges[:-1], share, 100 / BINS, align="edge", color=COLOURS[4], ec="white")
         else:
             lower.stairs(share, edges, color=COLOURS[i], linewidth=1.5, linestyle=DASHES[i % 4])
-    upper.set_ylabel("images that were right (% of the bin)")
-    upper.set_ylim(0, 103)
+    upper.set_ylabel(f"{noun} that were right (% of the bin)")
+    upper.set_ylim(-3, 103)
     upper.set_xlim(0, 103)
-    lower.set_ylabel("test images (%)")
+    lower.set_ylabel(f"test {noun} (%)")
     lower.set_xlabel("probability given to the predicted class (%)")
     grid(upper)
     grid(lower)

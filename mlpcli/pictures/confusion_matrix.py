@@ -21,7 +21,7 @@ def shares(confusion: Counts) -> NDArray[np.float64]:
     return found
 
 
-def draw(evaluation: Evaluation) -> Figure:
+def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
     """Rows true, columns predicted: counts, and shares of the true class."""
     counts, share = evaluation.confusion, 100 * shares(evaluation.confusion)
     names = [shown(name) for name in evaluation.class_names]
@@ -52,7 +52,7 @@ def draw(evaluation: Evaluation) -> Figure:
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     right, total = int(counts.trace()), int(counts.sum())
-    axes.set_title(f"{right:,} of {total:,} test images right ({right / max(total, 1):.2%})")
+    axes.set_title(f"{right:,} of {total:,} test {noun} right ({right / max(total, 1):.2%})")
     bar = picture.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 1, 5, 20, 50, 100])
     bar.set_label("share of the true class (%)")
     bar.ax.minorticks_off()

@@ -9,7 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mlpcli.pictures.style import COLOURS, GREY, figure, grid, line_style, shown
+from mlpcli.pictures.style import (
+    COLOURS,
+    DASHES,
+    GREY,
+    figure,
+    grid,
+    line_style,
+    logarithmic,
+    marked,
+    run_label,
+)
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.records import RunRecord
 
@@ -19,6 +29,8 @@ LOSS_UNITS = {
     "mse": "mean squared error",
     "quadratic": "half squared error",
 }
+WIDE = 100
+"""the largest loss over the smallest from which on their scale is logarithmic"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
 
@@ -29,37 +41,46 @@ def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) ->
     return [math.nan if value is None else factor * value for value in found]
 
 
-def draw(records: Sequence[RunRecord], labels: Sequence[str]) -> Figure:
+def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "images") -> Figure:
     """The curves of runs of at least one epoch each."""
     picture = figure(7.5, 7.5)
     rows = [row for record in records for row in record.history]
     if any(row.train_accuracy is not None for row in rows):
         panels = picture.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.6])
         loss, accuracy, rate = panels
-        accuracy.set_ylabel("accuracy\n(% of the images)")
+        accuracy.set_ylabel(f"accuracy\n(% of the {noun})")
     else:
         panels = picture.subplots(2, 1, sharex=True, height_ratios=[3, 1.6])
         loss, rate = panels
         accuracy = None
     for i, record in enumerate(records):
         own = line_style(i) if len(records) > 1 else {}
-        _draw_run(record, own, (loss, accuracy, rate))
+        own |= marked(len(record.history), i, len(records))
+        _draw_run(record, own, (loss, accuracy, rate), DASHES[i % len(DASHES)])
     units = dict.fromkeys(loss_unit(str(record.setting("loss", "name"))) for record in records)
     loss.set_ylabel(f"loss\n({' / '.join(units)})")
     rate.set_ylabel("learning rate\n(no unit)")
-    rate.set_xlabel("epoch (passes over the training images)")
+    rate.set_xlabel(f"epoch (passes over the training {noun})")
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     last = max(record.history[-1].epoch for record in records)
     rate.set_xlim(1 - 0.03 * last, last * 1.03)
     rate.set_ylim(bottom=0)
+    losses = [value for row in rows for value in (row.train_loss, row.val_loss) if value]
+    if losses and max(losses) > WIDE * min(losses):
+        logarithmic([loss], losses)
     for axes in panels:
         grid(axes)
     picture.legend(handles=_legend(records, labels), loc="outside upper center", ncols=3)
     return picture
 
 
-def _draw_run(record: RunRecord, own: dict[str, Any], axes: tuple[Axes, Axes | None, Axes]) -> None:
-    """One run's lines, in the run's own style or, without one, in that of each kind of line."""
+def _draw_run(
+    record: RunRecord, own: dict[str, Any], axes: tuple[Axes, Axes | None, Axes], dashes: str
+) -> None:
+    """One run's lines, in the run's own style or, without one, in that of each kind of line.
+
+    The learning rate has `dashes`, so that equal ones do not hide each other.
+    """
     history = record.history
     epochs = [row.epoch for row in history]
     size = {"markersize": 4, "linewidth": 1.4}
@@ -73,7 +94,7 @@ def _draw_run(record: RunRecord, own: dict[str, Any], axes: tuple[Axes, Axes | N
             line = values(history, f"{part}_{what}", factor)
             panel.plot(epochs, line, **{"color": colour, **size, **kind, **own})
     rate = values(history, "learning_rate")
-    axes[2].plot(epochs, rate, **{"color": GREY, "marker": "o", **size, **own})
+    axes[2].plot(epochs, rate, **{"color": GREY, "marker": "o", "linestyle": dashes, **size, **own})
     if record.best is not None:
         for panel in filter(None, axes):
             colour = own.get("color", "black")
@@ -94,12 +115,12 @@ def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]
     best = "best epoch"
     if not several and records[0].best is not None:
         best += f": {records[0].best.epoch}"
-        if records[0].summary is None:
+        if not records[0].has_ended:
             best += " so far"
     handles.append(Line2D([], [], color=GREY if several else "black", linestyle=":", label=best))
     if several:
         handles += [
-            Line2D([], [], linewidth=3, label=shown(label), **line_style(i))
+            Line2D([], [], linewidth=3, label=run_label(label), **line_style(i))
             for i, label in enumerate(labels)
         ]
     return handles

@@ -1,6 +1,7 @@
 """Which pictures there are, and how they get into a folder."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.model import Model, load_model
-from mlpcli.training.records import RunRecord, read_record
+from mlpcli.training.records import RunRecord, read_gradients, read_record
 from mlpcli.training.setup import Setup, set_up
 
 if TYPE_CHECKING:
@@ -47,11 +48,6 @@ class Subject:
         """The run's."""
         return self.record.directory.path
 
-    @property
-    def learned_from_a_table(self) -> bool:
-        """Whether there are no images."""
-        return bool(self.record.setting("data", "dataset") == "table")
-
     @cached_property
     def recorded(self) -> RunRecord:
         """The record of a run that has finished an epoch.
@@ -61,8 +57,8 @@ class Subject:
         """
         if not self.record.history:
             raise CheckpointError(
-                f"{self.folder}: this run has not finished an epoch, so there is nothing to draw; "
-                "train it again."
+                f"{self.folder}: this run has not finished an epoch, or has lost its metrics.csv, "
+                f"so there is nothing to draw; go on: mlpcli train --resume {self.folder}"
             )
         return self.record
 
@@ -81,10 +77,25 @@ class Subject:
                 f"{self.model.path}: the config in it is not valid: {error}"
             ) from error
 
+    @property
+    def has_images(self) -> bool:
+        """Whether it learned from images, not from a table of numbers."""
+        return bool(self.record.setting("data", "dataset") != "table")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether its outputs have targets of their own, and there are no classes."""
+        return not self.has_images and self.record.setting("data", "table", "labels") is None
+
     @cached_property
     def _loader(self) -> DataLoader:
         cache = data_directory(self._data_dir)
         return DataLoader(self.config.data, self.config.seed, cache, self.reporter)
+
+    @cached_property
+    def training(self) -> Dataset:
+        """The training set, the validation part taken out."""
+        return self._loader.training_and_validation()[0]
 
     @cached_property
     def test(self) -> Dataset:
@@ -108,50 +119,79 @@ class Subject:
 def _curves(subjects: Sequence[Subject], labels: Sequence[str]) -> "Figure":
     from mlpcli.pictures import curves
 
-    return curves.draw([subject.recorded for subject in subjects], labels)
+    return curves.draw([subject.recorded for subject in subjects], labels, _noun(subjects))
 
 
 def _calibration(subjects: Sequence[Subject], labels: Sequence[str]) -> "Figure":
     from mlpcli.pictures import calibration
 
-    return calibration.draw([subject.evaluation for subject in subjects], labels)
+    evaluations = [subject.evaluation for subject in subjects]
+    return calibration.draw(evaluations, labels, _noun(subjects))
 
 
-def _confusion_matrix(subject: Subject) -> "Figure":
-    from mlpcli.pictures import confusion_matrix
-
-    return confusion_matrix.draw(subject.evaluation)
-
-
-def _mistakes(subject: Subject) -> "Figure":
-    from mlpcli.pictures import mistakes
-
-    return mistakes.draw(subject.evaluation, subject.test)
-
-
-def _weights(subject: Subject) -> "Figure":
-    from mlpcli.pictures import weights
-
-    return weights.draw(subject.model)
-
-
-def _activations(subject: Subject) -> "Figure":
-    from mlpcli.pictures import activations
-
-    if len(subject.model.network.dense) == 1:
-        raise DataError(f"{subject.folder}: activations: this network has no hidden layer to draw.")
-    return activations.draw(activations.firing(subject.model, subject.test))
-
-
-def _gradients(subject: Subject) -> "Figure":
+def _gradients(subjects: Sequence[Subject], labels: Sequence[str]) -> "Figure":
     from mlpcli.pictures import gradients
 
-    return gradients.draw(gradients.read_gradients(subject.record.directory.gradients))
+    layers = []
+    for subject in subjects:
+        path = subject.record.directory.gradients
+        rows = read_gradients(path)
+        if not rows:
+            raise DataError(f"{path}: no row in it yet; draw it once an epoch is done.")
+        layers.append(gradients.by_layer(rows))
+    return gradients.draw(layers, labels, _noun(subjects))
 
 
-def _landscape(subject: Subject) -> "Figure":
+def _fit(subjects: Sequence[Subject], labels: Sequence[str]) -> "Figure":
+    from mlpcli.pictures import fit
+
+    training = subjects[0].training
+    curves = [
+        fit.curve(subject.model, training, subject.evaluation.loss, label)
+        for subject, label in zip(subjects, labels, strict=True)
+    ]
+    return fit.draw(training, curves)
+
+
+def _decision(subjects: Sequence[Subject], labels: Sequence[str]) -> "Figure":
+    from mlpcli.pictures import decision
+
+    planes = [
+        decision.plane(subject.model, subject.training, label)
+        for subject, label in zip(subjects, labels, strict=True)
+    ]
+    return decision.draw(planes)
+
+
+def _confusion_matrix(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
+    from mlpcli.pictures import confusion_matrix
+
+    return confusion_matrix.draw(subjects[0].evaluation, _noun(subjects))
+
+
+def _mistakes(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
+    from mlpcli.pictures import mistakes
+
+    return mistakes.draw(subjects[0].evaluation, subjects[0].test)
+
+
+def _weights(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
+    from mlpcli.pictures import weights
+
+    return weights.draw(subjects[0].model)
+
+
+def _activations(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
+    from mlpcli.pictures import activations
+
+    firing = activations.firing(subjects[0].model, subjects[0].test)
+    return activations.draw(firing, _noun(subjects))
+
+
+def _landscape(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
     from mlpcli.pictures import landscape
 
+    (subject,) = subjects
     reporter = subject.reporter
     setup = subject.set_up()
     path = landscape.follow(
@@ -170,27 +210,103 @@ def _landscape(subject: Subject) -> "Figure":
             setup,
             path,
             lambda done, total: reporter.work_done("measuring the loss", done, total),
-        )
+        ),
+        _noun(subjects),
     )
 
 
-LAID_OVER: dict[str, Callable[[Sequence[Subject], Sequence[str]], "Figure"]] = {
-    "curves": _curves,
-    "calibration": _calibration,
-}
-"""Pictures of one run, or of several laid over each other."""
-OF_ONE_RUN: dict[str, Callable[[Subject], "Figure"]] = {
-    "confusion_matrix": _confusion_matrix,
-    "mistakes": _mistakes,
-    "weights": _weights,
-    "activations": _activations,
-    "gradients": _gradients,
-    LANDSCAPE: _landscape,
-}
+def _noun(subjects: Sequence[Subject]) -> str:
+    """What the runs learned from, in a word."""
+    return "images" if all(subject.has_images for subject in subjects) else "examples"
 
 
-OF_IMAGES = {"calibration", "confusion_matrix", "mistakes", "weights", "activations"}
-"""Pictures that a run on a table of numbers has nothing for."""
+def _always(_subject: Subject) -> str:
+    return ""
+
+
+def _whichever(_one: Subject, _other: Subject) -> bool:
+    return True
+
+
+def _have_the_same_points(one: Subject, other: Subject) -> bool:
+    a, b = one.training, other.training
+    return np.array_equal(a.images, b.images) and np.array_equal(
+        np.asarray(a.targets), np.asarray(b.targets)
+    )
+
+
+def _have_the_same_answers(one: Subject, other: Subject) -> bool:
+    return (one.is_regression, one.model.class_names) == (
+        other.is_regression,
+        other.model.class_names,
+    )
+
+
+def _unless_regression(subject: Subject) -> str:
+    return "this run learned a regression, and the picture is of classes" * subject.is_regression
+
+
+def _unless_table(subject: Subject) -> str:
+    if subject.has_images:
+        return ""
+    return "this run learned from a table of numbers, and the picture is of images"
+
+
+def _if_hidden(subject: Subject) -> str:
+    return "this network has no hidden layer to draw" * (len(subject.model.network.dense) == 1)
+
+
+def _if_of_one_number(subject: Subject) -> str:
+    sizes = subject.model.network.sizes
+    if subject.is_regression and (sizes[0], sizes[-1]) == (1, 1):
+        return ""
+    return "the picture is of a regression of one input and one output"
+
+
+def _if_of_two_numbers(subject: Subject) -> str:
+    sizes = subject.model.network.sizes
+    if sizes[0] == 2 and not subject.has_images and (sizes[-1] == 1 or not subject.is_regression):
+        return ""
+    return "the picture is of a table with two inputs, and classes or one output"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One that can be drawn of runs."""
+
+    draw: Callable[[Sequence[Subject], Sequence[str]], "Figure"]
+    """of the runs, by their labels"""
+    why_not: Callable[[Subject], str] = _always
+    """why a run has nothing for it; empty if it has"""
+    of_several: bool = False
+    """runs can be laid over each other, or side by side"""
+    fit_together: Callable[[Subject, Subject], bool] = _whichever
+    """whether two runs can"""
+
+    def why_not_of(self, subjects: Sequence[Subject]) -> str:
+        """Why it cannot be drawn of these runs; empty if it can."""
+        first = subjects[0]
+        for subject in subjects:
+            if why_not := self.why_not(subject):
+                return f"{subject.folder}: {why_not}."
+        for subject in subjects[1:]:
+            if not self.fit_together(first, subject):
+                return f"{subject.folder}: this run learned from other data than {first.folder}."
+        return ""
+
+
+PICTURES: dict[str, Picture] = {
+    "curves": Picture(_curves, of_several=True),
+    "calibration": Picture(_calibration, _unless_regression, of_several=True),
+    "confusion_matrix": Picture(_confusion_matrix, _unless_regression),
+    "mistakes": Picture(_mistakes, _unless_table),
+    "weights": Picture(_weights, _unless_table),
+    "activations": Picture(_activations, _if_hidden),
+    "gradients": Picture(_gradients, of_several=True),
+    "fit": Picture(_fit, _if_of_one_number, True, _have_the_same_points),
+    "decision": Picture(_decision, _if_of_two_numbers, True, _have_the_same_answers),
+    LANDSCAPE: Picture(_landscape),
+}
 
 
 def draw_pictures(
@@ -227,24 +343,17 @@ def draw_pictures(
     _check_request(folders, asked_for)
     subjects = [Subject(folder, data_dir, reporter or Reporter(), test) for folder in folders]
     names = asked_for if only else _all_names(subjects, with_landscape)
+    for name in only:
+        if why_not := PICTURES[name].why_not_of(subjects):
+            raise DataError(f"No picture {name}: {why_not}")
     target = output or subjects[0].record.directory.pictures
     labels = _labels(subjects)
     suffix = "" if len(subjects) == 1 else "_compared"
-    for subject in subjects:
-        for name in OF_IMAGES.intersection(names):
-            if subject.learned_from_a_table:
-                raise DataError(
-                    f"{subject.folder}: {name}: this run learned from a table of numbers, and the "
-                    "picture is of images."
-                )
     written = []
     make_folder(target)
     with style.house_style():
         for name in dict.fromkeys(names):
-            if name in LAID_OVER:
-                picture = LAID_OVER[name](subjects, labels)
-            else:
-                picture = OF_ONE_RUN[name](subjects[0])
+            picture = PICTURES[name].draw(subjects, labels)
             path = target / f"{name}{suffix}.{file_format}"
             style.save(picture, path, file_format)
             written.append(path)
@@ -255,35 +364,43 @@ def _check_request(folders: Sequence[Path], only: Sequence[str]) -> None:
     if not 1 <= len(folders) <= MOST_RUNS:
         raise ConfigError(f"Give from 1 to {MOST_RUNS} runs, found {len(folders)}.")
     for name in only:
-        if name not in LAID_OVER and name not in OF_ONE_RUN:
-            known = ", ".join([*LAID_OVER, *OF_ONE_RUN])
-            raise ConfigError(f"There is no picture named {name!r}; there are {known}.")
-        if name not in LAID_OVER and len(folders) > 1:
+        if name not in PICTURES:
             raise ConfigError(
-                f"{name} is drawn of one run at a time; of several, {' and '.join(LAID_OVER)} are "
-                "laid over each other."
+                f"There is no picture named {name!r}; there are {', '.join(PICTURES)}."
+            )
+        if len(folders) > 1 and not PICTURES[name].of_several:
+            several = ", ".join(name for name, picture in PICTURES.items() if picture.of_several)
+            raise ConfigError(
+                f"{name} is drawn of one run at a time; of several there are {several}."
             )
 
 
 def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
-    """The pictures for which these runs have something."""
-    if len(subjects) > 1:
-        return list(LAID_OVER)
-    subject = subjects[0]
-    subject.recorded  # noqa: B018 (says that there is nothing to draw)
-    absent = set() if with_landscape else {LANDSCAPE}
-    if not subject.record.directory.gradients.exists():
-        absent.add("gradients")
-    if len(subject.model.network.dense) == 1:
-        absent.add("activations")
-    if subject.learned_from_a_table:
-        absent |= OF_IMAGES
-    return [name for name in (*LAID_OVER, *OF_ONE_RUN) if name not in absent]
+    """The pictures for which all of these runs have something."""
+    for subject in subjects:
+        subject.recorded  # noqa: B018 (says that there is nothing to draw)
+    names = []
+    for name, picture in PICTURES.items():
+        if name == LANDSCAPE and not with_landscape:
+            continue
+        if len(subjects) > 1 and not picture.of_several:
+            continue
+        if not picture.why_not_of(subjects):
+            names.append(name)
+    for subject in subjects:
+        path = subject.record.directory.gradients
+        if "gradients" in names and not path.exists():
+            names.remove("gradients")
+            subject.reporter.remark(f"{path}: there is no such file, so gradients is left out.")
+    return names
 
 
 def _labels(subjects: Sequence[Subject]) -> list[str]:
-    """The runs' names; their paths where two are alike."""
-    names = [subject.record.name for subject in subjects]
-    if len(set(names)) == len(names):
-        return names
-    return [str(subject.folder) for subject in subjects]
+    """The runs' names; where two are alike, with as much of their paths as tells them apart."""
+    paths = [subject.folder.resolve() for subject in subjects]
+    labels = [path.name for path in paths]
+    for length in range(2, max(len(path.parts) for path in paths) + 1):
+        if len(set(labels)) == len(set(paths)):
+            break
+        labels = ["/".join(path.parts[-length:]) for path in paths]
+    return labels

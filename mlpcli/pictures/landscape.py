@@ -6,7 +6,10 @@ Landscape of Neural Nets", 2018, section 7). The path is had by training once mo
 function of the config and its seed.
 """
 
+import dataclasses
 import math
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +24,7 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import SGD
 from mlpcli.pictures.curves import loss_unit
 from mlpcli.pictures.style import figure
 from mlpcli.training.evaluation import evaluate
@@ -35,8 +39,10 @@ MARGIN = 0.25
 """of the path's extent, on each side of it"""
 IMAGES = 1000
 """on which the loss is measured: the whole training set would take a minute and look the same"""
-MOST_POINTS, MOST_BYTES = 64, 2**29
-"""of the path, held in memory: what a picture can show, and half a gigabyte"""
+MOST_POINTS, MOST_BYTES = 500, 2**27
+"""of the path, held in memory: every step, where they are few and small enough"""
+MOST_EPOCHS = 40
+"""whose ends are marked"""
 FLAT = 1e-6
 """The second direction must have this share of the first's length"""
 
@@ -53,6 +59,8 @@ class Path:
     """(n, P), the first before any step and the last at the end"""
     epochs: tuple[int, ...]
     """the rows of `thetas` that end an epoch, the start included"""
+    epochs_apart: int = 1
+    """how many epochs there are from one of these to the next"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class Landscape:
     """the path's coordinates (m, 2)"""
     epochs: tuple[int, ...]
     """which of them end an epoch"""
+    epochs_apart: int
+    """how many epochs there are from one of these to the next"""
     shares: tuple[float, float]
     images: int
     """on which the loss was measured"""
@@ -94,28 +104,58 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
     Raises:
         DivergedError: the training leaves the finite numbers.
     """
-    theta = setup.network.theta
-    blocks = math.ceil(len(setup.training) / setup.batches.block_size)
+    theta, steps = setup.network.theta, len(setup.batches)
     room = max(3, min(MOST_POINTS, MOST_BYTES // theta.nbytes))
-    every = max(1, math.ceil(epochs * blocks / room))
-    thetas, ends = [theta.copy()], [0]
-    done = 0
+    apart = math.ceil(epochs * steps / room)
+    epochs_apart = math.ceil(epochs / min(MOST_EPOCHS, room))
+    blocks = math.ceil(len(setup.training) / setup.batches.block_size)
+    thetas: list[Array] = []
+    ends: list[int] = []
+    steps_begun = blocks_done = 0
+    own = (os.getpid(), threading.get_ident())  # one member of the team watches, the others train
+
+    def on_step() -> None:
+        nonlocal steps_begun
+        if (os.getpid(), threading.get_ident()) != own:
+            return
+        is_end = steps_begun % (epochs_apart * steps) == 0
+        if is_end:
+            ends.append(len(thetas))
+        if is_end or steps_begun % apart == 0:
+            thetas.append(theta.copy())
+        steps_begun += 1
 
     def on_batch(_steps: int, _loss: float, _accuracy: float | None) -> None:
-        nonlocal done
-        done += 1
-        if done % every == 0 or done == epochs * blocks:
-            thetas.append(theta.copy())
-            if done % blocks == 0:
-                ends.append(len(thetas) - 1)
-        watch(done, epochs * blocks)
+        nonlocal blocks_done
+        blocks_done += 1
+        watch(blocks_done, epochs * blocks)
 
     def on_epoch(row: EpochMetrics) -> bool:
         return row.epoch == epochs
 
+    setup = dataclasses.replace(setup, optimizer=_observed(setup.optimizer, on_step))
     with one_blas_thread():
         train_epochs(setup, on_batch=on_batch, on_epoch=on_epoch)
-    return Path(np.stack(thetas), tuple(ends))
+    if epochs % epochs_apart == 0:
+        ends.append(len(thetas))
+    thetas.append(theta.copy())
+    return Path(np.stack(thetas), tuple(ends), epochs_apart)
+
+
+def _observed(optimizer: SGD, on_step: Callable[[], None]) -> SGD:
+    """A twin that says when a step begins; no parameter changes before every member is there.
+
+    Its twins say so too, each in the process and thread in which it is.
+    """
+    kind = type(optimizer)
+
+    def begin_step(self: SGD, learning_rate: float) -> float:
+        on_step()
+        return kind.begin_step(self, learning_rate)
+
+    twin = optimizer.twin()
+    twin.__class__ = type(kind.__name__, (kind,), {"begin_step": begin_step})
+    return twin
 
 
 def principal_plane(thetas: Array) -> Plane:
@@ -128,16 +168,14 @@ def principal_plane(thetas: Array) -> Plane:
     """
     origin = thetas[-1]
     offsets = thetas - origin
-    products = np.empty((len(offsets), len(offsets)))
-    for i, row in enumerate(offsets):
-        products[i] = offsets @ row
+    products = (offsets @ offsets.T).astype(np.float64)
     squares, vectors = np.linalg.eigh(products)
     first, second = (max(float(square), 0.0) for square in squares[:-3:-1])
     if second <= FLAT**2 * first:
         raise DataError("The training moved along a line at most: there is no plane to draw.")
     directions = np.stack(
         [
-            vectors[:, -1 - i] @ offsets / math.sqrt(square)
+            vectors[:, -1 - i].astype(thetas.dtype) @ offsets / math.sqrt(square)
             for i, square in enumerate((first, second))
         ]
     ).astype(thetas.dtype)
@@ -150,8 +188,9 @@ def principal_plane(thetas: Array) -> Plane:
 
 def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
     """Measure the loss on a grid over the path's plane, on some of the training images."""
-    plane = principal_plane(path.thetas)
-    coordinates = ((path.thetas - plane.origin) @ plane.directions.T).astype(np.float64)
+    with one_blas_thread():
+        plane = principal_plane(path.thetas)
+        coordinates = ((path.thetas - plane.origin) @ plane.directions.T).astype(np.float64)
     x, y = (_ticks(coordinates[:, i]) for i in range(2))
     few = np.linspace(0, len(setup.training) - 1, min(IMAGES, len(setup.training))).astype(np.intp)
     images = setup.training.part(few)
@@ -170,6 +209,7 @@ def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
         loss,
         coordinates,
         path.epochs,
+        path.epochs_apart,
         plane.shares,
         len(images),
         loss_unit(setup.config.loss.name),
@@ -186,7 +226,7 @@ def _loss(network: MLP, setup: Setup, images: Dataset) -> float:
     return evaluate(network, setup.loss, images, setup.normalization).loss
 
 
-def draw(landscape: Landscape) -> Figure:
+def draw(landscape: Landscape, noun: str = "images") -> Figure:
     """Contours of the loss, evenly spaced in its logarithm, and the path over them."""
     picture = figure(7, 6)
     axes = picture.add_subplot()
@@ -200,13 +240,13 @@ def draw(landscape: Landscape) -> Figure:
     )
     axes.contour(landscape.x, landscape.y, loss, levels, colors="white", linewidths=0.4)
     px, py = landscape.path.T
-    axes.plot(px, py, color="black", linewidth=3.2)
-    axes.plot(px, py, color="white", linewidth=1.6, label="path of the training")
+    axes.plot(px, py, color="black", linewidth=2.6)
+    axes.plot(px, py, color="white", linewidth=1.2, label="path of the training")
     ends = list(landscape.epochs)
     point: dict[str, Any] = {"color": "white", "markeredgecolor": "black", "linestyle": "none"}
-    axes.plot(
-        px[ends[1:]], py[ends[1:]], marker="o", markersize=5, label="end of an epoch", **point
-    )
+    apart = landscape.epochs_apart
+    which = "end of an epoch" if apart == 1 else f"every {apart} epochs"
+    axes.plot(px[ends[1:]], py[ends[1:]], marker="o", markersize=5, label=which, **point)
     axes.plot(px[0], py[0], marker="s", markersize=8, label="start", **point)
     axes.plot(px[-1], py[-1], marker="*", markersize=14, label="end", **point)
     first, second = landscape.shares
@@ -215,7 +255,7 @@ def draw(landscape: Landscape) -> Figure:
     bar = picture.colorbar(shades, ax=axes, ticks=LogLocator(subs=(1, 2, 5)))
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     bar.ax.minorticks_off()
-    bar.set_label(f"loss on {landscape.images:,} training images ({landscape.unit})")
+    bar.set_label(f"loss on {landscape.images:,} training {noun} ({landscape.unit})")
     legend = picture.legend(loc="outside upper center", ncols=4)
     legend.set_frame_on(True)
     legend.get_frame().set_facecolor("#BBBBBB")

@@ -7,7 +7,7 @@ those of Okabe and Ito (2008), and what stands for a number grows steadily darke
 import contextlib
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from mlpcli.files import write_bytes
@@ -26,7 +27,11 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 GREY = "#666666"
-LONGEST_NAME = 16
+MOST_MARKERS = 25
+"""on a line; more run into each other"""
+FEW_DECADES = 1e4
+"""the largest value over the smallest, below which a logarithmic axis has room for 1, 2 and 5"""
+LONGEST_NAME, LONGEST_LABEL = 16, 36
 EDGE, TITLE, BAR, CAPTION_LINE, LOWEST = 0.2, 0.4, 0.9, 0.125, 1.4
 """of a sheet of images, in inches"""
 FINEST = 28
@@ -79,6 +84,25 @@ def line_style(i: int) -> dict[str, Any]:
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
 
 
+def marked(n: int, i: int = 0, lines: int = 1) -> dict[str, Any]:
+    """Where the i-th of several lines of `n` points has markers: at each, or at some of many."""
+    apart = -(-n // MOST_MARKERS)
+    return {"markevery": (i * apart // lines, apart)}
+
+
+def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
+    """Give panels a logarithmic scale with legible ticks; 0 has no place on it."""
+    positive = [value for value in values if value > 0]
+    if not positive:
+        return
+    narrow = max(positive) < FEW_DECADES * min(positive)
+    for axes in panels:
+        axes.set_yscale("log", nonpositive="mask")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter("")
+
+
 def grid(axes: Axes) -> None:
     """Faint lines behind the data."""
     axes.grid(visible=True)
@@ -86,11 +110,21 @@ def grid(axes: Axes) -> None:
 
 
 def shown(name: str) -> str:
-    """A name from outside as it can be drawn: not too long, and of characters the font has."""
+    """A class's name as it can be drawn: not too long, and of characters the font has."""
+    text = _drawable(name)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+
+
+def run_label(name: str) -> str:
+    """A run's name in the same way; runs often differ at the end, so that stays."""
+    text, half = _drawable(name), LONGEST_LABEL // 2
+    return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
+
+
+def _drawable(name: str) -> str:
     font = get_font(findfont("DejaVu Sans"))
     text = unicodedata.normalize("NFC", name)
-    text = "".join(c if font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    return "".join(c if font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
 
 
 def mosaic(tiles: NDArray[Any], columns: int, gap: tuple[int, int]) -> NDArray[np.float64]:

@@ -3,9 +3,10 @@
 One `.safetensors` file: numbers and text, nothing that could run. The tensors are named and shaped
 as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_out, n_in),
 `layers.0.bias` (n_out,), and so on; batch normalisation as `torch.nn.BatchNorm1d` does it, under
-`norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`. The
-metadata is text: FORMAT_VERSION, the run's whole config, its epochs' figures, how far into the next
-epoch it is, and a SHA-256 over everything else in the file.
+`norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`; of a run
+that is within an epoch, the parameters at its beginning in `epoch_start`. The metadata is text:
+FORMAT_VERSION, the run's whole config, its epochs' figures, how far into the next epoch it is, and
+a SHA-256 over everything else in the file.
 
 One exported for prediction has the network alone, as it is used: the averaged parameters, with
 batch normalisation folded in, and, if wanted, rounded to float16.
@@ -71,6 +72,8 @@ class Checkpoint:
     """the optimizer's vectors, as its `state()` names them"""
     average: Array | None
     """the averaged parameters (P,), where the run keeps them"""
+    epoch_start: Array | None
+    """the parameters (P,) at the beginning of an epoch that is not done"""
     config: dict[str, Any]
     """the run's resolved config"""
     progress: Progress
@@ -292,16 +295,19 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
     sizes = (height * width, *map(_whole, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     averaged = bool(config["training"].get("averaging"))
+    progress = Progress.from_json(json.loads(metadata["progress"]))
     kept = optimizer_vectors(config["optimizer"]["name"])
     vectors = [*(f"optimizer.{name}" for name in kept), *["average"] * averaged]
+    vectors += ["epoch_start"] * (progress.examples > 0)
     dtypes = {config["dtype"], "float16"} if is_exported else {config["dtype"]}
     _check_tensors(header.tensors, sizes, dtypes, batch_norm, [] if is_exported else vectors)
     return Checkpoint(
         network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
         optimizer={},
         average=None,
+        epoch_start=None,
         config=config,
-        progress=Progress.from_json(json.loads(metadata["progress"])),
+        progress=progress,
         normalization=normalization,
         image_shape=(height, width),
         class_names=class_names,
@@ -356,8 +362,12 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
         for name, tensor in tensors.items()
         if name.startswith("optimizer.")
     }
-    average = tensors.get("average")
-    return dataclasses.replace(description, optimizer=optimizer, average=average)
+    return dataclasses.replace(
+        description,
+        optimizer=optimizer,
+        average=tensors.get("average"),
+        epoch_start=tensors.get("epoch_start"),
+    )
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
@@ -374,6 +384,8 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
         tensors[f"optimizer.{name}"] = vector
     if checkpoint.average is not None:
         tensors["average"] = checkpoint.average
+    if checkpoint.epoch_start is not None:
+        tensors["epoch_start"] = checkpoint.epoch_start
     return tensors
 
 

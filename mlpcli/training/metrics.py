@@ -29,6 +29,20 @@ class EpochMetrics:
     val_accuracy: float | None
 
 
+@dataclass(frozen=True)
+class LayerNorms:
+    """One row of gradients.csv; `training/gradients.py` says what is measured.
+
+    A norm is None where it is too large to be a number.
+    """
+
+    epoch: int
+    layer: int
+    """from 1 on, that next to the input"""
+    gradient_norm: float | None
+    update_norm: float | None
+
+
 class RunningMetrics:
     """The mean loss and the accuracy of an epoch, from the outputs that each step computed anyway.
 

@@ -3,22 +3,31 @@
 import csv
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import read_ordinary
-from mlpcli.training.metrics import EpochMetrics
-from mlpcli.training.run_directory import COLUMNS, RunDirectory
+from mlpcli.training.metrics import EpochMetrics, LayerNorms
+from mlpcli.training.run_directory import COLUMNS, ENDINGS, GRADIENT_COLUMNS, RunDirectory
 from mlpcli.training.watch import Watch
 
 MOST_BYTES = 2**27
 """of a file of a run: a million epochs"""
-OPTIONAL_COLUMNS = {"seconds", "train_accuracy", "val_loss", "val_accuracy"}
+OPTIONAL_COLUMNS = {
+    "seconds",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "gradient_norm",
+    "update_norm",
+}
+_Row = TypeVar("_Row", EpochMetrics, LayerNorms)
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,10 @@ class RunRecord:
         chosen = self.setting("training", "monitor")
         if chosen in COLUMNS:
             return str(chosen)
-        measured = self.history and self.history[-1].val_accuracy is not None
-        return "val_accuracy" if measured else "epoch"
+        for column in ("val_accuracy", "val_loss"):
+            if self.history and getattr(self.history[-1], column) is not None:
+                return column
+        return "epoch"
 
     @property
     def seconds(self) -> float:
@@ -65,6 +76,11 @@ class RunRecord:
         if self.summary is not None and isinstance(self.summary.get("seconds"), int | float):
             return float(self.summary["seconds"])
         return sum(row.seconds or 0.0 for row in self.history)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it came to its end: it was not interrupted, and did not diverge."""
+        return self.summary is not None and self.summary.get("stopped") in ENDINGS
 
     def setting(self, *key: str) -> Any:
         """A setting of the config, or None where it is not there."""
@@ -127,9 +143,25 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
     """The rows of a metrics.csv.
 
     Raises:
+        DataError: it cannot be read, is not one, or lacks an epoch.
+    """
+    rows = []
+    for number, (line, row) in enumerate(read_table(path, COLUMNS), 1):
+        rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
+        if rows[-1].epoch != number:
+            raise DataError(f"{path}:{line}: epoch: expected {number}, found {row['epoch']}.")
+    return rows
+
+
+def read_gradients(path: Path) -> list[LayerNorms]:
+    """The rows of a gradients.csv.
+
+    Raises:
         DataError: it cannot be read, or is not one.
     """
-    return [_epoch(row, path, line) for line, row in read_table(path, COLUMNS)]
+    return [
+        _row(LayerNorms, row, f"{path}:{line}") for line, row in read_table(path, GRADIENT_COLUMNS)
+    ]
 
 
 def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
@@ -139,13 +171,16 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
         DataError: it cannot be read, or a column is missing in it.
     """
     try:
-        reader = csv.DictReader(read_ordinary(path, MOST_BYTES).decode().splitlines())
+        text = read_ordinary(path, MOST_BYTES).decode()
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file; `mlpcli train` writes it.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a table of text ({error.reason}).") from error
+    if text and not text.endswith("\n"):
+        raise DataError(f"{path}: cut short within its last line.")
+    reader = csv.DictReader(text.splitlines())
     try:
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:
@@ -155,20 +190,29 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
         raise DataError(f"{path}:{reader.line_num}: {error}.") from error
 
 
-def _epoch(row: Mapping[str, str], path: Path, line: int) -> EpochMetrics:
+def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
+    """A row as an object; what is counted is above 0, and nothing is below it."""
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(EpochMetrics):
+    for field in dataclasses.fields(kind):
         text = row[field.name]
+        if text == "" and field.name in OPTIONAL_COLUMNS:
+            values[field.name] = None
+            continue
         try:
-            if text == "" and field.name in OPTIONAL_COLUMNS:
-                values[field.name] = None
-            else:
-                values[field.name] = int(text) if field.type is int else float(text)
-        except ValueError as error:
+            value = int(text) if field.type is int else float(text)
+            is_fit = math.isfinite(value) and value >= (field.type is int)
+        except (ValueError, OverflowError) as error:
             raise DataError(
-                f"{path}:{line}: {field.name}: expected a number, found {text!r}."
+                f"{place}: {field.name}: expected a number, found {text[:40]!r}."
             ) from error
-    return EpochMetrics(**values)
+        if not is_fit:
+            least = 1 if field.type is int else 0
+            raise DataError(
+                f"{place}: {field.name}: expected a finite number of at least {least}, found "
+                f"{text[:40]!r}."
+            )
+        values[field.name] = value
+    return kind(**values)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -126,7 +126,8 @@ def put_folder_in_order(
     """Let the folder hold what it would if the run had stopped cleanly at the checkpoint.
 
     So the last checkpoint is this one, with the config that holds from now on; the best one is
-    that of its best epoch; metrics.csv has its epochs; and nothing says that the run has ended.
+    that of its best epoch; metrics.csv and gradients.csv have its epochs and no others; and nothing
+    says that the run has ended.
 
     Raises:
         CheckpointError: the weights of the best epoch are gone.
@@ -148,6 +149,7 @@ def put_folder_in_order(
     if found.is_changed:
         write_text(directory.config, resolved_yaml(found.config))
     directory.set_metrics(history)
+    directory.forget_gradients_after(len(history))
     directory.forget_summary()
 
 

@@ -132,7 +132,13 @@ def resume(
         progress = found.checkpoint.progress
         setup = prepare(found.config, data_dir, reporter)
         resuming.restore(setup, found.checkpoint, found.path)
-        recorder = Recorder(setup, directory, reporter, directory.timed(progress.history))
+        recorder = Recorder(
+            setup,
+            directory,
+            reporter,
+            directory.timed(progress.history),
+            found.checkpoint.epoch_start,
+        )
         session = _Session(
             setup, directory, recorder, reporter, started - directory.seconds(recorder.history)
         )

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
-from mlpcli.files import make_filled_folder, make_folder, open_ordinary, write_text
+from mlpcli.files import make_filled_folder, make_folder, open_ordinary, write_bytes, write_text
 from mlpcli.locking import held
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, LayerNorms
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
+GRADIENT_COLUMNS = [field.name for field in dataclasses.fields(LayerNorms)]
 ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
 """why a run that came to its end stopped, as summary.json says it"""
 _MOST_OF_A_SUMMARY = 2**20
@@ -54,7 +55,7 @@ class RunDirectory:
 
     @property
     def gradients(self) -> Path:
-        """The norms of each layer's gradient and update, where they were recorded."""
+        """The norms of each layer's gradient and update, one row an epoch and layer."""
         return self.path / "gradients.csv"
 
     @property
@@ -189,22 +190,65 @@ class RunDirectory:
         Raises:
             WriteError: it could not be written.
         """
+        _append(self.metrics, COLUMNS, [dataclasses.astuple(row)], flush=True)
+
+    def append_gradients(self, rows: Sequence[LayerNorms], *, flush: bool) -> None:
+        """Add an epoch's rows to gradients.csv, with the header if they are the first.
+
+        Args:
+            rows: one for each layer.
+            flush: wait until they are safe from a power cut.
+
+        Raises:
+            WriteError: they could not be written.
+        """
+        lines = [dataclasses.astuple(row) for row in rows]
+        _append(self.gradients, GRADIENT_COLUMNS, lines, flush=flush)
+
+    def forget_gradients_after(self, epoch: int) -> None:
+        """Let gradients.csv end with this epoch's rows, and have no half row.
+
+        Raises:
+            WriteError: it could not be read or written.
+        """
         try:
-            with self.metrics.open("ab", buffering=0) as file:
-                whole = file.tell()
-                header = _csv_line(COLUMNS) if whole == 0 else ""
-                try:
-                    rest = (header + _csv_line(dataclasses.astuple(row))).encode()
-                    while rest:
-                        rest = rest[file.write(rest) :]
-                    os.fsync(file.fileno())
-                except OSError:
-                    file.truncate(whole)  # no half row
-                    raise
+            with open_ordinary(self.gradients) as file:
+                content = file.read()
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise WriteError(
-                f"{self.metrics}: cannot be written: {error.strerror or error}."
+                f"{self.gradients}: cannot be read: {error.strerror or error}."
             ) from error
+        epochs = {b"%d" % number for number in range(1, epoch + 1)}
+        header, *rows = content.splitlines(keepends=True) or [b""]
+        kept = itertools.takewhile(
+            lambda row: row.partition(b",")[0] in epochs and row.endswith(b"\n"), rows
+        )
+        wanted = b"".join([header, *kept]) if epoch else b""
+        if wanted != content:
+            write_bytes(self.gradients, wanted)
+
+
+def _append(
+    path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]], *, flush: bool
+) -> None:
+    """Add rows to a table, with its header if they are the first."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            whole = file.tell()
+            lines = [columns, *rows] if whole == 0 else rows
+            try:
+                rest = "".join(map(_csv_line, lines)).encode()
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if flush:
+                    os.fsync(file.fileno())
+            except OSError:
+                file.truncate(whole)  # no half row
+                raise
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
 
 
 def _csv_line(values: Sequence[object]) -> str:

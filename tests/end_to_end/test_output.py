@@ -210,8 +210,8 @@ def test_signals(command, bars, tmp_path, number, code, word):
         stderr=subprocess.PIPE,
         text=True,
     )
-    last = tmp_path / "runs" / "bars" / "weights" / "last.safetensors"
-    while not last.exists():
+    run = tmp_path / "runs" / "bars"
+    while not (run / "metrics.csv").exists():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     process.send_signal(number)
@@ -219,7 +219,7 @@ def test_signals(command, bars, tmp_path, number, code, word):
     assert process.returncode == code
     assert word in error
     assert "Traceback" not in error
-    assert mlpcli.load_model(last).epoch >= 1
+    assert mlpcli.load_model(run / "weights" / "last.safetensors").epoch >= 1
 
 
 INTERRUPTED_WHERE_IT_IS_LOST = """

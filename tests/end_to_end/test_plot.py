@@ -6,7 +6,15 @@ import pytest
 from PIL import Image
 
 SEVEN = Path(__file__).parents[2] / "docs" / "seven.png"
-BY_DEFAULT = ["curves", "calibration", "confusion_matrix", "mistakes", "weights", "activations"]
+BY_DEFAULT = [
+    "curves",
+    "calibration",
+    "confusion_matrix",
+    "mistakes",
+    "weights",
+    "activations",
+    "gradients",
+]
 
 
 @pytest.fixture
@@ -104,7 +112,8 @@ def test_a_landscape_of_a_run_that_is_not_repeated_says_so(run, folder):
         ([], 2, "--help"),
         (["mine", "--only", "nonsense"], 2, "nonsense"),
         (["mine", "mine", "--only", "weights"], 2, "one run at a time"),
-        (["mine", "--only", "gradients"], 3, "gradients.csv: there is no such file"),
+        (["mine", "--only", "fit"], 3, "No picture fit: mine: the picture is of a regression"),
+        (["mine", "--format", "pdf"], 2, "'pdf' is not one of 'png', 'svg'"),
         (["mine", "--output", "mine/config.yaml"], 7, "config.yaml"),
     ],
 )
@@ -132,6 +141,33 @@ def test_a_damaged_table_is_data(run, folder):
     done = run("plot", folder, "--only", "curves")
     assert done.returncode == 3
     assert "metrics.csv" in done.stderr
+
+
+@pytest.mark.parametrize("picture", ["curves", "gradients"])
+def test_a_table_that_is_gone_or_cut_short_is_told(run, folder, picture):
+    path = folder / {"curves": "metrics.csv", "gradients": "gradients.csv"}[picture]
+    content = path.read_bytes()
+    path.write_bytes(content[:-3])
+    done = run("plot", folder, "--only", picture)
+    assert (done.returncode, "cut short" in done.stderr) == (3, True)
+    path.unlink()
+    done = run("plot", folder, "--only", picture)
+    assert done.returncode == {"curves": 4, "gradients": 3}[picture]
+    assert path.name in done.stderr
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MPLBACKEND": "nonsense"},
+        {"MPLBACKEND": "TkAgg"},
+        dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), os.devnull),
+        {"MPLCONFIGDIR": os.devnull},
+    ],
+)
+def test_settings_of_matplotlib_that_do_not_suit_a_picture(run, folder, variables):
+    done = run("plot", folder, "--only", "curves", **variables)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unfinished_run(run, folder):

@@ -93,6 +93,26 @@ def test_a_damaged_run_does_not_hide_the_others(run, runs):
     assert "bars-2" in done.stderr
 
 
+def test_a_regression_is_listed_by_its_loss_and_what_stopped_by_its_reason(run, runs):
+    directory = runs / "bars"
+    header, *rows = (directory / "metrics.csv").read_text().splitlines()
+    without = [
+        ",".join(["" if i in (4, 6) else x for i, x in enumerate(row.split(","))]) for row in rows
+    ]
+    (directory / "metrics.csv").write_text("\n".join([header, *without]) + "\n")
+    summary = json.loads((directory / "summary.json").read_text())
+    summary |= {"test_accuracy": None, "test_loss": 0.0125}
+    (directory / "summary.json").write_text(json.dumps(summary))
+    stopped = {"stopped": "diverged", "test_loss": None, "test_accuracy": None}
+    (runs / "bars-2" / "summary.json").write_text(json.dumps(stopped))
+    _, first, second = run("runs").stdout.splitlines()
+    assert first.split()[9] == "loss"
+    assert " loss 0.0125 " in first
+    assert " diverged " in second
+    told = [json.loads(line) for line in run("runs", "--json").stdout.splitlines()]
+    assert [each["finished"] for each in told] == [True, False]
+
+
 def test_no_runs(run, tmp_path):
     done = run("runs")
     assert done.returncode == 4

@@ -1,0 +1,103 @@
+"""The curve of a network of one input and one output, beside the points that it learned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mlpcli.data.dataset import Dataset
+from mlpcli.nn.arrays import Array
+from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, run_label
+from mlpcli.training.evaluation import outputs
+from mlpcli.training.model import Model
+
+PLACES, MARGIN = 601, 0.05
+"""where the curve is computed, evenly over the range of the points and this share of it beyond"""
+MARKS = 12
+"""on a curve"""
+FEW_POINTS = 40
+"""Fewer are drawn larger"""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a network makes of a range of numbers."""
+
+    label: str
+    x: NDArray[np.float64]
+    """(n,), rising"""
+    y: NDArray[np.float64]
+    """(n,)"""
+
+
+def answers(model: Model, x: Array) -> Array:
+    """The network's outputs (n, n_out) for inputs (n, n_in) that are numbers.
+
+    Raises:
+        CheckpointError: they are not finite.
+    """
+    unknown = np.zeros(len(x), np.intp)
+    dataset = Dataset(x, unknown, (1, x.shape[1]), model.class_names)
+    found = [z.copy() for z, _ in outputs(model.network, dataset, model.normalization)]
+    numbers: Array = np.concatenate(found)
+    model.refuse_unless_finite(numbers)
+    return numbers
+
+
+def spread(values: Array, n: int, margin: float) -> NDArray[np.float64]:
+    """`n` places over the range of some numbers, and a share of it beyond on both sides."""
+    low, high = float(values.min()), float(values.max())
+    beyond = margin * (high - low) or 1.0
+    return np.linspace(low - beyond, high + beyond, n)
+
+
+def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
+    """The network's answers over the range of its training inputs.
+
+    Args:
+        model: of one input and one output.
+        training: what it learned from.
+        loss: on the test set, for the label.
+        label: the run's name.
+    """
+    x = spread(training.images, PLACES, MARGIN)
+    sizes = "-".join(map(str, model.network.sizes))
+    text = f"{run_label(label)} ({sizes}): test loss {loss:.3g}"
+    return Curve(text, x, answers(model, x[:, np.newaxis])[:, 0].astype(np.float64))
+
+
+def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
+    """The points, and every curve over them."""
+    assert training.targets is not None  # noqa: S101
+    picture = figure(7.5, 3.9 + 0.2 * len(curves))
+    axes = picture.add_subplot()
+    axes.plot(
+        training.images[:, 0],
+        training.targets[:, 0],
+        linestyle="none",
+        marker="o",
+        markersize=6 if len(training) < FEW_POINTS else 4,
+        markerfacecolor="white",
+        markeredgecolor=GREY,
+        label=f"trained on: {len(training)} point{'s' if len(training) > 1 else ''}",
+    )
+    for i, found in enumerate(curves):
+        apart = PLACES // MARKS
+        style = {**line_style(i), "markevery": (i * apart // len(curves), apart), "markersize": 5}
+        if len(curves) == 1:
+            style["marker"] = ""
+        axes.plot(
+            found.x,
+            found.y,
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=1.6,
+            label=found.label,
+            **style,
+        )
+    axes.set_xlabel("input (no unit)")
+    axes.set_ylabel("output (no unit)")
+    grid(axes)
+    picture.legend(loc="outside upper center", ncols=1)
+    return picture
