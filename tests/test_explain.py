@@ -3,15 +3,19 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from test_worked_example import W1, W2, assert_exact
 
-from mlpcli.cli.document import mathml
+from mlpcli.cli import formulae
 from mlpcli.cli.main import command
+from mlpcli.cli.mathml import mathml
 from mlpcli.config.loading import load_config
+from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.training.explaining import explain_training
 
 WORKED = ("explain", "--config", "examples/worked_3_2_3")
@@ -112,8 +116,167 @@ def test_the_steps_are_those_that_training_takes(tmp_path):
     story = explain_training(config, steps=3 * 3)
     trained = run.load_model().network.dense
     for layer, expected in zip(story.last.layers, trained, strict=True):
-        np.testing.assert_allclose(layer.new_W, expected.W, rtol=1e-12)
-        np.testing.assert_allclose(layer.new_b, expected.b, rtol=1e-12)
+        np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-12)
+        np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("network.dropout.hidden=0.5", "network.dropout.input=0.2", "training.threads=2"),
+        ("network.batch_norm=true", "optimizer=adamw", "training.batch_size=8"),
+        ("optimizer.clip_norm=0.05", "optimizer.max_norm=0.7", "optimizer.l1=0.01"),
+        ("optimizer=nadam", "optimizer.clip_value=0.01", "optimizer.weight_decay=0.1"),
+    ],
+)
+def test_they_are_with_whatever_training_does_besides(overrides, tmp_path):
+    import mlpcli
+    from mlpcli.training.checkpoint import load_checkpoint
+
+    config = load_config(
+        "examples/sine", overrides=["data.table.points=25", "training.epochs=3", *overrides]
+    )
+    run = mlpcli.train(config, runs_dir=tmp_path)
+    steps = 3 * -(-25 // config.training.batch_size)
+    story = explain_training(config, steps=steps)
+    trained = load_checkpoint(run.folder / "weights" / "last.safetensors").network
+    for layer, expected in zip(story.last.layers, trained.dense, strict=True):
+        np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-10)
+        np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-10, atol=1e-13)
+    for layer, expected in zip(story.last.layers, trained.norms, strict=False):
+        np.testing.assert_allclose(layer.norm.gamma.new, expected.gamma, rtol=1e-10)
+        np.testing.assert_allclose(layer.norm.beta.new, expected.beta, rtol=1e-10, atol=1e-13)
+
+
+def test_dropout_is_told_and_its_mask_goes_both_ways():
+    arguments = ("network.dropout.hidden=0.5", "seed=2")
+    facts = json.loads(worked("json", *arguments))
+    forward, backward = numbers(facts, "forward"), numbers(facts, "backward")
+    mask, a1 = np.array(forward["mask1"]), np.array(forward["a1"])
+    assert sorted(mask.ravel()) == [0, 2]
+    assert_exact(forward["dropped1"], mask * a1)
+    assert_exact(forward["z2"], mask * a1 @ W2 + 0.2)
+    assert_exact(backward["dW2"], (mask * a1).T @ backward["delta2"])
+    assert_exact(backward["da1"], backward["delta2"] @ np.transpose(W2) * mask)
+    assert max(facts["relative_errors"]) < 1e-8
+    text = worked("text", *arguments)
+    assert "a₁′ = a₁ ⊙ m₁" in text
+    assert "z₂ = a₁′ W₂ + b₂" in text
+    assert "∂L/∂a₁ = δ₂ W₂ᵀ ⊙ m₁" in text
+    assert "with the same units switched off" in text
+
+
+def test_batch_normalisation_is_told():
+    arguments = ("explain", "--config", "examples/xor", "network.batch_norm=true", "seed=3")
+    facts = json.loads(explain(*arguments, "--format", "json"))
+    forward, backward = numbers(facts, "forward"), numbers(facts, "backward")
+    z = np.array(forward["z1"])
+    assert_exact(forward["mean1"], z.mean(axis=0))
+    assert_exact(forward["variance1"], z.var(axis=0))
+    s = (z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-5)
+    assert_exact(forward["standardised1"], s)
+    assert_exact(forward["a1"], np.tanh(s))
+    dy = np.array(backward["dy1"])
+    assert_exact(backward["dgamma1"], (dy * s).sum(axis=0))
+    assert_exact(backward["dbeta1"], dy.sum(axis=0))
+    for name in ("gamma1", "beta1", "W1", "W2"):
+        np.testing.assert_allclose(
+            backward[f"numerical_d{name}"], backward[f"d{name}"], rtol=1e-6, atol=1e-9
+        )
+    expected = (dy - dy.mean(axis=0) - s * (dy * s).mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-5)
+    np.testing.assert_allclose(backward["delta1"], expected, rtol=1e-9, atol=1e-15)
+    text = explain(*arguments)
+    assert "s₁ = (z₁ − μ₁) / √(v₁ + ε)" in text
+    assert "δ₁ = ∂L/∂z₁ = γ₁ / √(v₁ + ε) ⊙ (∂L/∂y₁ − ∂L/∂β₁ / B − s₁ ⊙ ∂L/∂γ₁ / B)" in text
+
+
+def test_the_sheet_does_not_move_the_running_means():
+    from mlpcli.data.cache import data_directory
+    from mlpcli.data.loading import DataLoader
+    from mlpcli.reporting import Reporter
+    from mlpcli.training.setup import set_up
+    from mlpcli.training.trace import follow_training
+
+    config = load_config("examples/xor", overrides=["network.batch_norm=true"])
+    loader = DataLoader(config.data, config.seed, data_directory(None), Reporter())
+    setup = set_up(config, loader)
+    (step,) = follow_training(setup, 1)
+    expected = 0.1 * step.layers[0].norm.mean
+    np.testing.assert_allclose(setup.network.norms[0].mean, expected, rtol=1e-12)
+
+
+def test_clipping_is_told_with_its_length():
+    facts = json.loads(worked("json", "optimizer.clip_norm=0.5"))
+    backward, update = numbers(facts, "backward"), numbers(facts, "update")
+    gradients = [np.ravel(backward[name]) for name in ("dW1", "db1", "dW2", "db2")]
+    length = np.linalg.norm(np.concatenate(gradients))
+    assert_exact(update["gradient_norm"], [length])
+    assert_exact(update["clipped_norm"], [0.5])
+    assert_exact(update["new_W1"], W1 - 0.1 * np.array(backward["dW1"]) * 0.5 / length)
+    text = worked("text", "optimizer.clip_norm=0.5")
+    assert f"its length is {length:.6g}, so it is shortened by the" in " ".join(text.split())
+    assert "g = ∂L/∂θ, as changed above" in " ".join(text.split())
+    unchanged = worked("text", "optimizer.clip_norm=50")
+    assert f"its length is {length:.6g}, so it stays as it is." in " ".join(unchanged.split())
+
+
+def test_max_norm_is_told_with_the_lengths():
+    plain = numbers(json.loads(worked("json")), "update")
+    update = numbers(json.loads(worked("json", "optimizer.max_norm=0.5")), "update")
+    lengths = np.linalg.norm(plain["new_W1"], axis=0)
+    assert_exact(update["lengths1"], lengths)
+    assert lengths[0] < 0.5 < lengths[1]
+    assert_exact(update["new_W1"], plain["new_W1"] * np.minimum(1, 0.5 / lengths))
+    assert_exact(update["new_W2"], plain["new_W2"])
+
+
+def first_step(name, W, g):
+    """As the textbooks have it, with the defaults of the configs, from an empty state."""
+    if name == "adagrad":
+        return W - 0.1 * g / (np.sqrt(g * g) + 1e-10)
+    if name == "rmsprop":
+        return W - 0.1 * g / (np.sqrt(0.1 * g * g) + 1e-7)
+    if name == "adamw":
+        W = (1 - 0.1 * 0.01) * W
+    m, s = 0.1 * g / (1 - 0.9), 0.001 * g * g / (1 - 0.999)
+    if name == "nadam":
+        mu, following = (0.9 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in (1, 2))
+        m = following * 0.1 * g / (1 - mu * following) + (1 - mu) * g / (1 - mu)
+    return W - 0.1 * m / (np.sqrt(s) + 1e-8)
+
+
+@pytest.mark.parametrize("name", ["adagrad", "rmsprop", "adam", "adamw", "nadam"])
+def test_the_step_of_every_optimizer_is_its_formula(name):
+    optimizer = f"optimizer={{name: {name}, learning_rate: 0.1}}"
+    facts = json.loads(worked("json", optimizer))
+    gradient, update = numbers(facts, "backward"), numbers(facts, "update")
+    expected = first_step(name, np.array(W2), np.array(gradient["dW2"]))
+    np.testing.assert_allclose(update["new_W2"], expected, rtol=1e-12)
+    state = "square_sum" if name == "adagrad" else "square_mean"
+    share = {"adagrad": 1, "rmsprop": 0.1}.get(name, 0.001)
+    np.testing.assert_allclose(
+        update[f"{state}_W2"], share * np.square(gradient["dW2"]), rtol=1e-10
+    )
+    text = worked("text", optimizer)
+    assert ("W ← (1 − η λ) W" in text) == (name == "adamw")
+    assert "θ ← θ − η" in text
+    assert "/ (√s" in text
+    for formula in re.findall(r"<math.*?</math>", worked("html", optimizer), re.DOTALL):
+        ET.fromstring(formula)
+
+
+def test_the_penalties_stand_in_the_formulae():
+    text = worked("text", "optimizer.weight_decay=0.5", "optimizer.l1=0.25")
+    assert "g ← g + λ W    g ← g + κ sign(W)" in text
+    assert "λ = 0.5, κ = 0.25" in text
+
+
+def test_a_schedule_that_waits_for_measurements_is_refused_after_an_epoch():
+    plateau = ("schedule={name: plateau, monitor: train_loss}",)
+    worked("text", *plateau)
+    done = CliRunner().invoke(command, [*WORKED, *plateau, "--steps", "2"])
+    assert done.exception.exit_code == 2
+    assert "ask for --steps 1 at most" in str(done.exception)
 
 
 def test_a_weight_in_a_chain_has_three_factors():
@@ -168,6 +331,65 @@ def test_mathml():
     )
 
 
+class _Balance(HTMLParser):
+    """Fails where a tag is closed that is not the last one opened."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta",):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--config", "examples/worked_3_2_3", "optimizer=nadam", "network.dropout.hidden=0.5"),
+        ("--config", "examples/xor", "network.batch_norm=true", "--steps", "3"),
+        ("--config", "examples/vanishing"),
+        ("--config", "examples/worked_3_2_3", "--graph"),
+        ("--activations",),
+    ],
+)
+def test_every_page_is_whole_and_asks_for_nothing(arguments):
+    page = explain("explain", *arguments, "--format", "html")
+    assert not re.search(r"<(script|link|img|iframe)|url\(|@import|src=|href=", page)
+    assert set(re.findall(r'https?://[^"]*', page)) <= {"http://www.w3.org/1998/Math/MathML"}
+    balance = _Balance()
+    balance.feed(page)
+    assert balance.open == []
+    for formula in re.findall(r"<math.*?</math>", page, re.DOTALL):
+        ET.fromstring(formula)
+
+
+def test_every_part_has_its_formula():
+    assert formulae.ACTIVATIONS.keys() == ACTIVATIONS.keys()
+    assert formulae.OPTIMIZERS.keys() == OPTIMIZERS.keys()
+
+
+def test_hats_and_superscripts_in_mathml():
+    found = mathml("m\N{COMBINING CIRCUMFLEX ACCENT} / (1 − β₁ᵗ)")
+    assert "<mover><mi>m</mi><mo>^</mo></mover>" in found
+    assert "<msubsup><mi>β</mi><mrow><mi>1</mi></mrow><mo>t</mo></msubsup>" in found
+    assert "<mrow><mi>t+1</mi></mrow>" in mathml("μₜ₊₁")
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "json", "txt"])
+def test_a_file_holds_what_is_printed(ending, tmp_path):
+    file = tmp_path / f"sheet.{ending}"
+    form = {"md": "markdown", "txt": "text"}.get(ending, ending)
+    assert explain(*WORKED, "--output", str(file)) == f"{file}: written\n"
+    assert file.read_text(encoding="utf-8") == worked(form)
+
+
 def test_large_arrays_are_summarised_and_it_is_said_so():
     text = explain("explain", "--config", "examples/vanishing")
     said = "Arrays of more than 64 numbers or 10 columns are told by their shape, min, max, mean"
@@ -200,6 +422,15 @@ def test_whatever_the_parts_the_gradient_agrees_with_its_differences(overrides):
         ("a", "b", "c"),
         ("a", "b", "--steps", "2"),
         ("--config", "mnist", "--label", "1"),
+        ("--config", "examples/xor", "--output", "sheet.png"),
+        ("--config", "examples/xor", "--output", "sheet.gif"),
+        ("--config", "examples/xor", "--output", "sheet.md", "--format", "json"),
+        ("--config", "examples/xor", "--example", "2"),
+        ("--config", "examples/xor", "--graph", "--steps", "2"),
+        ("--graph",),
+        ("--graph", "--activations"),
+        ("--activations", "--config", "examples/xor"),
+        ("--activations", "--label", "2"),
     ],
 )
 def test_a_wrong_command_line(arguments):

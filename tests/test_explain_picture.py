@@ -1,17 +1,25 @@
 """`mlpcli explain RUN IMAGE`: its numbers, computed once more from the checkpoint's weights."""
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
-from mlpcli.training.picture import explain_picture
+from mlpcli.nn.losses import LOSSES
+from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import SGD
+from mlpcli.pictures import picture_sheet
+from mlpcli.pictures.style import house_style
+from mlpcli.training.picture import PictureStory, explain_picture
+from mlpcli.training.trace import trace_step
 
 SEVEN = Path(__file__).parents[1] / "docs" / "seven.png"
 RATE = 0.01
@@ -41,7 +49,9 @@ def facts(run):
 
 def explain(*arguments):
     done = CliRunner().invoke(
-        command, ["explain", str(arguments[0]), str(SEVEN), *arguments[1:]], catch_exceptions=False
+        command,
+        ["explain", str(arguments[0]), str(SEVEN), *map(str, arguments[1:])],
+        catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
     return done.output
@@ -95,7 +105,7 @@ def test_the_way_forward(facts, by_hand):
 
 def test_the_way_back(facts, by_hand):
     hidden, output = facts["layers"]
-    assert_close(list(facts["probability_minus_target"].values()), by_hand["delta2"])
+    assert_close(list(facts["prediction_minus_target"].values()), by_hand["delta2"])
     assert_close(output["delta"], by_hand["delta2"])
     assert_close(hidden["delta"], by_hand["delta1"])
     assert_close(output["gradient_norm"], np.linalg.norm(by_hand["dW2"]))
@@ -113,8 +123,8 @@ def test_one_step_of_sgd(facts, by_hand):
     found = [each["change"] for each in facts["weight_changes"]]
     assert_close(found, [*np.sort(changes.ravel())[::-1][:5], *np.sort(changes.ravel())[:5]])
     for each in facts["weight_changes"]:
-        assert_close(each["change"], changes[each["unit"], int(each["class_name"])])
-        assert_close(each["activation"], by_hand["a"][each["unit"]])
+        assert_close(each["change"], changes[each["unit"] - 1, int(each["class_name"])])
+        assert_close(each["activation"], by_hand["a"][each["unit"] - 1])
 
 
 def test_the_step_is_not_kept(run):
@@ -132,11 +142,82 @@ def test_without_a_label_it_is_what_the_network_says(run):
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
 def test_the_other_forms(run, facts, form):
     text = explain(run, "--label", "2", "--format", form)
-    assert f"{facts['probability_minus_target']['2']:+.4f}" in text
+    assert f"{facts['prediction_minus_target']['2']:+.4f}" in text
     assert f"{100 * facts['probabilities_after']['2']:.2f} %" in text
     assert "↑" in text
     assert ("<svg" in text) == (form == "html")
     assert ("▀" in text) == (form != "html")
+
+
+def test_the_sheet_is_drawn(run, tmp_path):
+    for name in ("sheet.png", "sheet.svg"):
+        file = tmp_path / name
+        assert explain(run, "--label", "2", "--output", file) == f"{file}: written\n"
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.size[0] > 1000
+    ET.parse(tmp_path / "sheet.svg")
+    explain(run, "--output", tmp_path / "sheet.html")
+    assert (tmp_path / "sheet.html").read_text(encoding="utf-8") == explain(run, "--format", "html")
+
+
+def test_the_numbers_of_the_sheet(run, by_hand):
+    figure = picture_sheet.draw("seven.png", explain_picture(run, SEVEN, "2"))
+    panels = {axes.get_title() or axes.get_title("left"): axes for axes in figure.axes}
+    outputs, should, after = figure.axes[-5:-2]
+    assert_close([bar.get_width() for bar in outputs.patches], by_hand["z"])
+    assert_close(should.lines[0].get_xdata(), by_hand["p"])
+    assert_close(should.lines[1].get_xdata(), np.eye(10)[2])
+    bars = [bar.get_width() for bar in after.patches]
+    assert_close(bars, 100 * np.concatenate([by_hand["p"], by_hand["after"]]))
+    speaks = panels["Which pixels speak for 2"].images[0].get_array()
+    assert_close(np.ravel(speaks), -by_hand["dx"])
+    changes = np.sort((-RATE * by_hand["dW2"]).ravel())
+    raised = panels["Weights of the last layer that are raised most"]
+    assert_close([bar.get_width() for bar in raised.patches], changes[::-1][:5])
+
+
+def story_of(loss, sizes=(784, 12, 62)):
+    network = MLP(sizes, "tanh", dtype=np.float64)
+    network.theta[:] = np.random.default_rng(0).normal(0, 0.1, len(network.theta))
+    x = np.linspace(-1, 1, 784)[np.newaxis]
+    t = np.eye(sizes[-1])[:1]
+    plain = SGD(len(network.theta), network.n_weights, network.dtype)
+    step = trace_step(network, LOSSES[loss](), plain, x, t, 0.01, differences=False)
+    names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
+    pixels = np.zeros((28, 28), np.uint8)
+    return PictureStory(pixels, names, 0, 1, step, step.probabilities[0], x.reshape(28, 28))
+
+
+def test_with_many_classes_the_sheet_has_those_furthest_off():
+    story = story_of("cross_entropy")
+    chosen = picture_sheet.classes_drawn(story)
+    error = np.abs(story.step.prediction[0] - story.step.t[0])
+    assert len(chosen) == 30
+    assert error[chosen].min() > np.delete(error, chosen).max()
+    with house_style():
+        figure = picture_sheet.draw("a-picture-with-quite-a-long-name.png", story)
+        figure.draw_without_rendering()
+    extents = [axes.get_tightbbox() for axes in figure.axes]
+    for i, one in enumerate(extents):
+        assert figure.bbox.x0 <= one.x0 < one.x1 <= figure.bbox.x1
+        assert not any(one.overlaps(other) for other in extents[:i])
+
+
+@pytest.mark.parametrize("sizes", [(784, 10), (784, *[4] * 6, 10)])
+def test_the_sheet_of_no_and_of_many_hidden_layers(sizes):
+    figure = picture_sheet.draw("a.png", story_of("cross_entropy", sizes))
+    titles = [axes.get_title("left") for axes in figure.axes]
+    assert sum(title.startswith("Layer ") for title in titles) == min(len(sizes) - 2, 4)
+    assert ("the first 4 of 6 hidden layers" in figure.get_suptitle()) == (len(sizes) == 8)
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "mse"])
+def test_what_each_output_should_do_is_what_the_loss_says(loss):
+    """The arrows are as long as a is away from y, where a is what the loss compares."""
+    step = story_of(loss).step
+    z = step.layers[-1].z
+    expected = z if loss == "mse" else 1 / (1 + np.exp(-z))
+    np.testing.assert_allclose(step.prediction, expected, rtol=1e-12)
 
 
 def test_what_does_not_fit(run, tmp_path):

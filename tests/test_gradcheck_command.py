@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import MlpcliError
-from mlpcli.nn import activations
+from mlpcli.nn import activations, layers
 from mlpcli.nn.activations import ACTIVATIONS, Activation
 
 LAYERS = (
@@ -47,6 +47,34 @@ def test_a_broken_derivative_fails_and_its_layer_is_named(monkeypatch):
     assert done.exception.exit_code == 1
     assert str(done.exception).startswith("Layer 2 (sigmoid): ")
     assert [row.split()[-1] for row in done.output.splitlines()[1:]] == ["WRONG", "WRONG", "ok"]
+
+
+NORMALISED = (
+    "examples/xor",
+    "network.batch_norm=true",
+    "network.hidden=[4]",
+    "network.dropout.hidden=0.5",
+)
+
+
+def test_batch_normalisation_and_dropout_are_checked_too():
+    done = gradcheck("--config", *NORMALISED)
+    assert done.exit_code == 0, done.output
+    assert "20 of 20" in done.output  # 2 × 4 weights, 4 biases, 4 γ and 4 β
+
+
+@pytest.mark.parametrize("kind", [layers.BatchNorm, layers.Dropout])
+def test_a_broken_layer_fails(monkeypatch, kind):
+    right = kind.backward
+
+    def broken_backward(self, delta, *rest):
+        found = right(self, delta, *rest)
+        found *= 1.001
+        return found
+
+    monkeypatch.setattr(kind, "backward", broken_backward)
+    done = gradcheck("--config", *NORMALISED)
+    assert str(done.exception).startswith("Layer 1 (tanh): ")
 
 
 def test_a_large_layer_is_sampled_and_it_is_said_so(bars, tmp_path):

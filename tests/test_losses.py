@@ -39,6 +39,12 @@ def test_cross_entropy_by_hand():
     np.testing.assert_allclose(delta, [[-0.75, 0.75], [-0.2, 0.2]])
 
 
+@pytest.mark.parametrize("loss", [CrossEntropy(), BinaryCrossEntropy(), QuadraticError()])
+def test_the_error_is_the_prediction_minus_the_target(loss):
+    z = np.array([[0.5, -1.0, 2.0]])
+    np.testing.assert_allclose(delta(loss, z, [1]), loss.prediction(z) - [[0, 1, 0]], rtol=1e-15)
+
+
 def test_mean_squared_error_by_hand():
     z = np.array([[1.0, 2.0], [0.5, 0.0]])
     t = np.array([[1.0, 0.0], [0.0, 1.0]])

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from mlpcli.cli.text import percent
-from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.image import Prepared
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
@@ -127,18 +126,3 @@ def score(answers: Sequence[Answer], labels: dict[str, str]) -> str:
         lines.append(f"Sure: {len(sure):,} of {len(judged):,}{share}")
     lines += [f"  {each.file}: {label}, answered {each.text(1)}" for each, label in wrong]
     return "\n".join(lines)
-
-
-def half_blocks(pixels: UInt8Array) -> str:
-    """An image (H, W) of 0 .. 255 for a terminal: two pixels a character, in 24 levels of grey."""
-    shades = 232 + np.minimum(pixels.astype(int) // 11, 23)
-    if len(shades) % 2:
-        shades = np.pad(shades, ((0, 1), (0, 0)), constant_values=232)
-    return "\n".join(
-        "".join(
-            f"\x1b[38;5;{upper};48;5;{lower}m\N{UPPER HALF BLOCK}"
-            for upper, lower in zip(*pair, strict=True)
-        )
-        + "\x1b[0m"
-        for pair in zip(shades[::2], shades[1::2], strict=True)
-    )

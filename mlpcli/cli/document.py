@@ -1,7 +1,6 @@
 """A report in sections, written as text, Markdown or one HTML file with MathML formulae."""
 
 import html
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.cli import half_blocks
+from mlpcli.cli.mathml import MATH, mathml, mathml_parts
 from mlpcli.cli.text import table
 from mlpcli.nn.arrays import Array
 
 MOST_NUMBERS, MOST_COLUMNS = 64, 10
 """An array of more is told by its summary."""
 PAGE_WIDTH = 100
+APART = 4 * " "
+LEAST_INK = 0.35
+"""of a pixel that is black in a text"""
 BY_DIFFERENCES = "by differences"
 """The symbol of a gradient that follows the same one by backpropagation."""
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -62,7 +66,7 @@ class Section:
     level: int = 2
     words: str = ""
     formula: str = ""
-    """in the notation of `mathml`"""
+    """in the notation of `mathml`; `APART` parts one formula from the next"""
     shapes: str = ""
     """of the formula's arrays"""
     quantities: Sequence[Quantity] = ()
@@ -166,7 +170,9 @@ def number(value: float, largest: float) -> str:
 def _plain_body(section: Section, *, words: bool = True) -> list[str]:
     lines = textwrap.wrap(section.words, PAGE_WIDTH) if words else []
     if section.formula:
-        lines.append(f"  {section.formula}" + (f"      {section.shapes}" * bool(section.shapes)))
+        parts = section.formula.split(APART)
+        parts += [f"  {section.shapes}"] if section.shapes else []
+        lines += [f"  {line}" for line in _joined(parts)]
     blocks: list[list[str]] = []
     for each in section.quantities:
         block = _plain_quantity(each)
@@ -177,7 +183,18 @@ def _plain_body(section: Section, *, words: bool = True) -> list[str]:
     if section.rows:
         lines += ["  " + line for line in table(section.rows).splitlines()]
     if section.image is not None:
-        lines += _signed(section.image) if section.image.min() < 0 else half_blocks(section.image)
+        lines += _signed(section.image) if section.image.min() < 0 else _ink(section.image)
+    return lines
+
+
+def _joined(parts: list[str]) -> list[str]:
+    """Formulae beside each other, in as many lines as the page's width asks for."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(APART) + len(part) <= PAGE_WIDTH:
+            lines[-1] += APART + part
+        else:
+            lines.append(part)
     return lines
 
 
@@ -221,17 +238,8 @@ def _side_by_side(blocks: list[list[str]]) -> list[str]:
     return lines
 
 
-def half_blocks(image: Array) -> list[str]:
-    """An image (height, width) of ink from 0 to 1, two rows of pixels in a line of text."""
-    height = image.shape[0] + image.shape[0] % 2
-    padded = np.zeros((height, image.shape[1]))
-    padded[: image.shape[0]] = image
-    ink = padded > 0.35
-    signs = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-    return [
-        "  |" + "".join(signs[bool(a), bool(b)] for a, b in zip(*pair, strict=True)) + "|"
-        for pair in zip(ink[::2], ink[1::2], strict=True)
-    ]
+def _ink(image: Array) -> list[str]:
+    return [f"  |{line}|" for line in half_blocks.in_black(image > LEAST_INK)]
 
 
 def _signed(image: Array) -> list[str]:
@@ -248,7 +256,8 @@ def _html_section(section: Section) -> str:
     if section.words:
         parts.append(f"<p>{html.escape(section.words)}</p>")
     if section.formula:
-        parts.append(f'<p class="formula">{mathml(section.formula)}</p>')
+        formulae = " &emsp; ".join(map(mathml, section.formula.split(APART)))
+        parts.append(f'<p class="formula">{formulae}</p>')
     if section.shapes:
         parts.append(f'<p class="shapes">{html.escape(section.shapes)}</p>')
     if section.quantities:
@@ -272,7 +281,7 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
 
 
 def _html_quantity(quantity: Quantity) -> str:
-    symbol = _mathml_parts(quantity.symbol)
+    symbol = mathml_parts(quantity.symbol)
     if not quantity.is_small:
         rows = [["", "shape", *quantity.summary()]]
         figures = [f"{value:.4g}" for value in quantity.summary().values()]
@@ -305,58 +314,3 @@ def _svg(image: Array) -> str:
 def _colour(value: float) -> str:
     rest = round(255 * (1 - min(1, abs(value))))
     return f"rgb({rest},{rest},255)" if value < 0 else f"rgb(255,{rest},{rest})"
-
-
-MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">'
-_SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉ᵢⱼ"
-_PLAIN = dict(zip(_SUBSCRIPT + "ᵀ²′", "0123456789ijT2′", strict=True))
-_NAME = f"(?:exp|log|max|tanh|softmax|softplus|[A-Za-zα-ωΑ-Ω])[{_SUBSCRIPT}]*[ᵀ²′]*"
-_TOKEN = re.compile(
-    rf"(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<name>{_NAME})|(?P<number>[0-9.]+)"
-    r"|(?P<space> {2,})|(?P<blank> )|(?P<other>.)"
-)
-
-
-def mathml(formula: str) -> str:
-    """A formula as MathML.
-
-    A name may have subscripts and then a superscript (W₁ᵀ); a quotient of derivatives becomes a
-    fraction; two spaces part formulae.
-    """
-    return f"{MATH}<mrow>{_mathml_parts(formula)}</mrow></math>"
-
-
-def _mathml_parts(formula: str) -> str:
-    parts = []
-    for token in _TOKEN.finditer(formula):
-        if token["top"]:
-            top, bottom = (
-                f"<mrow><mo>∂</mo>{_mathml_name(token[side][1:])}</mrow>"
-                for side in ("top", "bottom")
-            )
-            parts.append(f"<mfrac>{top}{bottom}</mfrac>")
-        elif token["name"]:
-            parts.append(_mathml_name(token["name"]))
-        elif token["number"]:
-            parts.append(f"<mn>{token['number']}</mn>")
-        elif token["space"]:
-            parts.append('<mspace width="2em"/>')
-        elif token["other"]:
-            parts.append(f"<mo>{html.escape(token['other'])}</mo>")
-    return "".join(parts)
-
-
-def _mathml_name(name: str) -> str:
-    base = name.rstrip("".join(_PLAIN))
-    marks = "".join(_PLAIN[mark] for mark in name[len(base) :])
-    below = "".join(mark for mark in marks if mark in "0123456789ij")
-    if name.endswith("²"):
-        below = below[:-1]
-    above = marks[len(below) :]
-    inner = f"<mi>{base}</mi>"
-    sub, sup = f"<mrow><mi>{below}</mi></mrow>", f"<mo>{above}</mo>"
-    if below and above:
-        return f"<msubsup>{inner}{sub}{sup}</msubsup>"
-    if below:
-        return f"<msub>{inner}{sub}</msub>"
-    return f"<msup>{inner}{sup}</msup>" if above else inner

@@ -1,15 +1,39 @@
 """`mlpcli explain`."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlpcli.cli import options
+from mlpcli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mlpcli.cli.document import Document
+
+ENDINGS = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".html": "html",
+    ".json": "json",
+    ".png": "png",
+    ".svg": "svg",
+}
+DRAWN = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be told in every form, and drawn where there is a picture of it."""
+
+    document: "Document"
+    facts: dict[str, Any]
+    draw: "Callable[[], Figure] | None" = None
 
 
 @click.command("explain")
@@ -21,6 +45,18 @@ if TYPE_CHECKING:
     metavar="N",
     help="With --config: train so many steps; the first is told in full.  [default: 1]",
 )
+@click.option("--graph", is_flag=True, help="With --config: draw the computational graph.")
+@click.option(
+    "--example",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --graph: of which training example.  [default: 1]",
+)
+@click.option(
+    "--activations",
+    is_flag=True,
+    help="Draw the activation functions with their derivatives: all, or those named.",
+)
 @click.option(
     "--label",
     metavar="CLASS",
@@ -30,17 +66,27 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=click.Choice(["text", "markdown", "html", "json"]),
-    default="text",
-    show_default=True,
-    help="How it is written. html is one page that opens anywhere.",
+    help="How it is printed. html is one page that opens anywhere.  [default: text]",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=options.PATH,
+    metavar="FILE",
+    help="Write it to a file instead: .png and .svg are drawn, .html, .md, .json and .txt written. "
+    " [default: graph.png with --graph, activations.png with --activations]",
 )
 @options.data_dir
 def command(
     arguments: tuple[str, ...],
     configs: tuple[str, ...],
     steps: int | None,
+    graph: bool,
+    example: int | None,
+    activations: bool,
     label: str | None,
-    form: str,
+    form: str | None,
+    output: Path | None,
     data_dir: Path | None,
 ) -> None:
     """Show every number of a step of training, or what a trained network makes of a picture.
@@ -51,33 +97,92 @@ def command(
 
     \b
     mlpcli explain --config examples/worked_3_2_3
-    mlpcli explain --config examples/worked_3_2_3 --steps 277 --format html > worked.html
-    mlpcli explain runs/mnist photo.png --label 7
+    mlpcli explain --config examples/worked_3_2_3 --steps 277 --output worked.html
+    mlpcli explain --config examples/chain --graph --output chain.svg
+    mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
+    mlpcli explain --activations tanh relu
     """
-    if configs:
-        if label is not None:
-            raise click.UsageError("--label goes with RUN and IMAGE, not with --config.")
-        document, facts = _training(configs, arguments, steps or 1, data_dir)
+    _refuse_what_does_not_go_together(configs, steps, graph, example, activations, label)
+    written = _form_of(output, form) if output is not None else form
+    if written is None and (graph or activations):
+        output, written = Path("graph.png" if graph else "activations.png"), "png"
+    if written in DRAWN and configs and not graph:
+        raise click.UsageError(
+            "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
+        )
+    if activations:
+        told = _activations(arguments)
+    elif graph:
+        told = _graph(configs, arguments, example or 1, data_dir)
+    elif configs:
+        told = _training(configs, arguments, steps or 1, data_dir)
+    elif len(arguments) == 2:
+        told = _picture(Path(arguments[0]), Path(arguments[1]), label)
     else:
-        if steps is not None:
-            raise click.UsageError("--steps goes with --config.")
-        if len(arguments) != 2:
-            raise click.UsageError("Give --config, or a RUN and an IMAGE.")
-        document, facts = _picture(Path(arguments[0]), Path(arguments[1]), label)
-    click.echo(_written(document, facts, form), nl=form != "html")
+        raise click.UsageError("Give --config, or a RUN and an IMAGE, or --activations.")
+    if output is None:
+        click.echo(_text(told, written or "text"), nl=written != "html")
+        return
+    _write(output, told, written or "text")
+    click.echo(f"{output}: written")
 
 
-def _written(document: "Document", facts: dict[str, Any], form: str) -> str:
+def _refuse_what_does_not_go_together(
+    configs: tuple[str, ...],
+    steps: int | None,
+    graph: bool,
+    example: int | None,
+    activations: bool,
+    label: str | None,
+) -> None:
+    if activations and (configs or graph):
+        raise click.UsageError("--activations goes without --config and --graph.")
+    if graph and not configs:
+        raise click.UsageError("--graph goes with --config.")
+    if label is not None and (configs or activations):
+        raise click.UsageError("--label goes with RUN and IMAGE alone.")
+    if steps is not None and (graph or not configs):
+        raise click.UsageError("--steps goes with --config, and not with --graph.")
+    if example is not None and not graph:
+        raise click.UsageError("--example goes with --graph.")
+
+
+def _form_of(output: Path, form: str | None) -> str:
+    """How a file is written, by its ending."""
+    found = ENDINGS.get(output.suffix.lower())
+    if found is None:
+        raise click.UsageError(
+            f"--output {output}: expected a file that ends in {', '.join(ENDINGS)}."
+        )
+    if form not in (None, found):
+        raise click.UsageError(f"--output {output} is {found}, but --format says {form}.")
+    return found
+
+
+def _text(told: Explanation, form: str) -> str:
     from mlpcli.cli.document import as_html, as_markdown, as_text
 
     if form == "json":
-        return json.dumps(facts, indent=2, allow_nan=False)
-    return {"text": as_text, "markdown": as_markdown, "html": as_html}[form](document)
+        return json.dumps(told.facts, indent=2, allow_nan=False)
+    return {"text": as_text, "markdown": as_markdown, "html": as_html}[form](told.document)
+
+
+def _write(output: Path, told: Explanation, form: str) -> None:
+    from mlpcli.files import write_text
+
+    if form not in DRAWN:
+        write_text(output, _text(told, form) + "\n" * (form != "html"))
+        return
+    from mlpcli.pictures import style
+
+    assert told.draw is not None  # noqa: S101 - what has no picture was refused
+    with style.house_style():
+        style.save(told.draw(), output, "svg" if form == "svg" else "png")
 
 
 def _training(
     configs: tuple[str, ...], overrides: tuple[str, ...], steps: int, data_dir: Path | None
-) -> "tuple[Document, dict[str, Any]]":
+) -> Explanation:
     from mlpcli.cli.progress import reporter
     from mlpcli.cli.step_document import step_document, step_facts
     from mlpcli.config.loading import load_config
@@ -86,12 +191,56 @@ def _training(
     config = load_config(*configs, overrides=overrides)
     story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
     parts = (config, story.first, story.losses, story.last)
-    return step_document(*parts), step_facts(*parts)
+    return Explanation(step_document(*parts), step_facts(*parts))
 
 
-def _picture(run: Path, image: Path, label: str | None) -> "tuple[Document, dict[str, Any]]":
+def _graph(
+    configs: tuple[str, ...], overrides: tuple[str, ...], example: int, data_dir: Path | None
+) -> Explanation:
+    from mlpcli.cli.graph_document import graph_document, graph_facts
+    from mlpcli.cli.progress import reporter
+    from mlpcli.config.loading import load_config
+    from mlpcli.training.graph import explain_graph
+
+    config = load_config(*configs, overrides=overrides)
+    found = explain_graph(config, example, data_dir=data_dir, reporter=reporter(quiet=True))
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import graph
+
+        return graph.draw(found)
+
+    return Explanation(graph_document(found), graph_facts(found), draw)
+
+
+def _activations(names: tuple[str, ...]) -> Explanation:
+    from mlpcli.cli.activation_document import activation_document, activation_facts
+    from mlpcli.nn.activations import ACTIVATIONS
+
+    for name in names:
+        if name not in ACTIVATIONS:
+            raise ConfigError(
+                f"{name}: there is no such activation; there are {', '.join(ACTIVATIONS)}."
+            )
+    chosen = [ACTIVATIONS[name] for name in dict.fromkeys(names)] or list(ACTIVATIONS.values())
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import activation_functions
+
+        return activation_functions.draw(chosen)
+
+    return Explanation(activation_document(chosen), activation_facts(chosen), draw)
+
+
+def _picture(run: Path, image: Path, label: str | None) -> Explanation:
     from mlpcli.cli.picture_document import picture_document, picture_facts
     from mlpcli.training.picture import explain_picture
 
     story = explain_picture(run, image, label)
-    return picture_document(str(image), story), picture_facts(str(image), story)
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import picture_sheet
+
+        return picture_sheet.draw(image.name, story)
+
+    return Explanation(picture_document(str(image), story), picture_facts(str(image), story), draw)

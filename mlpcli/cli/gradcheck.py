@@ -86,7 +86,7 @@ def _text(checks: "list[LayerCheck]", tolerance: float) -> str:
                 str(each.number),
                 each.activation,
                 f"{n_in} × {n_out}",
-                f"{each.checked:,} of {n_in * n_out + n_out:,}",
+                f"{each.checked:,} of {each.parameters:,}",
                 f"{each.relative_error:.1e}",
                 "ok" if each.relative_error <= tolerance else "WRONG",
             ]

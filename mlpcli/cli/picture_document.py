@@ -40,13 +40,14 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
                 "z": layer.z[0].tolist(),
                 "a": layer.a[0].tolist(),
                 "delta": layer.delta[0].tolist(),
-                "gradient_norm": _norm(layer.dW),
+                "gradient_norm": _norm(layer.W.gradient),
             }
             for layer in step.layers
         ],
         "outputs": step.layers[-1].a[0].tolist(),
         "probabilities": _by_class(story, step.probabilities[0]),
-        "probability_minus_target": _by_class(story, step.probabilities[0] - step.t[0]),
+        "prediction": _by_class(story, step.prediction[0]),
+        "prediction_minus_target": _by_class(story, step.prediction[0] - step.t[0]),
         "weight_changes": [
             dataclasses.asdict(each) for each in strongest_changes(story, MOST_WEIGHTS)
         ],
@@ -82,13 +83,13 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
     )
     yield Section(
         "What each output should do",
-        words=f"For the class {label} the target is 1, for the others 0. The arrow is as long as "
-        "the probability is away from it.",
+        words=f"The target y is 1 for the class {label} and 0 for the others; a is what the loss "
+        "holds against it. The arrow is as long as a is away from y.",
         rows=[
-            ["class", "probability − target", "should go"],
+            ["class", "a − y", "should go"],
             *(
-                [name, f"{q - t:+.4f}", _arrow(float(t - q))]
-                for name, q, t in zip(names, p, step.t[0], strict=True)
+                [name, f"{a - y:+.4f}", _arrow(float(y - a))]
+                for name, a, y in zip(names, step.prediction[0], step.t[0], strict=True)
             ),
         ],
     )
@@ -106,8 +107,8 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
             *(
                 [
                     str(layer.number),
-                    " × ".join(map(str, layer.W.shape)),
-                    f"{_norm(layer.dW):.4e}",
+                    " × ".join(map(str, layer.W.value.shape)),
+                    f"{_norm(layer.W.gradient):.4e}",
                 ]
                 for layer in step.layers
             ),
@@ -142,10 +143,11 @@ def _pixels(story: "PictureStory") -> Section:
 def _weight_rows(story: "PictureStory") -> Iterator[list[str]]:
     from mlpcli.training.picture import strongest_changes
 
+    came_from = "unit" if len(story.step.layers) > 1 else "pixel"
     yield ["from", "activation", "to class", "change"]
     for each in strongest_changes(story, MOST_WEIGHTS):
         yield [
-            f"unit {each.unit}",
+            f"{came_from} {each.unit}",
             f"{each.activation:.4f}",
             each.class_name,
             f"{each.change:+.3e}",

@@ -91,7 +91,8 @@ def command(
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
     """
-    from mlpcli.cli.answers import as_csv, half_blocks, read_labels, score
+    from mlpcli.cli.answers import as_csv, read_labels, score
+    from mlpcli.cli.half_blocks import in_greys
     from mlpcli.files import write_text
 
     if many and labels is not None:
@@ -118,7 +119,7 @@ def command(
         for i, each in enumerate(found):
             pixels = each.prepared.pixels.reshape(committee.image_shape)
             if show:
-                click.echo(half_blocks(pixels), err=as_json)
+                click.echo(in_greys(pixels), err=as_json)
             if save_input is not None:
                 _save_input(save_input, pixels, f"{Path(picture).stem}{f'-{i + 1}' * many}")
         if save_annotated is not None:

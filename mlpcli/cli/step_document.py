@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpcli.cli import formulae
 from mlpcli.cli.document import (
     BY_DIFFERENCES,
     MOST_COLUMNS,
@@ -16,27 +17,14 @@ from mlpcli.cli.document import (
     subscript,
 )
 from mlpcli.cli.text import count
+from mlpcli.cli.update_document import new_parameters, update_sections
 from mlpcli.nn.gradcheck import KINKED
+from mlpcli.nn.layers import BatchNorm
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
-    from mlpcli.training.trace import LayerTrace, StepTrace
-
-ACTIVATION_FORMULAE = {
-    "sigmoid": "σ(z) = 1 / (1 + exp(−z))    σ′(z) = σ(z) (1 − σ(z))",
-    "tanh": "σ(z) = tanh(z)    σ′(z) = 1 − a²",
-    "relu": "σ(z) = max(0, z)    σ′(z) = 1 if z > 0, 0 else",
-    "leaky_relu": "σ(z) = max(0.01 z, z)    σ′(z) = 1 if z > 0, 0.01 else",
-    "elu": "σ(z) = z if z > 0, exp(z) − 1 else    σ′(z) = 1 if z > 0, a + 1 else",
-    "gelu": "σ(z) = z Φ(z)    σ′(z) = Φ(z) + z φ(z)",
-    "silu": "σ(z) = z / (1 + exp(−z))",
-    "softplus": "σ(z) = log(1 + exp(z))    σ′(z) = 1 / (1 + exp(−z))",
-}
-OPTIMIZER_FORMULAE = {
-    "sgd": "θ ← θ − η g",
-    "momentum": "v ← μ v − η g    θ ← θ + v",
-    "nesterov": "v ← μ v − η g    θ ← θ + μ v − η g",
-}
+    from mlpcli.nn.arrays import Array
+    from mlpcli.training.trace import LayerTrace, NormTrace, ParameterTrace, StepTrace
 
 
 def step_document(
@@ -53,7 +41,7 @@ def step_document(
     network = "-".join(str(n) for n in _sizes(first))
     document = Document(f"Training {config.name or 'a network'}, step by step")
     large = any(not each.is_small for part in _forward(config, first) for each in part.quantities)
-    small = first.layers[0].numerical_dW is not None
+    small = first.layers[0].W.numerical is not None
     document.sections = [
         Section(
             "The network",
@@ -69,7 +57,7 @@ def step_document(
         ),
         *_backward(config, first),
         Section("Update"),
-        *_update(config, first),
+        *update_sections(config, first),
     ]
     if len(losses) > 2:
         document.sections += _further(losses, last)
@@ -95,9 +83,9 @@ KINK = (
 
 def _is_at_a_kink(step: "StepTrace") -> bool:
     return any(
-        layer.activation in KINKED and bool(np.any(np.abs(layer.z) < 1e-4))
+        layer.activation in KINKED and bool(np.any(np.abs(_given(layer)) < 1e-4))
         for layer in step.layers
-        if layer.numerical_dW is not None
+        if layer.W.numerical is not None
     )
 
 
@@ -114,23 +102,86 @@ def step_facts(
         "learning_rate": first.learning_rate,
         "forward": [part.facts() for part in _forward(config, first)],
         "backward": [part.facts() for part in _backward(config, first)],
-        "update": [part.facts() for part in _update(config, first)],
+        "update": [part.facts() for part in update_sections(config, first)],
         "relative_errors": [layer.relative_error for layer in first.layers],
         "loss": first.loss,
         "loss_after": first.loss_after,
         "losses": list(losses),
         "parameters": {
-            each.name: each.facts() for layer in last.layers for each in _new_parameters(layer)
+            each.name: each.facts() for layer in last.layers for each in new_parameters(layer)
         },
     }
 
 
 def _sizes(step: "StepTrace") -> list[int]:
-    return [step.x.shape[1], *(len(layer.b) for layer in step.layers)]
+    return [step.x.shape[1], *(len(layer.b.value) for layer in step.layers)]
 
 
-def _activation_in(number: int) -> str:
-    return "x" if number == 1 else subscript("a", number - 1)
+def _given(layer: "LayerTrace") -> "Array":
+    """What the activation is given (B, n_out)."""
+    return layer.z if layer.norm is None else layer.norm.y
+
+
+def _symbol_given(layer: "LayerTrace") -> str:
+    return subscript("z" if layer.norm is None else "y", layer.number)
+
+
+def _symbol_before_dropout(layer: "LayerTrace") -> str:
+    return "x" if layer.number == 1 else subscript("a", layer.number - 1)
+
+
+def _symbol_in(layer: "LayerTrace") -> str:
+    """Of what goes into the weighted sum."""
+    return _symbol_before_dropout(layer) + "′" * (layer.mask is not None)
+
+
+def _symbol_mask(layer: "LayerTrace") -> str:
+    return subscript("m", layer.number - 1)
+
+
+def _dropout(config: "Config", layer: "LayerTrace") -> Section:
+    dropout = config.network.dropout
+    rate = dropout.input if layer.number == 1 else dropout.hidden
+    assert layer.mask is not None  # noqa: S101 - asked for only where there is one
+    came, mask, n = _symbol_before_dropout(layer), _symbol_mask(layer), layer.number
+    return Section(
+        f"Layer {n}: dropout of what comes in",
+        3,
+        words=f"Each number of {mask} is 0 with probability {rate:g} and 1 / (1 − {rate:g}) "
+        "otherwise, drawn anew in every step; a prediction is made without. The probability is "
+        "rounded to a 65,536th.",
+        formula=f"{came}′ = {came} ⊙ {mask}",
+        shapes=f"{by(layer.mask.shape)} {by(layer.mask.shape)} → {by(layer.mask.shape)}",
+        quantities=[
+            Quantity(f"mask{n - 1}", mask, layer.mask),
+            Quantity(f"dropped{n - 1}", f"{came}′", layer.a_in),
+        ],
+    )
+
+
+def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Section:
+    n = layer.number
+    z, y, s, mu, v, gamma, beta = (subscript(each, n) for each in "zysμvγβ")
+    whose = (
+        f"{mu} and {v} are mean and variance of each unit over the examples"
+        if examples > 1
+        else f"One example has no variance: {mu} and {v} are the running mean and variance"
+    )
+    return Section(
+        f"Layer {n}: batch normalisation",
+        3,
+        words=f"{whose}; ε = {BatchNorm.EPSILON:g}.",
+        formula=f"{s} = ({z} − {mu}) / √({v} + ε)    {y} = {gamma} ⊙ {s} + {beta}",
+        shapes=f"{by(layer.z.shape)} → {by(norm.y.shape)}",
+        quantities=[
+            Quantity(f"mean{n}", mu, norm.mean),
+            Quantity(f"variance{n}", v, norm.variance),
+            Quantity(f"standardised{n}", s, norm.x),
+            Quantity(f"gamma{n}", gamma, norm.gamma.value),
+            Quantity(f"beta{n}", beta, norm.beta.value),
+            Quantity(f"y{n}", y, norm.y),
+        ],
+    )
 
 
 def _forward(config: "Config", step: "StepTrace") -> Iterator[Section]:
@@ -140,26 +191,38 @@ def _forward(config: "Config", step: "StepTrace") -> Iterator[Section]:
         quantities=[Quantity("x", "x", step.x), Quantity("t", "t", step.t)],
     )
     for layer in step.layers:
-        n, a = layer.number, _activation_in(layer.number)
+        if layer.mask is not None:
+            yield _dropout(config, layer)
+        n, a = layer.number, _symbol_in(layer)
         z, W, b = subscript("z", n), subscript("W", n), subscript("b", n)
         yield Section(
             f"Layer {n}: the weighted sum",
             3,
             formula=f"{z} = {a} {W} + {b}",
-            shapes=f"{by((len(step.x), len(layer.W)))} {by(layer.W.shape)} + {by(layer.b.shape)}"
+            shapes=f"{by(layer.a_in.shape)} {by(layer.W.value.shape)} + {by(layer.b.value.shape)}"
             f" → {by(layer.z.shape)}",
             quantities=[
-                Quantity(f"W{n}", W, layer.W),
-                Quantity(f"b{n}", b, layer.b),
+                Quantity(f"W{n}", W, layer.W.value),
+                Quantity(f"b{n}", b, layer.b.value),
                 Quantity(f"z{n}", z, layer.z),
             ],
         )
+        if layer.norm is not None:
+            yield _normalisation(layer, layer.norm, len(step.x))
         if layer.activation != "identity":
             yield Section(
                 f"Layer {n}: the activation, {layer.activation}",
                 3,
-                formula=f"{subscript('a', n)} = σ({z})    {ACTIVATION_FORMULAE[layer.activation]}",
+                formula=f"{subscript('a', n)} = σ({_symbol_given(layer)})    "
+                f"{formulae.ACTIVATIONS[layer.activation]}",
                 shapes=f"{by(layer.z.shape)} → {by(layer.a.shape)}",
+                quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
+            )
+        elif layer is not step.layers[-1]:
+            yield Section(
+                f"Layer {n}: the activation, identity",
+                3,
+                formula=f"{subscript('a', n)} = {_symbol_given(layer)}",
                 quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
             )
     output = _output(step)
@@ -220,26 +283,36 @@ def _error_formula(config: "Config", output: str) -> str:
 def _backward(config: "Config", step: "StepTrace") -> Iterator[Section]:
     several = len(step.x) > 1
     for layer in reversed(step.layers):
-        n, a = layer.number, _activation_in(layer.number)
+        n = layer.number
         is_last = layer is step.layers[-1]
-        delta, da = subscript("δ", n), "∂L/∂" + subscript("a", n)
         if is_last:
             error = _error_formula(config, _output(step))
             error = f"({error}) / B" if several else error
         else:
+            behind = step.layers[n]
             error = f"{subscript('δ', n + 1)} {subscript('W', n + 1)}ᵀ"
-        of_z = "∂L/∂" + subscript("z", n)
+            if behind.mask is not None:
+                error += f" ⊙ {_symbol_mask(behind)}"
+        delta, da = subscript("δ", n), "∂L/∂" + subscript("a", n)
+        of_given = f"∂L/∂{_symbol_given(layer)}"
+        reached = delta if layer.norm is None else of_given
         if layer.activation == "identity":
-            formula = f"{delta} = {of_z} = {error}"
-            quantities = [Quantity(f"delta{n}", delta, layer.delta)]
+            formula = f"{f'{delta} = ' if layer.norm is None else ''}{of_given} = {error}"
+            quantities = []
         else:
-            slope = f"σ′({subscript('z', n)})"
-            formula = f"{da} = {error}    {delta} = {of_z} = {da} ⊙ {slope}"
+            slope = f"σ′({_symbol_given(layer)})"
+            formula = (
+                f"{da} = {error}    {f'{delta} = ' if layer.norm is None else ''}"
+                f"{of_given} = {da} ⊙ {slope}"
+            )
             quantities = [
                 Quantity(f"da{n}", da, layer.da),
                 Quantity(f"slope{n}", slope, layer.slope),
-                Quantity(f"delta{n}", delta, layer.delta),
             ]
+        if layer.norm is None:
+            quantities.append(Quantity(f"delta{n}", reached, layer.delta))
+        else:
+            quantities.append(Quantity(f"dy{n}", reached, layer.norm.dy))
         where = "where the error begins" if is_last else "the error sent back"
         yield Section(
             f"Layer {n}: {where}",
@@ -247,98 +320,87 @@ def _backward(config: "Config", step: "StepTrace") -> Iterator[Section]:
             formula=formula,
             shapes=by(layer.delta.shape)
             if is_last
-            else f"{by((len(step.x), step.layers[n].W.shape[1]))} "
-            f"{by(step.layers[n].W.T.shape)} → {by(layer.delta.shape)}",
+            else f"{by((len(step.x), step.layers[n].W.value.shape[1]))} "
+            f"{by(step.layers[n].W.value.T.shape)} → {by(layer.delta.shape)}",
             quantities=quantities,
         )
-        yield _gradient(layer, a, len(step.x))
-        if layer.W.size == len(step.x) == 1 and layer.activation != "identity":
-            yield _three_factors(layer, a, step)
+        if layer.norm is not None:
+            yield _back_through_normalisation(layer, layer.norm, len(step.x))
+        yield _gradient(layer, len(step.x))
+        if (
+            layer.W.value.size == len(step.x) == 1
+            and layer.norm is None
+            and layer.activation != "identity"
+        ):
+            yield _three_factors(layer)
 
 
-def _gradient(layer: "LayerTrace", a: str, examples: int) -> Section:
+def _back_through_normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Section:
     n = layer.number
+    s, v, gamma, delta = (subscript(each, n) for each in "svγδ")
+    dy, dgamma, dbeta = (f"∂L/∂{subscript(each, n)}" for each in "yγβ")
+    inner = f"({dy} − {dbeta} / B − {s} ⊙ {dgamma} / B)" if examples > 1 else dy
+    words = "Every sum has a part in the mean and the variance, through which the error goes too."
+    if examples == 1:
+        words = "The running mean and variance are constants."
+    return Section(
+        f"Layer {n}: back through the normalisation",
+        3,
+        words=words,
+        formula=f"{dgamma} = Σ {dy} ⊙ {s}    {dbeta} = Σ {dy}    "
+        f"{delta} = ∂L/∂{subscript('z', n)} = {gamma} / √({v} + ε) ⊙ {inner}",
+        shapes=f"sum over the examples → {by(norm.gamma.value.shape)}    "
+        f"{by(norm.dy.shape)} → {by(layer.delta.shape)}",
+        quantities=[
+            *_beside_its_difference(f"gamma{n}", dgamma, norm.gamma),
+            *_beside_its_difference(f"beta{n}", dbeta, norm.beta),
+            Quantity(f"delta{n}", delta, layer.delta),
+        ],
+    )
+
+
+def _gradient(layer: "LayerTrace", examples: int) -> Section:
+    n, a = layer.number, _symbol_in(layer)
     dW, db = "∂L/∂" + subscript("W", n), "∂L/∂" + subscript("b", n)
-    quantities = [Quantity(f"dW{n}", dW, layer.dW)]
     words = ""
-    if layer.numerical_dW is not None:
-        quantities.append(Quantity(f"numerical_dW{n}", BY_DIFFERENCES, layer.numerical_dW))
-    quantities.append(Quantity(f"db{n}", db, layer.db))
-    if layer.numerical_db is not None:
-        quantities.append(Quantity(f"numerical_db{n}", BY_DIFFERENCES, layer.numerical_db))
+    if layer.relative_error is not None:
         words = f"Relative error against the differences: {layer.relative_error:.1e}."
     return Section(
         f"Layer {n}: the gradient",
         3,
         words=words,
         formula=f"{dW} = {a}ᵀ {subscript('δ', n)}    {db} = Σ {subscript('δ', n)}",
-        shapes=f"{by((len(layer.W), examples))} {by(layer.delta.shape)} → {by(layer.dW.shape)}"
-        f"    sum over the examples → {by(layer.db.shape)}",
-        quantities=quantities,
+        shapes=f"{by((layer.a_in.shape[1], examples))} {by(layer.delta.shape)} → "
+        f"{by(layer.W.value.shape)}    sum over the examples → {by(layer.b.value.shape)}",
+        quantities=[
+            *_beside_its_difference(f"W{n}", dW, layer.W),
+            *_beside_its_difference(f"b{n}", db, layer.b),
+        ],
     )
 
 
-def _three_factors(layer: "LayerTrace", a: str, step: "StepTrace") -> Section:
-    n = layer.number
-    came_in = step.x if n == 1 else step.layers[n - 2].a
+def _beside_its_difference(name: str, symbol: str, trace: "ParameterTrace") -> list[Quantity]:
+    quantities = [Quantity(f"d{name}", symbol, trace.gradient)]
+    if trace.numerical is not None:
+        quantities.append(Quantity(f"numerical_d{name}", BY_DIFFERENCES, trace.numerical))
+    return quantities
+
+
+def _three_factors(layer: "LayerTrace") -> Section:
+    n, a, given = layer.number, _symbol_in(layer), _symbol_given(layer)
     return Section(
         f"Layer {n}: the same as a product of three factors",
         3,
         formula=f"∂L/∂{subscript('W', n)} = ∂{subscript('z', n)}/∂{subscript('W', n)} "
         f"∂{subscript('a', n)}/∂{subscript('z', n)} ∂L/∂{subscript('a', n)} = "
-        f"{a} σ′({subscript('z', n)}) ∂L/∂{subscript('a', n)}",
+        f"{a} σ′({given}) ∂L/∂{subscript('a', n)}",
         quantities=[
-            Quantity(f"factor_a{n - 1}", a, came_in),
-            Quantity(f"factor_slope{n}", f"σ′({subscript('z', n)})", layer.slope),
+            Quantity(f"factor_a{n - 1}", a, layer.a_in),
+            Quantity(f"factor_slope{n}", f"σ′({given})", layer.slope),
             Quantity(f"factor_da{n}", "∂L/∂" + subscript("a", n), layer.da),
-            Quantity(f"product{n}", "product", came_in * layer.slope * layer.da),
+            Quantity(f"product{n}", "product", layer.a_in * layer.slope * layer.da),
         ],
     )
-
-
-def _update(config: "Config", step: "StepTrace") -> Iterator[Section]:
-    decay = config.optimizer.weight_decay
-    formula = OPTIMIZER_FORMULAE.get(config.optimizer.name, "")
-    momentum = getattr(config.optimizer, "momentum", None)
-    yield Section(
-        f"The step, {config.optimizer.name}",
-        3,
-        words=f"η = {step.learning_rate:g}"
-        + (f", μ = {momentum:g}, v = 0 at first" if momentum is not None else "")
-        + (f", g = ∂L/∂θ + {decay:g} W for weights" if decay else ", g = ∂L/∂θ"),
-        formula=formula,
-        quantities=[each for layer in step.layers for each in _new_parameters(layer)],
-    )
-    yield Section(
-        "The loss after it",
-        3,
-        words=f"{step.loss:.6f} before, {step.loss_after:.6f} after.",
-        quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
-    )
-    yield Section(
-        "The gradient of each layer",
-        3,
-        rows=[
-            ["layer", "weights", "norm of ∂L/∂W", "relative error against differences"],
-            *(
-                [
-                    str(layer.number),
-                    " × ".join(map(str, layer.W.shape)),
-                    f"{float(np.linalg.norm(layer.dW)):.4e}",
-                    "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}",
-                ]
-                for layer in step.layers
-            ),
-        ],
-    )
-
-
-def _new_parameters(layer: "LayerTrace") -> list[Quantity]:
-    n = layer.number
-    return [
-        Quantity(f"new_W{n}", subscript("W", n), layer.new_W),
-        Quantity(f"new_b{n}", subscript("b", n), layer.new_b),
-    ]
 
 
 MOST_LOSSES = 20
@@ -350,5 +412,5 @@ def _further(losses: Sequence[float], last: "StepTrace") -> Iterator[Section]:
     yield Section(
         f"After {count(steps, 'step')}",
         rows=[["steps done", "loss"], *([f"{i:,}", f"{losses[i]:.6f}"] for i in shown)],
-        quantities=[each for layer in last.layers for each in _new_parameters(layer)],
+        quantities=[each for layer in last.layers for each in new_parameters(layer)],
     )

@@ -67,6 +67,8 @@ class LayerCheck:
     """behind it"""
     shape: tuple[int, int]
     """of W"""
+    parameters: int
+    """of the layer: weights, biases and those of batch normalisation"""
     checked: int
     """parameters that were compared"""
     at_a_kink: int
@@ -105,6 +107,7 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
                 number=i + 1,
                 activation=str(names[i]),
                 shape=network.dense[i].W.shape,
+                parameters=len(positions),
                 checked=int(smooth.sum()),
                 at_a_kink=int(len(smooth) - smooth.sum()),
                 relative_error=relative_error(found[sample[smooth]], expected[smooth]),

@@ -132,6 +132,10 @@ class Dropout:
         np.greater_equal(dice, off, out=mask, casting="unsafe")
         mask *= 65_536 / (65_536 - off)
 
+    def mask(self, n: int) -> Array:
+        """What the last batch of `n` rows was, or the next is, multiplied by (n, width)."""
+        return self._mask.first(n)
+
     def forward(self, z: Array, share: Share = WHOLE) -> Array:
         """z (B, n) -> a (B, n)."""
         n = len(z)
@@ -169,6 +173,9 @@ class BatchNorm:
     Attributes:
         mean: the running mean (n,).
         variance: the running variance (n,).
+        batch_mean: the mean (n,) by which the last batch was standardised.
+        batch_variance: the variance (n,) by which it was.
+        x: its standardised sums (B, n).
     """
 
     EPSILON = 1e-5
@@ -184,15 +191,18 @@ class BatchNorm:
         self._y = Rows(width, dtype)
         self._parts = [shared_zeros((MOST_MEMBERS, width), dtype) for _ in range(4)]
         self._scale: Array = np.ones(width, dtype)
+        self.batch_mean, self.batch_variance = self.mean, self.variance
+        self.x: Array = np.empty((0, width), dtype)
 
     def forward(self, z: Array, share: Share = WHOLE) -> Array:
         """z (B, n) -> y (B, n); moves the running means."""
         n = len(z)
         rows = share.rows
-        x = self._x.first(n)[rows]
+        self.x = self._x.first(n)
+        x = self.x[rows]
         if n == 1:
-            variance = self.variance
-            np.subtract(z[rows], self.mean, out=x)
+            mean, variance = self.mean, self.variance
+            np.subtract(z[rows], mean, out=x)
         else:
             mean = share.total(self._parts[0], z[rows].sum(axis=0)) / n
             np.subtract(z[rows], mean, out=x)
@@ -200,6 +210,7 @@ class BatchNorm:
             if share.member == 0:
                 self.mean += self.RATE * (mean - self.mean)
                 self.variance += self.RATE * (variance * (n / (n - 1)) - self.variance)
+        self.batch_mean, self.batch_variance = mean, variance
         self._scale = 1 / np.sqrt(variance + self.EPSILON)
         x *= self._scale
         y = self._y.first(n)

@@ -26,6 +26,10 @@ class Loss(Protocol):
         """Write d(loss of the example)/dz (B, n_out) into `out`."""
         ...
 
+    def prediction(self, z: Array) -> Array:
+        """What is held against the target (B, n_out)."""
+        ...
+
     def probabilities(self, z: Array) -> Array:
         """The share of each class (B, n_out); each row sums to 1."""
         ...
@@ -71,6 +75,10 @@ class CrossEntropy:
         smooth: Array = (1 - self.label_smoothing) * t + self.label_smoothing / t.shape[1]
         return smooth
 
+    def prediction(self, z: Array) -> Array:
+        """softmax(z)."""
+        return self.probabilities(z)
+
     def probabilities(self, z: Array) -> Array:
         """softmax(z)."""
         p = np.empty_like(z)
@@ -97,6 +105,12 @@ class BinaryCrossEntropy:
         ACTIVATIONS["sigmoid"].value(z, out)
         out -= t
 
+    def prediction(self, z: Array) -> Array:
+        """σ(z)."""
+        a = np.empty_like(z)
+        ACTIVATIONS["sigmoid"].value(z, a)
+        return a
+
     def probabilities(self, z: Array) -> Array:
         """σ(z), scaled to sum to 1, for every example belongs to one class.
 
@@ -120,6 +134,10 @@ class MeanSquaredError:
         """2 (z - t) / n_out."""
         np.subtract(z, t, out=out)
         out *= 2 / z.shape[1]
+
+    def prediction(self, z: Array) -> Array:
+        """The outputs themselves."""
+        return z.copy()
 
     def probabilities(self, z: Array) -> Array:
         """The outputs, cut off at 0 and scaled to sum to 1.

@@ -123,12 +123,15 @@ class MLP:
         return found
 
     def with_parameters(self, theta: Array) -> "MLP":
-        """The same network with other parameters (P,), which it shares; running means as here."""
+        """The same network with other parameters (P,), which it shares; running means as here.
+
+        It computes in the dtype of these parameters.
+        """
         found = MLP(
             self.sizes,
             self.activation,
             self.output_activation,
-            self.dtype,
+            theta.dtype,
             theta,
             dropout=self.dropout,
             batch_norm=self.batch_norm,

@@ -1,6 +1,7 @@
-"""Pictures of runs: the only place that knows matplotlib. One short file a picture.
+"""Pictures of runs and of what is explained: the only place that knows matplotlib.
 
-Each file has a function that computes what is drawn, and one that draws it.
+One short file a picture: it has a function that computes what is drawn, unless that is known
+already, and one that draws it.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError
 from mlpcli.reporting import Reporter
 from mlpcli.training.loop import diverged
-from mlpcli.training.setup import set_up
+from mlpcli.training.setup import Setup, set_up
 from mlpcli.training.threads import one_blas_thread
 from mlpcli.training.trace import StepTrace, follow_training
 
@@ -33,13 +33,13 @@ def explain_training(
     """Take the first steps of a run, and write nothing.
 
     Raises:
-        ConfigError: the config asks for more than a step of plain backpropagation.
+        ConfigError: later steps depend on what only a training measures.
         DataError: the data cannot be had.
         DivergedError: the loss is no longer finite.
     """
-    _refuse_what_is_not_shown(config)
     loader = DataLoader(config.data, config.seed, data_directory(data_dir), reporter or Reporter())
     setup = set_up(config, loader)
+    _refuse_what_is_not_measured(setup, steps)
     first: StepTrace | None = None
     losses = []
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
@@ -52,17 +52,10 @@ def explain_training(
     return Story(first, step, [*losses, step.loss_after])
 
 
-def _refuse_what_is_not_shown(config: Config) -> None:
-    network, optimizer = config.network, config.optimizer
-    extras = {
-        "network.dropout": network.dropout.input or network.dropout.hidden,
-        "network.batch_norm": network.batch_norm,
-        "optimizer.clip_norm": optimizer.clip_norm,
-        "optimizer.max_norm": optimizer.max_norm,
-    }
-    for key, on in extras.items():
-        if on:
-            raise ConfigError(
-                f"{key}: the sheet shows plain backpropagation and its step, without this; leave "
-                f"it out with {key}=null."
-            )
+def _refuse_what_is_not_measured(setup: Setup, steps: int) -> None:
+    if setup.plateau is not None and steps > len(setup.batches):
+        raise ConfigError(
+            f"schedule: plateau lowers the learning rate by what is measured after an epoch, and "
+            f"here nothing is; ask for --steps {len(setup.batches)} at most, which is one epoch, "
+            "or another schedule."
+        )

@@ -9,6 +9,7 @@ from mlpcli.data.cache import data_directory
 from mlpcli.data.loading import DataLoader
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import LayerCheck, check_layers
+from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 from mlpcli.training.model import load_model
 from mlpcli.training.setup import set_up
@@ -41,6 +42,7 @@ def check_config(
     t = np.empty((len(few), network.sizes[-1]))
     setup.normalization.apply(few.images, x)
     few.write_targets(np.arange(len(few)), t)
+    network.draw_dropout(len(few), generator(config.seed, Purpose.DROPOUT))
     with one_blas_thread():
         return check_layers(network, setup.loss, x, t, most)
 

@@ -40,7 +40,7 @@ class WeightChange:
     """What a step would do to one weight of the last layer."""
 
     unit: int
-    """of the layer before, from 0 on"""
+    """of the layer before, or the pixel where there is none, from 1 on"""
     class_name: str
     activation: float
     """of that unit"""
@@ -101,17 +101,16 @@ def strongest_changes(story: PictureStory, most: int) -> list[WeightChange]:
     At most `most` of each.
     """
     last = story.step.layers[-1]
-    change = last.new_W - last.W
+    change = last.W.new - last.W.value
     inputs = story.step.layers[-2].a if len(story.step.layers) > 1 else story.step.x
-    order = np.argsort(-change, axis=None, kind="stable")
-    chosen = [*order[:most], *order[::-1][:most]]
+    order = [int(i) for i in np.argsort(-change, axis=None, kind="stable")]
+    raised = [i for i in order[:most] if change.flat[i] > 0]
+    lowered = [i for i in order[::-1][:most] if change.flat[i] < 0]
     found = []
-    for at in dict.fromkeys(int(i) for i in chosen):
+    for at in (*raised, *lowered):
         i, j = divmod(at, change.shape[1])
-        if change[i, j]:
-            found.append(
-                WeightChange(i, story.class_names[j], float(inputs[0, i]), float(change[i, j]))
-            )
+        name = story.class_names[j]
+        found.append(WeightChange(i + 1, name, float(inputs[0, i]), float(change[i, j])))
     return found
 
 

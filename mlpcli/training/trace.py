@@ -1,10 +1,9 @@
 """One step of gradient descent with every number on the way written down.
 
-The numbers come from the code that trains: the layers' own `forward` and `backward`, the loss and
-the optimizer, with a listener in front of each layer.
+The numbers come from the code that trains: the layers' own `forward` and `backward`, the loss, the
+optimizer and the constraints, with a listener in front of each layer.
 """
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.nn.arrays import Array
+from mlpcli.nn.arrays import WHOLE, Array, Share
+from mlpcli.nn.constraints import MaxNorm, NormClipping
 from mlpcli.nn.gradcheck import numerical_gradient, relative_error
-from mlpcli.nn.layers import Elementwise
+from mlpcli.nn.layers import BatchNorm, Dropout, Elementwise
 from mlpcli.nn.losses import Loss
-from mlpcli.nn.network import MLP
+from mlpcli.nn.network import MLP, Block
 from mlpcli.nn.optimizers import SGD
+from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
 from mlpcli.training.step import Training
 
@@ -26,42 +27,82 @@ MOST_DIFFERENCES = 2000
 
 
 @dataclass(frozen=True)
+class ParameterTrace:
+    """An array of parameters in a step; all of its arrays have one shape."""
+
+    value: Array
+    """before the update"""
+    gradient: Array
+    numerical: Array | None
+    """the gradient by centred differences; None in a network too large for them"""
+    new: Array
+    """after the update"""
+    state: dict[str, Array]
+    """what the optimizer remembers of it after the update, by the names in its `state`"""
+
+
+@dataclass(frozen=True)
+class NormTrace:
+    """What batch normalisation did between a layer's weighted sum and its activation."""
+
+    mean: Array
+    """(n_out,), of the batch; of a single example, the running mean"""
+    variance: Array
+    """(n_out,), likewise"""
+    x: Array
+    """the standardised sums (B, n_out)"""
+    y: Array
+    """γ x + β (B, n_out)"""
+    dy: Array
+    """dL/dy (B, n_out)"""
+    gamma: ParameterTrace
+    beta: ParameterTrace
+
+
+@dataclass(frozen=True)
 class LayerTrace:
-    """What one dense layer, and the activation behind it, did in a step."""
+    """What one dense layer, and what stands around it, did in a step."""
 
     number: int
     """from 1 on"""
     activation: str
-    W: Array
-    """(n_in, n_out), before the update"""
-    b: Array
-    """(n_out,), before the update"""
+    mask: Array | None
+    """(B, n_in), by which dropout multiplied what came in; None where there is no dropout"""
+    a_in: Array
+    """(B, n_in), after dropout"""
+    W: ParameterTrace
+    """(n_in, n_out)"""
+    b: ParameterTrace
+    """(n_out,)"""
     z: Array
     """(B, n_out)"""
+    norm: NormTrace | None
+    """None where there is no batch normalisation"""
     a: Array
-    """(B, n_out); z itself where the activation is identity"""
+    """(B, n_out); what the activation was given where it is identity"""
     da: Array
     """dL/da (B, n_out), what came back to the layer's output"""
     slope: Array
-    """σ'(z) (B, n_out)"""
+    """σ' (B, n_out)"""
     delta: Array
     """dL/dz (B, n_out)"""
-    dW: Array
-    db: Array
-    new_W: Array
-    new_b: Array
-    numerical_dW: Array | None
-    """by centred differences; None in a network too large for them"""
-    numerical_db: Array | None
+
+    @property
+    def parameters(self) -> dict[str, ParameterTrace]:
+        """By the names W, b, gamma and beta."""
+        found = {"W": self.W, "b": self.b}
+        if self.norm is not None:
+            found |= {"gamma": self.norm.gamma, "beta": self.norm.beta}
+        return found
 
     @property
     def relative_error(self) -> float | None:
-        """Between both gradients; None where there are no differences."""
-        if self.numerical_dW is None or self.numerical_db is None:
+        """Between both gradients of W and b; None where there are no differences."""
+        if self.W.numerical is None or self.b.numerical is None:
             return None
         return relative_error(
-            np.concatenate([self.dW.ravel(), self.db]),
-            np.concatenate([self.numerical_dW.ravel(), self.numerical_db]),
+            np.concatenate([self.W.gradient.ravel(), self.b.gradient]),
+            np.concatenate([self.W.numerical.ravel(), self.b.numerical]),
         )
 
 
@@ -76,13 +117,21 @@ class StepTrace:
     t: Array
     """(B, n_out)"""
     layers: list[LayerTrace]
+    prediction: Array
+    """(B, n_out), what the loss holds against t"""
     probabilities: Array
     """(B, n_out), as the loss reads the output"""
     loss: float
     """mean over the batch, before the update"""
     learning_rate: float
+    gradient_norm: float
+    """of all parameters together, before clipping"""
+    clipped_norm: float
+    """after clipping of the norm"""
+    lengths: list[Array] | None
+    """of the weights into each hidden unit (n_out,) before they are shortened; None where not"""
     loss_after: float
-    """of the same batch, after the update"""
+    """of the same batch, after the update, with the same units switched off"""
 
 
 class _Listener:
@@ -111,30 +160,55 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
         setup: a run that has not begun.
         steps: how many; further epochs follow when one is over.
     """
-    batches = setup.batches
+    batches, network, settings = setup.batches, setup.network, setup.config.optimizer
     learning_rate = Training(setup, processes=False).learning_rate
     augmenter = Augmenter(
         setup.config.data.augmentation, setup.training.image_shape, setup.config.seed
     )
-    x = np.empty((batches.batch_size, setup.network.sizes[0]), setup.network.dtype)
-    t = np.empty((batches.batch_size, setup.network.sizes[-1]), setup.network.dtype)
+    clipping = NormClipping(settings.clip_norm) if settings.clip_norm else None
+    max_norm = MaxNorm(settings.max_norm, network) if settings.max_norm else None
+    dropout = _DropoutOfTraining(setup)
+    x = np.empty((batches.batch_size, network.sizes[0]), network.dtype)
+    t = np.empty((batches.batch_size, network.sizes[-1]), network.dtype)
     for number in range(1, steps + 1):
         epoch, step = 1 + (number - 1) // len(batches), (number - 1) % len(batches)
         start = step * batches.batch_size
         indices = batches.order(epoch)[start : start + batches.batch_size]
         n = len(indices)
         batches.fill(indices, epoch, augmenter, x[:n], t[:n])
-        rate = learning_rate(epoch, step)
+        dropout.draw(epoch, start, n)
         yield trace_step(
-            setup.network,
+            network,
             setup.loss,
             setup.optimizer,
             x[:n],
             t[:n],
-            rate,
+            learning_rate(epoch, step),
+            clipping=clipping,
+            max_norm=max_norm,
             number=number,
             differences=number == 1,
         )
+
+
+class _DropoutOfTraining:
+    """Draws which units are switched off as each member of the training's team would."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._dice: list[np.random.Generator] = []
+
+    def draw(self, epoch: int, start: int, n: int) -> None:
+        """For the `n` examples from `start` on in an epoch's order, the steps before it drawn."""
+        setup, members = self._setup, self._setup.threads
+        if start % setup.batches.block_size == 0:
+            self._dice = [
+                generator(setup.config.seed, Purpose.DROPOUT, epoch, start, member)
+                for member in range(members)
+            ]
+        for member, dice in enumerate(self._dice):
+            rows = slice(n * member // members, n * (member + 1) // members)
+            setup.network.draw_dropout(n, dice, Share(rows, member, members))
 
 
 def trace_step(
@@ -145,74 +219,142 @@ def trace_step(
     t: Array,
     learning_rate: float,
     *,
+    clipping: NormClipping | None = None,
+    max_norm: MaxNorm | None = None,
     number: int = 1,
     differences: bool = True,
 ) -> StepTrace:
     """Take one step, which changes the network's parameters, and keep every number of it.
 
     Args:
-        network: of Dense layers and activations.
+        network: whose dropout, if any, has been drawn for this batch.
         loss: what is made smaller.
         optimizer: takes the step.
         x: inputs (B, n_in).
         t: targets (B, n_out).
         learning_rate: of this step.
+        clipping: shortens the gradient before the step.
+        max_norm: shortens the weights after it.
         number: which step it is.
         differences: also take each gradient by centred differences, in a network of few parameters.
     """
     numerical = _numerical_gradient(network, loss, x, t) if differences else None
-    before = _with_parameters(network, network.theta.copy())
+    before = network.with_parameters(network.theta.copy())
     listeners, output_delta = _listen(network, loss, x, t)
-    z = listeners[-1].forward_result
-    gradient = _with_parameters(network, network.grad.copy())
+    gradient = network.with_parameters(network.grad.copy())
+    everything = Block(slice(0, len(network.theta)), tuple((d, slice(None)) for d in network.dense))
+    if clipping is not None:
+        clipping.apply(network.grad, [everything], 1.0, WHOLE)
+    clipped_norm = float(np.linalg.norm(network.grad))
     optimizer.step(network.theta, network.grad, learning_rate)
-    layers = []
-    starts = [network.layers.index(dense) for dense in network.dense]
-    for i, (start, end) in enumerate(itertools.pairwise([*starts, len(listeners)])):
-        behind = listeners[start + 1 : end]
-        dense, linear = network.dense[i], listeners[start]
-        slope = np.ones_like(linear.forward_result)
-        name = "identity"
-        for listener in behind:
-            if not isinstance(listener.layer, Elementwise):
-                continue
-            activation = listener.layer.activation
-            name = activation.name
-            activation.derivative(linear.forward_result, listener.forward_result, slope)
-        layers.append(
-            LayerTrace(
-                number=i + 1,
-                activation=name,
-                W=before.dense[i].W,
-                b=before.dense[i].b,
-                z=linear.forward_result,
-                a=listeners[end - 1].forward_result,
-                da=listeners[end].backward_result if end < len(listeners) else output_delta,
-                slope=slope,
-                delta=dense.delta.copy(),
-                dW=gradient.dense[i].W,
-                db=gradient.dense[i].b,
-                new_W=dense.W.copy(),
-                new_b=dense.b.copy(),
-                numerical_dW=None if numerical is None else numerical.dense[i].W,
-                numerical_db=None if numerical is None else numerical.dense[i].b,
-            )
-        )
+    lengths = None
+    if max_norm is not None:
+        lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
+        max_norm.apply([everything], WHOLE)
+    parameters = _parameters(network, before, gradient, numerical, optimizer)
+    z = listeners[-1].forward_result
     return StepTrace(
         number=number,
         x=x.copy(),
         t=t.copy(),
-        layers=layers,
+        layers=list(_layers(network, listeners, x, output_delta, parameters)),
+        prediction=loss.prediction(z),
         probabilities=loss.probabilities(z),
         loss=float(loss.value(z, t).mean()),
         learning_rate=learning_rate,
-        loss_after=float(loss.value(network.forward(x), t).mean()),
+        gradient_norm=float(np.linalg.norm(gradient.theta)),
+        clipped_norm=clipped_norm,
+        lengths=lengths,
+        loss_after=float(loss.value(_twin(network, network.theta, len(x)).forward(x), t).mean()),
     )
 
 
 def in_float64(network: MLP) -> MLP:
-    """A copy that computes in float64, without dropout."""
-    return _with_parameters(network, network.theta.astype(np.float64))
+    """A copy that computes in float64, with running means of its own; its dropout is not drawn."""
+    return _twin(network, network.theta.astype(np.float64), 0)
+
+
+def _parameters(
+    network: MLP, before: MLP, gradient: MLP, numerical: MLP | None, optimizer: SGD
+) -> list[dict[str, ParameterTrace]]:
+    """Of each layer, by name; what each network has in the place of a parameter is meant."""
+    after = network.with_parameters(network.theta.copy())
+    state = {
+        name: network.with_parameters(vector.copy()) for name, vector in optimizer.state().items()
+    }
+    return [
+        {
+            name: ParameterTrace(
+                value=value,
+                gradient=_views(gradient, i)[name],
+                numerical=None if numerical is None else _views(numerical, i)[name],
+                new=_views(after, i)[name],
+                state={of: _views(vector, i)[name] for of, vector in state.items()},
+            )
+            for name, value in _views(before, i).items()
+        }
+        for i in range(len(network.dense))
+    ]
+
+
+def _views(network: MLP, i: int) -> dict[str, Array]:
+    """The parameters of the i-th layer, by name."""
+    views = {"W": network.dense[i].W, "b": network.dense[i].b}
+    if i < len(network.norms):
+        views |= {"gamma": network.norms[i].gamma, "beta": network.norms[i].beta}
+    return views
+
+
+def _layers(
+    network: MLP,
+    listeners: list[_Listener],
+    x: Array,
+    output_delta: Array,
+    parameters: list[dict[str, ParameterTrace]],
+) -> Iterator[LayerTrace]:
+    """Each dense layer with the dropout in front of it and what stands behind it."""
+    for i, dense in enumerate(network.dense):
+        at = network.layers.index(dense)
+        end = network.layers.index(network.dense[i + 1]) if i + 1 < len(network.dense) else None
+        dropout = network.layers[at - 1] if at else None
+        linear, *behind = listeners[at:end]
+        norm, activation = (_of_kind(behind, kind) for kind in (BatchNorm, Elementwise))
+        given = (norm or linear).forward_result
+        slope = np.ones_like(given)
+        if activation is not None:
+            sigma = activation.layer.activation
+            sigma.derivative(given, activation.forward_result, slope)
+        last = activation or norm or linear
+        after = listeners.index(last) + 1
+        da = listeners[after].backward_result if after < len(listeners) else output_delta
+        yield LayerTrace(
+            number=i + 1,
+            activation="identity" if activation is None else sigma.name,
+            mask=dropout.mask(len(x)).copy() if isinstance(dropout, Dropout) else None,
+            a_in=listeners[at - 1].forward_result if at else x.copy(),
+            W=parameters[i]["W"],
+            b=parameters[i]["b"],
+            z=linear.forward_result,
+            norm=None
+            if norm is None
+            else NormTrace(
+                mean=norm.layer.batch_mean.copy(),
+                variance=norm.layer.batch_variance.copy(),
+                x=norm.layer.x.copy(),
+                y=norm.forward_result,
+                dy=da if activation is None else activation.backward_result,
+                gamma=parameters[i]["gamma"],
+                beta=parameters[i]["beta"],
+            ),
+            a=last.forward_result,
+            da=da,
+            slope=slope,
+            delta=dense.delta.copy(),
+        )
+
+
+def _of_kind(listeners: list[_Listener], kind: type) -> _Listener | None:
+    return next((each for each in listeners if isinstance(each.layer, kind)), None)
 
 
 def _listen(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[list[_Listener], Array]:
@@ -232,22 +374,27 @@ def _listen(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[list[_Listene
     return listeners, output_delta
 
 
-def _with_parameters(network: MLP, theta: Array) -> MLP:
-    """A network of the same layers with other parameters."""
-    return MLP(
-        network.sizes,
-        network.activation,
-        network.output_activation,
-        theta.dtype,
-        theta,
-        batch_norm=network.batch_norm,
-    )
+def _twin(network: MLP, theta: Array, n: int) -> MLP:
+    """The same network with other parameters, to be tried out: it leaves no mark on the first.
+
+    Its running means are copies, and the next `n` rows lose the same units to dropout.
+    """
+    twin = network.with_parameters(theta)
+    for norm, other in zip(network.norms, twin.norms, strict=True):
+        other.mean, other.variance = (
+            norm.mean.astype(theta.dtype),
+            norm.variance.astype(theta.dtype),
+        )
+    for layer, copied in zip(network.layers, twin.layers, strict=True):
+        if isinstance(layer, Dropout) and isinstance(copied, Dropout):
+            copied.mask(n)[...] = layer.mask(n)
+    return twin
 
 
 def _numerical_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> MLP | None:
     """The gradient of each parameter at that parameter's place."""
     if len(network.theta) > MOST_DIFFERENCES:
         return None
-    copy = in_float64(network)
+    copy = _twin(network, network.theta.astype(np.float64), len(x))
     gradient = numerical_gradient(copy, loss, x.astype(np.float64), t.astype(np.float64))
-    return _with_parameters(network, gradient)
+    return network.with_parameters(gradient)

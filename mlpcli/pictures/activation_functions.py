@@ -1,0 +1,87 @@
+"""Each activation and, beside it, its derivative, with where it saturates."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mlpcli.nn.activations import Activation
+from mlpcli.nn.arrays import Array
+from mlpcli.nn.saturation import FLAT, Character, character, curves
+from mlpcli.pictures.style import COLOURS, GREY, figure, grid
+
+REACH = 8.0
+"""The z that are drawn, both ways"""
+PAIRS = 2
+"""Activations in a row"""
+READING = (
+    f"Activations and their derivatives. Grey: saturated, the slope stays below {FLAT:g}. The mean "
+    "output is that for z from the standard normal distribution; where it is 0, the output is "
+    "centred."
+)
+
+
+def draw(activations: Sequence[Activation]) -> Figure:
+    """A pair of panels for each: σ at the left, σ' at the right."""
+    columns = min(PAIRS, len(activations))
+    rows = -(-len(activations) // columns)
+    picture = figure(6.4 * columns, 2.6 * rows + 0.8)
+    panels = picture.subplots(rows, 2 * columns, squeeze=False).reshape(-1, 2)
+    z = np.linspace(-REACH, REACH, 1601)
+    for (left, right), activation in zip(panels, activations, strict=False):
+        a, slope = curves(activation, z)
+        found = character(activation)
+        _panel(left, z, a, found, COLOURS[0], "-")
+        _panel(right, z, slope, found, COLOURS[1], "--")
+        left.set_title(f"{activation.name}: σ(z)\n{output_text(found)}", loc="left", fontsize=8.5)
+        right.set_title(f"σ′(z)\n{saturation_text(found)}", loc="left", fontsize=8.5)
+        left.set_ylabel("a = σ(z)")
+        right.set_ylabel("da/dz")
+    for axes in panels[len(activations) :].ravel():
+        axes.set_axis_off()
+    picture.suptitle(textwrap.fill(READING, 70 * columns), fontsize=10)
+    return picture
+
+
+def output_text(found: Character) -> str:
+    """The range of the output, and whether it is centred on zero."""
+    low, high = (_bound(value) for value in (found.lowest, found.highest))
+    if found.is_centred:
+        return f"output {low} … {high}, centred on 0"
+    return f"output {low} … {high}, not centred: mean {found.mean_output:.2f}"
+
+
+def saturation_text(found: Character) -> str:
+    """Where it saturates."""
+    ways = []
+    if found.saturates_below is not None:
+        ways.append(f"z < {_bound(found.saturates_below)}")
+    if found.saturates_above is not None:
+        ways.append(f"z > {_bound(found.saturates_above)}")
+    return f"saturates: {' and '.join(ways)}" if ways else "saturates nowhere"
+
+
+def _panel(axes: Axes, z: Array, y: Array, found: Character, colour: str, dashes: str) -> None:
+    below, above = found.saturates_below, found.saturates_above
+    if below is not None:
+        axes.axvspan(-REACH, below, color="#E4E4E4", linewidth=0)
+    if above is not None:
+        axes.axvspan(above, REACH, color="#E4E4E4", linewidth=0)
+    grid(axes)
+    axes.axhline(0, color=GREY, linewidth=0.7)
+    axes.axvline(0, color=GREY, linewidth=0.7)
+    axes.plot(z, y, dashes, color=colour, linewidth=1.6)
+    axes.set_xlabel("z")
+    axes.set_xlim(-REACH, REACH)
+    low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
+    room = 0.08 * (high - low)
+    axes.set_ylim(low - room, high + room)
+
+
+def _bound(value: float) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{round(value, 2) + 0.0:g}".replace("-", "−")

@@ -1,0 +1,151 @@
+"""What a trained network makes of one picture, on one sheet."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.style import COLOURS, GREY, figure, grid, shown
+from mlpcli.training.picture import PictureStory, strongest_changes
+from mlpcli.training.trace import LayerTrace
+
+MOST_LAYERS = 4
+"""hidden ones that are drawn"""
+MOST_CLASSES = 30
+"""that are drawn: those that are furthest from their targets"""
+MOST_WEIGHTS = 5
+"""raised, and as many lowered"""
+SHORTEST_ARROW = 0.03
+"""as a share of the panel; where an output is nearer to its target, the marks tell enough"""
+
+
+def classes_drawn(story: PictureStory) -> Labels:
+    """The classes (n,) that are furthest off, in their own order."""
+    error = np.abs(story.step.prediction[0] - story.step.t[0])
+    return np.sort(np.argsort(-error, kind="stable")[:MOST_CLASSES])
+
+
+def draw(name: str, story: PictureStory) -> Figure:
+    """The sheet; `name` is that of the picture's file."""
+    hidden = story.step.layers[:-1][:MOST_LAYERS]
+    classes = classes_drawn(story)
+    tall = max(2.6, 0.21 * len(classes) + 0.9)
+    heights = [3.1, *[1.5] * len(hidden), tall, 3.0]
+    picture = figure(11, sum(heights) + 0.7)
+    parts = picture.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    _images(parts[0].subplots(1, 3), story)
+    for part, layer in zip(parts[1:-2], hidden, strict=True):
+        _activations(part.subplots(), layer, of=len(story.step.layers))
+    _outputs(parts[-2].subplots(1, 3, sharey=True), story, classes)
+    _learning(parts[-1].subplots(1, 2), story)
+    label = shown(story.class_names[story.label])
+    title = f"{shown(name)}: taken for {shown(story.class_names[story.predicted])}"
+    title += f"; one step of SGD towards {label}, learning rate {story.step.learning_rate:g}"
+    if len(hidden) < len(story.step.layers) - 1:
+        title += f"; the first {len(hidden)} of {len(story.step.layers) - 1} hidden layers"
+    picture.suptitle(title, fontsize=11)
+    return picture
+
+
+def _images(panels: "np.ndarray", story: PictureStory) -> None:
+    saw, speaks, table = panels
+    height, width = story.pixels.shape
+    saw.imshow(story.pixels, cmap="gray_r", vmin=0, vmax=255)
+    saw.set_title(f"What it saw, {height}×{width}")
+    largest = float(np.abs(story.for_the_label).max()) or 1.0
+    drawn = speaks.imshow(story.for_the_label, cmap="gray", vmin=-largest, vmax=largest)
+    if story.pixels.min() < 128 <= story.pixels.max():
+        speaks.contour(story.pixels, levels=[128], colors=COLOURS[1], linewidths=1.0)
+    speaks.set_title(f"Which pixels speak for {shown(story.class_names[story.label])}")
+    bar = speaks.figure.colorbar(drawn, ax=speaks, shrink=0.85)
+    bar.set_label("−∂L/∂x: ink speaks against … for")
+    for axes in (saw, speaks):
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(True)
+    norms = [float(np.linalg.norm(layer.W.gradient)) for layer in story.step.layers]
+    places = np.arange(len(norms))
+    table.barh(places, norms, color=COLOURS[4], edgecolor=COLOURS[0], height=0.6)
+    table.set_yticks(places, [f"layer {layer.number}" for layer in story.step.layers])
+    table.invert_yaxis()
+    table.set_xlabel("norm of ∂L/∂W")
+    table.set_title("How much each layer would learn")
+    grid(table)
+
+
+def _activations(axes: Axes, layer: LayerTrace, of: int) -> None:
+    a = layer.a[0]
+    units = np.arange(1, len(a) + 1)
+    axes.vlines(units, 0, a, color=COLOURS[0], linewidth=max(0.6, min(4.0, 300 / len(a))))
+    axes.axhline(0, color=GREY, linewidth=0.7)
+    axes.set_xlim(0.4, len(a) + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    above = int(np.count_nonzero(a > 0))
+    axes.set_title(
+        f"Layer {layer.number} of {of}, {layer.activation}: {above} of {len(a)} units are above 0",
+        loc="left",
+    )
+    axes.set_xlabel("unit")
+    axes.set_ylabel("activation")
+    grid(axes)
+
+
+def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None:
+    step = story.step
+    outputs, arrows, after = panels
+    places = np.arange(len(classes))
+    names = [shown(story.class_names[i]) for i in classes]
+    z = step.layers[-1].a[0][classes]
+    outputs.barh(places, z, color=COLOURS[4], edgecolor=COLOURS[0], height=0.6)
+    outputs.axvline(0, color=GREY, linewidth=0.7)
+    outputs.set_yticks(places, names)
+    outputs.invert_yaxis()
+    outputs.set_ylabel("class")
+    some = "" if len(classes) == len(story.class_names) else f", {len(classes)} furthest off"
+    outputs.set_title(f"Outputs{some}")
+    outputs.set_xlabel("output")
+    a, y = step.prediction[0][classes], step.t[0][classes]
+    arrows.plot(a, places, "o", color="black", markersize=4)
+    arrows.plot(y, places, "|", color=COLOURS[1], markersize=11, mew=2)
+    low, high = min(0.0, float(a.min())), max(1.0, float(a.max()))
+    for place, start, end in zip(places, a, y, strict=True):
+        if abs(start - end) > SHORTEST_ARROW * (high - low):
+            arrows.annotate(
+                "",
+                xy=(end, place),
+                xytext=(start, place),
+                arrowprops={"arrowstyle": "-|>", "color": COLOURS[0], "shrinkA": 0, "shrinkB": 0},
+            )
+    room = 0.06 * (high - low)
+    arrows.set_xlim(low - room, high + room)
+    arrows.set_title("What each output should do:\ngo from a to y")
+    arrows.set_xlabel("dot: a, the prediction; bar: y, the target")
+    before = 100 * step.probabilities[0][classes]
+    later = 100 * story.probabilities_after[classes]
+    after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")
+    after.barh(places + 0.2, later, height=0.36, color=COLOURS[0], edgecolor="black")
+    after.set_xlim(0, 100)
+    after.set_title("Probability before the step (pale)\nand after it (dark)")
+    after.set_xlabel("probability (%)")
+    for axes in panels:
+        axes.set_ylim(len(classes) - 0.4, -0.6)
+        grid(axes)
+
+
+def _learning(panels: "np.ndarray", story: PictureStory) -> None:
+    raised, lowered = panels
+    changes = strongest_changes(story, MOST_WEIGHTS)
+    came_from = "unit" if len(story.step.layers) > 1 else "pixel"
+    for axes, sign, title in ((raised, 1, "raised"), (lowered, -1, "lowered")):
+        chosen = [each for each in changes if sign * each.change > 0][:MOST_WEIGHTS]
+        places = np.arange(len(chosen))
+        axes.barh(places, [each.change for each in chosen], color=COLOURS[4], edgecolor=COLOURS[0])
+        axes.set_yticks(
+            places, [f"{came_from} {each.unit} → {shown(each.class_name)}" for each in chosen]
+        )
+        axes.invert_yaxis()
+        axes.set_title(f"Weights of the last layer that are {title} most")
+        axes.set_xlabel("change, −η ∂L/∂W")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        grid(axes)

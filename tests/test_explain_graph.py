@@ -1,0 +1,212 @@
+"""`mlpcli explain --graph`: values by hand, and paths whose products are the gradients."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import mlpcli
+from mlpcli.cli.main import command
+from mlpcli.errors import ConfigError
+from mlpcli.pictures.graph import draw
+from mlpcli.pictures.style import house_style
+from mlpcli.training.graph import explain_graph, product
+
+
+def graph_of(name, *overrides, example=1):
+    return explain_graph(mlpcli.load_config(f"examples/{name}", overrides=overrides), example)
+
+
+def explain(*arguments):
+    return CliRunner().invoke(command, ["explain", "--graph", *map(str, arguments)])
+
+
+def test_the_chain_by_hand():
+    """Every operation a node; one path, whose seven factors other than 1 are known."""
+    graph = graph_of("chain")
+    sigmoid = [1 / (1 + np.exp(-0.9))]
+    sigmoid.append(1 / (1 + np.exp(0.6 * sigmoid[0] - 0.2)))
+    sigmoid.append(1 / (1 + np.exp(-1.2 * sigmoid[1] + 0.3)))
+    a1, a2, a3 = sigmoid
+    values = {
+        "x": 1,
+        "u₁": 0.8,
+        "z₁": 0.9,
+        "a₁": a1,
+        "u₂": -0.6 * a1,
+        "z₂": -0.6 * a1 + 0.2,
+        "a₂": a2,
+        "u₃": 1.2 * a2,
+        "z₃": 1.2 * a2 - 0.3,
+        "a₃": a3,
+        "L": a3 * a3 / 2,
+        "W₁": 0.8,
+        "b₃": -0.3,
+    }
+    assert graph.detail == "operations"
+    assert len(graph.nodes) == 11 + 6
+    for name, value in values.items():
+        assert float(graph.node(name).value) == pytest.approx(value, rel=1e-13), name
+    (path,) = graph.paths(graph.node("W₁"))
+    assert "".join(edge.end.name for edge in path) == "u₁z₁a₁u₂z₂a₂u₃z₃a₃L"
+    slopes = [a * (1 - a) for a in sigmoid]
+    factors = [1, 1, slopes[0], -0.6, 1, slopes[1], 1.2, 1, slopes[2], a3]
+    np.testing.assert_allclose([float(edge.derivative) for edge in path], factors, rtol=1e-12)
+    assert product(path) == pytest.approx(float(graph.node("W₁").gradient), rel=1e-12)
+    (path,) = graph.paths(graph.node("W₃"))
+    assert product(path) == pytest.approx(a2 * slopes[2] * a3, rel=1e-12)
+
+
+def test_a_weight_of_the_worked_example_by_hand():
+    """Three paths: through the one hidden unit to each of the outputs."""
+    graph = graph_of("worked_3_2_3")
+    a = 0.6681877721681662
+    p = [0.2396826489059724, 0.32355107485719, 0.43676627623683767]
+    paths = list(graph.paths(graph.node("W₁[1,1]")))
+    found = sorted(product(path) for path in paths)
+    slope = a * (1 - a)
+    expected = sorted([slope * 0.7 * (p[0] - 1), slope * 0.9 * p[1], slope * 1.1 * p[2]])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert sum(found) == pytest.approx(0.05308177011753272, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("chain", ()),
+        ("worked_3_2_3", ()),
+        ("worked_3_2_3", ("network.dropout.hidden=0.5", "network.dropout.input=0.3")),
+        ("worked_3_2_3", ("network.dropout.hidden=0.5", "seed=3")),
+        ("xor", ()),
+        ("xor", ("network.activation=identity", "loss=mse")),
+        ("xor", ("network.hidden=[3]", "network.activation=gelu", "loss=mse")),
+        ("square", ()),
+    ],
+)
+def test_the_paths_from_every_node_sum_to_its_gradient(name, overrides):
+    graph = graph_of(name, *overrides, example=1)
+    assert graph.detail in ("operations", "units")
+    assert graph.nodes[-1].kind == "loss"
+    for node in graph.nodes:
+        total = sum(map(product, graph.paths(node)))
+        assert total == pytest.approx(float(node.gradient), rel=1e-12, abs=1e-16), node.name
+
+
+def test_gradients_agree_with_differences_of_the_loss():
+    """The loss of the same example, with one weight or input moved."""
+    h = 1e-6
+    graph = graph_of("xor", example=2)
+    weight = graph.node("W₁[2,1]")
+    start = [[[-0.5, 0.3], [0.2, 0.4]], [[0.7], [-0.9]]]
+
+    def moved(by):
+        values = json.loads(json.dumps(start))
+        values[0][1][0] += by
+        return graph_of("xor", f"network.initializer={{name: given, values: {values}}}", example=2)
+
+    graph, above, below = moved(0), moved(h), moved(-h)
+    weight = graph.node("W₁[2,1]")
+    difference = float(above.node("L").value - below.node("L").value) / (2 * h)
+    assert float(weight.gradient) == pytest.approx(difference, rel=1e-8)
+    table = "data.table={inputs: [[0, %s]], targets: [[1]]}"
+    given = f"network.initializer={{name: given, values: {start}}}"
+    above, below = (
+        graph_of("xor", given, table % (1 + by), "training.batch_size=1") for by in (h, -h)
+    )
+    difference = float(above.node("L").value - below.node("L").value) / (2 * h)
+    assert float(graph.node("x[2]").gradient) == pytest.approx(difference, rel=1e-8)
+
+
+def test_a_large_network_is_told_by_layers_whose_jacobians_make_the_gradients():
+    graph = graph_of(
+        "worked_3_2_3",
+        "network.hidden=[9, 8]",
+        "network.initializer=xavier_normal",
+        "network.bias_initializer=zeros",
+    )
+    assert graph.detail == "layers"
+    way = [node for node in graph.nodes if node.kind != "parameter"]
+    assert [node.name for node in way] == ["x", "z₁", "a₁", "z₂", "a₂", "z₃", "L"]
+    gradient = np.ones(1)
+    for node in reversed(way):
+        np.testing.assert_allclose(node.gradient, gradient, rtol=1e-12)
+        for edge in graph.edges:
+            if edge.end is node and edge.start.kind != "parameter":
+                gradient = gradient @ edge.derivative
+    for n in "₁₂₃":
+        (edge,) = (edge for edge in graph.edges if edge.start.name == f"W{n}")
+        expected = np.outer(edge.derivative, edge.end.gradient)
+        np.testing.assert_allclose(edge.start.gradient, expected, rtol=1e-12)
+
+
+def test_the_example_is_the_one_asked_for():
+    graph = graph_of("xor", example=3)
+    assert [float(graph.node(f"x[{i}]").value) for i in (1, 2)] == [1, 0]
+    with pytest.raises(ConfigError, match="--example 5: there are 4 of them"):
+        graph_of("xor", example=5)
+
+
+def test_batch_normalisation_is_refused_with_the_reason():
+    with pytest.raises(ConfigError, match="every example of a batch has a part"):
+        graph_of("xor", "network.batch_norm=true")
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("chain", ()),
+        ("worked_3_2_3", ()),
+        ("xor", ("network.hidden=[6]", "network.dropout.hidden=0.5")),
+        ("xor", ("network.hidden=[3, 4]",)),
+        ("xor", ("network.hidden=[9, 9]",)),
+    ],
+)
+def test_what_is_drawn_stays_within_the_picture_and_apart(name, overrides):
+    with house_style():
+        graph = graph_of(name, *overrides)
+        figure = draw(graph)
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    page = figure.bbox
+    said = "\n".join(text.get_text() for text in axes.texts)
+    assert all(f"{node.name} = " in said or f"{node.name}: " in said for node in graph.nodes)
+    extents = [text.get_window_extent() for text in axes.texts if text.get_text()]
+    for extent in extents:
+        assert page.x0 <= extent.x0 < extent.x1 <= page.x1
+        assert page.y0 <= extent.y0 < extent.y1 <= page.y1
+    for i, one in enumerate(extents):
+        for other in extents[:i]:
+            assert not one.overlaps(other)
+    for box in axes.patches:
+        inside = [e for e in extents if box.get_window_extent().overlaps(e)]
+        if hasattr(box, "get_boxstyle"):
+            assert len(inside) == 1
+            frame = box.get_window_extent()
+            assert frame.x0 < inside[0].x0 < inside[0].x1 < frame.x1
+
+
+def test_the_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = explain("--config", "examples/chain")
+    assert (done.exit_code, done.output) == (0, "graph.png: written\n")
+    with Image.open("graph.png") as image:
+        assert image.format == "PNG"
+    for name in ("a.svg", "b.svg"):
+        assert explain("--config", "examples/worked_3_2_3", "-o", name).exit_code == 0
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    ET.parse(tmp_path / "a.svg")
+
+
+def test_as_text_and_json():
+    text = explain("--config", "examples/chain", "--format", "text").output
+    assert "W₃ → u₃ → z₃ → a₃ → L: 0.443599 · 1 · 0.246657 · 0.55782 = 0.061035" in text
+    facts = json.loads(explain("--config", "examples/chain", "--format", "json").output)
+    assert facts["nodes"][-1]["operation"] == "quadratic(a₃, t)"
+    assert facts["edges"][0] == {"start": "x", "end": "u₁", "symbol": "W₁", "derivative": 0.8}
+    large = explain("--config", "examples/vanishing", "--format", "text").output
+    assert "too large to print each number" in large
+    summary = json.loads(explain("--config", "examples/vanishing", "--format", "json").output)
+    assert summary["nodes"][0]["value"]["shape"] == [784]
