@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import itertools
+import os
 import warnings
 import xml.etree.ElementTree as ET
 
@@ -615,3 +616,12 @@ def test_the_users_own_settings_of_matplotlib_change_nothing(run):
     before = drawn()
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
         assert drawn() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links of POSIX")
+def test_pictures_are_not_written_through_a_link_out_of_the_run(run, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (run.folder / "pictures").symlink_to(tmp_path / "outside")
+    with pytest.raises(CheckpointError, match="leads out of the run"):
+        draw_pictures(run.folder, only=["curves"])
+    assert list((tmp_path / "outside").iterdir()) == []

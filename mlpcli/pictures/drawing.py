@@ -333,7 +333,8 @@ def draw_pictures(
 
     Raises:
         ConfigError: such pictures, or so many runs, cannot be laid over each other.
-        CheckpointError: there is no such run, or it has not finished an epoch.
+        CheckpointError: there is no such run, it has not finished an epoch, or its pictures would
+            be written elsewhere through a link.
         DataError: a file that a picture needs is missing or damaged.
         WriteError: a picture cannot be written.
     """
@@ -346,7 +347,10 @@ def draw_pictures(
     for name in only:
         if why_not := PICTURES[name].why_not_of(subjects):
             raise DataError(f"No picture {name}: {why_not}")
-    target = output or subjects[0].record.directory.pictures
+    directory = subjects[0].record.directory
+    if output is None:
+        directory.refuse_links_outside()
+    target = output or directory.pictures
     labels = _labels(subjects)
     suffix = "" if len(subjects) == 1 else "_compared"
     written = []
