@@ -24,6 +24,7 @@ The longest silence in a live one is a mirror's (half a minute). A day is more t
 machines that share a folder differ, time zones set wrongly included; a lock or a process's number
 would tell sooner, but neither reaches across every network file system and container.
 """
+_HAS_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -141,6 +142,39 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(content)
+
+
+def duplicate(source: Path, path: Path) -> None:
+    """Let `path` have what was written to `source`, whole or not at all.
+
+    As files here are replaced and never changed, both can be one file with two names, which costs
+    neither time nor room; where the file system has no such links, it is copied.
+
+    Raises:
+        WriteError: it could not be done.
+    """
+    try:
+        temporary = _temporary_for(path)
+        try:
+            temporary.hardlink_to(source)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _flush_folder(path.parent)
+    except OSError as error:
+        if error.errno not in _HAS_NO_LINKS:
+            raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
+        _copy(source, path)
+
+
+def _copy(source: Path, path: Path) -> None:
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise WriteError(f"{source}: cannot be read: {error.strerror or error}.") from error
+    write_bytes(path, content)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -1,13 +1,16 @@
+import errno
 import itertools
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from mlpcli.errors import WriteError
 from mlpcli.files import (
     STALE_SECONDS,
+    duplicate,
     make_filled_folder,
     make_folder,
     open_ordinary,
@@ -165,3 +168,37 @@ def test_a_folder_that_cannot_be_flushed_is_written_to_nevertheless(tmp_path, mo
     monkeypatch.setattr(os, "fsync", refuse)
     write_text(tmp_path / "file", "whole")
     assert (tmp_path / "file").read_text() == "whole"
+
+
+def test_a_duplicate_stays_when_its_source_is_replaced(tmp_path):
+    source, path = tmp_path / "source", tmp_path / "path"
+    write_bytes(source, b"first")
+    write_bytes(path, b"before")
+    duplicate(source, path)
+    write_bytes(source, b"second")
+    assert path.read_bytes() == b"first"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["path", "source"]
+
+
+def test_a_file_system_without_links_gets_a_copy(tmp_path, monkeypatch):
+    def no_links(self, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    write_bytes(tmp_path / "source", b"content")
+    duplicate(tmp_path / "source", tmp_path / "path")
+    assert (tmp_path / "path").read_bytes() == b"content"
+    assert not (tmp_path / "path").samefile(tmp_path / "source")
+
+
+def test_a_duplicate_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    def broken(self, target):
+        raise OSError(errno.EIO, "Input/output error")
+
+    write_bytes(tmp_path / "source", b"content")
+    write_bytes(tmp_path / "path", b"before")
+    monkeypatch.setattr(Path, "hardlink_to", broken)
+    with pytest.raises(WriteError, match="path: cannot be written: Input/output error"):
+        duplicate(tmp_path / "source", tmp_path / "path")
+    assert (tmp_path / "path").read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 2

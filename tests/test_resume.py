@@ -147,7 +147,8 @@ def killed_at(nth, start):
         return die_or_do
 
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(recorder, "save_checkpoint", deadly(recorder.save_checkpoint))
+        for name in ("save_checkpoint", "duplicate"):
+            patches.setattr(recorder, name, deadly(getattr(recorder, name)))
         for name in ("append_gradients", "append_metrics"):
             patches.setattr(RunDirectory, name, deadly(getattr(RunDirectory, name)))
         with pytest.raises(Kill):
@@ -436,7 +437,7 @@ def test_within_a_save_it_is_saved_first(train, monkeypatch):
     flush, flushes = os.fsync, itertools.count()
 
     def interrupt_and_flush(descriptor):
-        if next(flushes) == 12:  # a checkpoint of epoch 2
+        if next(flushes) == 10:  # the last checkpoint of epoch 2
             signal.raise_signal(signal.SIGINT)
         flush(descriptor)
 

@@ -374,8 +374,8 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
 def test_a_failed_save_says_which_epoch_is_whole(bars, tmp_path, monkeypatch):
     append = RunDirectory.append_metrics
 
-    def fail_in_epoch_3(directory, row):
-        append(directory, row)
+    def fail_in_epoch_3(directory, row, *, flush):
+        append(directory, row, flush=flush)
         if row.epoch == 3:
             raise WriteError("metrics.csv: cannot be written.")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
+from mlpcli.files import duplicate
 from mlpcli.nn.arrays import Array
 from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -16,8 +17,9 @@ from mlpcli.training.setup import Setup
 from mlpcli.training.watch import Watch
 
 WORTH_A_FLUSH = 0.5
-"""Seconds that an epoch takes, from which on its norms are kept from a power cut: waiting for the
-disk takes up to 3 ms, which would be most of the time of an epoch on a small table."""
+"""Seconds that an epoch takes, from which on its rows are kept from a power cut: waiting for the
+disk takes up to 3 ms, which would be most of the time of an epoch on a small table. The last
+checkpoint, which always waits, knows all but the seconds and the norms."""
 
 
 class Recorder:
@@ -89,8 +91,8 @@ class Recorder:
             self._directory.append_gradients(norms, flush=is_long)
             save_checkpoint(self._directory.last, checkpoint)
             if is_best:
-                save_checkpoint(self._directory.best, checkpoint)
-            self._directory.append_metrics(row)
+                duplicate(self._directory.last, self._directory.best)
+            self._directory.append_metrics(row, flush=is_long)
         except WriteError as error:
             raise WriteError(f"{error} {self._what_is_whole()}") from error
         self._reporter.epoch_done(row, is_best=is_best)

@@ -184,13 +184,17 @@ class RunDirectory:
         rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
         write_text(self.metrics, "".join(map(_csv_line, rows)))
 
-    def append_metrics(self, row: EpochMetrics) -> None:
+    def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
         """Add a row to metrics.csv, with the header if it is the first.
+
+        Args:
+            row: of the epoch.
+            flush: wait until it is safe from a power cut.
 
         Raises:
             WriteError: it could not be written.
         """
-        _append(self.metrics, COLUMNS, [dataclasses.astuple(row)], flush=True)
+        _append(self.metrics, COLUMNS, [dataclasses.astuple(row)], flush=flush)
 
     def append_gradients(self, rows: Sequence[LayerNorms], *, flush: bool) -> None:
         """Add an epoch's rows to gradients.csv, with the header if they are the first.
