@@ -17,9 +17,7 @@ from PIL import Image
 
 from mlpcli.data.image import prepare
 from mlpcli.errors import ImageError
-from mlpcli.training.committee import Committee
-from mlpcli.training.model import load_model
-from mlpcli.training.run_directory import newest_checkpoint
+from mlpcli.training.committee import load_committee, newest_reader
 
 ANGLES = range(0, 360, 45)
 UNTURNED = {
@@ -125,8 +123,10 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, action="append")
     parser.add_argument("--kinds", nargs="*", help="Only these.")
     arguments = parser.parse_args()
-    model = Committee(
-        [load_model(path) for path in arguments.checkpoint or [newest_checkpoint(Path("runs"))]]
+    model = (
+        load_committee(arguments.checkpoint)
+        if arguments.checkpoint
+        else newest_reader(Path("runs"))
     )
     with (arguments.folder / "labels.csv").open(encoding="utf-8") as file:
         rows = [

@@ -9,8 +9,9 @@ import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.errors import CheckpointError
 from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.training.committee import newest_reader
 from mlpcli.training.judging import judge
-from mlpcli.training.run_directory import BOXED, newest_checkpoint
+from mlpcli.training.run_directory import BOXED
 
 RIGHT_ON_MNIST = 9_932
 SHARED_MNIST = Path(__file__).parents[1].parent / "shared" / "mnist"
@@ -44,9 +45,14 @@ def test_its_accuracy_on_the_test_set(monkeypatch, tmp_path):
 
 def test_it_answers_where_no_run_is(tmp_path, monkeypatch, bars):
     monkeypatch.chdir(tmp_path)
-    assert newest_checkpoint(tmp_path / "none") == BOXED
-    run = mlpcli.train(load_config(bars), runs_dir=tmp_path / "runs")
-    assert newest_checkpoint(tmp_path / "runs") == run.folder / "weights" / "best.safetensors"
+    runs = tmp_path / "runs"
+    assert newest_reader(runs).models[0].path == BOXED
+    knows_no_images = load_config("examples/xor", overrides=["training.epochs=1"])
+    mlpcli.train(knows_no_images, runs_dir=runs)
+    assert newest_reader(runs).models[0].path == BOXED
+    run = mlpcli.train(load_config(bars), runs_dir=runs)
+    mlpcli.train(knows_no_images, runs_dir=runs)
+    assert newest_reader(runs).models[0].path == run.folder / "weights" / "best.safetensors"
     assert mlpcli.load_model("boxed").path == BOXED
     (tmp_path / "boxed").write_bytes(b"another")
     with pytest.raises(CheckpointError, match="not a checkpoint"):

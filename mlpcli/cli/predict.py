@@ -138,10 +138,10 @@ def _count(answers: "list[Answer]") -> int:
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
     """The networks that answer, named on stderr."""
-    from mlpcli.training.committee import load_committee
-    from mlpcli.training.run_directory import BOXED, newest_checkpoint
+    from mlpcli.training.committee import load_committee, newest_reader
+    from mlpcli.training.run_directory import BOXED
 
-    committee = load_committee(checkpoints or (newest_checkpoint(runs_dir),))
+    committee = load_committee(checkpoints) if checkpoints else newest_reader(runs_dir)
     for model in committee.models:
         boxed = model.path == BOXED
         name = "boxed, the network that comes with mlpcli" if boxed else model.path

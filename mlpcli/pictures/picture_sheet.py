@@ -70,6 +70,8 @@ def _images(panels: "np.ndarray", story: PictureStory) -> None:
     table.set_yticks(places, [f"layer {layer.number}" for layer in story.step.layers])
     table.invert_yaxis()
     table.set_xlabel("norm of ∂L/∂W")
+    table.xaxis.set_major_locator(MaxNLocator(4))
+    table.ticklabel_format(axis="x", scilimits=(-2, 3))
     table.set_title("How much each layer would learn")
     grid(table)
 

@@ -12,6 +12,7 @@ from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.model import Model, load_model
+from mlpcli.training.run_directory import BOXED, newest_checkpoints
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,16 @@ class Committee:
             probabilities=mean,
             class_names=self.class_names,
         )
+
+
+def newest_reader(runs: Path) -> Committee:
+    """The newest network under `runs` that reads images; without any, the one in the box.
+
+    Raises:
+        CheckpointError: the folder, or the newest run in it, cannot be read.
+    """
+    models = map(load_model, [*newest_checkpoints(runs), BOXED])
+    return Committee([next(model for model in models if not model.learned_from_a_table)])
 
 
 def load_committee(paths: Sequence[str | Path]) -> Committee:

@@ -294,8 +294,8 @@ def checkpoint_path(path: Path) -> Path:
     return best
 
 
-def newest_checkpoint(runs: Path) -> Path:
-    """The best weights under `runs` that were written last; without any, the boxed ones.
+def newest_checkpoints(runs: Path) -> list[Path]:
+    """The best weights of each run under `runs`, those written last first.
 
     Raises:
         CheckpointError: the folder cannot be read.
@@ -304,4 +304,4 @@ def newest_checkpoint(runs: Path) -> Path:
         weights = {path: path.stat() for path in runs.glob("*/weights/best.safetensors")}
     except OSError as error:
         raise CheckpointError(f"{runs}: cannot be read: {error.strerror}.") from error
-    return max(weights, key=lambda path: weights[path].st_mtime, default=BOXED)
+    return sorted(weights, key=lambda path: weights[path].st_mtime, reverse=True)
