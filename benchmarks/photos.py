@@ -13,22 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mlpcli.data.image import prepare
 from mlpcli.errors import ImageError
 from mlpcli.training.committee import load_committee, newest_reader
 
 ANGLES = range(0, 360, 45)
-UNTURNED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
+ORIENTATION_TAG = 0x0112
+UNDONE_BY = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+"""Which EXIF orientation turns a picture so that another one turns it back."""
 
 
 def opaque(image: Image.Image) -> Image.Image:
@@ -93,9 +87,11 @@ def stored(image: Image.Image, file_format: str = "PNG", **options: object) -> i
 
 
 def turned(image: Image.Image, orientation: int) -> io.BytesIO:
+    image = image.copy()
+    image.getexif()[ORIENTATION_TAG] = UNDONE_BY[orientation]
     exif = Image.Exif()
-    exif[0x0112] = orientation
-    return stored(image.transpose(UNTURNED[orientation]), exif=exif)
+    exif[ORIENTATION_TAG] = orientation
+    return stored(ImageOps.exif_transpose(image), exif=exif)
 
 
 def sixteen_bits(image: Image.Image) -> io.BytesIO:
@@ -104,7 +100,7 @@ def sixteen_bits(image: Image.Image) -> io.BytesIO:
 
 
 SAME: dict[str, Callable[[Image.Image], io.BytesIO]] = {
-    **{f"EXIF {n}": (lambda image, n=n: turned(image, n)) for n in UNTURNED},
+    **{f"EXIF {n}": (lambda image, n=n: turned(image, n)) for n in UNDONE_BY},
     **{
         mode: (lambda image, mode=mode: stored(image.convert(mode))) for mode in ("RGBA", "L", "LA")
     },

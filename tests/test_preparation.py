@@ -1,6 +1,7 @@
 """The steps of the preparation against definitions written out, and on drawn photographs."""
 
 import numpy as np
+import photographs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +9,14 @@ from hypothesis.extra import numpy as arrays
 
 from mlpcli.data import synthetic
 from mlpcli.data.image import prepare_array
+from mlpcli.data.preparation.dither import without_dots
 from mlpcli.data.preparation.ground import ink_on_ground, plane
 from mlpcli.data.preparation.labelling import labelled
 from mlpcli.data.preparation.morphology import closed, odd, opened, sliding_max, without_grain
 from mlpcli.data.preparation.page import digits_on_page, reading_order
+from mlpcli.data.preparation.ruling import without_ruling
 from mlpcli.data.preparation.strokes import stroke_width
+from mlpcli.data.preparation.touching import separated
 from mlpcli.errors import ImageError
 
 MASKS = arrays.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9)))
@@ -161,6 +165,129 @@ def test_grain_is_no_digit(seed, shape):
     for grain in (rng.normal(0.5, 0.05, shape), rng.random(shape)):
         with pytest.raises(ImageError, match="no digit found"):
             prepare_array(np.clip(grain, 0, 1))
+
+
+ROWS, COLUMNS = np.mgrid[-1:1:120j, -1:1:160j]
+FROM_THE_MIDDLE = np.hypot(ROWS, COLUMNS)
+NO_DIGITS = {
+    "dot": np.where(FROM_THE_MIDDLE < 0.06, 0.2, 0.85),
+    "large dot": np.where(FROM_THE_MIDDLE < 0.25, 0.2, 0.85),
+    "oval": np.where(np.hypot(ROWS, 1.5 * COLUMNS) < 0.2, 0.2, 0.85),
+    "one pixel": np.where(np.arange(ROWS.size).reshape(ROWS.shape) == 5000, 0.1, 0.85),
+    "line that lies": np.where((abs(ROWS) < 0.02) & (abs(COLUMNS) < 0.7), 0.2, 0.85),
+    "vignette": 0.85 * (1 - 0.5 * (FROM_THE_MIDDLE / 1.5) ** 4),
+    "spot of light": 0.3 + 0.5 * np.exp(-5 * FROM_THE_MIDDLE**2),
+    "shadow in a corner": np.where(ROWS + COLUMNS < -0.9, 0.4, 0.8),
+    "soft shadow in a corner": 0.8 - 0.4 / (1 + np.exp(12 * (ROWS + COLUMNS + 0.9))),
+    "half in shadow": np.where(COLUMNS + 0.3 * ROWS < 0.2, 0.4, 0.8),
+    "edge of a table": np.where(ROWS > 0.6 + 0.1 * COLUMNS, 0.25, 0.8),
+    "ruled paper": photographs.lined(np.full(ROWS.shape, 0.85), gap=24, slope=0.02),
+    "squared paper": photographs.lined(np.full(ROWS.shape, 0.85), gap=24, squared=True),
+}
+
+
+@pytest.mark.parametrize("noise", [0, 0.008])
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("picture", NO_DIGITS)
+def test_what_is_no_digit_is_refused(picture, negative, noise):
+    grey = NO_DIGITS[picture] + np.random.default_rng(0).normal(0, noise, ROWS.shape)
+    with pytest.raises(ImageError, match="no digit found"):
+        prepare_array(np.clip(1 - grey if negative else grey, 0, 1))
+
+
+@pytest.mark.parametrize(
+    "spot", [np.ones((20, 20)), np.ones((20, 12)), np.hypot(*np.mgrid[-1:1:20j, -1:1:20j]) < 1.01]
+)
+def test_a_spot_as_large_as_a_prepared_digit_is_refused(spot):
+    with pytest.raises(ImageError, match="a spot"):
+        prepare_array(np.pad(spot.astype(float), ((4, 4), (4, 24 - spot.shape[1]))))
+
+
+@pytest.mark.parametrize("slope", [-0.1, 0, 0.06])
+@pytest.mark.parametrize("squared", [False, True])
+def test_ruled_lines_go_and_what_crosses_them_stays(slope, squared):
+    ink = np.zeros((150, 150))
+    ink[30:120, 70:80] = 1
+    ink[40:50, 50:110] = 1
+    lines = 1 - photographs.lined(np.ones(ink.shape), gap=31, slope=slope, squared=squared)
+    left = without_ruling(np.maximum(ink, lines), threshold=0.4)
+    inner = left[15:135, 15:135] > 0.4  # a line that leaves through a corner may stay
+    assert inner.sum() == pytest.approx(ink.sum(), rel=0.05)
+    assert (left[ink == 1] == 1).mean() > 0.97
+
+
+@pytest.mark.parametrize("lines", [((60, 64), None), (None, (70, 74)), ((5, 9), (5, 9))])
+def test_the_bars_of_a_digit_that_is_cut_out_closely_stay(lines):
+    ink = np.eye(150)
+    ink[:, 1:] += np.eye(150)[:, :-1]
+    for band, axis in zip(lines, (0, 1), strict=True):
+        if band:
+            np.moveaxis(ink, axis, 0)[slice(*band)] = 1
+    np.testing.assert_array_equal(without_ruling(ink, 0.5), ink)
+
+
+@pytest.mark.parametrize("levels", [2, 6])
+def test_the_dots_of_a_dithered_picture_become_greys(levels):
+    grey = np.linspace(0.25, 0.75, 160)[np.newaxis].repeat(120, axis=0)
+    dots, error = np.zeros(grey.shape), grey.copy()
+    for row, column in np.ndindex(119, 160):  # Floyd and Steinberg, 1976
+        value = error[row, column]
+        dots[row, column] = np.clip(np.rint(value * (levels - 1)), 0, levels - 1) / (levels - 1)
+        left = value - dots[row, column]
+        for down, right, share in ((0, 1, 7), (1, -1, 3), (1, 0, 5), (1, 1, 1)):
+            if 0 <= column + right < 160:
+                error[row + down, column + right] += left * share / 16
+    found = without_dots(dots)
+    inside = np.s_[5:110, 5:-5]
+    assert np.abs(found - grey)[inside].mean() < 0.5 * np.abs(dots - grey)[inside].mean()
+
+
+def test_a_drawing_of_thin_lines_is_not_taken_for_dots():
+    drawing = np.zeros((40, 40))
+    drawing[np.arange(25, 35), np.arange(25, 35)] = 1
+    drawing[10, 5:35] = drawing[5:35, 20] = 1
+    assert without_dots(drawing) is drawing
+
+
+def test_pieces_in_a_row_of_touching_digits():
+    ring = np.hypot(*np.mgrid[-1:1:40j, -1:1:40j])
+    ring = (ring < 1) & (ring > 0.7)
+    row = np.concatenate([ring, ring, ring], axis=1)
+    pieces = separated(row, (slice(10, 50), slice(100, 220)), usual=40)
+    assert [box[1].start for _, box in pieces] == pytest.approx([100, 140, 180], abs=2)
+    assert separated(ring, (slice(0, 40), slice(0, 40)), usual=40)[0][0] is ring
+
+
+def drawn_page(shape=(140, 200)):
+    """A page with a 7 of two strokes apart, and a stick."""
+    page = np.full(shape, 0.9)
+    page[40:44, 40:66] = page[50:80, 58:63] = page[38:80, 110:115] = 0.2
+    return page
+
+
+def test_strokes_close_to_each_other_are_one_digit():
+    boxes = [box for _, box in digits_on_page(drawn_page())]
+    assert len(boxes) == 2
+    assert boxes[0][0].start <= 40 < 80 <= boxes[0][0].stop
+
+
+def test_the_boxes_of_a_form_are_no_digits():
+    page = drawn_page()
+    for left in (30, 100):
+        page[25:28, left : left + 50] = page[90:93, left : left + 50] = 0.4
+        page[25:93, left : left + 3] = page[25:93, left + 47 : left + 50] = 0.4
+    assert len(digits_on_page(page)) == 2
+
+
+def test_a_frame_around_a_digit_is_not_the_digit():
+    page = np.full((160, 160), 0.9)
+    page[45:115, 75:83] = 0.2
+    framed = page.copy()
+    framed[15:145, 15:145] = np.minimum(
+        framed[15:145, 15:145], np.pad(np.full((120, 120), 0.9), 5, constant_values=0.2)
+    )
+    found = prepare_array(framed)
+    np.testing.assert_allclose(found.pixels.astype(int), prepare_array(page).pixels, atol=40)
 
 
 def test_a_page_is_read_row_by_row():

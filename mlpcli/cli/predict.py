@@ -102,7 +102,8 @@ def command(
     pictures, failures = _pictures(images, recursive)
     if save_annotated is not None and len(pictures) > 1:
         raise click.UsageError("--save-annotated takes one picture.")
-    answers: list[Answer] = []
+    answers: list[Answer] = []  # only those of a table or a score: there may be very many
+    answered = 0
     for picture in _with_bar(pictures):
         try:
             found = _answers(committee, picture, many, threshold)
@@ -110,16 +111,18 @@ def command(
             failures += 1
             _tell(f"mlpcli: {error}")
             continue
-        answers += found
+        answered += 1
+        if csv_file is not None or label_of is not None:
+            answers += found
         if as_json:
             for each in found:
-                click.echo(json.dumps(each.facts(top), allow_nan=False))
+                _say(json.dumps(each.facts(top), allow_nan=False))
         else:
-            click.echo(_text(picture, found, many, top or 1))
+            _say(_text(picture, found, many, top or 1))
         for i, each in enumerate(found):
             pixels = each.prepared.pixels.reshape(committee.image_shape)
             if show:
-                click.echo(in_greys(pixels), err=as_json)
+                _say(in_greys(pixels), err=as_json)
             if save_input is not None:
                 _save_input(save_input, pixels, f"{Path(picture).stem}{f'-{i + 1}' * many}")
         if save_annotated is not None:
@@ -129,11 +132,7 @@ def command(
     if label_of is not None and answers:
         click.echo(score(answers, label_of), err=as_json)
     if failures:
-        raise ImageError(f"{failures} of {failures + _count(answers)} pictures could not be read.")
-
-
-def _count(answers: "list[Answer]") -> int:
-    return len({each.file for each in answers})
+        raise ImageError(f"{failures} of {failures + answered} pictures could not be read.")
 
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
@@ -165,7 +164,8 @@ def _pictures(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]
 
 
 def _with_bar(pictures: list[str]) -> Iterator[str]:
-    if len(pictures) < MANY_PICTURES or not sys.stderr.isatty() or sys.stdout.isatty():
+    """The pictures, with a bar below the answers where stderr is a terminal."""
+    if len(pictures) < MANY_PICTURES or not sys.stderr.isatty():
         yield from pictures
         return
     from tqdm import tqdm
@@ -174,11 +174,17 @@ def _with_bar(pictures: list[str]) -> Iterator[str]:
     yield from tqdm(pictures, unit=" pictures", leave=False, dynamic_ncols=True)
 
 
-def _tell(line: str) -> None:
-    """A line on stderr, above a bar if there is one."""
+def _say(text: str, *, err: bool = False) -> None:
+    """Lines on stdout or stderr, above a bar if there is one, even where both are one terminal."""
     from tqdm import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    with tqdm.external_write_mode(sys.stderr if err else sys.stdout):
+        click.echo(text, err=err)
+
+
+def _tell(remark: str) -> None:
+    """A line on stderr."""
+    _say(remark, err=True)
 
 
 def _answers(committee: "Committee", picture: str, many: bool, threshold: float) -> "list[Answer]":

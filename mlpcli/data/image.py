@@ -7,6 +7,7 @@ MNIST's own preparation: LeCun et al., "Gradient-based learning applied to docum
 1998, section III A.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +17,7 @@ import numpy as np
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.picture import Remark, border, no_remark, read_grey, source_name
 from mlpcli.data.preparation.boxes import Box, box_of, longer_side, magnified, moved, widened
+from mlpcli.data.preparation.edges import refuse_without_edges
 from mlpcli.data.preparation.fitting import centred, fitted, is_already_prepared
 from mlpcli.data.preparation.ground import is_dark_on_light
 from mlpcli.data.preparation.ink import find_ink, full_contrast
@@ -23,12 +25,15 @@ from mlpcli.data.preparation.morphology import FloatArray, sliding_max
 from mlpcli.data.preparation.page import PAGE_SIDE, digits_on_page
 from mlpcli.data.preparation.parts import digit_mask
 from mlpcli.data.preparation.resizing import shrunk
+from mlpcli.data.preparation.shape import refuse_no_digit
 from mlpcli.data.preparation.strokes import stroke_width, widened_strokes
 from mlpcli.errors import ImageError
 
 MNIST_SHAPE = (28, 28)
-WORKING_SIDE = 160
-"""Pixels of the longer side while the digit is looked for: eight times what becomes of it."""
+WORKING_SIDE = 128
+"""Pixels of the longer side while the digit is looked for: six times what becomes of it."""
+LEAST_SIZE = 6
+"""Pixels of the digit's longer side: fewer do not tell one digit from another."""
 SMALL_DIGIT = 0.45
 """Of the picture's longer side: a smaller digit is looked at again, from near."""
 SURROUNDINGS = 0.6
@@ -84,10 +89,11 @@ def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Pre
     already_prepared = float(np.median(border(exact))) == 0 and is_already_prepared(exact, shape)
     if already_prepared:
         box = box_of(exact > 0)
-        digit = exact[box]
+        found = digit = exact[box]
     else:
-        digit, box = _digit(grey, dark)
-        digit = fitted(digit, shape)
+        found, box = _digit(grey, dark)
+        digit = fitted(found, shape)
+    refuse_no_digit(found)
     pixels = np.rint(digit * 255).astype(np.uint8)
     return Prepared(centred(pixels, shape).ravel(), dark, already_prepared, box)
 
@@ -96,8 +102,11 @@ def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
     """The digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W)."""
     digit, box = _seen_from_here(grey, dark)
     size = longer_side(box)
+    if size < LEAST_SIZE:
+        raise ImageError("no digit found: there is nothing but specks.")
     if size >= SMALL_DIGIT * max(grey.shape):
         return digit, box
+    refuse_no_digit(digit, from_afar=True)
     view = widened(box, SURROUNDINGS * size, grey.shape)
     digit, box = _seen_from_here(grey[view], dark)
     return digit, moved(box, view)
@@ -108,6 +117,7 @@ def _seen_from_here(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
     small = shrunk(grey, WORKING_SIDE)
     found = find_ink(small, dark)
     mask = digit_mask(found)
+    refuse_without_edges(found.ink, mask)
     soft = full_contrast(found.ink, found.threshold) * sliding_max(mask, 3)
     box = box_of(mask)
     digit = widened_strokes(soft[box], stroke_width(mask))
@@ -126,9 +136,14 @@ def prepare_many(
     """
     grey = read_grey(source, PAGE_SIDE, remark)
     try:
-        return [
-            replace(prepare_array(ink, shape), box=box, inverted=is_dark_on_light(grey))
-            for ink, box in digits_on_page(grey)
-        ]
+        pieces = digits_on_page(grey)
     except ImageError as error:
         raise ImageError(f"{source_name(source)}: {error}") from error
+    dark = is_dark_on_light(grey)
+    found = []
+    for ink, box in pieces:
+        with contextlib.suppress(ImageError):  # a spot among the digits
+            found.append(replace(prepare_array(ink, shape), box=box, inverted=dark))
+    if not found:
+        raise ImageError(f"{source_name(source)}: no digit found: there is nothing but spots.")
+    return found

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mlpcli.data.preparation.morphology import smoothed, without_grain
+from mlpcli.data.dataset import UInt8Array
+from mlpcli.data.preparation.dither import without_dots
+from mlpcli.data.preparation.morphology import smoothed
 from mlpcli.errors import ImageError
 
 FloatArray = NDArray[np.floating[Any]]
@@ -28,12 +30,10 @@ MAX_BYTES = 4 * MAX_PIXELS
 """What the largest picture takes when it is not compressed at all."""
 WORKING_SIDE = 640
 """A larger picture is averaged down to this: more would only cost time and memory."""
+FEW_COLOURS = 16
+"""A picture of no more may give others by the density of dots."""
 
-LEAST_DITHERED = 40
-"""Pixels a side: a picture of few colours and no smaller may give others by the density of dots,
-which a blur brings back."""
-LEAST_DOT, LEAST_DOTS = 0.05, 0.01
-"""How far a dot differs from its neighbours, and of the pixels, how many are dots."""
+_CHANNEL_SIDE = 160  # which channel shows the ink best is seen on a picture shrunk to this
 
 # Named, because Pillow would hand other formats (EPS) to programs that it finds on the machine.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM")
@@ -86,26 +86,21 @@ def read_grey(
     content = _content(source, name)
     with _damage_as_image_error(name), Image.open(BytesIO(content), formats=FORMATS) as image:
         _refuse_too_large(image.width * image.height, name)
-        image.draft(None, (side, side))  # JPEG decodes to 1/2, 1/4, 1/8 faster
+        # JPEG decodes to 1/2, 1/4 or 1/8 faster; a whole factor may halve what is just too large.
+        image.draft(None, (side // 2, side // 2))
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             remark(f"{name}: has {frames} frames; the first is read.")
             image.seek(0)
         image.load()
-        few_colours = image.mode in ("1", "P")
         ImageOps.exif_transpose(image, in_place=True)
-        plain = _shrunk(_plain_mode(image), side)
-        values = np.asarray(plain)
+        plain = _plain_mode(image)
         if plain.mode == "F":
-            return _unit_range(values)
-    grey = _grey(values / np.float32(255), has_alpha=plain.mode in ("LA", "RGBA"))
-    return smoothed(grey, 2) if few_colours and _is_dithered(grey) else grey
-
-
-def _is_dithered(grey: FloatArray) -> bool:
-    """Whether greys are given by the density of dots, not in a few places only."""
-    dots = np.abs(without_grain(grey) - grey) > LEAST_DOT
-    return min(grey.shape) >= LEAST_DITHERED and float(dots.mean()) > LEAST_DOTS
+            return _unit_range(np.asarray(_shrunk(plain, side)))
+        few_colours = image.mode == "P" or plain.getcolors(FEW_COLOURS) is not None
+        plain = _shrunk(plain, side)
+    grey = _grey(np.asarray(plain), has_alpha=plain.mode in ("LA", "RGBA"))
+    return without_dots(grey) if few_colours else grey
 
 
 def source_name(source: Path | BinaryIO) -> str:
@@ -210,54 +205,60 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def _grey(values: FloatArray, has_alpha: bool) -> FloatArray:
-    """Channels to grey.
+def _grey(values: UInt8Array, has_alpha: bool) -> FloatArray:
+    """Channels to grey in 0 .. 1.
 
     Args:
-        values: (height, width) or (height, width, channels) in 0 .. 1.
+        values: (height, width) or (height, width, channels).
         has_alpha: the last channel is alpha.
     """
-    if values.ndim == 2:
-        return values
-    if not has_alpha:
-        return _strongest_channel(values)
-    colours, alpha = values[..., :-1], values[..., -1]
-    return _strongest_channel(_on_contrasting_ground(colours, alpha[..., np.newaxis]))
+    if has_alpha:
+        values = _on_contrasting_ground(values[..., :-1], values[..., -1:])
+    return (values if values.ndim == 2 else _strongest_channel(values)) / np.float32(255)
 
 
-def _on_contrasting_ground(colours: FloatArray, alpha: FloatArray) -> FloatArray:
+def _on_contrasting_ground(colours: UInt8Array, alpha: UInt8Array) -> UInt8Array:
     """Lay a transparent picture on white where what is drawn is dark, and on black where light.
 
     Where most of the border is opaque the picture brings its own ground, and a transparent rest
     (rounded corners) takes that.
 
     Args:
-        colours: (height, width, channels) in 0 .. 1.
-        alpha: (height, width, 1) in 0 .. 1, 0 transparent.
+        colours: (height, width, channels).
+        alpha: (height, width, 1), 0 transparent.
     """
-    if alpha.min() == 1:
+    if alpha.min() == 255:
         return colours
-    border_alpha, border_colours = border(alpha), border(colours)
-    opaque = border_alpha[:, 0] > 0.5
-    if opaque.mean() > 0.5:
-        ground = np.median(border_colours[opaque], axis=0)
+    opacity = alpha / np.float32(255)
+    border_colours = border(colours)[border(opacity)[:, 0] > 0.5]
+    if len(border_colours) > len(border(alpha)) / 2:
+        ground = np.median(border_colours, axis=0)
     else:
-        drawn = (colours * alpha).sum() / max(alpha.sum() * colours.shape[-1], 1e-12)
-        ground = np.ones(colours.shape[-1]) if drawn < 0.5 else np.zeros(colours.shape[-1])
-    return colours * alpha + ground * (1 - alpha)
+        drawn = (colours * opacity).sum() / max(opacity.sum() * colours.shape[-1], 1e-12)
+        ground = np.full(colours.shape[-1], 255 if drawn < 127.5 else 0)
+    laid: UInt8Array = np.rint(colours * opacity + ground * (1 - opacity)).astype(np.uint8)
+    return laid
 
 
-def _strongest_channel(colours: FloatArray) -> FloatArray:
+def _strongest_channel(colours: UInt8Array) -> UInt8Array:
     """The channel whose values vary most: blue ink stands out in red, yellow ink in blue.
 
     A fixed mixture (luma) would leave some pairs of colours with no contrast at all. Neighbouring
     pixels are averaged first, or the dots of a dithered palette would count for ink.
+
+    Args:
+        colours: (height, width, 1 or 3).
+
+    Returns:
+        (height, width).
     """
-    blocks = np.stack([smoothed(channel, 2) for channel in np.moveaxis(colours, -1, 0)], axis=-1)
-    spread = blocks.std(axis=(0, 1))
+    if colours.shape[-1] == 1:
+        return colours[..., 0]
+    averaged = np.asarray(_shrunk(Image.fromarray(colours), _CHANNEL_SIDE), np.float32)
+    spread = [smoothed(channel, 2).std() for channel in np.moveaxis(averaged, -1, 0)]
     return colours[..., int(np.argmax(spread))]
 
 
-def border(picture: FloatArray) -> FloatArray:
+def border(picture: NDArray[Any]) -> NDArray[Any]:
     """The outermost pixels of (height, width, ...), as (pixels, ...)."""
     return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])

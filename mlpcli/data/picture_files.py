@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.preparation.boxes import Box
@@ -20,6 +20,8 @@ ENDINGS = {
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 }
 """What the names of pictures end with, where a folder is searched for them."""
+LETTER, LEAST_LETTER = 0.35, 10
+"""How high the answers are written, of the usual box, and in pixels."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -81,9 +83,12 @@ def annotated(grey: FloatArray, boxes: Sequence[Box], answers: Sequence[str]) ->
     """
     image = Image.fromarray(np.rint(255 * grey).astype(np.uint8)).convert("RGB")
     draw = ImageDraw.Draw(image)
+    usual = float(np.median([rows.stop - rows.start for rows, _ in boxes]))
+    font = ImageFont.load_default(max(LEAST_LETTER, LETTER * usual))
     for (rows, columns), answer in zip(boxes, answers, strict=True):
-        draw.rectangle(
-            (columns.start, rows.start, columns.stop - 1, rows.stop - 1), outline=(220, 30, 30)
-        )
-        draw.text((columns.start, max(0, rows.start - 12)), answer, fill=(30, 60, 220))
+        box = (columns.start, rows.start, columns.stop - 1, rows.stop - 1)
+        draw.rectangle(box, outline=(220, 30, 30))
+        place = (columns.start + 1, max(rows.start - 1, font.getbbox(answer)[3]))
+        draw.rectangle(draw.textbbox(place, answer, font, "ls"), fill="white")
+        draw.text(place, answer, (30, 60, 220), font, "ls")
     return np.asarray(image)

@@ -1,6 +1,9 @@
+import contextlib
 import json
 import os
 import shutil
+import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -171,3 +174,28 @@ def test_a_number_is_read_digit_by_digit(run, trained_on_digits, tmp_path):
     assert sum(a == str(b) for a, b in zip(number, labels, strict=True)) >= 5
     with Image.open(tmp_path / "answers.png") as answers:
         assert answers.size == picture.size
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX terminal")
+def test_a_bar_and_the_answers_share_a_terminal(command, trained_on_digits, pictures, tmp_path):
+    import fcntl
+    import pty
+    import termios
+
+    paths = [path for path in pictures[0] for _ in range(2)]
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    arguments = [command, "predict", "--checkpoint", trained_on_digits, *paths]
+    with subprocess.Popen(arguments, stdout=theirs, stderr=theirs, cwd=tmp_path) as process:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(ours, 65536):
+                written += part
+    os.close(ours)
+    assert process.returncode == 0
+    lines = written.decode().replace("\r\n", "\n").split("\n")
+    assert any("/24 [" in line for line in lines)
+    answers = [line.rsplit("\r", 1)[-1] for line in lines if "%)" in line]
+    assert [answer.rsplit(": ", 1)[0] for answer in answers] == [str(path) for path in paths]
+    assert not lines[-1].rsplit("\r", 1)[-1].strip()

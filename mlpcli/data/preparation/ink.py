@@ -6,6 +6,7 @@ import numpy as np
 
 from mlpcli.data.preparation.ground import GROUND_WINDOW, ink_on_ground
 from mlpcli.data.preparation.morphology import FloatArray, Mask, odd, sliding_max, smoothed
+from mlpcli.data.preparation.ruling import without_ruling
 from mlpcli.errors import ImageError
 
 INK_FLOOR = 0.25
@@ -59,9 +60,20 @@ def find_ink(grey: FloatArray, dark: bool, window: float = GROUND_WINDOW) -> Ink
     if not dark:
         level = ink_level(ink)
         ink, sure = ink / level, sure / level
-    threshold = ink_threshold(ink)
+    ink, threshold = _unruled(ink)
     refuse_noise(ink, threshold)
-    return Ink(ink, sure, threshold)
+    return Ink(ink, np.minimum(sure, ink), threshold)
+
+
+def _unruled(ink: FloatArray) -> tuple[FloatArray, float]:
+    """The ink (H, W) without ruled lines, and the threshold of what is left."""
+    threshold = ink_threshold(ink)
+    unruled = without_ruling(ink, threshold)
+    if np.array_equal(unruled, ink):
+        return ink, threshold
+    if unruled.max() <= threshold:
+        raise ImageError("no digit found: the paper is ruled, and nothing is on it.")
+    return unruled, ink_threshold(unruled)
 
 
 def refuse_noise(ink: FloatArray, threshold: float) -> None:

@@ -30,7 +30,7 @@ def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
     if len(starts) == 0:
         return np.zeros(mask.shape, np.int32), 0
     upper, lower = _touching(starts, ends, stride)
-    root = _smallest_connected(len(starts), upper, lower)
+    root = smallest_connected(len(starts), upper, lower)
     _, part = np.unique(root, return_inverse=True)
     flat = np.zeros(framed.size, np.int32)
     flat[_stretches(starts, ends)] = np.repeat(part + 1, ends - starts)
@@ -54,7 +54,7 @@ def _stretches(starts: IntArray, ends: IntArray) -> IntArray:
     return all_of_them
 
 
-def _smallest_connected(count: int, upper: IntArray, lower: IntArray) -> IntArray:
+def smallest_connected(count: int, upper: IntArray, lower: IntArray) -> IntArray:
     """For each of `count` nodes, the smallest node that its edges (upper, lower) lead to."""
     root = np.arange(count)
     while True:

@@ -6,9 +6,11 @@ from mlpcli.data.dataset import IntArray
 from mlpcli.data.preparation.boxes import Box, magnified
 from mlpcli.data.preparation.ground import is_dark_on_light
 from mlpcli.data.preparation.ink import find_ink
-from mlpcli.data.preparation.morphology import FloatArray, sliding_max
-from mlpcli.data.preparation.parts import Parts, parts_of
+from mlpcli.data.preparation.morphology import FloatArray, Mask, sliding_max
+from mlpcli.data.preparation.parts import Parts, joined, parts_of
 from mlpcli.data.preparation.resizing import shrunk
+from mlpcli.data.preparation.shape import FLAT
+from mlpcli.data.preparation.touching import separated
 from mlpcli.errors import ImageError
 
 PAGE_SIDE = 1200
@@ -17,8 +19,11 @@ PAGE_WINDOW = 0.1
 """Of the page's longer side: no stroke is as wide, and shadows are followed closely."""
 LEAST_SIZE, MOST_SIZE = 0.4, 2.5
 """Of the usual digit's height: what is lower is a comma or a speck, what is higher a frame."""
-FLAT = 0.3
-"""Of its width: a part less high than that is a line or a dash."""
+LEAST_STROKE, MOST_GAP, MOST_JOINED = 0.15, 0.25, 1.4
+"""Of the usual digit's height: a stroke is not smaller, not farther from the rest of its digit, and
+both are not higher together."""
+OVERLAP = 0.5
+"""Of the narrower one's width: how much of it is above or below the other."""
 SAME_ROW = 0.5
 """Of the smaller height: how much of it two digits of one row share."""
 
@@ -39,34 +44,67 @@ def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
     page = shrunk(grey, PAGE_SIDE)
     found = find_ink(page, is_dark_on_light(grey), PAGE_WINDOW)
     parts = parts_of(found.mask, found.ink, reach=1)
-    digits = _of_usual_height(parts)
-    if not len(digits):
+    usual = _usual_height(parts)
+    parts = joined(parts, _strokes_of_one(parts, usual), found.ink)
+    height = parts.bottom - parts.top
+    is_high = (height >= LEAST_SIZE * usual) & (height <= MOST_SIZE * usual) & ~parts.frames
+    digits = [
+        (own, box)
+        for part in np.flatnonzero(is_high).tolist()
+        for own, box in separated(parts.labels[parts.box(part)] == part + 1, parts.box(part), usual)
+        if own.shape[0] > FLAT * own.shape[1]
+    ]
+    if not digits:
         raise ImageError("no digit found: nothing on the page has the shape of one.")
-    pieces = []
-    for i in reading_order(parts.top[digits], parts.bottom[digits], parts.left[digits]):
-        part = digits[i]
-        box = (
-            slice(int(parts.top[part]), int(parts.bottom[part])),
-            slice(int(parts.left[part]), int(parts.right[part])),
-        )
-        own = np.pad(parts.labels[box] == part + 1, 1)
-        soft = np.pad(found.ink[box], 1, "edge") * sliding_max(own, 3)
-        margin = max(own.shape) // 4
-        pieces.append((np.pad(np.clip(soft, 0, 1), margin), magnified(box, page.shape, grey.shape)))
-    return pieces
+    top, bottom, left = np.array(
+        [(down.start, down.stop, across.start) for _, (down, across) in digits]
+    ).T
+    return [
+        (_alone(found.ink, *digits[i]), magnified(digits[i][1], page.shape, grey.shape))
+        for i in reading_order(top, bottom, left)
+    ]
 
 
-def _of_usual_height(parts: Parts) -> IntArray:
-    """The indices of the parts that are as high as the digits of this page are."""
+def _alone(ink: FloatArray, own: Mask, box: Box) -> FloatArray:
+    """The ink (h, w) of one digit, which is where `own` says in its box, with empty margins."""
+    near = sliding_max(np.pad(own, 1), 3)
+    soft = np.pad(ink[box], 1, "edge") * near
+    return np.pad(np.clip(soft, 0, 1), max(own.shape) // 4)
+
+
+def _usual_height(parts: Parts) -> float:
+    """How high the digits of this page are.
+
+    Most of the ink of a page is in its digits, however many specks there are.
+    """
     height, width = parts.bottom - parts.top, parts.right - parts.left
-    upright = (height > FLAT * width) & (parts.mass > 0)
-    if not upright.any():
-        return np.flatnonzero(upright)
-    # Most of the ink of a page is in its digits, however many specks there are.
+    upright = (height > FLAT * width) & (parts.mass > 0) & ~parts.frames
+    if not upright.any():  # all digits of each row touch
+        upright = parts.mass > 0
     order = np.argsort(height[upright])
     ink = np.cumsum(parts.mass[upright][order])
-    usual = height[upright][order][np.searchsorted(ink, ink[-1] / 2)]
-    return np.flatnonzero(upright & (height >= LEAST_SIZE * usual) & (height <= MOST_SIZE * usual))
+    return float(height[upright][order][np.searchsorted(ink, ink[-1] / 2)])
+
+
+def _strokes_of_one(parts: Parts, usual: float) -> IntArray:
+    """The pairs of parts (2, n) that lie so closely one above the other that they are one digit.
+
+    The bar of a 5 is often drawn apart, and a ruled line that was taken away leaves a gap.
+    """
+    real = np.flatnonzero(
+        (parts.size >= LEAST_STROKE * usual) & (parts.bottom - parts.top <= MOST_JOINED * usual)
+    )
+    upper, lower = (each.ravel() for each in np.meshgrid(real, real, indexing="ij"))
+    overlap = np.minimum(parts.right[upper], parts.right[lower]) - np.maximum(
+        parts.left[upper], parts.left[lower]
+    )
+    width = parts.right - parts.left
+    together = overlap >= OVERLAP * np.minimum(width[upper], width[lower])
+    together &= parts.top[upper] < parts.top[lower]
+    together &= parts.top[lower] - parts.bottom[upper] <= MOST_GAP * usual
+    height = np.maximum(parts.bottom[upper], parts.bottom[lower]) - parts.top[upper]
+    together &= height <= MOST_JOINED * usual
+    return np.stack([upper[together], lower[together]])
 
 
 def reading_order(top: IntArray, bottom: IntArray, left: IntArray) -> list[int]:

@@ -12,14 +12,21 @@ LEAST_WIDTH = 0.11
 def stroke_width(mask: Mask) -> float:
     """The mean width of the strokes in a mask (H, W), in pixels: twice the area by the outline.
 
-    A stroke of length l and width w has the area l w and an outline of 2 l. Along a slope the
-    outline counted by the sides of pixels is longer than it is, by 4 / pi on average.
+    A stroke of length l and width w has the area l w and an outline of 2 l.
+    """
+    return 2 * np.count_nonzero(mask) / outline(mask)
+
+
+def outline(mask: Mask) -> float:
+    """How long the outline of a mask (H, W) is, in pixels.
+
+    Along a slope the sides of pixels add up to more than that, by 4 / pi on average.
     """
     framed = np.pad(mask, 1)
-    outline = np.count_nonzero(framed[1:] != framed[:-1]) + np.count_nonzero(
+    sides = np.count_nonzero(framed[1:] != framed[:-1]) + np.count_nonzero(
         framed[:, 1:] != framed[:, :-1]
     )
-    return 2 * np.count_nonzero(mask) / (outline * np.pi / 4)
+    return float(sides * np.pi / 4)
 
 
 def widened_strokes(digit: FloatArray, width: float) -> FloatArray:

@@ -1,0 +1,47 @@
+"""What no digit looks like: digits are made of strokes, and none lies flat."""
+
+import numpy as np
+
+from mlpcli.data.preparation.boxes import box_of
+from mlpcli.data.preparation.morphology import FloatArray, Mask, sliding_min
+from mlpcli.data.preparation.resizing import resized
+from mlpcli.errors import ImageError
+
+SOLID = 0.5
+"""Of the digit's longer side: the side of the largest square in its ink. A dot has 0.7."""
+SOLID_FROM_AFAR = 0.6
+"""The same of a small digit before it is looked at from near: its holes may not be seen yet."""
+LEAST_SIDE = 10
+"""Pixels of a digit: in a smaller one the strokes may fill it."""
+_SIDE = 40  # to which a small one is enlarged, so that a square is measured finely enough
+FLAT = 0.3
+"""Of its width: what is less high than that is a line or a dash."""
+
+
+def refuse_no_digit(digit: FloatArray, *, from_afar: bool = False) -> None:
+    """Refuse a blob, such as a dot, the corner of a shadow or a dark sky, and a line that lies.
+
+    Args:
+        digit: (h, w) ink in 0 .. 1, not all of it 0.
+        from_afar: it is small in its picture, and will be looked at again.
+
+    Raises:
+        ImageError: it is no digit.
+    """
+    size = max(digit.shape)
+    larger = max(1.0, _SIDE / size)
+    fine = resized(digit, (round(larger * digit.shape[0]), round(larger * digit.shape[1])))
+    mask = fine > fine.max() / 2
+    height, width = mask[box_of(mask)].shape
+    if height < FLAT * width:
+        raise ImageError("no digit found: there is nothing but a line.")
+    solid = SOLID_FROM_AFAR if from_afar else SOLID
+    if (from_afar or size >= LEAST_SIDE) and holds_square(mask, solid * max(height, width)):
+        raise ImageError("no digit found: there is nothing but a spot, and no stroke.")
+
+
+def holds_square(mask: Mask, side: float) -> bool:
+    """Whether a square larger than `side` fits into the true pixels of (H, W)."""
+    window = int(side) + 1
+    window += 1 - window % 2  # a sliding window has a middle
+    return bool(sliding_min(np.pad(mask, window // 2), window).any())
