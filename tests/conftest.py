@@ -86,11 +86,18 @@ def fabricate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SmallDataset]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _hangups_are_heard():
-    """Let what the tests start hear SIGHUP, which a run of the tests under nohup ignores."""
-    if not hasattr(signal, "SIGHUP"):
-        yield
-        return
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def _signals_are_heard():
+    """Let the tests and what they start hear signals that their own start has had ignored.
+
+    That is SIGHUP under nohup, and SIGINT of a shell's background job.
+    """
+    heard = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    before = {
+        number: signal.signal(number, handler)
+        for name, handler in heard.items()
+        if (number := getattr(signal, name, None)) is not None
+        and signal.getsignal(number) == signal.SIG_IGN
+    }
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
