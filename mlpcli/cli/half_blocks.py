@@ -1,13 +1,15 @@
 """An image in a terminal or a text: a character for two pixels, one above the other."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import UInt8Array
 
+HALF = 127
+"""what is more is ink where there are no greys"""
 BLACK = 232
 """the darkest grey of a terminal's 256 colours"""
 SIGNS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
@@ -25,6 +27,11 @@ def in_greys(pixels: UInt8Array) -> str:
         "".join(f"\x1b[38;5;{a};48;5;{b}m\N{UPPER HALF BLOCK}" for a, b in pair) + "\x1b[0m"
         for pair in _pairs(shades, BLACK)
     )
+
+
+def drawn_for(stream: TextIO, pixels: UInt8Array) -> str:
+    """An image (H, W) of 0 .. 255: in greys for a terminal, and in black for a file or a pipe."""
+    return in_greys(pixels) if stream.isatty() else "\n".join(in_black(pixels > HALF))
 
 
 def _pairs(rows: NDArray[Any], ground: int = 0) -> Iterator[Iterator[tuple[Any, Any]]]:

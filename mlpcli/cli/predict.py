@@ -92,7 +92,7 @@ def command(
     mlpcli predict number.jpg --many --save-annotated answers.png
     """
     from mlpcli.cli.answers import as_csv, read_labels, score
-    from mlpcli.cli.half_blocks import in_greys
+    from mlpcli.cli.half_blocks import drawn_for
     from mlpcli.files import write_text
 
     if many and labels is not None:
@@ -122,7 +122,7 @@ def command(
         for i, each in enumerate(found):
             pixels = each.prepared.pixels.reshape(committee.image_shape)
             if show:
-                _say(in_greys(pixels), err=as_json)
+                _say(drawn_for(sys.stderr if as_json else sys.stdout, pixels), err=as_json)
             if save_input is not None:
                 _save_input(save_input, pixels, f"{Path(picture).stem}{f'-{i + 1}' * many}")
         if save_annotated is not None:
