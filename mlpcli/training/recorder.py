@@ -1,13 +1,14 @@
 """What the end of each epoch leaves behind: a row, a checkpoint, and whether to go on."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import duplicate
 from mlpcli.nn.arrays import Array
 from mlpcli.reporting import Reporter
+from mlpcli.training.calibration import calibrate
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mlpcli.training.gradients import GradientProbe
 from mlpcli.training.metrics import EpochMetrics
@@ -84,17 +85,15 @@ class Recorder:
         steps = len(self.history) * len(self._setup.batches)
         norms = self._probe.end_epoch(row.epoch)
         checkpoint = self.checkpoint(Progress(tuple(self.history), steps))
-        try:
+        is_long = (row.seconds or 0) > WORTH_A_FLUSH
+        with self._saying_what_is_whole():
             # In this order, what the last checkpoint does not know of can be taken away again, and
             # what is missing can be put back from it.
-            is_long = (row.seconds or 0) > WORTH_A_FLUSH
             self._directory.append_gradients(norms, flush=is_long)
             save_checkpoint(self._directory.last, checkpoint)
             if is_best:
                 duplicate(self._directory.last, self._directory.best)
             self._directory.append_metrics(row, flush=is_long)
-        except WriteError as error:
-            raise WriteError(f"{error} {self._what_is_whole()}") from error
         self._reporter.epoch_done(row, is_best=is_best)
         return self.stopped_early or self.reached_loss
 
@@ -113,8 +112,22 @@ class Recorder:
         Raises:
             WriteError: it could not be saved.
         """
-        try:
+        with self._saying_what_is_whole():
             save_checkpoint(self._directory.last, self.checkpoint(progress))
+
+    def calibrate(self) -> None:
+        """Fit the temperature of the best weights, when the run is done.
+
+        Raises:
+            WriteError: it could not be saved.
+        """
+        with self._saying_what_is_whole():
+            calibrate(self._directory.best, self._setup.validation)
+
+    @contextlib.contextmanager
+    def _saying_what_is_whole(self) -> Iterator[None]:
+        try:
+            yield
         except WriteError as error:
             raise WriteError(f"{error} {self._what_is_whole()}") from error
 

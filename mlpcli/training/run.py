@@ -12,7 +12,6 @@ from mlpcli.errors import DivergedError, Interrupted
 from mlpcli.files import write_json, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.training import resuming
-from mlpcli.training.calibration import calibrate
 from mlpcli.training.environment import add_session, environment
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.interruption import Interruption
@@ -187,7 +186,7 @@ class _Session:
                     should_stop=lambda: recorder.is_done or interruption.signal != 0,
                 )
                 if recorder.is_done:
-                    calibrate(directory.best, setup.validation)
+                    recorder.calibrate()
                     test = self.test()
                     self._summarize(recorder.why_it_is_done, test)
                 else:
