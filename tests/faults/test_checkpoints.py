@@ -462,7 +462,7 @@ def small(config, tmp_path) -> Path:
 
 REASONS = re.compile(
     "cut short|altered since|not a checkpoint|written in format|do not describe a network"
-    "|neither float32 nor float64"
+    "|neither float16, float32 nor float64"
 )
 
 
