@@ -91,6 +91,15 @@ def test_drawn_digits_are_added_to_what_is_trained_on(fabricate, mirror, tmp_pat
     assert np.array_equal(same.images, validation.images)
 
 
+def test_no_more_digits_are_added_than_can_be_drawn(fabricate, mirror, tmp_path, monkeypatch):
+    mirror.serve_folder(fabricate("mnist").write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+    monkeypatch.setattr(synthetic, "draw", lambda *_, **__: pytest.fail("they were drawn"))
+    config = load_config({"data": {"dataset": "mnist", "validation": 3, "added_digits": 2_800_000}})
+    with pytest.raises(DataError, match=r"2,800,000 drawn digits .* data\.added_digits smaller"):
+        loader(config, tmp_path / "cache").training_and_validation()
+
+
 def test_a_dry_run_does_not_fetch(fabricate, mirror, tmp_path, monkeypatch):
     dataset = fabricate("mnist")
     mirror.serve_folder(dataset.write_to(tmp_path / "mirror"))
@@ -110,7 +119,9 @@ def test_synthetic_training_and_test_digits_differ(tmp_path, monkeypatch):
     drawn = []
     draw = synthetic.draw
     monkeypatch.setattr(
-        synthetic, "draw", lambda s, indices: drawn.append(indices) or draw(s, indices)
+        synthetic,
+        "draw",
+        lambda s, indices, **hand: drawn.append(indices) or draw(s, indices, **hand),
     )
     loaded = loader(config, tmp_path)
     training, _ = loaded.training_and_validation()

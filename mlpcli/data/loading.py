@@ -91,23 +91,23 @@ class DataLoader:
         source = SOURCES[config.dataset]
         return self._published(source.train_images, source.train_labels, source.class_names)
 
-    def _synthetic(self, start: int, size: int) -> Dataset:
+    def _synthetic(self, start: int, size: int, *, worldwide: bool = False) -> Dataset:
         most = idx.MAX_SIZE // math.prod(DIGIT_SHAPE)
         if size > most:  # a checkpoint may ask for any number
             raise DataError(
                 f"{size:,} drawn digits are asked for, but at most {most:,} can be drawn; make "
-                "data.train_size or data.test_size smaller."
+                "data.train_size, data.test_size or data.added_digits smaller."
             )
-        images, labels = synthetic.draw(self.seed, range(start, start + size))
+        images, labels = synthetic.draw(self.seed, range(start, start + size), worldwide=worldwide)
         return Dataset(images, labels, DIGIT_SHAPE, numbered(10))
 
     def _with_added_digits(self, training: Dataset) -> Dataset:
         if not self.config.added_digits:
             return training
-        images, labels = synthetic.draw(self.seed, range(self.config.added_digits), worldwide=True)
+        drawn = self._synthetic(0, self.config.added_digits, worldwide=True)
         return Dataset(
-            np.concatenate([training.images, images]),
-            np.concatenate([training.labels, labels]),
+            np.concatenate([training.images, drawn.images]),
+            np.concatenate([training.labels, drawn.labels]),
             training.image_shape,
             training.class_names,
         )
