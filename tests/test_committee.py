@@ -67,3 +67,20 @@ def test_networks_of_different_datasets_need_one_to_be_named(bars, tmp_path):
     with pytest.raises(DataError, match="--dataset"):
         judge(drawn, tmp_path / "other")
     assert judge(drawn, tmp_path / "other", dataset="synthetic").accuracy is not None
+
+
+def test_the_part_held_out_is_the_same_whatever_else_was_trained_on(
+    fabricate, mirror, tmp_path, monkeypatch
+):
+    mirror.serve_folder(fabricate("mnist").write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+    folders = []
+    for added in (0, 20):
+        data = {"dataset": "mnist", "validation": 3, "added_digits": added}
+        config = mlpcli.load_config(
+            {"data": data, "network": {"hidden": [4]}, "training": {"epochs": 1}}
+        )
+        run = mlpcli.train(config, runs_dir=tmp_path / "runs", data_dir=tmp_path / "cache")
+        folders.append(run.folder)
+    judged = judge(*folders, split="validation", data_dir=tmp_path / "cache")
+    assert len(judged.labels) == 3

@@ -66,7 +66,7 @@ def _divides_otherwise(config: Config, other: Config) -> bool:
     """Whether other images are held out of training."""
     return config.seed != other.seed or any(
         getattr(config.data, key) != getattr(other.data, key)
-        for key in ("files", "train_size", "validation", "added_digits")
+        for key in ("files", "train_size", "validation")
     )
 
 
