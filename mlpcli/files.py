@@ -46,25 +46,26 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             with path.open("wb") as stream:
                 yield stream
             return
-        target = path.resolve()
-        temporary = _temporary_for(target)
-        file = temporary.open("xb")
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror}.") from error
-    try:
-        try:
-            with file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):  # what is left of it is removed once it is stale
-                temporary.unlink()
-            raise
-        _flush_folder(target.parent)
+        with _becoming(path.resolve()) as temporary, temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+@contextlib.contextmanager
+def _becoming(target: Path) -> Iterator[Path]:
+    """A path for what becomes `target` when the block ends without an exception."""
+    temporary = _temporary_for(target)
+    try:
+        yield temporary
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):  # what is left of it is removed once it is stale
+            temporary.unlink()
+        raise
+    _flush_folder(target.parent)
 
 
 def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> Path:
@@ -154,15 +155,8 @@ def duplicate(source: Path, path: Path) -> None:
         WriteError: it could not be done.
     """
     try:
-        temporary = _temporary_for(path)
-        try:
+        with _becoming(path.resolve()) as temporary:
             temporary.hardlink_to(source)
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        _flush_folder(path.parent)
     except OSError as error:
         if error.errno not in _HAS_NO_LINKS:
             raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error

@@ -2,7 +2,6 @@ import copy
 import dataclasses
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,14 +14,11 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS
-from mlpcli.reporting import Reporter
 from mlpcli.training import checkpoint as checkpoints
 from mlpcli.training.building import build_network
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
-from mlpcli.training.recorder import Recorder
-from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import assemble
 from mlpcli.training.step import Training
 
@@ -151,7 +147,7 @@ def trained(optimizer, dtype="float32", batch_norm=True):
     training = Training(setup)
     with training.team:
         training.run_block(1, 0, 40)
-    return setup, Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(Progress())
+    return setup, setup.checkpoint(Progress())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

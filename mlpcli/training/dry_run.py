@@ -12,8 +12,6 @@ from mlpcli.training.checkpoint import to_bytes
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.loop import diverged
 from mlpcli.training.progress import Progress
-from mlpcli.training.recorder import Recorder
-from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import prepare
 from mlpcli.training.step import Training
 from mlpcli.training.threads import one_blas_thread
@@ -58,7 +56,7 @@ def dry_run(
                 evaluate(setup.for_prediction(), loss, dataset.part(few), setup.normalization)
     if not math.isfinite(after):
         raise diverged(setup, f"the loss of the first batch is {after} after one step")
-    to_bytes(Recorder(setup, RunDirectory(Path()), Reporter()).checkpoint(Progress()))
+    to_bytes(setup.checkpoint(Progress()))
     return DryRun(
         sizes=network.sizes,
         parameters=len(network.theta),

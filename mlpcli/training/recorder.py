@@ -9,7 +9,7 @@ from mlpcli.files import duplicate
 from mlpcli.nn.arrays import Array
 from mlpcli.reporting import Reporter
 from mlpcli.training.calibration import calibrate
-from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
 from mlpcli.training.gradients import GradientProbe
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
@@ -49,7 +49,6 @@ class Recorder:
         epoch_start: Array | None = None,
     ) -> None:
         self._setup, self._directory, self._reporter = setup, directory, reporter
-        self._config = setup.config.model_dump(mode="json")
         self.history = list(history)
         self.best = Watch(setup.monitor)
         self.stopped_early = False
@@ -84,7 +83,7 @@ class Recorder:
         is_best = self._watch(row)
         steps = len(self.history) * len(self._setup.batches)
         norms = self._probe.end_epoch(row.epoch)
-        checkpoint = self.checkpoint(Progress(tuple(self.history), steps))
+        checkpoint = self._setup.checkpoint(Progress(tuple(self.history), steps))
         is_long = (row.seconds or 0) > WORTH_A_FLUSH
         with self._saying_what_is_whole():
             # In this order, what the last checkpoint does not know of can be taken away again, and
@@ -107,13 +106,14 @@ class Recorder:
         return self.best.improves(row)
 
     def save(self, progress: Progress) -> None:
-        """Save where the run stands, in the middle of an epoch or before the first.
+        """Save where the run stands, between two epochs or in the middle of one.
 
         Raises:
             WriteError: it could not be saved.
         """
+        epoch_start = self._probe.epoch_start if progress.examples else None
         with self._saying_what_is_whole():
-            save_checkpoint(self._directory.last, self.checkpoint(progress))
+            save_checkpoint(self._directory.last, self._setup.checkpoint(progress, epoch_start))
 
     def calibrate(self) -> None:
         """Fit the temperature of the best weights, when the run is done.
@@ -143,18 +143,3 @@ class Recorder:
         if epoch == 0:
             return f"No epoch is saved; the run can begin again from {path}."
         return f"The last whole checkpoint is that of epoch {epoch}: {path}."
-
-    def checkpoint(self, progress: Progress) -> Checkpoint:
-        """The run as it stands now."""
-        setup = self._setup
-        return Checkpoint(
-            network=setup.network,
-            optimizer=setup.optimizer.state(),
-            average=setup.average.theta if setup.average else None,
-            epoch_start=self._probe.epoch_start if progress.examples else None,
-            config=self._config,
-            progress=progress,
-            normalization=setup.normalization,
-            image_shape=setup.training.image_shape,
-            class_names=setup.training.class_names,
-        )

@@ -12,6 +12,7 @@ from mlpcli.errors import DivergedError, Interrupted
 from mlpcli.files import write_json, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.training import resuming
+from mlpcli.training.checkpoint import save_checkpoint
 from mlpcli.training.environment import add_session, environment
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.interruption import Interruption
@@ -84,7 +85,7 @@ def train(
     check_state(setup, "at the start")
 
     def begin(directory: RunDirectory) -> None:
-        Recorder(setup, directory, reporter).save(FROM_THE_START)
+        save_checkpoint(directory.last, setup.checkpoint(FROM_THE_START))
         write_text(directory.config, resolved_yaml(config))
         write_json(directory.environment, environment(config.seed, setup.threads))
 

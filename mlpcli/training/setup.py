@@ -1,7 +1,9 @@
 """Everything a run needs, made before its first step, so that what is wrong shows at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.config import Config
@@ -10,6 +12,7 @@ from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.averaging import MovingAverage
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
@@ -17,7 +20,9 @@ from mlpcli.nn.optimizers import SGD
 from mlpcli.nn.schedules import Schedule
 from mlpcli.reporting import Reporter
 from mlpcli.training import building, threads
+from mlpcli.training.checkpoint import Checkpoint
 from mlpcli.training.plateau import Plateau
+from mlpcli.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,29 @@ class Setup:
         if self.average is None:
             return self.network.for_prediction()
         return self.network.with_parameters(self.average.theta).for_prediction()
+
+    def checkpoint(self, progress: Progress, epoch_start: Array | None = None) -> Checkpoint:
+        """The run as it stands now.
+
+        Args:
+            progress: how far it is.
+            epoch_start: the parameters (P,) at the beginning of the epoch, if it is within one.
+        """
+        return Checkpoint(
+            network=self.network,
+            optimizer=self.optimizer.state(),
+            average=self.average.theta if self.average else None,
+            epoch_start=epoch_start,
+            config=self._plain_config,
+            progress=progress,
+            normalization=self.normalization,
+            image_shape=self.training.image_shape,
+            class_names=self.training.class_names,
+        )
+
+    @cached_property
+    def _plain_config(self) -> dict[str, Any]:
+        return self.config.model_dump(mode="json")
 
     @property
     def normalization(self) -> Normalization:
