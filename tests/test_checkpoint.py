@@ -2,6 +2,7 @@ import copy
 import dataclasses
 import json
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS
-from mlpcli.training import checkpoint as checkpoints
+from mlpcli.training import tensor_file
 from mlpcli.training.building import build_network
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
 from mlpcli.training.metrics import EpochMetrics
@@ -59,9 +60,7 @@ def rewritten(path, tensors=None, metadata=None):
     old = json.loads(content[8 : 8 + length])["__metadata__"]
     tensors = {**load(content), **(tensors or {})}
     tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    metadata = {**old, **(metadata or {})}
-    metadata["sha256"] = checkpoints._digest(tensors, metadata)
-    path.write_bytes(save(tensors, metadata))
+    path.write_bytes(tensor_file.to_bytes(tensors, {**old, **(metadata or {})}))
 
 
 def test_round_trip(checkpoint, path):
@@ -372,7 +371,7 @@ def test_a_file_of_another_tool(path):
         ((2**24).to_bytes(8, "little") + b"{", r"cut short \(9 of 16,777,224 bytes\)"),
         ((2**24 + 1).to_bytes(8, "little") + b"{", "not a checkpoint"),
         ((6).to_bytes(8, "little") + b'{"a":}', "altered .*header cannot be read"),
-        ((14).to_bytes(8, "little") + b'{"\\ud800":"b"}', "altered .*header cannot be read"),
+        ((14).to_bytes(8, "little") + b'{"\\ud800":"b"}', "not a checkpoint"),
     ],
 )
 def test_a_file_of_another_kind(path, content, reason):
@@ -424,6 +423,36 @@ def test_what_only_claims_to_be_there_takes_no_memory(checkpoint, path):
     os.mkfifo(path)
     with pytest.raises(CheckpointError, match="not an ordinary file"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(np.nan, "not finite"), (None, "altered .*SHA-256")]
+)
+def test_weights_are_refused_before_they_are_in_memory(checkpoint, path, number, reason):
+    sizes = (784, 4096, 3)
+    config = load_config({"network": {"hidden": [4096]}, "optimizer": {"name": "sgd"}})
+    large = dataclasses.replace(
+        checkpoint,
+        network=MLP(sizes, "relu"),
+        optimizer={},
+        epoch_start=None,
+        progress=Progress([], 0),
+        config=config.model_dump(mode="json"),
+        image_shape=(28, 28),
+    )
+    if number is not None:
+        large.network.theta[1_000_000] = number
+    save_checkpoint(path, large)
+    if number is None:
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + b"!")
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert path.stat().st_size > 12e6
+    assert peak < 6e6
 
 
 def test_no_file(path):

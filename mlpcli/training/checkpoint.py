@@ -4,63 +4,39 @@ One `.safetensors` file: numbers and text, nothing that could run. The tensors a
 as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_out, n_in),
 `layers.0.bias` (n_out,), and so on; batch normalisation as `torch.nn.BatchNorm1d` does it, under
 `norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`; of a run
-that is within an epoch, the parameters at its beginning in `epoch_start`. The metadata is text:
-FORMAT_VERSION, the run's whole config, its epochs' figures, how far into the next epoch it is, and
-a SHA-256 over everything else in the file.
+that is within an epoch, the parameters at its beginning in `epoch_start`. The metadata is text: the
+format's version, the run's whole config, its epochs' figures, how far into the next epoch it is,
+and a SHA-256 over everything else in the file.
 
 One exported for prediction has the network alone, as it is used: the averaged parameters, with
 batch normalisation folded in, and, if wanted, rounded to float16.
 
-Nothing in a file is believed: the hash, the exact set of names, each shape against the network that
-the config describes, that every number is finite, and none negative of which a root is taken, are
-all checked before any is used.
+Nothing in a file is believed: the exact set of names and each shape are checked against the network
+that the config describes, and what else may be wrong as `tensor_file` tells, before there is a
+tensor in memory.
 """
 
 import dataclasses
-import hashlib
 import itertools
 import json
 import math
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from mlpcli.data.batches import Normalization
-from mlpcli.errors import CheckpointError, WriteError
+from mlpcli.errors import CheckpointError
 from mlpcli.files import open_ordinary, write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
+from mlpcli.training import tensor_file
 from mlpcli.training.building import build_loss, optimizer_vectors
 from mlpcli.training.progress import Progress
-
-FORMAT_VERSION = 1
-DTYPES: Mapping[str, np.dtype[Any]] = {
-    "F16": np.dtype(np.float16),
-    "F32": np.dtype(np.float32),
-    "F64": np.dtype(np.float64),
-}
-MAX_HEADER = 16 * 2**20
-"""bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped; the
-rest is for the history, about 100 bytes an epoch"""
-NEVER_NEGATIVE = (".running_var", ".square_mean", ".square_sum")
-"""how the tensors end of which a root is taken"""
-
-# What comes of reading JSON that says anything but what is expected.
-_UNREADABLE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-)
+from mlpcli.training.tensor_file import UNREADABLE, Entry, Header, whole_number
 
 
 @dataclass(frozen=True)
@@ -124,8 +100,6 @@ def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> byte
     if dtype is not None:
         tensors = {name: tensor.astype(dtype) for name, tensor in tensors.items()}
     metadata = {
-        "format": "mlpcli",
-        "format_version": str(FORMAT_VERSION),
         "config": json.dumps(checkpoint.config),
         "progress": json.dumps(checkpoint.progress.as_json(), separators=(",", ":")),
         "normalization": json.dumps(
@@ -136,8 +110,7 @@ def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> byte
         "temperature": json.dumps(checkpoint.temperature),
         "exported": json.dumps(checkpoint.is_exported),
     }
-    metadata["sha256"] = _digest(tensors, metadata)
-    return _with_sorted_header(save(tensors, metadata))
+    return tensor_file.to_bytes(tensors, metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -148,113 +121,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         with open_ordinary(path) as file:
-            header = _read_header(file, path)
+            header = tensor_file.read_header(file, path)
             description = _describe(header, path)
-            file.seek(0)
-            tensors = load(file.read(header.file_size))
+            return _filled(description, tensor_file.read_tensors(file, header, path))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path}: no such checkpoint; `mlpcli train` makes one (runs/NAME/weights/)."
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except SafetensorError as error:
-        raise _altered(path, str(error)) from error
     except MemoryError as error:
         raise CheckpointError(f"{path}: its network does not fit into memory.") from error
-    if header.metadata.get("sha256") != _digest(tensors, header.metadata):
-        raise _altered(path, "its SHA-256 does not match")
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise CheckpointError(
-                f"{path}: {name} has numbers that are not finite; use another checkpoint."
-            )
-        if name.endswith(NEVER_NEGATIVE) and (tensor < 0).any():
-            raise CheckpointError(f"{path}: {name} has negative numbers; use another checkpoint.")
-    return _filled(description, tensors)
 
 
-@dataclass(frozen=True)
-class _Header:
-    """What stands at the beginning of a file, checked against the file's size."""
-
-    metadata: dict[str, str]
-    tensors: dict[str, tuple[str, tuple[int, ...]]]
-    """dtype and shape of each"""
-    file_size: int
-
-
-def _read_header(file: BinaryIO, path: Path) -> _Header:
-    """Read the header alone: nothing is taken into memory because a file claims to hold it."""
-    size = os.fstat(file.fileno()).st_size
-    length = int.from_bytes(file.read(8), "little")
-    text = file.read(length) if length <= MAX_HEADER else b""
-    if not text.startswith(b"{"):
-        what = "not a checkpoint, or cut short" if size <= 8 else "not a checkpoint"
-        raise CheckpointError(
-            f"{path}: {what} ({size:,} bytes); give a file that `mlpcli train` wrote."
-        )
-    if len(text) < length:
-        raise _cut_short(path, size, 8 + length)
-    try:
-        header = json.loads(text, object_pairs_hook=_each_name_once)
-        metadata = dict(header.pop("__metadata__", {}))
-        tensors = {
-            name: (str(entry["dtype"]), tuple(map(_whole, entry["shape"])))
-            for name, entry in header.items()
-        }
-        if not all(isinstance(value, str) for value in metadata.values()):
-            raise TypeError("metadata that is not text")
-    except _UNREADABLE as error:
-        raise _altered(path, f"its header cannot be read: {error}") from error
-    if metadata.get("format") != "mlpcli":
-        raise CheckpointError(
-            f"{path}: a safetensors file, but not a checkpoint of mlpcli; give a file that "
-            "`mlpcli train` wrote."
-        )
-    version = metadata.get("format_version", "")
-    if version != str(FORMAT_VERSION):
-        raise CheckpointError(
-            f"{path}: written in format {version!r}, and this version of mlpcli reads "
-            f"{FORMAT_VERSION}; use the version of mlpcli that wrote it, or a newer one."
-        )
-    for name, (dtype, _) in tensors.items():
-        if dtype not in DTYPES:
-            raise CheckpointError(f"{path}: {name} is neither float16, float32 nor float64.")
-    needed = sum(DTYPES[dtype].itemsize * math.prod(shape) for dtype, shape in tensors.values())
-    if size < 8 + length + needed:
-        raise _cut_short(path, size, 8 + length + needed)
-    if size > 8 + length + needed:
-        raise _altered(path, f"{size:,} bytes, where {8 + length + needed:,} belong to it")
-    return _Header(metadata, tensors, size)
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands in it twice")
-    return found
-
-
-def _whole(number: object) -> int:
-    if type(number) is not int or number < 0:
-        raise ValueError(f"{number!r} in a shape")
-    return number
-
-
-def _cut_short(path: Path, size: int, whole: int) -> CheckpointError:
-    return CheckpointError(
-        f"{path}: cut short ({size:,} of {whole:,} bytes); use another checkpoint, or train again."
-    )
-
-
-def _altered(path: Path, reason: str) -> CheckpointError:
-    return CheckpointError(
-        f"{path}: altered since it was written ({reason}); use another checkpoint, or train again."
-    )
-
-
-def _describe(header: _Header, path: Path) -> Checkpoint:
+def _describe(header: Header, path: Path) -> Checkpoint:
     """The checkpoint that a header promises, its network and optimizer still empty.
 
     The tensors' names, dtypes and shapes are checked first, and so is the file's size; so the
@@ -262,16 +142,16 @@ def _describe(header: _Header, path: Path) -> Checkpoint:
     """
     try:
         return _describe_unless_wrong(header)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CheckpointError(
             f"{path}: its contents do not describe a network ({error}); use another checkpoint."
         ) from error
 
 
-def _describe_unless_wrong(header: _Header) -> Checkpoint:
+def _describe_unless_wrong(header: Header) -> Checkpoint:
     metadata = header.metadata
     config = json.loads(metadata["config"])
-    height, width = map(_whole, json.loads(metadata["image_shape"]))
+    height, width = map(whole_number, json.loads(metadata["image_shape"]))
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
     scale = json.loads(metadata["normalization"])
     normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
@@ -292,7 +172,7 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
     for name in (*each, output_activation):
         if name not in ACTIVATIONS:
             raise ValueError(f"unknown activation {name!r}")
-    sizes = (height * width, *map(_whole, settings["hidden"]), len(class_names))
+    sizes = (height * width, *map(whole_number, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     averaged = bool(config["training"].get("averaging"))
     progress = Progress.from_json(json.loads(metadata["progress"]))
@@ -317,7 +197,7 @@ def _describe_unless_wrong(header: _Header) -> Checkpoint:
 
 
 def _check_tensors(
-    found: Mapping[str, tuple[str, tuple[int, ...]]],
+    found: Mapping[str, Entry],
     sizes: tuple[int, ...],
     dtypes: Collection[str],
     batch_norm: bool,
@@ -341,11 +221,12 @@ def _check_tensors(
         expected[f"norms.{i}.running_mean"] = expected[f"norms.{i}.running_var"] = (width,)
     expected |= dict.fromkeys(vectors, (parameters,))
     for name in sorted(expected.keys() | found.keys()):
-        found_dtype, shape = found.get(name, ("", None))
-        if expected.get(name) != shape:
+        entry = found.get(name)
+        shape = entry and entry.shape
+        if entry is None or expected.get(name) != shape:
             raise ValueError(f"{name}: expected shape {expected.get(name)}, found {shape}")
-        if DTYPES[found_dtype].name not in dtypes:
-            raise ValueError(f"{name} is {DTYPES[found_dtype]}, not {' or '.join(sorted(dtypes))}")
+        if entry.dtype.name not in dtypes:
+            raise ValueError(f"{name} is {entry.dtype}, not {' or '.join(sorted(dtypes))}")
 
 
 def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint:
@@ -387,32 +268,3 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
     if checkpoint.epoch_start is not None:
         tensors["epoch_start"] = checkpoint.epoch_start
     return tensors
-
-
-def _with_sorted_header(content: bytes) -> bytes:
-    """The same file with its header in order: the library writes the metadata in a random one.
-
-    A safetensors file is the header's length in eight bytes, the header in JSON padded to a
-    multiple of eight, and the tensors' bytes.
-    """
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    if len(text) > MAX_HEADER:
-        raise WriteError(
-            f"A history of {len(text):,} bytes is more than a checkpoint holds; train fewer epochs."
-        )
-    return len(text).to_bytes(8, "little") + text + content[8 + length :]
-
-
-def _digest(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:
-    """SHA-256 over the metadata but itself, and every tensor's name, dtype, shape and bytes."""
-    digest = hashlib.sha256()
-    for key in sorted(metadata.keys() - {"sha256"}):
-        digest.update(f"{key}={metadata[key]}\n".encode())
-    for name in sorted(tensors):
-        tensor = np.ascontiguousarray(tensors[name])
-        digest.update(f"{name}:{tensor.dtype.str}:{tensor.shape}\n".encode())
-        digest.update(tensor.data)
-    return digest.hexdigest()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from mirrors import idx
 from PIL import Image
 from processes import environment, peak_megabytes
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 import mlpcli
 from mlpcli.config.loading import load_config
@@ -29,9 +29,9 @@ from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.data.picture import WORKING_SIDE, read_grey
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
-from mlpcli.training import checkpoint
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.judging import judge
+from mlpcli.training.tensor_file import to_bytes
 
 pytestmark = pytest.mark.faults
 SECONDS = 20
@@ -253,9 +253,7 @@ def test_checkpoints_whose_hash_is_right(config: Path, tmp_path: Path, count) ->
         if not isinstance(hostile, dict):
             return
         changed = {key: json.dumps(value) for key, value in hostile.items()}
-        changed["format"] = "mlpcli"
-        changed["sha256"] = checkpoint._digest(tensors, changed)
-        path.write_bytes(save(tensors, changed))
+        path.write_bytes(to_bytes(tensors, {**changed, "format": "mlpcli"}))
         alarm(SECONDS)
         try:
             model = mlpcli.load_model(path)
