@@ -32,8 +32,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bars(tmp_path: Path) -> Path:
-    """A config file for a dataset of its own, so easy that a second of training learns it."""
+def bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config file for a dataset of its own, so easy that a second of training learns it.
+
+    The working directory is where the data lie: elsewhere a checkpoint's data are left alone.
+    """
+    monkeypatch.chdir(tmp_path)
     return write_bars(tmp_path / "bars")
 
 

@@ -8,7 +8,7 @@ from mirrors import idx
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.section import MOST_IMAGES
 from mlpcli.data import loading, synthetic
-from mlpcli.data.loading import DataLoader, leads_to_another_computer
+from mlpcli.data.loading import DataLoader, leads_to_another_computer, lies_at_home
 from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
 
@@ -172,3 +172,35 @@ def test_a_file_on_another_computer_is_not_looked_at(bars, tmp_path, monkeypatch
     monkeypatch.setattr("mlpcli.data.idx.read_images", lambda *_: pytest.fail("it was looked at"))
     with pytest.raises(DataError, match="test-images: lies on another computer"):
         DataLoader(config.data, 1, tmp_path, Reporter()).test(())
+
+
+def test_files_that_a_checkpoint_names_are_read_at_home_alone(bars, tmp_path, monkeypatch):
+    config = load_config(bars)
+    doubtful = DataLoader(config.data, 1, tmp_path / "cache", Reporter(), trust_paths=False)
+    assert len(doubtful.training_and_validation()[0]) == 120  # bars lies in the working directory
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    read = []
+    monkeypatch.setattr(loading.idx, "read_images", read.append)
+    for part in (doubtful.training_and_validation, lambda: doubtful.test(("0", "1", "2"))):
+        with pytest.raises(DataError, match=r"images: a checkpoint says .* add --trust-paths"):
+            part()
+    assert read == []
+
+
+def test_a_cache_is_home_and_a_link_out_of_it_is_not(bars, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    (cache / "mine").mkdir(parents=True)
+    monkeypatch.chdir(cache / "mine")
+    inside = cache / "file"
+    inside.touch()
+    assert lies_at_home(inside, cache)
+    assert lies_at_home(cache / "mine" / ".." / "file", tmp_path / "none") is False
+    link = cache / "mine" / "link"
+    try:
+        link.symlink_to(bars)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    assert not lies_at_home(link, cache)

@@ -58,6 +58,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: float | Non
 )
 @options.as_json
 @options.data_dir
+@options.trust_paths
 def command(
     checkpoints: tuple[Path, ...],
     split: "Split",
@@ -66,6 +67,7 @@ def command(
     predictions: Path | None,
     as_json: bool,
     data_dir: Path | None,
+    trust_paths: bool,
 ) -> None:
     """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
@@ -85,6 +87,7 @@ def command(
         split=split,
         dataset=dataset,
         data_dir=data_dir,
+        trust_paths=trust_paths,
         reporter=reporter(quiet=False),
     )
     if predictions is not None:

@@ -39,4 +39,10 @@ runs_dir = click.option(
     show_default=True,
     help="Where runs lie.",
 )
+trust_paths = click.option(
+    "--trust-paths",
+    is_flag=True,
+    help="Read the data files that a checkpoint names wherever they lie.  [default: only in the "
+    "working directory and the cache]",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")

@@ -49,6 +49,7 @@ NAMES = [
     help="Where to.  [default: pictures in the run's folder, the first one's of several]",
 )
 @options.data_dir
+@options.trust_paths
 def command(
     runs: tuple[Path, ...],
     only: tuple[str, ...],
@@ -56,6 +57,7 @@ def command(
     file_format: "Format",
     output: Path | None,
     data_dir: Path | None,
+    trust_paths: bool,
 ) -> None:
     """Draw pictures of a run, or of several laid over each other.
 
@@ -89,6 +91,7 @@ def command(
         output=output,
         file_format=file_format,
         data_dir=data_dir,
+        trust_paths=trust_paths,
         reporter=reporter(quiet=False),
     )
     for path in written:

@@ -13,6 +13,7 @@ from mlpcli.cli.text import percent
 from mlpcli.errors import Interrupted, MlpcliError, printable
 
 if TYPE_CHECKING:
+    from mlpcli.config.schema.config import Config
     from mlpcli.reporting import Reporter
     from mlpcli.training.dry_run import DryRun
     from mlpcli.training.run import Run
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Go on with a run: its folder, or a checkpoint in it.",
 )
+@options.trust_paths
 @click.option("--print-config", is_flag=True, help="Print the whole resolved config and stop.")
 @click.option("--dry-run", is_flag=True, help="Push one batch through everything; write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
@@ -39,6 +41,7 @@ def command(
     runs_dir: Path,
     data_dir: Path | None,
     resumed: Path | None,
+    trust_paths: bool,
     print_config: bool,
     dry_run: bool,
     quiet: bool,
@@ -56,6 +59,8 @@ def command(
     """
     if resumed is not None:
         _refuse_beside_resume("configs", "runs_dir", "dry_run")
+    elif trust_paths:
+        raise click.UsageError("--trust-paths goes with --resume alone: a config is trusted.")
     from mlpcli.config.loading import load_config, resolved_yaml
 
     if resumed is None:
@@ -82,15 +87,17 @@ def command(
         if resumed is None:
             finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=report)
         else:
-            finished = run.resume(resumed, overrides, data_dir=data_dir, reporter=report)
+            finished = run.resume(
+                resumed, overrides, data_dir=data_dir, trust_paths=trust_paths, reporter=report
+            )
     except Interrupted as stop:
-        how = f"{stop} To go on: {_resuming_command(stop.folder, data_dir)}"
+        how = f"{stop} To go on: {_resuming_command(stop.folder, config, data_dir)}"
         raise Interrupted(how, stop.signal, stop.folder) from stop
     click.echo(_result_text(finished))
     if config.training.pictures:
         _leave_pictures(finished, data_dir, report)
     if not quiet:
-        report.remark(_what_next(finished))
+        report.remark(_what_next(finished, data_dir))
 
 
 def _refuse_beside_resume(*parameters: str) -> None:
@@ -102,9 +109,20 @@ def _refuse_beside_resume(*parameters: str) -> None:
             raise click.UsageError(f"{parameter.opts[0]} does not go with --resume.")
 
 
-def _resuming_command(folder: Path, data_dir: Path | None) -> str:
-    command = f"mlpcli train --resume {_quoted(folder)}"
+def _resuming_command(folder: Path, config: "Config", data_dir: Path | None) -> str:
+    command = f"mlpcli train --resume {_quoted(folder)}{_trusting(config, data_dir)}"
     return command if data_dir is None else f"{command} --data-dir {_quoted(data_dir)}"
+
+
+def _trusting(config: "Config", data_dir: Path | None) -> str:
+    """The option without which this run's own data files would be left alone, if they would."""
+    from mlpcli.data.cache import data_directory
+    from mlpcli.data.loading import lies_at_home
+
+    files = config.data.files
+    paths = [] if files is None else [path for _, path in files]
+    at_home = all(lies_at_home(path, data_directory(data_dir)) for path in paths)
+    return "" if at_home else " --trust-paths"
 
 
 def _quoted(path: Path) -> str:
@@ -116,7 +134,9 @@ def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> No
     try:
         from mlpcli.pictures.drawing import draw_pictures
 
-        draw_pictures(run.folder, data_dir=data_dir, reporter=report, test=run.test)
+        draw_pictures(
+            run.folder, data_dir=data_dir, trust_paths=True, reporter=report, test=run.test
+        )
     except Exception as error:
         what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
         report.remark(
@@ -156,11 +176,11 @@ def _result_text(run: "Run") -> str:
     )
 
 
-def _what_next(run: "Run") -> str:
+def _what_next(run: "Run", data_dir: Path | None) -> str:
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
     lines = [
-        (f"mlpcli evaluate {run.folder}", report),
+        (f"mlpcli evaluate {run.folder}{_trusting(run.config, data_dir)}", report),
         (f"mlpcli predict photo.png --checkpoint {run.folder}", "your own picture of a digit"),
     ]
     if run.config.data.dataset == "synthetic":

@@ -32,6 +32,8 @@ class DataLoader:
     reporter: Reporter
     may_fetch: bool = True
     """False: a dataset that is not in the cache is an error, and nothing is written"""
+    trust_paths: bool = True
+    """False: a checkpoint names the files, not the user, so they must lie here or in the cache"""
 
     def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
         """The training set and the part held out of it, if any.
@@ -66,7 +68,7 @@ class DataLoader:
         if config.dataset == "synthetic":
             return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
         if config.files is not None:
-            whole = _read_pair(config.files.test_images, config.files.test_labels, class_names)
+            whole = self._read_pair(config.files.test_images, config.files.test_labels, class_names)
         elif config.table is not None:
             whole = table.test_rows(config.table, config.class_names)
         else:
@@ -83,7 +85,7 @@ class DataLoader:
         if config.dataset == "synthetic":
             return self._synthetic(0, config.train_size or SYNTHETIC_TRAIN_SIZE)
         if config.files is not None:
-            return _read_pair(
+            return self._read_pair(
                 config.files.train_images, config.files.train_labels, config.class_names
             )
         if config.table is not None:
@@ -138,19 +140,32 @@ class DataLoader:
         )
         return _joined(pixels, values, class_names, str(paths[images.name]))
 
+    def _read_pair(
+        self, images: Path, labels: Path, class_names: tuple[str, ...] | None
+    ) -> Dataset:
+        """The user's own files; without names the classes are the numbers to the largest label."""
+        for path in (images, labels):
+            self._refuse_elsewhere(path)
+        classes = len(class_names) if class_names else None
+        pixels, values = idx.read_images(images), idx.read_labels(labels, classes=classes)
+        return _joined(pixels, values, class_names, str(images))
 
-def _read_pair(images: Path, labels: Path, class_names: tuple[str, ...] | None) -> Dataset:
-    """The user's own files; without names the classes are the numbers up to the largest label."""
-    for path in (images, labels):
+    def _refuse_elsewhere(self, path: Path) -> None:
         if leads_to_another_computer(path, Path.cwd()):
             raise DataError(
                 f"{path}: lies on another computer, where no file can send mlpcli; copy it "
                 "here, or give the share a drive letter."
             )
-    classes = len(class_names) if class_names else None
-    return _joined(
-        idx.read_images(images), idx.read_labels(labels, classes=classes), class_names, str(images)
-    )
+        if not (self.trust_paths or lies_at_home(path, self.data_dir)):
+            raise DataError(
+                f"{path}: a checkpoint says to read this, and it lies neither in the working "
+                f"directory nor in {self.data_dir}; if the checkpoint is yours, add --trust-paths."
+            )
+
+
+def lies_at_home(path: Path, data_dir: Path) -> bool:
+    """Whether it lies in the working directory or the cache, once every link is followed."""
+    return any(path.resolve().is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
 
 
 def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:

@@ -36,11 +36,16 @@ class Subject:
     """A run to be drawn: each part is read when a picture first asks for it."""
 
     def __init__(
-        self, folder: Path, data_dir: Path | None, reporter: Reporter, test: Evaluation | None
+        self,
+        folder: Path,
+        data_dir: Path | None,
+        reporter: Reporter,
+        test: Evaluation | None,
+        trust_paths: bool,
     ) -> None:
         self.record: RunRecord = read_record(folder)
         self.reporter = reporter
-        self._data_dir = data_dir
+        self._data_dir, self._trust_paths = data_dir, trust_paths
         self._evaluation = test
 
     @property
@@ -90,7 +95,9 @@ class Subject:
     @cached_property
     def _loader(self) -> DataLoader:
         cache = data_directory(self._data_dir)
-        return DataLoader(self.config.data, self.config.seed, cache, self.reporter)
+        return DataLoader(
+            self.config.data, self.config.seed, cache, self.reporter, trust_paths=self._trust_paths
+        )
 
     @cached_property
     def training(self) -> Dataset:
@@ -316,6 +323,7 @@ def draw_pictures(
     output: Path | None = None,
     file_format: "Format" = "png",
     data_dir: Path | None = None,
+    trust_paths: bool = False,
     reporter: Reporter | None = None,
     test: Evaluation | None = None,
 ) -> list[Path]:
@@ -328,6 +336,8 @@ def draw_pictures(
         output: where to; by default `pictures/` in the run's folder, the first one's of several.
         file_format: png or svg.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
+        trust_paths: data files that a checkpoint names are read wherever they lie; otherwise only
+            in the working directory and the cache.
         reporter: told of the progress.
         test: what the run's best weights make of its test set, where that is known already.
 
@@ -342,7 +352,9 @@ def draw_pictures(
 
     asked_for = [*only, LANDSCAPE] if with_landscape else only
     _check_request(folders, asked_for)
-    subjects = [Subject(folder, data_dir, reporter or Reporter(), test) for folder in folders]
+    subjects = [
+        Subject(folder, data_dir, reporter or Reporter(), test, trust_paths) for folder in folders
+    ]
     names = asked_for if only else _all_names(subjects, with_landscape)
     for name in only:
         if why_not := PICTURES[name].why_not_of(subjects):

@@ -24,12 +24,22 @@ def judge(
     split: Split = "test",
     dataset: DatasetName | None = None,
     data_dir: str | Path | None = None,
+    trust_paths: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Evaluate a checkpoint, or several that answer together, on a part of their own dataset.
 
     The dataset, its size, its split and the normalisation come from the checkpoint; another
     dataset of the same shape may be named.
+
+    Args:
+        checkpoints: run folders or files.
+        split: the part.
+        dataset: another one than their own.
+        data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
+        trust_paths: data files that a checkpoint names are read wherever they lie; otherwise only
+            in the working directory and the cache.
+        reporter: told of the progress.
 
     Raises:
         CheckpointError: a checkpoint cannot be used.
@@ -51,7 +61,7 @@ def judge(
             "settings of data differ; use --split test."
         )
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
-    loader = DataLoader(data, first.seed, cache, reporter or Reporter())
+    loader = DataLoader(data, first.seed, cache, reporter or Reporter(), trust_paths=trust_paths)
     return committee.evaluate(_part(loader, split, committee.class_names))
 
 

@@ -103,6 +103,7 @@ def resume(
     overrides: Sequence[str] = (),
     *,
     data_dir: str | Path | None = None,
+    trust_paths: bool = False,
     reporter: Reporter | None = None,
 ) -> Run:
     """Go on with a run that was interrupted, killed, or shall have more epochs.
@@ -115,6 +116,7 @@ def resume(
         overrides: `training.epochs=30`, or others of `resuming.MAY_CHANGE`. A schedule that depends
             on the number of epochs is another one from here on.
         data_dir: as for `train`.
+        trust_paths: as for `judge`.
         reporter: told of the progress, and of another NumPy, BLAS, processor or number of threads.
 
     Raises:
@@ -130,7 +132,7 @@ def resume(
     with directory.alone():
         found = resuming.find(path, overrides)
         progress = found.checkpoint.progress
-        setup = prepare(found.config, data_dir, reporter)
+        setup = prepare(found.config, data_dir, reporter, trust_paths=trust_paths)
         resuming.restore(setup, found.checkpoint, found.path)
         recorder = Recorder(
             setup,

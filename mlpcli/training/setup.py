@@ -95,7 +95,12 @@ class Setup:
 
 
 def prepare(
-    config: Config, data_dir: str | Path | None, reporter: Reporter, *, may_fetch: bool = True
+    config: Config,
+    data_dir: str | Path | None,
+    reporter: Reporter,
+    *,
+    may_fetch: bool = True,
+    trust_paths: bool = True,
 ) -> Setup:
     """Everything for training a config; `data_dir` None is the usual cache.
 
@@ -105,7 +110,8 @@ def prepare(
     """
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     try:
-        return set_up(config, DataLoader(config.data, config.seed, cache, reporter, may_fetch))
+        loader = DataLoader(config.data, config.seed, cache, reporter, may_fetch, trust_paths)
+        return set_up(config, loader)
     except MemoryError as error:
         raise ConfigError(
             f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "

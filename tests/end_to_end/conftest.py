@@ -19,10 +19,12 @@ def command() -> str:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """`run(*arguments, **variables)` in an empty folder."""
+    """`run(*arguments, **variables)` in an empty folder, or in the one named with `at`."""
 
-    def run_there(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        return mlpcli(*arguments, cwd=tmp_path, **variables)
+    def run_there(
+        *arguments: object, at: Path = tmp_path, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return mlpcli(*arguments, cwd=at, **variables)
 
     return run_there
 

@@ -5,7 +5,7 @@ import pytest
 
 
 def test_the_report(run, trained):
-    done = run("evaluate", trained)
+    done = run("evaluate", "--trust-paths", trained)
     assert done.returncode == 0
     assert "of 60 right)" in done.stdout
     assert "precision" in done.stdout
@@ -15,7 +15,7 @@ def test_the_report(run, trained):
 
 
 def test_json_has_every_figure(run, trained):
-    done = run("evaluate", trained / "weights" / "best.safetensors", "--json")
+    done = run("evaluate", "--trust-paths", trained / "weights" / "best.safetensors", "--json")
     facts = json.loads(done.stdout)
     summary = json.loads((trained / "summary.json").read_text())
     assert facts["accuracy"] == summary["test_accuracy"]
@@ -26,13 +26,15 @@ def test_json_has_every_figure(run, trained):
 
 @pytest.mark.parametrize(("split", "images"), [("train", 120), ("validation", 30), ("test", 60)])
 def test_each_split(run, trained, split, images):
-    done = run("evaluate", trained, "--split", split, "--json")
+    done = run("evaluate", "--trust-paths", trained, "--split", split, "--json")
     assert json.loads(done.stdout)["images"] == images
 
 
 def test_a_gate_on_the_accuracy(run, trained):
-    assert run("evaluate", trained, "--min-accuracy", "0.5").returncode == 0
-    done = run("evaluate", trained, "--min-accuracy", "1", "--split", "test", "--json")
+    assert run("evaluate", "--trust-paths", trained, "--min-accuracy", "0.5").returncode == 0
+    done = run(
+        "evaluate", "--trust-paths", trained, "--min-accuracy", "1", "--split", "test", "--json"
+    )
     accuracy = json.loads(done.stdout)["accuracy"]
     assert done.returncode == (0 if accuracy == 1 else 8)
     if accuracy < 1:
@@ -41,7 +43,7 @@ def test_a_gate_on_the_accuracy(run, trained):
 
 @pytest.mark.parametrize("share", ["nan", "-0.1", "98", "98%"])
 def test_a_gate_that_is_no_share(run, trained, share):
-    assert run("evaluate", trained, "--min-accuracy", share).returncode == 2
+    assert run("evaluate", "--trust-paths", trained, "--min-accuracy", share).returncode == 2
 
 
 def test_a_missed_accuracy(run, bars, tmp_path):
@@ -53,7 +55,7 @@ def test_a_missed_accuracy(run, bars, tmp_path):
 
 
 def test_predictions_file(run, trained, tmp_path):
-    done = run("evaluate", trained, "--predictions", "p.csv", "--json")
+    done = run("evaluate", "--trust-paths", trained, "--predictions", "p.csv", "--json")
     with (tmp_path / "p.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 60
@@ -67,7 +69,7 @@ def test_predictions_file(run, trained, tmp_path):
 def test_another_dataset(run, trained_on_digits, trained):
     done = run("evaluate", trained_on_digits, "--dataset", "synthetic", "--json")
     assert json.loads(done.stdout)["images"] == 100
-    assert run("evaluate", trained, "--dataset", "synthetic").returncode == 3
+    assert run("evaluate", "--trust-paths", trained, "--dataset", "synthetic").returncode == 3
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_in_a_terminal_there_are_bars(command, bars, tmp_path):
 def test_a_full_device(command, trained):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [command, "evaluate", str(trained)],
+            [command, "evaluate", "--trust-paths", str(trained)],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -145,7 +145,7 @@ def test_a_closed_pipe(command, trained):
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [command, "evaluate", str(trained)],
+        [command, "evaluate", "--trust-paths", str(trained)],
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,

@@ -57,7 +57,7 @@ def test_pictures_that_cannot_be_drawn_do_not_lose_the_run(run, bars, tmp_path):
 def test_what_draws_nothing_does_without_matplotlib(run, trained, trained_on_digits, tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('no matplotlib')")
     for arguments in (
-        ("evaluate", trained),
+        ("evaluate", "--trust-paths", trained),
         ("predict", SEVEN, "--checkpoint", trained_on_digits),
         ("runs", trained.parent),
         ("plot", "--help"),
@@ -66,7 +66,7 @@ def test_what_draws_nothing_does_without_matplotlib(run, trained, trained_on_dig
 
 
 def test_it_says_which_files_it_wrote(run, folder):
-    done = run("plot", folder)
+    done = run("plot", "--trust-paths", folder)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         f"{folder / 'pictures' / name}.png: written" for name in BY_DEFAULT
@@ -88,7 +88,7 @@ def test_two_runs_laid_over_each_other(run, trained, folder):
 
 
 def test_the_landscape(run, folder):
-    done = run("plot", folder, "--only", "weights", "--landscape")
+    done = run("plot", "--trust-paths", folder, "--only", "weights", "--landscape")
     assert done.returncode == 0
     assert "weights.png" in done.stdout
     assert "landscape.png" in done.stdout
@@ -99,7 +99,7 @@ def test_a_landscape_of_a_run_that_is_not_repeated_says_so(run, folder):
     shutil.copy(folder / "weights" / "best.safetensors", folder / "weights" / "last.safetensors")
     lines = (folder / "metrics.csv").read_text().splitlines()
     (folder / "metrics.csv").write_text("\n".join(lines[:3]) + "\n")  # 2 of the 4 epochs
-    done = run("plot", folder, "--only", "landscape")
+    done = run("plot", "--trust-paths", folder, "--only", "landscape")
     assert done.returncode == 0
     assert "did not end at the same weights" in done.stderr
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_drawn(run, folder, arguments, code, message):
 )
 def test_a_run_without_a_file_that_is_needed(run, folder, missing, code):
     (folder / missing).unlink()
-    done = run("plot", folder)
+    done = run("plot", "--trust-paths", folder)
     assert done.returncode == code
     assert len(done.stderr.splitlines()) == 1
 
@@ -172,14 +172,14 @@ def test_settings_of_matplotlib_that_do_not_suit_a_picture(run, folder, variable
 
 def test_an_unfinished_run(run, folder):
     (folder / "summary.json").unlink()
-    assert run("plot", folder).returncode == 0
+    assert run("plot", "--trust-paths", folder).returncode == 0
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user's rights")
 def test_a_folder_without_rights_to_write(run, folder):
     folder.chmod(0o500)
     try:
-        done = run("plot", folder)
+        done = run("plot", "--trust-paths", folder)
     finally:
         folder.chmod(0o700)
     assert done.returncode == 7

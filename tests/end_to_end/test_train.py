@@ -3,6 +3,7 @@ import os
 import shlex
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -125,6 +126,28 @@ def test_what_does_not_go_with_resume(run, trained):
         assert "does not go with --resume" in done.stderr
 
 
+def test_a_checkpoint_has_data_files_read_here_alone_unless_it_is_trusted(run, bars, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    done = run("train", "-c", bars, "training.epochs=1", "training.pictures=false", at=here)
+    assert f"mlpcli evaluate {Path('runs/bars')} --trust-paths" in done.stderr
+    for command in (
+        ("evaluate", "runs/bars"),
+        ("plot", "runs/bars", "--only", "mistakes"),
+        ("train", "--resume", "runs/bars", "training.epochs=2", "training.pictures=false"),
+    ):
+        done = run(*command, at=here)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "add --trust-paths" in done.stderr
+        assert run(*command, "--trust-paths", at=here).returncode == 0
+
+
+def test_a_config_needs_no_trust(run, bars):
+    done = run("train", "-c", bars, "--trust-paths")
+    assert done.returncode == 2
+    assert "--trust-paths goes with --resume" in done.stderr
+
+
 def test_resume_prints_the_config_it_would_go_on_with(run, trained):
     done = run("train", "--resume", trained, "training.epochs=9", "--print-config")
     assert yaml.safe_load(done.stdout)["training"]["epochs"] == 9
@@ -149,10 +172,12 @@ def test_resume_of_a_finished_run_a_longer_one_and_a_refused_one(run, bars, tmp_
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_path, name):
+    here = tmp_path / "here"  # and the data elsewhere, so that the command must trust their paths
+    here.mkdir()
     settings = ["training.epochs=400", "training.threads=2"]
     process = subprocess.Popen(
         [command, "train", "-c", str(bars), *settings],
-        cwd=tmp_path,
+        cwd=here,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -166,13 +191,13 @@ def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_
     assert out == ""
     last = error.splitlines()[-1]
     assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
-    folder = tmp_path / "runs" / "bars"
+    folder = here / "runs" / "bars"
     assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
     program, *arguments = shlex.split(last.partition("To go on: ")[2])
     assert program == "mlpcli"
-    assert run(*arguments).returncode == 0
-    assert run("train", "-c", bars, *settings, "--runs-dir", "whole").returncode == 0
-    assert timeless(folder) == timeless(tmp_path / "whole" / "bars")
+    assert run(*arguments, at=here).returncode == 0
+    assert run("train", "-c", bars, *settings, "--runs-dir", "whole", at=here).returncode == 0
+    assert timeless(folder) == timeless(here / "whole" / "bars")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs nohup")
