@@ -611,6 +611,7 @@ def test_the_resolved_yaml_is_readable():
         "  test_size: null\n"
         "  validation: 0.1\n"
         "  added_digits: 0\n"
+        "  deslant: false\n"
         "  normalization: standardize\n"
         "  augmentation:\n"
         "    shift: 0.0\n"

@@ -27,6 +27,7 @@ def test_the_defaults():
             "test_size": None,
             "validation": 0.1,
             "added_digits": 0,
+            "deslant": False,
             "normalization": "standardize",
             "augmentation": {
                 "shift": 0.0,

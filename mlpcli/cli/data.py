@@ -123,6 +123,7 @@ def preview(
     from mlpcli.data import preview as sheet
     from mlpcli.data.augmentation import Augmenter
     from mlpcli.data.cache import data_directory
+    from mlpcli.data.deslanting import deslanted
     from mlpcli.data.loading import DataLoader
     from mlpcli.files import write_bytes
 
@@ -132,6 +133,8 @@ def preview(
     report = reporter(quiet=False)
     loader = DataLoader(config.data, config.seed, data_directory(data_dir), report)
     training, _ = loader.training_and_validation()
+    if config.data.deslant:
+        training = deslanted(training)
     augmenter = Augmenter(config.data.augmentation, training.image_shape, config.seed)
     epochs = range(epoch, epoch + VERSIONS)
     if augmenter.changes_nothing:

@@ -43,7 +43,7 @@ def firing(model: Model, dataset: Dataset) -> list[Firing]:
     silent = [_at_rest(name) for name in names]
     fired = [np.zeros(n, np.intp) for n in widths]
     low, high = [np.full(n, np.inf) for n in widths], [np.full(n, -np.inf) for n in widths]
-    for _ in outputs(network, dataset, model.normalization):
+    for _ in outputs(network, model.as_seen(dataset), model.normalization):
         for i, following in enumerate(network.dense[1:]):
             fired[i] += np.count_nonzero(following.a > silent[i], axis=0)
             np.minimum(low[i], following.a.min(axis=0), out=low[i])

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.deslanting import deslanted
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
@@ -77,8 +78,14 @@ class Model:
                 f"The dataset has {len(dataset.class_names)} classes, but the network knows "
                 f"{len(self.class_names)}; evaluate it on a dataset of as many."
             )
+        seen = self.as_seen(dataset)
         with one_blas_thread():
-            return evaluate(self.network, self.loss, dataset, self.normalization, self.temperature)
+            return evaluate(self.network, self.loss, seen, self.normalization, self.temperature)
+
+    def as_seen(self, dataset: Dataset) -> Dataset:
+        """The dataset with its images upright, if those were that the network learned from."""
+        data = self.config.get("data")
+        return deslanted(dataset) if isinstance(data, dict) and data.get("deslant") else dataset
 
     def _judged(self, x: ArrayLike) -> Evaluation:
         images = self._images(x)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.data.dataset import UInt8Array
+from mlpcli.data.dataset import Dataset, UInt8Array
 from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.nn.arrays import Array, one_hot
@@ -68,13 +68,16 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
             "`mlpcli explain --config` shows how it learns."
         )
     target = _class_named(model, label) if label is not None else None
-    pixels = prepare(image, model.image_shape).pixels
+    found = prepare(image, model.image_shape).pixels[np.newaxis]
+    pixels = model.as_seen(
+        Dataset(found, np.zeros(1, np.intp), model.image_shape, model.class_names)
+    ).images
     network = model.network
-    x = np.empty((1, len(pixels)), network.dtype)
-    model.normalization.apply(pixels[np.newaxis], x)
+    x = np.empty(pixels.shape, network.dtype)
+    model.normalization.apply(pixels, x)
     with one_blas_thread():
-        probabilities = model.predict_proba(pixels[np.newaxis])
-        predicted = int(model.predict(pixels[np.newaxis])[0])
+        probabilities = model.predict_proba(found)
+        predicted = int(probabilities[0].argmax())
         if target is None:
             target = predicted
         t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)

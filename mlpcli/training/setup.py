@@ -10,6 +10,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches, Normalization
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
+from mlpcli.data.deslanting import deslanted
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn.arrays import Array
@@ -136,7 +137,10 @@ def set_up(config: Config, loader: DataLoader) -> Setup:
 
 
 def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
-    """The parts of a run on data that is in memory."""
+    """The parts of a run on data that is in memory, as it was loaded."""
+    if config.data.deslant:
+        training, test = deslanted(training), deslanted(test)
+        validation = validation and deslanted(validation)
     normalization = {
         "standardize": lambda: Normalization.standardize(training.images),
         "unit": Normalization.unit,

@@ -166,6 +166,10 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             )
         if key != "labels" and len(set(map(len, found))) > 1:
             yield Conflict(f"data.table.{key}", part, "expected rows of one length")
+    if data.deslant:
+        yield Conflict(
+            "data.deslant", ("data.dataset", "data.deslant"), "a table has no images to set upright"
+        )
     if data.normalization != "none":
         yield Conflict(
             "data.normalization",

@@ -158,6 +158,11 @@ class DataConfig(Section):
         " in the hands of many countries, where a 1 has a long flag and a 7 a bar, which MNIST's"
         " writers, all Americans, hardly drew. For networks that shall read everybody's digits.",
     )
+    deslant: bool = Field(
+        default=False,
+        description="Set each image upright by its own slant, before training and before every"
+        " prediction: what remains to be learned is easier. Helps with handwriting.",
+    )
     normalization: Literal["standardize", "unit", "none"] = Field(
         default="standardize",
         description="standardize: minus the mean of the training pixels, over their standard"
