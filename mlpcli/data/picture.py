@@ -115,8 +115,10 @@ def _content(source: Path | BinaryIO, name: str) -> bytes:
     """The bytes of a file, read whole because a pipe cannot be sought in."""
     try:
         if isinstance(source, Path):
+            # Memory is taken for all that is asked for; a pipe does not tell its size.
+            size = source.stat().st_size if source.is_file() else MAX_BYTES
             with source.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
+                content = file.read(min(size, MAX_BYTES) + 1)
         else:
             content = source.read(MAX_BYTES + 1)
     except FileNotFoundError as error:

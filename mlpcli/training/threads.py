@@ -5,11 +5,12 @@ thread. Where a step is small, the members would lose more by waiting for each o
 """
 
 import contextlib
+import functools
 import itertools
 import os
 from collections.abc import Iterator, Sequence
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 FLOP_FOR_A_MEMBER = 1.5e7
 """The work of a step that is worth a member. At 784-128-10, batch 64 (3.9e7), two members took 0.65
@@ -49,5 +50,11 @@ def available_cores() -> int:
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep every matrix product inside the block on the thread that asks for it."""
-    with threadpool_limits(1, user_api="blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """NumPy's BLAS among what is loaded; to look through that takes longer than a prediction."""
+    return ThreadpoolController()

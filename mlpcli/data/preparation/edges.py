@@ -3,7 +3,14 @@
 import numpy as np
 
 from mlpcli.data.preparation.boxes import box_of, longer_side, widened
-from mlpcli.data.preparation.morphology import FloatArray, Mask, sliding_max, sliding_min, smoothed
+from mlpcli.data.preparation.morphology import (
+    FloatArray,
+    Mask,
+    median,
+    sliding_max,
+    sliding_min,
+    smoothed,
+)
 from mlpcli.data.preparation.strokes import outline, stroke_width
 from mlpcli.errors import ImageError
 
@@ -41,7 +48,7 @@ def refuse_without_edges(ink: FloatArray, mask: Mask) -> None:
     stroke = stroke_width(mask)
     slopes = np.gradient(np.pad(level, 1, "edge"))
     rise = np.hypot(*slopes)[1:-1, 1:-1][sliding_max(mask, 3) & ~sliding_min(mask, 3)]
-    if np.median(rise) * stroke < LEAST_RISE * full:
+    if median(rise) * stroke < LEAST_RISE * full:
         raise ImageError("no digit found: there is nothing but noise.")
     between = np.count_nonzero((level > 0.3 * full) & (level <= 0.7 * full))
     edge = between / outline(mask)

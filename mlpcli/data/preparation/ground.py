@@ -1,10 +1,17 @@
 """What lies under the ink: which side of grey the ink is on, and how the ground is lit."""
 
+import functools
 import math
 
 import numpy as np
 
-from mlpcli.data.preparation.morphology import FloatArray, closed, odd, without_grain
+from mlpcli.data.preparation.morphology import (
+    FloatArray,
+    closed,
+    median,
+    odd,
+    without_grain,
+)
 from mlpcli.data.preparation.resizing import shrunk
 
 GROUND_WINDOW = 0.33
@@ -85,24 +92,27 @@ def plane(grey: FloatArray) -> FloatArray:
         part = design[kept]
         weights = np.linalg.lstsq(part.T @ part, part.T @ values[kept], rcond=None)[0]
         distance = np.abs(values - design @ weights)
-        kept = distance <= np.median(distance)
-    return (_plane_design(*grey.shape) @ weights).reshape(grey.shape)
+        kept = distance <= median(distance)
+    level, downwards, across = weights
+    down, right = downwards * _from_middle(grey.shape[0]), across * _from_middle(grey.shape[1])
+    found: FloatArray = level + np.add.outer(down, right)
+    return found
 
 
 _PLANE_FITS = 5
 
 
+@functools.lru_cache(16)
 def _plane_design(height: int, width: int) -> FloatArray:
     """(height * width, 3): 1 and the place of each pixel, from -1 to 1 down and across."""
-    down, across = ((2 * np.arange(side) + 1 - side) / side for side in (height, width))
-    return np.stack(
-        [
-            np.ones(height * width),
-            np.repeat(down, width),
-            np.tile(across, height),
-        ],
-        axis=1,
-    )
+    down, across = np.repeat(_from_middle(height), width), np.tile(_from_middle(width), height)
+    return np.stack([np.ones(height * width), down, across], axis=1)
+
+
+def _from_middle(side: int) -> FloatArray:
+    """(side,): the place of each row or column, from -1 to 1."""
+    places: FloatArray = (2 * np.arange(side) + 1 - side) / side
+    return places
 
 
 def blurred(picture: FloatArray, sigma: float) -> FloatArray:
@@ -111,6 +121,7 @@ def blurred(picture: FloatArray, sigma: float) -> FloatArray:
     return rows @ picture @ columns.T
 
 
+@functools.lru_cache(16)
 def _gaussian(side: int, sigma: float) -> FloatArray:
     """A matrix (side, side) that blurs a column."""
     reach = math.ceil(3 * sigma)

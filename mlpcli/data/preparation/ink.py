@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlpcli.data.preparation.ground import GROUND_WINDOW, ink_on_ground
-from mlpcli.data.preparation.morphology import FloatArray, Mask, odd, sliding_max, smoothed
+from mlpcli.data.preparation.morphology import (
+    FloatArray,
+    Mask,
+    median,
+    odd,
+    sliding_max,
+    smoothed,
+)
 from mlpcli.data.preparation.ruling import without_ruling
 from mlpcli.errors import ImageError
 
@@ -83,9 +90,9 @@ def refuse_noise(ink: FloatArray, threshold: float) -> None:
         ImageError: there is no digit.
     """
     ground = ink[ink <= threshold]
-    middle = np.median(ground)
-    noise = np.median(np.abs(ground - middle))
-    contrast = np.median(ink[ink > threshold]) - middle
+    middle = median(ground)
+    noise = median(np.abs(ground - middle))
+    contrast = median(ink[ink > threshold]) - middle
     if contrast < LEAST_CONTRAST_TO_NOISE * noise:
         raise ImageError(BLANK)
 
@@ -136,7 +143,7 @@ def full_contrast(ink: FloatArray, threshold: float) -> FloatArray:
         ink: (H, W), 0 the ground.
         threshold: divides ground and ink.
     """
-    full = np.median(ink[ink > threshold])
+    full = median(ink[ink > threshold])
     floor = INK_FLOOR * full
     stretched: FloatArray = np.clip((ink - floor) / (full - floor), 0, 1)
     return stretched
