@@ -107,7 +107,7 @@ def test_another_shape_gets_the_same_share_of_digit():
     assert size_of(prepared.pixels.reshape(56, 42)) == (40, 28)
 
 
-@pytest.mark.parametrize(("ink", "ground"), [(0, 255), (90, 200), (200, 90), (255, 250)])
+@pytest.mark.parametrize(("ink", "ground"), [(0, 255), (90, 200), (200, 90), (255, 240)])
 def test_polarity_and_contrast_do_not_matter(ink, ground):
     prepared = prepare(as_file(draw_ell(ink=ink, ground=ground)))
     assert prepared.inverted == (ink < ground)
@@ -265,6 +265,17 @@ def test_noise_and_light_alone_are_no_digit(noise, slope):
     paper = 0.5 + np.linspace(0, slope, 300) + rng.normal(0, noise, (200, 300))
     with pytest.raises(ImageError, match="no digit found"):
         prepare_array(paper)
+
+
+@pytest.mark.parametrize("size", [(200, 300), (480, 360), (1000, 800)])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_what_jpeg_leaves_of_blank_paper_is_no_digit(size, inverted):
+    for seed in range(5):
+        noise = np.random.default_rng(seed).normal(0, 5, size)
+        paper = np.clip(180 + np.linspace(0, 12, size[1]) + noise, 0, 255).astype(np.uint8)
+        photo = Image.fromarray(255 - paper if inverted else paper)
+        with pytest.raises(ImageError, match="no digit found"):
+            prepare(as_file(photo, "JPEG", quality=40))
 
 
 def test_a_wholly_transparent_picture_has_no_digit():
