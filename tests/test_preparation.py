@@ -22,7 +22,7 @@ from mlpcli.errors import ImageError
 MASKS = arrays.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 
 
-def flooded(mask):
+def flooded(mask, corners):
     """Labels by flooding from each pixel that has none yet."""
     labels = np.zeros(mask.shape, int)
     count = 0
@@ -36,14 +36,15 @@ def flooded(mask):
             inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
             if inside and mask[row, column] and not labels[row, column]:
                 labels[row, column] = count
-                open_ends += [(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+                around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if corners or not i * j]
+                open_ends += [(row + i, column + j) for i, j in around]
     return labels, count
 
 
-@given(MASKS)
-def test_parts_are_those_that_flooding_finds(mask):
-    labels, count = labelled(mask)
-    expected, expected_count = flooded(mask)
+@given(MASKS, st.booleans())
+def test_parts_are_those_that_flooding_finds(mask, corners):
+    labels, count = labelled(mask, corners=corners)
+    expected, expected_count = flooded(mask, corners)
     assert count == expected_count
     np.testing.assert_array_equal(labels, expected)
 
@@ -180,6 +181,9 @@ NO_DIGITS = {
     "shadow in a corner": np.where(ROWS + COLUMNS < -0.9, 0.4, 0.8),
     "soft shadow in a corner": 0.8 - 0.4 / (1 + np.exp(12 * (ROWS + COLUMNS + 0.9))),
     "half in shadow": np.where(COLUMNS + 0.3 * ROWS < 0.2, 0.4, 0.8),
+    "soft spot that lies": 0.8 - 0.4 * np.exp(-20 * (ROWS**2 + (COLUMNS / 1.3) ** 2)),
+    "two eyes": np.where(np.hypot(60 * ROWS, 80 * (abs(COLUMNS) - 0.3)) < 12, 0.2, 0.85),
+    "checkerboard": np.where((np.indices(ROWS.shape) // 20).sum(axis=0) % 2, 0.3, 0.8),
     "edge of a table": np.where(ROWS > 0.6 + 0.1 * COLUMNS, 0.25, 0.8),
     "ruled paper": photographs.lined(np.full(ROWS.shape, 0.85), gap=24, slope=0.02),
     "squared paper": photographs.lined(np.full(ROWS.shape, 0.85), gap=24, squared=True),

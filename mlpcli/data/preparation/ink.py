@@ -23,8 +23,8 @@ LEVEL_WINDOW = 0.5
 LEAST_LEVEL = 0.4
 """Of the strongest ink: how weak ink may be somewhere to be counted as full there."""
 LEAST_CONTRAST = 0.05
-"""Of the light, between ink and ground. Below it are the squares that JPEG leaves on blank paper, and
-rounding. The faintest of 326 digits had 0.27, and pencil has more than 0.1."""
+"""Of the light, between ink and ground. Below it are the squares that JPEG leaves on blank paper,
+and rounding. The faintest of 326 digits had 0.27, and pencil has more than 0.1."""
 LEAST_CONTRAST_TO_NOISE = 4.4
 """In median deviations of the ground: at most 4.0 were measured on noise of many kinds, at least
 5.4 on 326 digits with more noise laid over them than a camera makes in the dark."""

@@ -7,8 +7,8 @@ from mlpcli.data.dataset import IntArray
 from mlpcli.data.preparation.morphology import Mask
 
 
-def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Number the connected parts of a mask; pixels that touch at a corner are connected.
+def labelled(mask: Mask, *, corners: bool = True) -> tuple[NDArray[np.int32], int]:
+    """Number the connected parts of a mask.
 
     A run is an unbroken stretch of a row; runs of neighbouring rows that touch are one part. All
     runs are joined at once: each takes the smallest number among those it touches, until none
@@ -16,6 +16,7 @@ def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
 
     Args:
         mask: (H, W).
+        corners: pixels that touch at a corner are connected.
 
     Returns:
         labels (H, W), 0 outside of the mask and 1 .. count inside, in the order in which the
@@ -29,7 +30,7 @@ def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
     starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
     if len(starts) == 0:
         return np.zeros(mask.shape, np.int32), 0
-    upper, lower = _touching(starts, ends, stride)
+    upper, lower = _touching(starts, ends, stride, corners)
     root = smallest_connected(len(starts), upper, lower)
     _, part = np.unique(root, return_inverse=True)
     flat = np.zeros(framed.size, np.int32)
@@ -37,10 +38,12 @@ def labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
     return flat.reshape(height, stride)[:, 1:-1], int(part.max()) + 1
 
 
-def _touching(starts: IntArray, ends: IntArray, stride: int) -> tuple[IntArray, IntArray]:
-    """Every pair of runs (upper, lower) of neighbouring rows that touch, if only at a corner."""
-    first = np.searchsorted(ends, starts - stride, side="left")
-    last = np.searchsorted(starts, ends - stride, side="right")
+def _touching(
+    starts: IntArray, ends: IntArray, stride: int, corners: bool
+) -> tuple[IntArray, IntArray]:
+    """Every pair of runs (upper, lower) of neighbouring rows that touch."""
+    first = np.searchsorted(ends, starts - stride, side="left" if corners else "right")
+    last = np.searchsorted(starts, ends - stride, side="right" if corners else "left")
     upper = _stretches(first, np.maximum(first, last))
     lower = np.repeat(np.arange(len(starts)), np.maximum(last - first, 0))
     return upper, lower

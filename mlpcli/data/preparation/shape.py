@@ -1,8 +1,9 @@
-"""What no digit looks like: digits are made of strokes, and none lies flat."""
+"""What no digit looks like: digits are made of a few strokes, and none lies flat."""
 
 import numpy as np
 
 from mlpcli.data.preparation.boxes import box_of
+from mlpcli.data.preparation.labelling import labelled
 from mlpcli.data.preparation.morphology import FloatArray, Mask, sliding_min
 from mlpcli.data.preparation.resizing import resized
 from mlpcli.errors import ImageError
@@ -14,8 +15,14 @@ SOLID_FROM_AFAR = 0.6
 LEAST_SIDE = 10
 """Pixels of a digit: in a smaller one the strokes may fill it."""
 _SIDE = 40  # to which a small one is enlarged, so that a square is measured finely enough
-FLAT = 0.3
-"""Of its width: what is less high than that is a line or a dash."""
+LYING_SOLID = 0.5
+"""Of the height of what is wider than high: the same. MNIST's digits have less than 0.4."""
+FLAT = 0.4
+"""Of its width: what is less high is a line or a dash. MNIST's digits have more than 0.45."""
+MOST_HOLES = 4
+"""A digit has two at most, and a careless one of MNIST's three."""
+LEAST_HOLE = 0.004
+"""Of the digit's box: smaller ones are grain."""
 
 
 def refuse_no_digit(digit: FloatArray, *, from_afar: bool = False) -> None:
@@ -35,9 +42,19 @@ def refuse_no_digit(digit: FloatArray, *, from_afar: bool = False) -> None:
     height, width = mask[box_of(mask)].shape
     if height < FLAT * width:
         raise ImageError("no digit found: there is nothing but a line.")
-    solid = SOLID_FROM_AFAR if from_afar else SOLID
-    if (from_afar or size >= LEAST_SIDE) and holds_square(mask, solid * max(height, width)):
+    if holes(mask) > MOST_HOLES:
+        raise ImageError("no digit found: there is nothing but a pattern.")
+    side = (SOLID_FROM_AFAR if from_afar else SOLID) * max(height, width)
+    if width > height and not from_afar:
+        side = min(side, LYING_SOLID * height)
+    if (from_afar or size >= LEAST_SIDE) and holds_square(mask, side):
         raise ImageError("no digit found: there is nothing but a spot, and no stroke.")
+
+
+def holes(mask: Mask) -> int:
+    """How many places the true pixels of (H, W) enclose, the smallest left out."""
+    ground, _ = labelled(~np.pad(mask, 1), corners=False)  # its first part is what lies around
+    return int(np.count_nonzero(np.bincount(ground.ravel())[2:] > LEAST_HOLE * mask.size))
 
 
 def holds_square(mask: Mask, side: float) -> bool:
