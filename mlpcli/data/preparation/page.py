@@ -4,6 +4,7 @@ import numpy as np
 
 from mlpcli.data.dataset import IntArray
 from mlpcli.data.preparation.boxes import Box, magnified
+from mlpcli.data.preparation.forms import without_boxes
 from mlpcli.data.preparation.ground import is_dark_on_light
 from mlpcli.data.preparation.ink import find_ink
 from mlpcli.data.preparation.morphology import FloatArray, Mask, sliding_max
@@ -43,9 +44,10 @@ def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
     """
     page = shrunk(grey, PAGE_SIDE)
     found = find_ink(page, is_dark_on_light(grey), PAGE_WINDOW)
-    parts = parts_of(found.mask, found.ink, reach=1)
+    ink = without_boxes(found.ink, found.threshold)
+    parts = parts_of(ink > found.threshold, ink, reach=1)
     usual = _usual_height(parts)
-    parts = joined(parts, _strokes_of_one(parts, usual), found.ink)
+    parts = joined(parts, _strokes_of_one(parts, usual), ink)
     height = parts.bottom - parts.top
     is_high = (height >= LEAST_SIZE * usual) & (height <= MOST_SIZE * usual) & ~parts.frames
     digits = [
@@ -60,7 +62,7 @@ def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
         [(down.start, down.stop, across.start) for _, (down, across) in digits]
     ).T
     return [
-        (_alone(found.ink, *digits[i]), magnified(digits[i][1], page.shape, grey.shape))
+        (_alone(ink, *digits[i]), magnified(digits[i][1], page.shape, grey.shape))
         for i in reading_order(top, bottom, left)
     ]
 

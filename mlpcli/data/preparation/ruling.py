@@ -34,7 +34,7 @@ _STRIP_SHARE = 0.6  # of a strip's columns, where the line is in this row and no
 
 
 @dataclass(frozen=True)
-class _Lines:
+class Lines:
     """Parallel lines that cross a mask (H, W) from left to right."""
 
     slope: float
@@ -42,11 +42,15 @@ class _Lines:
     bands: list[tuple[int, int]]
     """their first and last row but one, at the mask's middle"""
 
+    def climb(self, width: int) -> IntArray:
+        """(W,), how many rows lower they are in each column than in the middle."""
+        climb: IntArray = np.rint(self.slope * (np.arange(width) - width / 2)).astype(np.intp)
+        return climb
+
     def inside(self, shape: tuple[int, ...], margin: int) -> Mask:
         """(H, W), where they are, and `margin` pixels around."""
         height, width = shape
-        climb = np.rint(self.slope * (np.arange(width) - width / 2))
-        row = np.arange(height)[:, np.newaxis] - climb
+        row = np.arange(height)[:, np.newaxis] - self.climb(width)
         inside = np.zeros((height, width), bool)
         for first, last in self.bands:
             inside |= (row >= first - margin) & (row < last + margin)
@@ -65,10 +69,10 @@ def without_ruling(ink: FloatArray, threshold: float) -> FloatArray:
     if min(ink.shape) < LEAST_SIDE:
         return ink
     mask = ink > FAINT * threshold
-    rows, columns = _rows_across(mask), _rows_across(mask.T)
+    rows, columns = lines_across(mask), lines_across(mask.T)
     if not rows.bands and not columns.bands:
         return ink
-    rest = _without(_without(ink, mask, rows).T, mask.T, columns).T
+    rest = without_lines(without_lines(ink, mask, rows).T, mask.T, columns).T
     if len(rows.bands) + len(columns.bands) <= FEW_LINES:
         left = rest > threshold
         if left.any() and (np.array(left[box_of(left)].shape) >= LARGE * np.array(ink.shape)).any():
@@ -76,7 +80,7 @@ def without_ruling(ink: FloatArray, threshold: float) -> FloatArray:
     return rest
 
 
-def _without(ink: FloatArray, mask: Mask, lines: _Lines) -> FloatArray:
+def without_lines(ink: FloatArray, mask: Mask, lines: Lines) -> FloatArray:
     """The ink (H, W) without these lines of its `mask`, which cross it from left to right."""
     if not lines.bands:
         return ink
@@ -86,9 +90,17 @@ def _without(ink: FloatArray, mask: Mask, lines: _Lines) -> FloatArray:
     return np.where(on_lines, np.minimum(ink, opened(ink, window, axis=0)), ink)
 
 
-def _rows_across(mask: Mask) -> _Lines:
-    """The thin lines that cross a mask (H, W) from left to right."""
-    pool = math.ceil(max(mask.shape) / _SEARCH_SIDE)
+def lines_across(
+    mask: Mask, most_width: float = MOST_WIDTH, search_side: int = _SEARCH_SIDE
+) -> Lines:
+    """The thin lines that cross a mask (H, W) from left to right.
+
+    Args:
+        mask: where there is ink.
+        most_width: as MOST_WIDTH.
+        search_side: pixels of the longer side of the pooled mask that the lines are looked for on.
+    """
+    pool = math.ceil(max(mask.shape) / search_side)
     pooled = _pooled(mask, pool)
     width = pooled.shape[1]
     strips = max(1, width // _STRIP)
@@ -98,23 +110,31 @@ def _rows_across(mask: Mask) -> _Lines:
     covered = np.add.reduceat(filled, edges[:-1], axis=1, dtype=np.intp)
     full = covered >= _STRIP_SHARE * np.diff(edges)
     if np.count_nonzero(full.any(axis=0)) < LEAST_COVERED * strips / 2:
-        return _Lines(0, [])
+        return Lines(0, [])
     most_climb = round(MOST_SLOPE * width)
     climbs = np.arange(-most_climb, most_climb + 1)
     middles = (edges[:-1] + edges[1:]) / 2 / width - 0.5
     offsets = np.rint(climbs[:, np.newaxis] * middles).astype(int)
     seen, inside = _seen_along(full, offsets)
     across = (seen >= LEAST_COVERED * inside) & (2 * inside >= strips)
-    widest = MOST_WIDTH * min(mask.shape) / pool
+    widest = most_width * min(mask.shape) / pool
     best: list[tuple[int, int]] = []
-    slope = 0.0
+    slope, most = 0.0, (0, 0)
+    filled_by_strip = np.add.reduceat(pooled, edges[:-1], axis=1, dtype=np.intp)
     for i in np.argsort(np.abs(climbs), kind="stable"):
         if not across[i].any():
             continue
-        bands = [band for band in _runs(across[i]) if band[1] - band[0] <= widest]
-        if len(bands) > len(best):
-            best, slope = bands, climbs[i] / width
-    return _Lines(slope, [(pool * first, pool * (last + 1)) for first, last in best])
+        bands = [band for band in runs(across[i]) if band[1] - band[0] <= widest]
+        ink = sum(_most_ink(filled_by_strip, band, offsets[i]) for band in bands)
+        if (len(bands), ink) > most:
+            best, slope, most = bands, float(climbs[i]) / width, (len(bands), ink)
+    return Lines(slope, [(pool * first, pool * (last + 1)) for first, last in best])
+
+
+def _most_ink(strips: IntArray, band: tuple[int, int], offsets: IntArray) -> int:
+    """How much of (H, strips) lies on the fullest line of a band."""
+    rows = np.clip(np.arange(*band)[:, np.newaxis] + offsets, 0, len(strips) - 1)
+    return int(strips[rows, np.arange(len(offsets))].sum(axis=1).max())
 
 
 def _pooled(mask: Mask, pool: int) -> Mask:
@@ -142,7 +162,7 @@ def _seen_along(full: Mask, offsets: IntArray) -> tuple[IntArray, IntArray]:
     return np.count_nonzero(seen, axis=2), np.count_nonzero(inside, axis=2)
 
 
-def _runs(row: Mask) -> list[tuple[int, int]]:
+def runs(row: Mask) -> list[tuple[int, int]]:
     """The unbroken stretches of true values, each as its first place and the one after its last."""
     change = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
     return [(int(a), int(b)) for a, b in change.reshape(-1, 2)]
