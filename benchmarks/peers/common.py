@@ -25,6 +25,8 @@ class Task:
     samples: int
     """an epoch; the first of the training images"""
     folder: Path
+    seed: int
+    """of the starting weights and of the order of the images"""
 
     def images(self, part: str) -> np.ndarray:
         """(N, 784) float32, standardised; part is "train" or "test"."""
@@ -50,9 +52,9 @@ def standardised(images: np.ndarray) -> np.ndarray:
     return x
 
 
-def starting_weights(sizes: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+def starting_weights(sizes: list[int], seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """He et al. 2015, biases 0: [(W (n_in, n_out), b (n_out,)), ...] float32."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     return [
         (rng.normal(0, (2 / a) ** 0.5, (a, b)).astype(np.float32), np.zeros(b, np.float32))
         for a, b in itertools.pairwise(sizes)
@@ -67,6 +69,7 @@ def task_from_arguments() -> Task:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--samples", type=int)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
     return Task(**vars(parser.parse_known_args()[0]))
 
 

@@ -49,9 +49,9 @@ def scan(state, x, y, batches):
     return state, (losses.sum(), correct.sum())
 
 
-def start(sizes):
+def start(sizes, seed=0):
     """The common starting weights, and a velocity of zero."""
-    theta = [(jnp.asarray(W), jnp.asarray(b)) for W, b in starting_weights(sizes)]
+    theta = [(jnp.asarray(W), jnp.asarray(b)) for W, b in starting_weights(sizes, seed)]
     return theta, jax.tree.map(jnp.zeros_like, theta)
 
 
@@ -80,12 +80,12 @@ def accuracy(state, x, y):
 
 def train(task: Task) -> tuple[list[float], float]:
     """One epoch to warm up and compile, and `epochs` that count."""
-    state = start(task.sizes)
+    state = start(task.sizes, task.seed)
     x, y = task.images("train"), task.labels("train").astype(np.int32)
     epoch = epoch_by_steps
     if "--scan" in sys.argv:
         epoch, x, y = epoch_by_scan, jnp.asarray(x), jnp.asarray(y)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(task.seed)
     seconds = []
     for _ in range(task.epochs + 1):
         started = time.perf_counter()

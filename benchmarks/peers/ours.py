@@ -21,6 +21,7 @@ def train(task: Task) -> tuple[list[float], float]:
     """One epoch to warm up and `epochs` that count."""
     config = load_config(
         {
+            "seed": task.seed,
             "network": {"hidden": task.sizes[1:-1]},
             "optimizer": {
                 "name": "momentum",

@@ -22,7 +22,7 @@ def classifier(task: Task, epochs: int) -> MLPClassifier:
         max_iter=epochs,
         tol=0.0,
         n_iter_no_change=epochs + 1,
-        random_state=0,
+        random_state=task.seed,
     )
 
 

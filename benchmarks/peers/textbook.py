@@ -16,8 +16,8 @@ from common import LEARNING_RATE, MOMENTUM, Task, contest, starting_weights
 class Network:
     """weights: [W (n_out, n_in)], biases: [b (n_out, 1)]."""
 
-    def __init__(self, sizes: list[int]) -> None:
-        start = starting_weights(sizes)
+    def __init__(self, sizes: list[int], seed: int) -> None:
+        start = starting_weights(sizes, seed)
         self.weights = [np.ascontiguousarray(W.T) for W, _ in start]
         self.biases = [b.reshape(-1, 1) for _, b in start]
         self.velocity_w = [np.zeros_like(w) for w in self.weights]
@@ -72,8 +72,8 @@ def train(task: Task) -> tuple[list[float], float]:
     """One epoch to warm up and `epochs` that count."""
     x, one_hot = task.images("train"), np.eye(10, dtype=np.float32)[task.labels("train")]
     examples = [(a.reshape(-1, 1), b.reshape(-1, 1)) for a, b in zip(x, one_hot, strict=True)]
-    network = Network(task.sizes)
-    random.seed(0)
+    network = Network(task.sizes, task.seed)
+    random.seed(task.seed)
     seconds = []
     for _ in range(task.epochs + 1):
         started = time.perf_counter()

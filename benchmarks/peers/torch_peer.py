@@ -8,10 +8,10 @@ from common import LEARNING_RATE, MOMENTUM, Task, contest, starting_weights
 from torch import nn
 
 
-def network(sizes: list[int]) -> nn.Sequential:
+def network(sizes: list[int], seed: int = 0) -> nn.Sequential:
     """Linear layers with ReLU between them, from the common start."""
     layers: list[nn.Module] = []
-    for W, b in starting_weights(sizes):
+    for W, b in starting_weights(sizes, seed):
         linear = nn.Linear(*W.shape)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W.T))
@@ -58,13 +58,13 @@ def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
 
 def train(task: Task) -> tuple[list[float], float]:
     """One epoch to warm up and `epochs` that count."""
-    torch.manual_seed(0)
+    torch.manual_seed(task.seed)
     train_x, train_y, test_x, test_y = (
         torch.from_numpy(array)
         for part in ("train", "test")
         for array in (task.images(part), task.labels(part))
     )
-    model = network(task.sizes)
+    model = network(task.sizes, task.seed)
     trainer = Trainer(model, compiled="--compile" in sys.argv)
     seconds = []
     for _ in range(task.epochs + 1):
