@@ -5,7 +5,9 @@ Writes results.json, results.md and results.png, and the tables of README.md.
 
 import argparse
 import json
+import os
 import platform
+import sys
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,11 +28,23 @@ TITLES = {
     "predict": "A whole prediction",
     "growth": "Growth",
 }
+CHOOSES_INSTRUCTIONS = (
+    "ATEN_CPU_CAPABILITY",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+)
+"""Variables that keep a library from choosing what the processor does best."""
 PEERS = {"PyTorch": "torch", "scikit-learn": "scikit-learn", "JAX": "jax"}
 
 
 def main() -> None:
     """Measure what was asked for, and write it down."""
+    if any(name in os.environ for name in CHOOSES_INSTRUCTIONS):
+        left = {k: v for k, v in os.environ.items() if k not in CHOOSES_INSTRUCTIONS}
+        os.execve(sys.executable, [sys.executable, *sys.argv], left)
     options = arguments()
     output = options.output or (None if options.quick else HERE / "results")
     if options.results:
@@ -101,7 +115,10 @@ def measure(options: argparse.Namespace, file: Path) -> dict:
 def machine() -> str:
     """What the figures were measured on and with."""
     found = environment(seed=0, threads=0)
-    blas = ", ".join(f"{library['internal_api']} {library['version']}" for library in found["blas"])
+    blas = ", ".join(
+        f"{library['internal_api']} {library['version']} for {library['architecture']}"
+        for library in found["blas"]
+    )
     peers = ", ".join(f"{name} {version(package)}" for name, package in PEERS.items())
     return (
         f"{found['cpu']}, {found['cores']} cores, {platform.system()}; Python {found['python']}, "
