@@ -63,7 +63,7 @@ def test_unit_normalization():
 
 
 def test_standardized_images_have_mean_0_and_standard_deviation_1():
-    images = np.random.default_rng(0).integers(0, 256, (5000, 7), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (5001, 7), dtype=np.uint8)
     out = np.empty(images.shape)
     Normalization.standardize(images).apply(images, out)
     assert out.mean() == pytest.approx(0, abs=1e-12)

@@ -41,8 +41,8 @@ class Normalization:
     def standardize(cls, images: UInt8Array) -> "Normalization":
         """To mean 0 and standard deviation 1 over all pixels, bytes, of `images` (N, n_in)."""
         counts = np.zeros(256, np.intp)
-        for start in range(0, len(images), BLOCK_IMAGES):  # bincount makes each byte eight
-            counts += np.bincount(images[start : start + BLOCK_IMAGES].ravel(), minlength=256)
+        for start in range(0, len(images), BLOCK_IMAGES):  # bincount makes each number eight bytes
+            counts += _histogram(images[start : start + BLOCK_IMAGES].ravel())
         levels = np.arange(256)
         mean = float(np.average(levels, weights=counts))
         std = float(np.sqrt(np.average((levels - mean) ** 2, weights=counts)))
@@ -52,6 +52,14 @@ class Normalization:
         """Write the normalised `images` (n, n_in) into `out`, of the same shape."""
         np.subtract(images, out.dtype.type(self.mean), out=out)
         out *= 1 / self.std
+
+
+def _histogram(pixels: UInt8Array) -> IntArray:
+    """How often each of the 256 values is among (n,) pixels, counted in pairs: in half the time."""
+    even = len(pixels) // 2 * 2
+    pairs = np.bincount(pixels[:even].view(np.uint16), minlength=2**16).reshape(256, 256)
+    counts: IntArray = pairs.sum(axis=0) + pairs.sum(axis=1)
+    return counts + np.bincount(pixels[even:], minlength=256)
 
 
 def blocks(
