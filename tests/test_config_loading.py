@@ -379,6 +379,12 @@ def test_data_settings_that_do_not_fit_together(values, message):
     assert problems({"data": values}) == [message]
 
 
+@pytest.mark.parametrize("key", ["data.deslant", "network.batch_norm", "training.pictures"])
+def test_what_is_neither_true_nor_false(key):
+    (problem,) = problems(overrides=[f"{key}=maybe"])
+    assert problem.endswith(f"{key}=maybe: expected true or false, found 'maybe'")
+
+
 def test_a_missing_data_file_is_named():
     assert problems(overrides=["data={dataset: idx, files: {train_images: x}}"])[0].endswith(
         "data.files.train_labels: missing; expected a path"

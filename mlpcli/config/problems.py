@@ -139,6 +139,8 @@ def expected(node: SchemaNode) -> str:
             return noun + _range(node)
         case "string":
             return "a path" if node.get("format") == "path" else "text"
+        case "boolean":
+            return "true or false"
         case "array":
             least, most = node.get("minItems"), node.get("maxItems")
             size = f"{least} to {most}" if least else f"at most {most}"
