@@ -41,8 +41,8 @@ COMMANDS = [
     ["train", "-c", "CONFIG"],
     ["train", "-c", "CONFIG", "--dry-run"],
     ["train", "-c", "CONFIG", "--print-config"],
-    ["evaluate", "runs/run"],
-    ["evaluate", "runs/run", "--json"],
+    ["evaluate", "--trust-paths", "runs/run"],
+    ["evaluate", "--trust-paths", "runs/run", "--json"],
     ["data", "verify"],
     ["runs"],
     ["runs", "--compare", "run", "run"],
@@ -51,7 +51,7 @@ COMMANDS = [
     ["gradcheck", "-c", "examples/worked_3_2_3"],
     ["predict", "PICTURE"],
     ["predict", "PICTURE", "--json"],
-    ["plot", "runs/run"],
+    ["plot", "--trust-paths", "runs/run"],
 ]
 WITHOUT = {"data verify": 3}
 """the exit code where it is another than that of the output: nothing is in the cache"""
@@ -107,7 +107,7 @@ def test_predictions_on_a_full_disk_leave_the_previous_ones(command, trained, co
     target = trained / "predictions.csv"
     target.write_text("previous")
     done = subprocess.run(
-        [command, "evaluate", "runs/run", "--predictions", target],
+        [command, "evaluate", "--trust-paths", "runs/run", "--predictions", target],
         cwd=trained,
         env=environment(PYTHONDONTWRITEBYTECODE="1"),
         capture_output=True,
@@ -130,9 +130,9 @@ def test_interrupted_at_any_moment(trained, config, count) -> None:
     seen = set()
     for i in range(90):
         number = (signal.SIGINT, signal.SIGTERM)[i % 2]
-        long = i % 3 == 0
+        asked = ["--version"] if i % 3 else ["evaluate", "--trust-paths", "runs/run"]
         process = subprocess.Popen(
-            [sys.executable, "-c", begun, *(["evaluate", "runs/run"] if long else ["--version"])],
+            [sys.executable, "-c", begun, *asked],
             cwd=trained,
             env=environment(OPENBLAS_NUM_THREADS="1"),
             stdout=subprocess.PIPE,
@@ -140,7 +140,7 @@ def test_interrupted_at_any_moment(trained, config, count) -> None:
             text=True,
         )
         process.stdout.read(1)
-        time.sleep(0.0005 + moments.uniform(0, 0.5 if long else 0.06))
+        time.sleep(0.0005 + moments.uniform(0, 0.06 if i % 3 else 0.5))
         for _ in range(1 + i % 4 // 2):  # some are impatient
             process.send_signal(number)
         _, error = process.communicate(timeout=30)
