@@ -9,6 +9,7 @@ from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
 from mlpcli.data.deslanting import BLOCK, STEEPEST, deslanted, slants
 from mlpcli.errors import ConfigError
+from mlpcli.training.committee import load_committee
 
 
 def dataset_of(images):
@@ -93,6 +94,9 @@ def test_a_network_that_learned_upright_digits_sets_all_upright(tmp_path):
     leaning_ones = dataclasses.replace(model, config={**model.config, "data": {}})
     assert leaning_ones.evaluate(raw).loss != pytest.approx(judged.loss, rel=1e-3)
     assert np.array_equal(model.predict_proba(images), judged.probabilities)
+    seen = load_committee([run.folder]).seen(images[3])
+    assert np.array_equal(seen.ravel(), deslanted(raw).images[3])
+    assert not np.array_equal(seen.ravel(), images[3])
 
 
 def test_a_table_has_nothing_to_set_upright():

@@ -120,7 +120,7 @@ def command(
         else:
             _say(_text(picture, found, many, top or 1))
         for i, each in enumerate(found):
-            pixels = each.prepared.pixels.reshape(committee.image_shape)
+            pixels = committee.seen(each.prepared.pixels)
             if show:
                 _say(drawn_for(sys.stderr if as_json else sys.stdout, pixels), err=as_json)
             if save_input is not None:

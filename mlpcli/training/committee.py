@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlpcli.data.dataset import Dataset
+from mlpcli.data.dataset import Dataset, UInt8Array
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.training.evaluation import Evaluation
@@ -50,6 +50,14 @@ class Committee:
         """
         mean: Array = np.mean([model.predict_proba(x) for model in self.models], axis=0)
         return mean
+
+    def seen(self, pixels: UInt8Array) -> UInt8Array:
+        """A prepared image (height * width,) as the first model sees it: (height, width)."""
+        alone = Dataset(
+            pixels[np.newaxis], np.zeros(1, np.intp), self.image_shape, self.class_names
+        )
+        seen: UInt8Array = self.models[0].as_seen(alone).images.reshape(self.image_shape)
+        return seen
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Judge the models' common answer on a labelled dataset.
