@@ -14,8 +14,8 @@ from mlpcli.data.augmentation.augmenter import BLOCK_PIXELS
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.augmentation.elastic import ElasticField, grid_weights
 from mlpcli.data.augmentation.pixels import Erase
-from mlpcli.data.augmentation.resampling import Resampler
 from mlpcli.data.augmentation.strokes import thicken
+from mlpcli.data.resampling import Resampler
 
 EVERYTHING = AugmentationConfig(
     shift=2,

@@ -141,7 +141,7 @@ def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> No
         what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
         report.remark(
             f"The run is whole, but its pictures could not all be drawn: {printable(what)} "
-            f"`mlpcli plot {run.folder}` draws them again."
+            f"`mlpcli plot {run.folder}{_trusting(run.config, data_dir)}` draws them again."
         )
 
 

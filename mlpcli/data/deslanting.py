@@ -10,8 +10,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.augmentation.resampling import Resampler
 from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.resampling import Resampler
 
 STEEPEST = 1.0
 """pixels to the side for each row; a digit that leans more is not writing but a flat line"""

@@ -53,11 +53,7 @@ class Committee:
 
     def seen(self, pixels: UInt8Array) -> UInt8Array:
         """A prepared image (height * width,) as the first model sees it: (height, width)."""
-        alone = Dataset(
-            pixels[np.newaxis], np.zeros(1, np.intp), self.image_shape, self.class_names
-        )
-        seen: UInt8Array = self.models[0].as_seen(alone).images.reshape(self.image_shape)
-        return seen
+        return self.models[0].seen(pixels).reshape(self.image_shape)
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Judge the models' common answer on a labelled dataset.

@@ -84,13 +84,19 @@ class Model:
 
     def as_seen(self, dataset: Dataset) -> Dataset:
         """The dataset with its images upright, if those were that the network learned from."""
-        data = self.config.get("data")
-        return deslanted(dataset) if isinstance(data, dict) and data.get("deslant") else dataset
+        return deslanted(dataset) if self._data_settings.get("deslant") else dataset
+
+    def seen(self, x: ArrayLike) -> UInt8Array:
+        """The images as the network gets them: (N, height * width); `x` as in `predict_proba`.
+
+        Raises:
+            DataError: the images do not fit the network.
+        """
+        images: UInt8Array = self.as_seen(self._unlabelled(x)).images
+        return images
 
     def _judged(self, x: ArrayLike) -> Evaluation:
-        images = self._images(x)
-        unknown = np.zeros(len(images), np.intp)
-        judged = self.evaluate(Dataset(images, unknown, self.image_shape, self.class_names))
+        judged = self.evaluate(self._unlabelled(x))
         self.refuse_unless_finite(judged.probabilities)
         return judged
 
@@ -108,9 +114,19 @@ class Model:
 
     @property
     def learned_from_a_table(self) -> bool:
-        """Whether it knows numbers and no images; the config of a checkpoint may say anything."""
+        """Whether it knows numbers and no images."""
+        return self._data_settings.get("dataset") == "table"
+
+    @property
+    def _data_settings(self) -> dict[str, Any]:
+        """The config of a checkpoint may say anything."""
         data = self.config.get("data")
-        return isinstance(data, dict) and data.get("dataset") == "table"
+        return data if isinstance(data, dict) else {}
+
+    def _unlabelled(self, x: ArrayLike) -> Dataset:
+        images = self._images(x)
+        unknown = np.zeros(len(images), np.intp)
+        return Dataset(images, unknown, self.image_shape, self.class_names)
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.nn.arrays import Array, one_hot
@@ -68,10 +68,8 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
             "`mlpcli explain --config` shows how it learns."
         )
     target = _class_named(model, label) if label is not None else None
-    found = prepare(image, model.image_shape).pixels[np.newaxis]
-    pixels = model.as_seen(
-        Dataset(found, np.zeros(1, np.intp), model.image_shape, model.class_names)
-    ).images
+    found = prepare(image, model.image_shape).pixels
+    pixels = model.seen(found)
     network = model.network
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)

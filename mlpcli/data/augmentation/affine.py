@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.augmentation.draws import Draws, Kind
+from mlpcli.data.resampling import Coordinates
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.augmentation import AugmentationConfig
 
 Array = NDArray[np.float64]
-Coordinates = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

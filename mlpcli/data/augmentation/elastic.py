@@ -17,8 +17,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.augmentation.affine import Coordinates
 from mlpcli.data.augmentation.draws import Draws, Kind
+from mlpcli.data.resampling import Coordinates
 
 # The numbers of both matrix products are integers, and so small that float32 holds every sum
 # exactly. BLAS adds in another order for another number of rows, and on another machine; here

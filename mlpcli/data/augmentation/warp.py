@@ -7,8 +7,8 @@ import numpy as np
 from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.draws import Draws
 from mlpcli.data.augmentation.elastic import ElasticField
-from mlpcli.data.augmentation.resampling import Resampler
 from mlpcli.data.dataset import UInt8Array
+from mlpcli.data.resampling import Resampler
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.augmentation import AugmentationConfig

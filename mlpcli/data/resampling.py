@@ -1,9 +1,12 @@
 """Reading images between their pixels."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlpcli.data.augmentation.affine import Coordinates
 from mlpcli.data.dataset import UInt8Array
+
+Coordinates = NDArray[np.float32]
+"""(n, height, width): where each pixel of a result comes from, along one axis."""
 
 
 class Resampler:
