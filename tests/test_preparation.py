@@ -183,6 +183,9 @@ NO_DIGITS = {
     "half in shadow": np.where(COLUMNS + 0.3 * ROWS < 0.2, 0.4, 0.8),
     "soft spot that lies": 0.8 - 0.4 * np.exp(-20 * (ROWS**2 + (COLUMNS / 1.3) ** 2)),
     "two eyes": np.where(np.hypot(60 * ROWS, 80 * (abs(COLUMNS) - 0.3)) < 12, 0.2, 0.85),
+    "wave that lies": np.where(
+        (abs(ROWS - 0.2 * np.sin(9 * COLUMNS)) < 0.08) & (abs(COLUMNS) < 0.6), 0.2, 0.85
+    ),
     "checkerboard": np.where((np.indices(ROWS.shape) // 20).sum(axis=0) % 2, 0.3, 0.8),
     "edge of a table": np.where(ROWS > 0.6 + 0.1 * COLUMNS, 0.25, 0.8),
     "ruled paper": photographs.lined(np.full(ROWS.shape, 0.85), gap=24, slope=0.02),
