@@ -1,3 +1,6 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -68,6 +71,17 @@ def test_standardized_images_have_mean_0_and_standard_deviation_1():
     Normalization.standardize(images).apply(images, out)
     assert out.mean() == pytest.approx(0, abs=1e-12)
     assert out.std() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (333, 784), (1, 300_000)])
+def test_mean_and_standard_deviation_are_exact(shape):
+    images = np.random.default_rng(0).choice([0, 0, 1, 254, 255], shape).astype(np.uint8)
+    n, total = images.size, sum(images.ravel().tolist())
+    squares = sum(pixel**2 for pixel in images.ravel().tolist())
+    variance = Fraction(squares, n) - Fraction(total, n) ** 2
+    found = Normalization.standardize(images)
+    assert found.mean == float(Fraction(total, n))
+    assert found.std == (math.sqrt(variance) or 1)
 
 
 def test_images_that_are_all_alike_are_not_divided_by_zero():

@@ -1,5 +1,6 @@
 """Batches: shuffled by (seed, epoch), and turned from bytes into the numbers the network wants."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from mlpcli.data.augmentation import Augmenter
 
 BLOCK_IMAGES = 2048  # 6 MiB of 28×28 float32: large enough to spread the cost of each call
+_EXACT = 256
+"""Pixels whose squares add up to less than 2**24, so that float32 holds each of their sums exactly,
+in whichever order: five times as fast as to count how often each value is there."""
+_BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -40,26 +45,25 @@ class Normalization:
     @classmethod
     def standardize(cls, images: UInt8Array) -> "Normalization":
         """To mean 0 and standard deviation 1 over all pixels, bytes, of `images` (N, n_in)."""
-        counts = np.zeros(256, np.intp)
-        for start in range(0, len(images), BLOCK_IMAGES):  # bincount makes each number eight bytes
-            counts += _histogram(images[start : start + BLOCK_IMAGES].ravel())
-        levels = np.arange(256)
-        mean = float(np.average(levels, weights=counts))
-        std = float(np.sqrt(np.average((levels - mean) ** 2, weights=counts)))
+        pixels = images.reshape(-1)
+        n, total, squares = len(pixels), 0, 0
+        buffer = np.empty((_BLOCK_ROWS, _EXACT), np.float32)
+        for start in range(0, n, buffer.size):
+            some = pixels[start : start + buffer.size]
+            rows = buffer[: -(-len(some) // _EXACT)]
+            rows[-1] = 0
+            np.copyto(rows.reshape(-1)[: len(some)], some)
+            total += int(np.einsum("ij->i", rows).sum(dtype=np.float64))
+            squares += int(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64))
+        mean = total / n
+        std = math.sqrt((n * squares - total**2) / n**2)
         return cls(mean, std or 1.0)
 
     def apply(self, images: PixelsOrNumbers, out: FloatArray) -> None:
         """Write the normalised `images` (n, n_in) into `out`, of the same shape."""
-        np.subtract(images, out.dtype.type(self.mean), out=out)
+        np.copyto(out, images)  # to cast at once is faster than within the subtraction
+        out -= self.mean
         out *= 1 / self.std
-
-
-def _histogram(pixels: UInt8Array) -> IntArray:
-    """How often each of the 256 values is among (n,) pixels, counted in pairs: in half the time."""
-    even = len(pixels) // 2 * 2
-    pairs = np.bincount(pixels[:even].view(np.uint16), minlength=2**16).reshape(256, 256)
-    counts: IntArray = pairs.sum(axis=0) + pairs.sum(axis=1)
-    return counts + np.bincount(pixels[even:], minlength=256)
 
 
 def blocks(

@@ -11,14 +11,22 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Labels: TypeAlias = NDArray[np.intp]
 
 
+def part_of(n: int, member: int, members: int) -> slice:
+    """Which of n things are a member's, where each has about as many as another."""
+    return slice(n * member // members, n * (member + 1) // members)
+
+
 class Share(NamedTuple):
-    """The rows of a batch that one of several members works on, at the same time as the others."""
+    """What one of several members works on, at the same time as the others."""
 
     rows: slice = slice(None)
+    """of the batch"""
     member: int = 0
     members: int = 1
     meet: Callable[[], None] = lambda: None
     """waits until every member has come as far"""
+    by_inputs: bool = False
+    """whether the sums of the first layer are divided by its inputs, and not by rows"""
 
     def total(self, parts: Array, own: Array) -> Array:
         """The sum of what every member found in its rows, the same numbers for each.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mlpcli.nn.activations import Activation
-from mlpcli.nn.arrays import WHOLE, Array, Rows, Share, shared_zeros
+from mlpcli.nn.arrays import WHOLE, Array, Rows, Share, part_of, shared_zeros
 
 MOST_MEMBERS = 64
 """That may share a batch."""
@@ -51,6 +51,7 @@ class Dense:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         n_in, n_out = W.shape
         self._z = Rows(n_out, W.dtype)
+        self._sums: list[Rows] = []
         self._da = Rows(n_in, W.dtype)
         self.a: Array = np.empty((0, n_in), W.dtype)
         self.delta: Array = np.empty((0, n_out), W.dtype)
@@ -62,6 +63,28 @@ class Dense:
         own = z[share.rows]
         np.dot(a[share.rows], self.W, out=own)
         own += self.b
+        return z
+
+    def forward_by_inputs(self, a: Array, share: Share) -> Array:
+        """As `forward`, where every row of a (B, n_in) is there already, and not just a member's.
+
+        Each member sums over the inputs whose weights it updates, for the whole batch, and adds up
+        what all found for its own rows. So B · n_out sums go from processor to processor, and none
+        of the n_in · n_out weights.
+        """
+        n_in, n_out = self.W.shape
+        while len(self._sums) < share.members:
+            self._sums.append(Rows(n_out, self.W.dtype))
+        sums = [part.first(len(a)) for part in self._sums[: share.members]]
+        inputs = part_of(n_in, share.member, share.members)
+        np.dot(a[:, inputs], self.W[inputs], out=sums[share.member])
+        share.meet()  # until here a member may need the last batch
+        self.a = a
+        z = self._z.first(len(a))
+        own = z[share.rows]
+        np.add(sums[0][share.rows], self.b, out=own)
+        for part in sums[1:]:
+            own += part[share.rows]
         return z
 
     def backward(self, delta: Array, share: Share = WHOLE) -> Array:

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import WHOLE, Array, Share, shared_zeros
+from mlpcli.nn.arrays import WHOLE, Array, Share, part_of, shared_zeros
 from mlpcli.nn.initializers import Initializer, zeros
 from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise, Layer
 
@@ -160,10 +160,14 @@ class MLP:
         """x (B, n_in) -> output (B, n_out), logits if there is no output activation.
 
         The result is a view of a buffer: the next call overwrites it. With a `share` only its rows
-        are computed.
+        are computed, and the members meet before they use what others have updated.
         """
-        a = x
-        for layer in self.layers:
+        a, layers = x, self.layers
+        if share.by_inputs and layers[0] is self.dense[0]:
+            a, layers = self.dense[0].forward_by_inputs(x, share), layers[1:]
+        else:
+            share.meet()
+        for layer in layers:
             a = layer.forward(a, share)
         return a
 
@@ -203,11 +207,13 @@ class MLP:
         for layer in self.dense:
             n_in, n_out = layer.W.shape
             start, end = end, end + n_in * n_out
-            number = min(n_in, members * math.ceil(n_in * n_out / (members * most)))
-            for i in range(number):
-                rows = slice(n_in * i // number, n_in * (i + 1) // number)
-                part = slice(start + rows.start * n_out, start + rows.stop * n_out)
-                dealt[i * members // number].append(Block(part, weights=((layer, rows),)))
+            for member, blocks in enumerate(dealt):
+                own = part_of(n_in, member, members)
+                height = max(1, most // n_out)
+                for top in range(own.start, own.stop, height):
+                    rows = slice(top, min(top + height, own.stop))
+                    part = slice(start + rows.start * n_out, start + rows.stop * n_out)
+                    blocks.append(Block(part, weights=((layer, rows),)))
         everything_else = slice(self.n_weights, len(self.theta))
         dealt[-1].append(Block(everything_else, biases=tuple(self.dense)))
         return [_joined_where_small(blocks, most) for blocks in dealt]

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.nn.arrays import Array, Rows, Share, shared_zeros
+from mlpcli.nn.arrays import Array, Rows, Share, part_of, shared_zeros
 from mlpcli.nn.constraints import MaxNorm, NormClipping
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.metrics import RunningMetrics
@@ -93,7 +93,8 @@ class Training:
         network = self._setup.network
         norms = [(norm.mean.copy(), norm.variance.copy()) for norm in network.norms]
         network.draw_dropout(batch_size, generator(0, Purpose.DROPOUT))
-        network.forward(self._x[:batch_size])
+        whole = Share(members=self._setup.threads, by_inputs=self._by_inputs)
+        network.forward(self._x[:batch_size], whole)
         network.send_back(self._delta.first(batch_size))
         for norm, (mean, variance) in zip(network.norms, norms, strict=True):
             norm.mean[...], norm.variance[...] = mean, variance
@@ -146,14 +147,22 @@ class Training:
         if self._setup.average:
             for block in own_blocks:
                 self._setup.average.update(network.theta, block.part, optimizer.steps)
-        share.meet()
 
     def _share_of(self, member: int, n: int) -> Share:
         """The member's share of a batch of n."""
         meet = functools.partial(self.team.meet, member)
-        return Share(self._rows(member, n), member, self.team.size, meet)
+        return Share(self._rows(member, n), member, self.team.size, meet, self._by_inputs)
+
+    @property
+    def _by_inputs(self) -> bool:
+        """Whether the sums of the first layer go from processor to processor, not its weights.
+
+        With fewer rows than inputs they are less: an epoch of 784-128-10, batch 64, takes 0.92 of
+        the time, of 784-512-512-10, batch 128, 0.98, of 784-800-800-10, batch 256, the same.
+        """
+        setup = self._setup
+        return setup.threads > 1 and setup.batches.batch_size < setup.network.sizes[0]
 
     def _rows(self, member: int, n: int) -> slice:
         """The member's rows of n."""
-        size = self.team.size
-        return slice(n * member // size, n * (member + 1) // size)
+        return part_of(n, member, self.team.size)
