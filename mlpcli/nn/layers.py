@@ -91,7 +91,11 @@ class Dense:
         """delta (B, n_out) -> dL/da (B, n_in)."""
         self.delta = delta
         da = self._da.first(len(delta))
-        np.dot(delta[share.rows], self.W.T, out=da[share.rows])
+        if share.by_columns:
+            own = share.columns(len(self.W))
+            np.matmul(delta, self.W[own].T, out=da[:, own])
+        else:
+            np.dot(delta[share.rows], self.W.T, out=da[share.rows])
         return da
 
     def weight_gradient(self, inputs: slice = slice(None)) -> None:
@@ -125,9 +129,9 @@ class Elementwise:
     def backward(self, da: Array, share: Share = WHOLE) -> Array:
         """dL/da (B, n) -> dL/dz (B, n), in place."""
         n = len(da)
-        slope = self._slope.first(n)[share.rows]
-        self.activation.derivative(self._z[share.rows], self._a.first(n)[share.rows], slope)
-        own = da[share.rows]
+        slope = share.own(self._slope.first(n))
+        self.activation.derivative(share.own(self._z), share.own(self._a.first(n)), slope)
+        own = share.own(da)
         own *= slope
         return da
 
@@ -168,8 +172,8 @@ class Dropout:
 
     def backward(self, da: Array, share: Share = WHOLE) -> Array:
         """dL/da (B, n) -> dL/dz (B, n), in place."""
-        own = da[share.rows]
-        own *= self._mask.first(len(da))[share.rows]
+        own = share.own(da)
+        own *= share.own(self._mask.first(len(da)))
         return da
 
 
@@ -244,15 +248,15 @@ class BatchNorm:
     def backward(self, dy: Array, share: Share = WHOLE) -> Array:
         """dL/dy (B, n) -> dL/dz (B, n), in place; fills dγ and dβ."""
         n = len(dy)
-        own, x = dy[share.rows], self._x.first(n)[share.rows]
+        own, x, columns = share.own(dy), share.own(self.x), share.columns(len(self.gamma))
         dbeta = share.total(self._parts[2], own.sum(axis=0))
         dgamma = share.total(self._parts[3], np.einsum("bj,bj->j", own, x))
-        if share.member == 0:
-            self.dgamma[...], self.dbeta[...] = dgamma, dbeta
+        if share.member == 0 or share.by_columns:
+            self.dgamma[columns], self.dbeta[columns] = dgamma, dbeta
         if n > 1:
             own -= dbeta / n
             own -= x * (dgamma / n)
-        own *= self.gamma * self._scale
+        own *= (self.gamma * self._scale)[columns]
         return dy
 
     def folded(self, W: Array, b: Array) -> tuple[Array, Array]:

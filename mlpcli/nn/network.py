@@ -15,6 +15,11 @@ from mlpcli.nn.arrays import WHOLE, Array, Share, part_of, shared_zeros
 from mlpcli.nn.initializers import Initializer, zeros
 from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise, Layer
 
+WORTH_A_MEETING = 100_000
+"""Weights of a layer, above which the error sent back through it is divided by its inputs instead
+of the rows of the batch. BLAS then turns half of W over for each of two members, not all of it: at
+800x800 and a batch of 256 the product takes 0.80 ms instead of 0.93, and a meeting 0.01."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -185,6 +190,11 @@ class MLP:
     def send_back(self, delta: Array, share: Share = WHOLE) -> None:
         """The first half of backpropagation: every layer gets its error."""
         for layer in reversed(self.layers[self._after_the_first_dense :]):
+            if isinstance(layer, Dense):
+                large = layer.W.size >= WORTH_A_MEETING
+                if share.by_columns or (share.by_inputs and large):
+                    share.meet()
+                    share = share._replace(by_columns=True)
             delta = layer.backward(delta, share)
         self.dense[0].delta = delta
 

@@ -3,7 +3,9 @@
 The rows of a batch are divided for what is done to each example: forward, the loss, the error sent
 backward. The parameters are divided for what is done to each of them: the gradient, a sum over
 every example, and the update. So no member computes a number that another has, and each keeps its
-part of the parameters in its own processor's cache.
+part of the parameters in its own processor's cache. Where a layer's weights are more than what a
+batch brings to it, the first product forward and the large ones backward are divided by inputs: a
+member then reads the weights that it updates, and no others.
 """
 
 import functools
