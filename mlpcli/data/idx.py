@@ -4,12 +4,13 @@ The format is the one of LeCun, Cortes and Burges, The MNIST database (1998). A 
 nothing: it may be cut short, a web page, or a few kilobytes that unpack to terabytes.
 """
 
+import functools
 import gzip
 import io
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +33,8 @@ PIECE = 2**20
 
 
 Stream = BinaryIO | gzip.GzipFile
+Read = Callable[[int], bytes | bytearray | memoryview]
+"""Takes the next so many bytes, or what is left."""
 
 
 def read_images(source: bytes | Path, *, name: str = "images") -> NDArray[np.uint8]:
@@ -82,8 +85,10 @@ def _read(source: bytes | Path, name: str, magic: int) -> NDArray[np.uint8]:
     if isinstance(source, Path):
         name = str(source)
     try:
+        if isinstance(source, bytes) and not source.startswith(GZIP_MAGIC):
+            return _parse(_in_place(source), name, magic)
         with _unpacked(source) as stream:
-            return _parse(stream, name, magic)
+            return _parse(functools.partial(_read_at_most, stream), name, magic)
     except MemoryError as error:
         raise DataError(f"{name}: what it holds does not fit into memory.") from error
     except gzip.BadGzipFile as error:
@@ -109,9 +114,9 @@ def _unpacked(source: bytes | Path) -> Iterator[Stream]:
             yield unpacked
 
 
-def _parse(stream: Stream, name: str, magic: int) -> NDArray[np.uint8]:
+def _parse(read: Read, name: str, magic: int) -> NDArray[np.uint8]:
     dimensions = magic & 0xFF
-    header = _read_at_most(stream, 4 + 4 * dimensions)
+    header = read(4 + 4 * dimensions)
     if len(header) >= 4:
         _check_magic(int.from_bytes(header[:4], "big"), name, magic)
     if len(header) < 4 + 4 * dimensions:
@@ -122,7 +127,7 @@ def _parse(stream: Stream, name: str, magic: int) -> NDArray[np.uint8]:
     if not 0 < size <= MAX_SIZE:
         raise _fault(name, f"its header promises {said} bytes, not 1 to {MAX_SIZE}")
     # One byte more is asked for: to see that none follows, and to reach gzip's checksum.
-    content = _read_at_most(stream, size + 1)
+    content = read(size + 1)
     if len(content) != size:
         found = "more follow" if len(content) > size else f"it holds {len(content)}"
         raise _fault(name, f"its header promises {said} bytes, but {found}")
@@ -141,6 +146,18 @@ def _check_magic(found: int, name: str, magic: int) -> None:
         name,
         f"it is no IDX file of {kinds[magic]}: it begins with 0x{found:08x}, not 0x{magic:08x}",
     )
+
+
+def _in_place(content: bytes) -> Read:
+    """Read bytes that are in memory, without a copy."""
+    left = memoryview(content)
+
+    def read(size: int) -> memoryview:
+        nonlocal left
+        piece, left = left[:size], left[size:]
+        return piece
+
+    return read
 
 
 def _read_at_most(stream: Stream, size: int) -> bytearray:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
-from mlpcli.data import cache, idx, synthetic, table
+from mlpcli.data import ahead, cache, idx, synthetic, table
 from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
 from mlpcli.data.sources import SOURCES, SourceFile
 from mlpcli.errors import DataError
@@ -117,28 +117,35 @@ class DataLoader:
     def _published(
         self, images: SourceFile, labels: SourceFile, class_names: tuple[str, ...]
     ) -> Dataset:
+        folder = self.data_dir / self.config.dataset
+        pixels, values = (
+            reader(self._content(file, folder / file.name), name=str(folder / file.name))
+            for reader, file in ((idx.read_images, images), (idx.read_labels, labels))
+        )
+        return _joined(pixels, values, class_names, str(folder / images.name))
+
+    def _content(self, file: SourceFile, path: Path) -> bytes:
+        """A published file, packed or not; fetched, if it is not in the cache."""
+        content = ahead.take(path)
+        if content is not None:
+            return content
         name = self.config.dataset
-        paths = {file.name: self.data_dir / name / file.name for file in (images, labels)}
         if self.may_fetch:
             cache.fetch(
                 name,
                 self.data_dir,
-                files=(images, labels),
+                files=[file],
                 progress=lambda file, received: self.reporter.download(
                     file.name, received, file.size
                 ),
                 report=self.reporter.remark,
             )
-        elif not all(path.is_file() for path in paths.values()):
+        elif not path.is_file():
             raise DataError(
-                f"{self.data_dir / name}: {name} is not in the cache; fetch it first with "
+                f"{path.parent}: {name} is not in the cache; fetch it first with "
                 f"`mlpcli data fetch {name}`."
             )
-        pixels, values = (
-            reader(cache.read_verified(file, paths[file.name]), name=str(paths[file.name]))
-            for reader, file in ((idx.read_images, images), (idx.read_labels, labels))
-        )
-        return _joined(pixels, values, class_names, str(paths[images.name]))
+        return cache.read_verified(file, path)
 
     def _read_pair(
         self, images: Path, labels: Path, class_names: tuple[str, ...] | None
