@@ -4,6 +4,7 @@ A subcommand's module is imported when it is asked for, and imports what it need
 that `mlpcli --help` answers at once.
 """
 
+import gc
 import importlib
 import io
 import os
@@ -95,6 +96,7 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     global _over
     sys.unraisablehook = _let_it_come_again
+    gc.set_threshold(200_000)  # not every 700 objects: imports make many, and keep them
     try:
         for number in STOPS:
             if number in (signal.SIGINT, signal.SIGTERM) or callable(signal.getsignal(number)):
@@ -107,6 +109,7 @@ def main() -> NoReturn:
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)  # Python's own end knows nothing of _over
     _forget_unwritten_output()
+    gc.freeze()  # or Python looks through all that is left twice at its end, for 0.08 s
     sys.exit(code)
 
 
