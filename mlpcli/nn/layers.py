@@ -1,8 +1,8 @@
 """Layers: each computes forward, remembers what it needs, and sends the error backward.
 
 Every array has one row an example: (B, n). What a layer returns is a view of a buffer that its next
-call overwrites. With a `share` a layer works on those rows of the batch alone, while others do the
-rest; what it returns is the whole batch all the same.
+call overwrites. With a `share` a layer works on a member's rows of the batch alone, or, backward,
+on its columns, while others do the rest; what it returns is the whole batch all the same.
 """
 
 from typing import Any, Protocol
