@@ -49,7 +49,6 @@ _DAMAGED = (
     ArithmeticError,
     EOFError,
     MemoryError,
-    NotImplementedError,
     struct.error,
 )
 
