@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from mlpcli.nn.arrays import Rows, one_hot, shared_zeros
+from mlpcli.nn.arrays import Rows, column_sums, one_hot, row_maxima, row_sums, shared_zeros
 
 
 @pytest.mark.parametrize("shape", [0, 5, (2, 3), (0, 3)])
@@ -42,3 +42,22 @@ def test_rows_are_the_same_memory_until_more_are_needed():
     assert np.shares_memory(rows.first(2), first)
     assert np.shares_memory(rows.first(3), first)
     assert not np.shares_memory(rows.first(4), first)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 10), (130, 7), (2, 1000)])
+def test_maxima_and_sums_are_those_of_numpy(shape, dtype):
+    a = np.random.default_rng(0).integers(-9, 9, shape).astype(dtype)
+    assert np.array_equal(row_maxima(a), a.max(axis=1, keepdims=True))
+    assert np.array_equal(row_sums(a), a.sum(axis=1, keepdims=True))
+    found = np.empty(shape[1], dtype)
+    column_sums(a, found)
+    assert np.array_equal(found, a.sum(axis=0))
+    assert {row_maxima(a).dtype, row_sums(a).dtype} == {np.dtype(dtype)}
+
+
+def test_what_is_not_finite_shows_in_the_sums():
+    a = np.array([[1, np.inf], [np.nan, 2]], np.float32)
+    assert np.isnan(row_maxima(a)).ravel().tolist() == [False, True]
+    assert row_sums(a)[0] == np.inf
+    assert np.isnan(row_sums(a)[1])

@@ -67,7 +67,7 @@ def _relu(z: Array, out: Array) -> None:
 
 def _relu_derivative(z: Array, a: Array, out: Array) -> None:
     """1 where z > 0, else 0 (at the kink too, as is usual)."""
-    np.greater(a, 0, out=out)
+    np.copyto(out, a > 0)
 
 
 def _leaky_relu(z: Array, out: Array) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mlpcli.nn.activations import Activation
-from mlpcli.nn.arrays import WHOLE, Array, Rows, Share, part_of, shared_zeros
+from mlpcli.nn.arrays import WHOLE, Array, Rows, Share, column_sums, part_of, shared_zeros
 
 MOST_MEMBERS = 64
 """That may share a batch."""
@@ -104,7 +104,7 @@ class Dense:
 
     def bias_gradient(self) -> None:
         """Fill db from the whole batch's delta."""
-        np.add.reduce(self.delta, axis=0, out=self.db)
+        column_sums(self.delta, self.db)
 
 
 class Elementwise:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import Array
+from mlpcli.nn.arrays import Array, row_maxima, row_sums
 
 
 class Loss(Protocol):
@@ -59,8 +59,8 @@ class CrossEntropy:
 
     def value(self, z: Array, t: Array) -> Array:
         """log Σ exp(z) - Σ t z; the row's maximum is taken out first: exp cannot overflow."""
-        shifted = z - z.max(axis=1, keepdims=True)
-        value: Array = np.log(np.exp(shifted).sum(axis=1))
+        shifted = z - row_maxima(z)
+        value: Array = np.log(row_sums(np.exp(shifted))[:, 0])
         value -= np.einsum("bj,bj->b", self._smooth(t), shifted)
         return value
 
@@ -186,6 +186,6 @@ def _softplus(z: Array) -> Array:
 
 def _softmax(z: Array, out: Array) -> None:
     """exp(z) / Σ exp(z), row by row, after taking out the row's maximum (B, n_out)."""
-    np.subtract(z, np.maximum.reduce(z, axis=1, keepdims=True), out=out)
+    np.subtract(z, row_maxima(z), out=out)
     np.exp(out, out=out)
-    out /= np.add.reduce(out, axis=1, keepdims=True)
+    out /= row_sums(out)
