@@ -618,6 +618,7 @@ def test_the_resolved_yaml_is_readable():
         "  validation: 0.1\n"
         "  added_digits: 0\n"
         "  deslant: false\n"
+        "  digit_width: null\n"
         "  normalization: standardize\n"
         "  augmentation:\n"
         "    shift: 0.0\n"

@@ -28,6 +28,7 @@ def test_the_defaults():
             "validation": 0.1,
             "added_digits": 0,
             "deslant": False,
+            "digit_width": None,
             "normalization": "standardize",
             "augmentation": {
                 "shift": 0.0,

@@ -123,8 +123,8 @@ def preview(
     from mlpcli.data import preview as sheet
     from mlpcli.data.augmentation import Augmenter
     from mlpcli.data.cache import data_directory
-    from mlpcli.data.deslanting import deslanted
     from mlpcli.data.loading import DataLoader
+    from mlpcli.data.shaping import Shaping
     from mlpcli.files import write_bytes
 
     config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
@@ -133,8 +133,7 @@ def preview(
     report = reporter(quiet=False)
     loader = DataLoader(config.data, config.seed, data_directory(data_dir), report)
     training, _ = loader.training_and_validation()
-    if config.data.deslant:
-        training = deslanted(training)
+    training = Shaping(config.data.deslant, config.data.digit_width).apply(training)
     augmenter = Augmenter(config.data.augmentation, training.image_shape, config.seed)
     epochs = range(epoch, epoch + VERSIONS)
     if augmenter.changes_nothing:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.data.batches import Normalization
+from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.files import open_ordinary, write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
@@ -166,7 +167,9 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
     if not all(name and name.isprintable() for name in class_names):
         raise ValueError("a class whose name cannot be printed")
     settings = config["network"]
-    build_loss(config["loss"])  # refuses what no loss can be made of
+    # These refuse what none can be made of.
+    build_loss(config["loss"])
+    Shaping.from_settings(config["data"])
     activation, output_activation = settings["activation"], settings["output_activation"]
     each = [activation] if isinstance(activation, str) else activation
     for name in (*each, output_activation):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset, UInt8Array
-from mlpcli.data.deslanting import deslanted
+from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
@@ -83,8 +83,12 @@ class Model:
             return evaluate(self.network, self.loss, seen, self.normalization, self.temperature)
 
     def as_seen(self, dataset: Dataset) -> Dataset:
-        """The dataset with its images upright, if those were that the network learned from."""
-        return deslanted(dataset) if self._data_settings.get("deslant") else dataset
+        """The dataset with its images in the shape of those that the network learned from.
+
+        Raises:
+            DataError: the images are narrower than a digit shall be.
+        """
+        return Shaping.from_settings(self.config["data"]).apply(dataset)
 
     def seen(self, x: ArrayLike) -> UInt8Array:
         """The images as the network gets them: (N, height * width); `x` as in `predict_proba`.
@@ -115,13 +119,7 @@ class Model:
     @property
     def learned_from_a_table(self) -> bool:
         """Whether it knows numbers and no images."""
-        return self._data_settings.get("dataset") == "table"
-
-    @property
-    def _data_settings(self) -> dict[str, Any]:
-        """The config of a checkpoint may say anything."""
-        data = self.config.get("data")
-        return data if isinstance(data, dict) else {}
+        return bool(self.config["data"].get("dataset") == "table")
 
     def _unlabelled(self, x: ArrayLike) -> Dataset:
         images = self._images(x)

@@ -10,8 +10,8 @@ from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches, Normalization
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
-from mlpcli.data.deslanting import deslanted
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.shaping import Shaping
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.averaging import MovingAverage
@@ -35,6 +35,7 @@ class Setup:
     """the training set"""
     validation: Dataset | None
     test: Dataset
+    """as it was loaded: a `Model` brings images into shape itself"""
     network: MLP
     loss: Loss
     optimizer: SGD
@@ -138,9 +139,8 @@ def set_up(config: Config, loader: DataLoader) -> Setup:
 
 def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
     """The parts of a run on data that is in memory, as it was loaded."""
-    if config.data.deslant:
-        training, test = deslanted(training), deslanted(test)
-        validation = validation and deslanted(validation)
+    shaping = Shaping(config.data.deslant, config.data.digit_width)
+    training, validation = shaping.apply(training), validation and shaping.apply(validation)
     normalization = {
         "standardize": lambda: Normalization.standardize(training.images),
         "unit": Normalization.unit,

@@ -166,10 +166,11 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             )
         if key != "labels" and len(set(map(len, found))) > 1:
             yield Conflict(f"data.table.{key}", part, "expected rows of one length")
-    if data.deslant:
-        yield Conflict(
-            "data.deslant", ("data.dataset", "data.deslant"), "a table has no images to set upright"
-        )
+    for key, wanted in (("deslant", data.deslant), ("digit_width", data.digit_width is not None)):
+        if wanted:
+            yield Conflict(
+                f"data.{key}", ("data.dataset", f"data.{key}"), "a table has no images to shape"
+            )
     if data.normalization != "none":
         yield Conflict(
             "data.normalization",

@@ -1,0 +1,135 @@
+"""Digits brought into one shape, each by itself, before a network sees them.
+
+Upright: LeCun, Bottou, Bengio and Haffner ("Gradient-based learning applied to document
+recognition", 1998) trained on digits "deslanted" by their second moments: the slant is what the
+middle of the ink moves to the right for each row, the slope of the regression of x on y.
+
+As wide as all others: Meier, Cireşan, Gambardella and Schmidhuber ("Better digit recognition with a
+committee of simple neural nets", 2011) gave each network of a committee digits of another width,
+so that they err on other digits.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.resampling import Resampler
+from mlpcli.errors import DataError
+
+STEEPEST = 1.0
+"""pixels to the side for each row; a digit that leans more is not writing but a flat line"""
+MOST_STRETCHED = 2.0
+"""times as wide or as narrow, at most: a 1 remains a stroke, whatever the width"""
+BLOCK = 1000
+"""images; their coordinates take 6 MB"""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What is done to each image."""
+
+    deslant: bool = False
+    """whether it is set upright by its own slant"""
+    digit_width: float | None = None
+    """pixels that its ink shall be wide, if it is set at all"""
+
+    @classmethod
+    def from_settings(cls, data: Mapping[str, Any]) -> Self:
+        """As the `data` section of a config says, which need not be one that was checked.
+
+        Raises:
+            ValueError: it asks for what is no width.
+        """
+        width = data.get("digit_width")
+        if width is not None and not (
+            isinstance(width, int | float) and not isinstance(width, bool) and 1 <= width < math.inf
+        ):
+            raise ValueError(f"a digit's width of {width!r}")
+        return cls(bool(data.get("deslant")), width)
+
+    def apply(self, dataset: Dataset) -> Dataset:
+        """The same dataset with every image in shape, and its own left as they are.
+
+        Raises:
+            DataError: the images are narrower than a digit shall be.
+        """
+        if not self.deslant and self.digit_width is None:
+            return dataset
+        height, width = shape = dataset.image_shape
+        if self.digit_width is not None and self.digit_width > width:
+            raise DataError(
+                f"A digit of {self.digit_width:g} pixels (data.digit_width) is wider than the "
+                f"images, which have {width}."
+            )
+        images = dataset.images.reshape(-1, height, width).copy()
+        resampler = Resampler(shape, min(BLOCK, max(1, len(images))))
+        for start in range(0, len(images), BLOCK):
+            block = images[start : start + BLOCK]
+            resampler.resample(block, *self._sources(block))
+        return dataclasses.replace(dataset, images=images.reshape(dataset.images.shape))
+
+    def _sources(self, images: UInt8Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Which column and row each pixel of the results shows: (n, height, width) both."""
+        rows, columns = np.indices(images.shape[1:], np.float64)
+        middle_row, middle_column = centres(images)
+        slant = slants(images) if self.deslant else np.zeros(len(images))
+        leaning = _each(slant) * (rows - _each(middle_row))
+        x = columns + leaning
+        if self.digit_width is not None:
+            stretch = self.digit_width / ink_widths(images, columns - leaning)
+            stretch = np.clip(stretch, 1 / MOST_STRETCHED, MOST_STRETCHED)
+            x += (columns - _each(middle_column)) * _each(1 / stretch - 1)
+        y = np.broadcast_to(rows, x.shape)
+        return x.astype(np.float32), y.astype(np.float32)
+
+
+def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
+    """The row and the column of the centre of mass of images (n, height, width): (n,) both.
+
+    Of a blank one, 0.
+    """
+    ink = images.astype(np.float64)
+    total = np.maximum(ink.sum(axis=(1, 2)), 1)
+    down, right = (np.arange(n) for n in images.shape[1:])
+    return ink.sum(axis=2) @ down / total, ink.sum(axis=1) @ right / total
+
+
+def slants(images: UInt8Array) -> Numbers:
+    """How far each of the images (n, height, width) leans: (n,).
+
+    In pixels to the right for each row downwards, at most STEEPEST; 0 where all ink is in one row.
+    """
+    height, width = images.shape[1:]
+    ink = images.astype(np.float64)
+    down = np.arange(height) - centres(images)[0][:, None]
+    variance = (ink.sum(axis=2) * down**2).sum(axis=1)
+    covariance = (ink @ np.arange(width) * down).sum(axis=1)  # the mean of x falls out
+    slant: Numbers = np.divide(covariance, variance, out=np.zeros(len(images)), where=variance > 0)
+    np.clip(slant, -STEEPEST, STEEPEST, out=slant)
+    return slant
+
+
+def ink_widths(images: UInt8Array, columns: Numbers) -> Numbers:
+    """From the leftmost to the rightmost ink of each of the images (n, height, width): (n,).
+
+    In pixels, at least 1; `columns` (n, height, width), or (height, width) for all, is where each
+    pixel stands.
+    """
+    inked = images > 0
+    left = np.where(inked, columns, np.inf).min(axis=(1, 2))
+    right = np.where(inked, columns, -np.inf).max(axis=(1, 2))
+    widths: Numbers = np.maximum(right - left, 0) + 1
+    return widths
+
+
+def _each(values: Numbers) -> Numbers:
+    """A value for each image (n,) beside its pixels: (n, 1, 1)."""
+    return values[:, None, None]

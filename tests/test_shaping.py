@@ -1,0 +1,166 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+import mlpcli
+from mlpcli.config.loading import load_config
+from mlpcli.data import synthetic
+from mlpcli.data.dataset import Dataset, numbered
+from mlpcli.data.shaping import BLOCK, STEEPEST, Shaping, centres, slants
+from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
+from mlpcli.training.committee import load_committee
+
+UPRIGHT = Shaping(deslant=True)
+
+
+def dataset_of(images):
+    images = np.asarray(images, np.uint8)
+    n, height, width = images.shape
+    flat = images.reshape(n, height * width)
+    return Dataset(flat, np.zeros(n, np.intp), (height, width), ("a",))
+
+
+def leaning(slant, height=9, width=21):
+    """A stroke through the middle, its ink shared by the two pixels that it passes between."""
+    image = np.zeros((height, width))
+    for y in range(height):
+        x = width // 2 + slant * (y - height // 2)
+        left = int(np.floor(x))
+        image[y, left] += 200 * (1 - (x - left))
+        image[y, left + 1] += 200 * (x - left)
+    return np.rint(image)
+
+
+@pytest.mark.parametrize("slant", [-1.0, -0.5, 0.0, 0.25, 1.0])
+def test_a_leaning_stroke_stands_upright(slant):
+    image = leaning(slant)
+    images = image[np.newaxis].astype(np.uint8)
+    assert slants(images) == pytest.approx([slant])
+    assert np.ravel(centres(images)) == pytest.approx([4, 10])
+    upright = UPRIGHT.apply(dataset_of(images)).images.reshape(9, 21)
+    assert np.abs(upright.sum(axis=1, dtype=int) - 200).max() <= 1
+    assert abs(slants(upright[np.newaxis])[0]) < 0.005
+    if slant in (-1.0, 0.0, 1.0):  # whole pixels: nothing is blurred
+        assert (upright[:, 10] == 200).all()
+
+
+def test_the_slant_is_the_slope_of_the_regression_of_x_on_y():
+    images = np.random.default_rng(0).integers(0, 256, (5, 6, 4)).astype(np.uint8)
+    for image, slant in zip(images, slants(images), strict=True):
+        y, x = np.mgrid[:6, :4]
+        weights = image.ravel().astype(float)
+        slope = np.polyfit(y.ravel(), x.ravel(), 1, w=np.sqrt(weights))[0]
+        assert slant == pytest.approx(slope)
+
+
+def test_what_cannot_lean_stays_as_it_is():
+    blank, row, upright = np.zeros((3, 5, 5))
+    row[2, 1:4] = 255
+    upright[1:4, 2] = 9
+    dataset = dataset_of([blank, row, upright])
+    assert np.array_equal(UPRIGHT.apply(dataset).images, dataset.images)
+
+
+def test_a_flat_line_is_not_torn_apart():
+    image = np.zeros((4, 20))
+    image[1, :10] = image[2, 10:] = 255
+    assert slants(image[np.newaxis].astype(np.uint8)) == [STEEPEST]
+
+
+@pytest.mark.parametrize("shaping", [UPRIGHT, Shaping(deslant=True, digit_width=16)])
+def test_blocks_do_not_show_and_the_original_is_left(shaping):
+    images, labels = synthetic.draw(1, range(BLOCK + 3))
+    dataset = Dataset(images, labels, (28, 28), numbered(10))
+    kept = images.copy()
+    upright = shaping.apply(dataset)
+    assert np.array_equal(images, kept)
+    last = shaping.apply(dataset.part(np.arange(BLOCK, BLOCK + 3)))
+    assert np.array_equal(upright.images[BLOCK:], last.images)
+    before, after = (np.abs(slants(d.images.reshape(-1, 28, 28))) for d in (dataset, upright))
+    assert after.mean() < 0.1 * before.mean()
+    assert shaping.apply(dataset.part(np.arange(0))).images.shape == (0, 784)
+
+
+@pytest.mark.parametrize("shaping", [UPRIGHT, Shaping(digit_width=14)])
+def test_a_network_sees_all_digits_in_the_shape_that_it_learned(shaping, tmp_path):
+    settings = {
+        "data": {"train_size": 400, "test_size": 50, **dataclasses.asdict(shaping)},
+        "network": {"hidden": [8]},
+        "training": {"epochs": 2, "pictures": False},
+    }
+    run = mlpcli.train(load_config(settings), runs_dir=tmp_path)
+    model = run.load_model()
+    images, labels = synthetic.draw(1, range(2**32, 2**32 + 50))
+    raw = Dataset(images, labels, (28, 28), numbered(10))
+    judged = model.evaluate(raw)
+    assert judged.loss == pytest.approx(run.test.loss)
+    without = dataclasses.replace(model, config={**model.config, "data": {}})
+    assert without.evaluate(raw).loss != pytest.approx(judged.loss, rel=1e-3)
+    assert np.array_equal(model.predict_proba(images), judged.probabilities)
+    seen = load_committee([run.folder]).seen(images[3])
+    assert np.array_equal(seen.ravel(), shaping.apply(raw).images[3])
+    assert not np.array_equal(seen.ravel(), images[3])
+
+
+BAR = [0, 0, 0, 0, 9, 9, 9, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("digit_width", "expected"),
+    [
+        (3, BAR),
+        (4.5, [0, 0, 0, 6, 9, 9, 9, 6, 0, 0, 0]),
+        (6, [0, 0, 5, 9, 9, 9, 9, 9, 5, 0, 0]),
+        (11, [0, 0, 5, 9, 9, 9, 9, 9, 5, 0, 0]),
+        (1.5, [0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0]),
+        (1, [0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_a_bar_becomes_as_wide_as_asked_but_no_more_than_doubled_or_halved(digit_width, expected):
+    """Three pixels about column 5: column x of the result shows 5 + (x - 5) 3 / digit_width."""
+    dataset = dataset_of([[BAR, BAR]])
+    shaped = Shaping(digit_width=digit_width).apply(dataset)
+    assert shaped.images.reshape(2, 11).tolist() == [expected, expected]
+
+
+def test_a_leaning_stroke_is_as_wide_as_it_is_upright():
+    """Upright it is one pixel wide, and doubled two; leaning it would be nine."""
+    shaped = Shaping(deslant=True, digit_width=9).apply(dataset_of([leaning(1.0)]))
+    middle = shaped.images.reshape(9, 21)[:, 8:13]
+    assert (middle == [0, 100, 200, 100, 0]).all()
+
+
+def test_a_blank_image_stays_blank():
+    shaped = Shaping(deslant=True, digit_width=5).apply(dataset_of(np.zeros((1, 7, 7))))
+    assert not shaped.images.any()
+
+
+def test_images_must_have_room_for_the_digit():
+    with pytest.raises(DataError, match=r"29 pixels \(data\.digit_width\) is wider than .* 28"):
+        Shaping(digit_width=29).apply(dataset_of(np.zeros((1, 28, 28))))
+
+
+@pytest.mark.parametrize("width", ["16", True, 0, -4.0, float("nan"), float("inf"), [16]])
+def test_a_checkpoint_that_asks_for_no_width_is_refused(width, tmp_path):
+    settings = {
+        "data": {"train_size": 20, "test_size": 10, "digit_width": 16},
+        "network": {"hidden": [3]},
+        "training": {"epochs": 1, "pictures": False},
+    }
+    run = mlpcli.train(load_config(settings), runs_dir=tmp_path)
+    file = run.folder / "weights" / "last.safetensors"
+    checkpoint = load_checkpoint(file)
+    data = {**checkpoint.config["data"], "digit_width": width}
+    config = {**checkpoint.config, "data": data}
+    save_checkpoint(file, dataclasses.replace(checkpoint, config=config))
+    with pytest.raises(CheckpointError, match="a digit's width of"):
+        load_checkpoint(file)
+
+
+@pytest.mark.parametrize("setting", [{"deslant": True}, {"digit_width": 16}])
+def test_a_table_has_nothing_to_shape(setting):
+    data = {"dataset": "table", "table": {"formula": "x**2"}, **setting}
+    with pytest.raises(ConfigError, match=rf"data\.{next(iter(setting))}: a table has no images"):
+        load_config({"data": data})
