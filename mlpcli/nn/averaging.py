@@ -1,6 +1,6 @@
 """Averaged parameters: a running mean over the steps, which jumps about less than the last one."""
 
-from mlpcli.nn.arrays import Array, shared_zeros
+from mlpcli.nn.arrays import Array, parts_in_cache, shared_zeros
 
 
 class MovingAverage:
@@ -25,6 +25,7 @@ class MovingAverage:
     def update(self, theta: Array, part: slice, steps: int) -> None:
         """Take in some of the parameters as they are after `steps` steps."""
         share = 1 - min(self.decay, (1 + steps) / (10 + steps))
-        step = theta[part] - self.theta[part]
-        step *= share
-        self.theta[part] += step
+        for here in parts_in_cache(part):
+            step = theta[here] - self.theta[here]
+            step *= share
+            self.theta[here] += step

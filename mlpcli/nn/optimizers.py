@@ -14,10 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, shared_zeros
-
-PART = 65_536
-"""Parameters that go through all operations of a step together: 256 KiB of each vector."""
+from mlpcli.nn.arrays import Array, parts_in_cache, shared_zeros
 
 
 class SGD:
@@ -73,14 +70,13 @@ class SGD:
             grad: their gradient (P,), times the factor; used up as scratch.
             part: which of them are updated.
         """
-        for start in range(part.start, part.stop, PART):
-            here = slice(start, min(start + PART, part.stop))
+        for here in parts_in_cache(part):
             g = grad[here]
             if self.clip_value is not None:
                 most = self.clip_value * self.gradient_scale
                 np.clip(g, -most, most, out=g)
-            if start < self.n_weights and (self.weight_decay or self.l1):
-                weights = slice(start, min(here.stop, self.n_weights))
+            if here.start < self.n_weights and (self.weight_decay or self.l1):
+                weights = slice(here.start, min(here.stop, self.n_weights))
                 self._penalize(theta[weights], grad[weights])
             self._move(theta[here], g, here)
 
