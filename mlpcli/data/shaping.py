@@ -67,7 +67,7 @@ class Shaping:
         if self.digit_width is not None and self.digit_width > width:
             raise DataError(
                 f"A digit of {self.digit_width:g} pixels (data.digit_width) is wider than the "
-                f"images, which have {width}."
+                f"images, which have {width}; make it smaller."
             )
         images = dataset.images.reshape(-1, height, width).copy()
         resampler = Resampler(shape, min(BLOCK, max(1, len(images))))
