@@ -93,7 +93,7 @@ def model_of(net, image_shape=(1, 2)):
         normalization=Normalization(0.0, 1.0),
         image_shape=image_shape,
         class_names=("a", "b", "c"),
-        config={},
+        config={"data": {}},
         epoch=1,
         path=None,
     )
@@ -580,8 +580,9 @@ def test_many_classes_deep_networks_and_odd_shapes_fit(tmp_path):
     test = Dataset(rng.integers(0, 256, (500, 300), np.uint8), labels, (5, 60), names)
     deep = MLP([300, *[20] * 30, 60], "relu")
     deep.theta[...] = rng.normal(size=deep.theta.shape) / 5
+    normalization = Normalization(0.0, 255.0)
     model = Model(
-        deep, LOSSES["cross_entropy"](), Normalization(0.0, 255.0), (5, 60), names, {}, 1, None
+        deep, LOSSES["cross_entropy"](), normalization, (5, 60), names, {"data": {}}, 1, None
     )
     tall = Dataset(test.images, labels, (60, 5), names)
     layers = {i: gradients.Norms([1, 2], [1, 1e-9], [0, 1]) for i in range(1, 32)}
