@@ -11,6 +11,7 @@ from mlpcli.data.shaping import BLOCK, STEEPEST, Shaping, centres, slants
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
 from mlpcli.training.committee import load_committee
+from mlpcli.training.judging import judge
 
 UPRIGHT = Shaping(deslant=True)
 
@@ -96,6 +97,8 @@ def test_a_network_sees_all_digits_in_the_shape_that_it_learned(shaping, tmp_pat
     raw = Dataset(images, labels, (28, 28), numbered(10))
     judged = model.evaluate(raw)
     assert judged.loss == pytest.approx(run.test.loss)
+    held_out = judge(run.folder, split="validation")
+    assert held_out.loss == pytest.approx(run.history[model.epoch - 1].val_loss)
     without = dataclasses.replace(model, config={**model.config, "data": {}})
     assert without.evaluate(raw).loss != pytest.approx(judged.loss, rel=1e-3)
     assert np.array_equal(model.predict_proba(images), judged.probabilities)
