@@ -5,6 +5,7 @@ from mlpcli.config.loading import load_config
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.layers import Dropout
+from mlpcli.training.filling import Stretch
 from mlpcli.training.setup import assemble
 from mlpcli.training.step import Training
 from mlpcli.training.team import can_fork
@@ -124,6 +125,69 @@ def test_distorted_images_are_the_same_for_every_team(processes):
     train(plain, 2)
     np.testing.assert_allclose(shared.network.theta, alone.network.theta, rtol=1e-9)
     assert not np.allclose(plain.network.theta, alone.network.theta, rtol=1e-3)
+
+
+AUTO = ["training.threads=auto"]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """An epoch is of three blocks, and two processors are there."""
+    monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 20)
+    monkeypatch.setattr("mlpcli.training.threads.available_cores", lambda: 2)
+
+
+@pytest.mark.parametrize("processes", KINDS)
+@pytest.mark.parametrize("batch_size", [20, 7, 1])
+def test_blocks_filled_ahead_are_the_same(batch_size, processes, small_blocks):
+    settings = ["network.dropout.hidden=0.5"]
+    alone = setup(1, batch_size, settings, augmentation={"rotation": 20, "noise": 0.1})
+    ahead = setup(1, batch_size, settings + AUTO, augmentation={"rotation": 20, "noise": 0.1})
+    assert (alone.fills_ahead, ahead.fills_ahead) == (False, True)
+    of_one = train(alone, 3)
+    of_two = train(ahead, 3, processes=processes)
+    assert of_two.team.size == 2
+    assert numbers(ahead).tobytes() == numbers(alone).tobytes()
+    assert of_two.measured.sums == of_one.measured.sums
+
+
+@pytest.mark.parametrize("processes", KINDS)
+def test_blocks_filled_ahead_may_be_any(processes, small_blocks):
+    """A run goes on within an epoch, and a block that nobody expected is filled when asked for."""
+    some = [(2, 20, 40), (2, 40, 50), (1, 0, 20), (1, 0, 20), (3, 40, 50)]
+    results = []
+    for threads in (1, "auto"):
+        made = setup(threads)
+        training = Training(made, processes=processes)
+        with training.team:
+            for block in some:
+                training.run_block(*block)
+        results.append(made.network.theta.tobytes())
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("settings", [[], AUTO])
+@pytest.mark.parametrize("block", [(1, 0, 20), (1, 20, 40), (2, 0, 20)])
+def test_the_first_step_that_is_not_finite_is_that_of_its_block(settings, block, small_blocks):
+    made = setup(1, 5, settings)
+    training = Training(made, processes=False)
+    epoch, start, stop = block
+    with training.team:
+        training.run_block(*block)
+        training._z[12] = np.nan
+        t = one_hot(DATA.part(made.batches.order(epoch)[start:stop]).labels, 3, np.float64)
+        np.testing.assert_array_equal(training._filling.arrays(Stretch(*block))[1], t)
+        assert training.first_step_not_finite(*block) == start // 5 + 3
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "images"), [(1, "auto", 20), (2, 1, 20), (2, 2, 20), (2, "auto", 2048)]
+)
+def test_nothing_is_filled_ahead(cores, threads, images, monkeypatch):
+    """On a single core, where the number of threads is told, and where an epoch is one block."""
+    monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", images)
+    monkeypatch.setattr("mlpcli.training.threads.available_cores", lambda: cores)
+    assert not setup(threads).fills_ahead
 
 
 EXTRAS = {

@@ -72,7 +72,7 @@ def train_epochs(
                     )
                 training.run_block(epoch, start, stop, factor)
                 if not math.isfinite(measured.loss):
-                    step = training.first_step_not_finite(start, stop)
+                    step = training.first_step_not_finite(epoch, start, stop)
                     raise diverged(
                         setup, f"the loss is {measured.loss} in {when(epoch, step, factor)}"
                     )

@@ -46,6 +46,8 @@ class Setup:
     """lowers the learning rate where a metric stays as it is, if the config wants it"""
     threads: int
     """members of the team that shares each step"""
+    fills_ahead: bool
+    """whether another member fills the next block of examples meanwhile"""
 
     @property
     def training(self) -> Dataset:
@@ -150,6 +152,13 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
     averaging = config.training.averaging
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
+    members = threads.choose(
+        config.training.threads,
+        network.sizes,
+        batch_size,
+        distorted=config.data.augmentation != AugmentationConfig(),
+    )
+    several_blocks = len(training) > batches.block_size
     return Setup(
         config=config,
         batches=batches,
@@ -161,10 +170,6 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         schedule=building.build_schedule(config),
         average=MovingAverage(network.theta, averaging.decay) if averaging else None,
         plateau=building.build_plateau(config),
-        threads=threads.choose(
-            config.training.threads,
-            network.sizes,
-            batch_size,
-            distorted=config.data.augmentation != AugmentationConfig(),
-        ),
+        threads=members,
+        fills_ahead=several_blocks and threads.may_fill_ahead(config.training.threads, members),
     )

@@ -4,23 +4,25 @@ The rows of a batch are divided for what is done to each example: forward, the l
 backward. The parameters are divided for what is done to each of them: the gradient, a sum over
 every example, and the update. So no member computes a number that another has, and each keeps its
 part of the parameters in its own processor's cache. Where a layer's weights are more than what a
-batch brings to it, the first product forward and the large ones backward are divided by inputs: a
-member then reads the weights that it updates, and no others.
+batch brings to it, the first product and the large ones are divided by inputs: a member then reads
+the weights that it updates, and no others.
+
+Where steps are too small to be shared, one member trains, and another fills the next block.
 """
 
 import functools
 
 import numpy as np
 
-from mlpcli.data.augmentation import Augmenter
 from mlpcli.nn.arrays import Array, Rows, Share, part_of, shared_zeros
 from mlpcli.nn.constraints import MaxNorm, NormClipping
 from mlpcli.randomness import Purpose, generator
+from mlpcli.training.filling import Filling, Stretch
 from mlpcli.training.metrics import RunningMetrics
 from mlpcli.training.setup import Setup
 from mlpcli.training.team import Team
 
-BLOCK = 262_144
+BLOCK = 524_288
 """Parameters whose gradient and update are done in one go, so that the update finds the gradient
 still in the processor's cache. From 65,536 to everything at once an epoch differs by no more than a
 twentieth, from 784-512-512-10 to 784-2500-2000-1500-1000-500-10."""
@@ -41,8 +43,9 @@ class Training:
         """Prepare to go on after some steps, of which `setup` has the result."""
         self._setup = setup
         config, network, size = setup.config, setup.network, setup.batches.block_size
-        self._x: Array = shared_zeros((size, network.sizes[0]), network.dtype)
-        self._t: Array = shared_zeros((size, network.sizes[-1]), network.dtype)
+        members = setup.threads + setup.fills_ahead
+        self._filling = Filling(setup, members, buffers=2 if setup.fills_ahead else 1)
+        self._filled: list[Stretch | None] = [None] * members
         self._z: Array = shared_zeros((size, network.sizes[-1]), network.dtype)
         self._delta = Rows(network.sizes[-1], network.dtype)
         self._reserve(setup.batches.batch_size)
@@ -50,21 +53,15 @@ class Training:
         most_norm, most_length = config.optimizer.max_norm, config.optimizer.clip_norm
         self._max_norm = MaxNorm(most_norm, network) if most_norm else None
         self._clipping = NormClipping(most_length) if most_length else None
-        # One of each for every member, because they have buffers or a count of their own.
-        shape = setup.training.image_shape
-        members = range(setup.threads)
-        self._augmenters = [
-            Augmenter(config.data.augmentation, shape, config.seed) for _ in members
-        ]
-        self._optimizers = [setup.optimizer.twin() for _ in members]
+        # One for every member, because each counts its steps.
+        self._optimizers = [setup.optimizer.twin() for _ in range(setup.threads)]
         for optimizer in self._optimizers:
             optimizer.steps = steps_done
-        self._order = functools.lru_cache(maxsize=1)(setup.batches.order)
         self._share = functools.cache(self._share_of)  # a batch has one of two sizes
         self.measured = RunningMetrics(
             setup.loss, setup.threads, has_classes=setup.training.targets is None
         )
-        self.team = Team(setup.threads, self._do_block, processes=processes)
+        self.team = Team(members, self._do_block, processes=processes)
 
     def run_block(self, epoch: int, start: int, stop: int, rate_factor: float = 1.0) -> None:
         """Train on the examples from `start` to `stop` of an epoch's order, batch after batch.
@@ -84,10 +81,10 @@ class Training:
         share = setup.schedule(middle_of_step, setup.config.training.epochs)
         return setup.config.optimizer.learning_rate * share
 
-    def first_step_not_finite(self, start: int, stop: int) -> int:
+    def first_step_not_finite(self, epoch: int, start: int, stop: int) -> int:
         """The first step of the block just done, counted from 1, whose loss was not finite."""
-        n = stop - start
-        finite = np.isfinite(self._setup.loss.value(self._z[:n], self._t[:n]))
+        _, t = self._filling.arrays(Stretch(epoch, start, stop))
+        finite = np.isfinite(self._setup.loss.value(self._z[: len(t)], t))
         return (start + int(finite.argmin())) // self._setup.batches.batch_size + 1
 
     def _reserve(self, batch_size: int) -> None:
@@ -96,7 +93,8 @@ class Training:
         norms = [(norm.mean.copy(), norm.variance.copy()) for norm in network.norms]
         network.draw_dropout(batch_size, generator(0, Purpose.DROPOUT))
         whole = Share(members=self._setup.threads, by_inputs=self._by_inputs)
-        network.forward(self._x[:batch_size], whole)
+        x, _ = self._filling.arrays(Stretch(1, 0, batch_size))
+        network.forward(x, whole)
         network.send_back(self._delta.first(batch_size))
         for norm, (mean, variance) in zip(network.norms, norms, strict=True):
             norm.mean[...], norm.variance[...] = mean, variance
@@ -105,24 +103,44 @@ class Training:
         self, member: int, epoch: float, start: float, stop: float, rate_factor: float
     ) -> None:
         """One member's part of a block."""
+        stretch = Stretch(int(epoch), int(start), int(stop))
+        if self._setup.fills_ahead:
+            self._train_or_fill_ahead(member, stretch, rate_factor)
+        else:
+            self._filling.fill(member, stretch, self._rows(member, stretch.stop - stretch.start))
+            self.team.meet(member)
+            self._train(member, stretch, rate_factor)
+
+    def _train_or_fill_ahead(self, member: int, stretch: Stretch, rate_factor: float) -> None:
+        """Member 0 trains on this block while the other fills the next one."""
+        fills = member > 0
+        if self._filled[member] != stretch:
+            if fills:
+                self._filling.fill(member, stretch)
+            self.team.meet(member)
+        self._filled[member] = self._filling.next(stretch)
+        if fills:
+            self._filling.fill(member, self._filling.next(stretch))
+        else:
+            self._train(member, stretch, rate_factor)
+
+    def _train(self, member: int, stretch: Stretch, rate_factor: float) -> None:
+        """One member's part of the steps of a block."""
         setup = self._setup
-        batches, size, first = setup.batches, setup.batches.batch_size, int(start)
-        indices = self._order(int(epoch))[first : int(stop)]
-        n = len(indices)
-        own = self._rows(member, n)
-        augmenter = self._augmenters[member]
-        batches.fill(indices[own], int(epoch), augmenter, self._x[own], self._t[own])
-        dice = generator(setup.config.seed, Purpose.DROPOUT, int(epoch), first, member)
-        self.team.meet(member)
+        epoch, start, stop = stretch
+        n, size = stop - start, setup.batches.batch_size
+        x, t = self._filling.arrays(stretch)
+        dice = generator(setup.config.seed, Purpose.DROPOUT, epoch, start, member)
         drops = any(setup.network.dropout)
-        for step, at in enumerate(range(0, n, size), first // size):
+        for step, at in enumerate(range(0, n, size), start // size):
             batch = slice(at, min(at + size, n))
             share = self._share(member, batch.stop - at)
             if drops:
                 setup.network.draw_dropout(batch.stop - at, dice, share)
-            rate = rate_factor * self.learning_rate(int(epoch), step)
-            self._step(share, self._x[batch], self._t[batch], self._z[batch], rate)
-        self.measured.add(member, self._z[own], self._t[own])
+            rate = rate_factor * self.learning_rate(epoch, step)
+            self._step(share, x[batch], t[batch], self._z[batch], rate)
+        own = self._rows(member, n)
+        self.measured.add(member, self._z[own], t[own])
 
     def _step(self, share: Share, x: Array, t: Array, z: Array, learning_rate: float) -> None:
         """One member's part of a step; leaves the outputs (B, n_out) before the update in z."""
@@ -152,19 +170,22 @@ class Training:
 
     def _share_of(self, member: int, n: int) -> Share:
         """The member's share of a batch of n."""
+        rows, members = self._rows(member, n), self._setup.threads
+        if members == 1:
+            return Share(rows)
         meet = functools.partial(self.team.meet, member)
-        return Share(self._rows(member, n), member, self.team.size, meet, self._by_inputs)
+        return Share(rows, member, members, meet, self._by_inputs)
 
     @property
     def _by_inputs(self) -> bool:
-        """Whether the sums of the first layer go from processor to processor, not its weights.
+        """Whether sums and errors go from processor to processor, instead of weights.
 
         With fewer rows than inputs they are less: an epoch of 784-128-10, batch 64, takes 0.92 of
-        the time, of 784-512-512-10, batch 128, 0.98, of 784-800-800-10, batch 256, the same.
+        the time.
         """
         setup = self._setup
         return setup.threads > 1 and setup.batches.batch_size < setup.network.sizes[0]
 
     def _rows(self, member: int, n: int) -> slice:
         """The member's rows of n."""
-        return part_of(n, member, self.team.size)
+        return part_of(n, member, self._setup.threads)

@@ -38,7 +38,7 @@ class TrainingConfig(Section):
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto",
         description="Processors that share the work of each step; auto chooses by how much there"
-        " is, because a small one is faster on one.",
+        " is, because a small one is faster on one, while another prepares the images to come.",
     )
     monitor: Metric | None = Field(
         default=None,
