@@ -43,7 +43,7 @@ def choose(
 def may_fill_ahead(threads: int | str, members: int) -> bool:
     """Whether a processor is left over, and allowed, for filling the next block of examples.
 
-    An epoch of 784-30-10, batch 10, takes 0.93 of the time then.
+    An epoch of 784-30-10, batch 10, then takes 0.93 of the time, with distorted images 0.65.
     """
     return threads == "auto" and members == 1 < available_cores()
 
