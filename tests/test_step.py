@@ -77,11 +77,11 @@ def train_plainly(made, epochs):
 @pytest.mark.parametrize("processes", KINDS)
 @pytest.mark.parametrize("batch_size", [20, 7, 2, 1])
 @pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("worth_a_meeting", [0, 20, 1000])  # the layers have 84, 35 and 15 weights
+@pytest.mark.parametrize("worth_meetings", [0, 20, 1000])  # the layers have 84, 35 and 15 weights
 def test_a_team_does_what_the_textbook_does(
-    worth_a_meeting, size, batch_size, processes, monkeypatch
+    worth_meetings, size, batch_size, processes, monkeypatch
 ):
-    monkeypatch.setattr("mlpcli.nn.network.WORTH_A_MEETING", worth_a_meeting)
+    monkeypatch.setattr("mlpcli.nn.network.WORTH_MEETINGS", worth_meetings)
     alone, shared = setup(1, batch_size), setup(size, batch_size)
 
     z, t = train_plainly(alone, 2)
@@ -221,11 +221,11 @@ def numbers(made):
 @pytest.mark.parametrize("batch_size", [20, 7])  # 7 leaves a single example over
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("name", EXTRAS)
-@pytest.mark.parametrize("worth_a_meeting", [20, 1000])
+@pytest.mark.parametrize("worth_meetings", [20, 1000])
 def test_a_team_does_what_one_does_with_every_extra(
-    worth_a_meeting, name, size, batch_size, processes, monkeypatch
+    worth_meetings, name, size, batch_size, processes, monkeypatch
 ):
-    monkeypatch.setattr("mlpcli.nn.network.WORTH_A_MEETING", worth_a_meeting)
+    monkeypatch.setattr("mlpcli.nn.network.WORTH_MEETINGS", worth_meetings)
     monkeypatch.setattr("mlpcli.training.step.BLOCK", 10)  # so that each member has several
     alone = setup(1, batch_size, EXTRAS[name])
     shared = setup(size, batch_size, EXTRAS[name])

@@ -25,6 +25,8 @@ class Activation:
     name: str
     value: Callable[[Array, Array], None]
     derivative: Callable[[Array, Array, Array], None]
+    is_switch: bool = False
+    """whether the derivative is 0 or 1, and `out` may be of bool"""
 
 
 def _identity(z: Array, out: Array) -> None:
@@ -67,7 +69,7 @@ def _relu(z: Array, out: Array) -> None:
 
 def _relu_derivative(z: Array, a: Array, out: Array) -> None:
     """1 where z > 0, else 0 (at the kink too, as is usual)."""
-    np.copyto(out, a > 0)
+    np.greater(a, 0, out=out)
 
 
 def _leaky_relu(z: Array, out: Array) -> None:
@@ -190,7 +192,7 @@ ACTIVATIONS = {
         Activation("identity", _identity, _identity_derivative),
         Activation("sigmoid", _sigmoid, _sigmoid_derivative),
         Activation("tanh", _tanh, _tanh_derivative),
-        Activation("relu", _relu, _relu_derivative),
+        Activation("relu", _relu, _relu_derivative, is_switch=True),
         Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative),
         Activation("elu", _elu, _elu_derivative),
         Activation("gelu", _gelu, _gelu_derivative),

@@ -41,29 +41,15 @@ class Share(NamedTuple):
     """waits until every member has come as far"""
     by_inputs: bool = False
     """whether large products are divided by the inputs of their layer, and not by rows"""
-    by_columns: bool = False
-    """whether the member has its columns of every row, instead of its rows"""
-
-    def columns(self, n: int) -> slice:
-        """Which of n columns are the member's."""
-        return part_of(n, self.member, self.members) if self.by_columns else slice(None)
-
-    def own(self, array: Array) -> Array:
-        """The member's part (a view) of (B, n)."""
-        return array[:, self.columns(array.shape[1])] if self.by_columns else array[self.rows]
 
     def total(self, parts: Array, own: Array) -> Array:
         """The sum of what every member found in its rows, the same numbers for each.
-
-        With all rows of its columns, a member has found that sum alone.
 
         Args:
             parts: (members, ...), shared by them and used for nothing else until all have met
                 again.
             own: this member's (...).
         """
-        if self.by_columns:
-            return own
         parts[self.member] = own
         self.meet()
         total: Array = parts[: self.members].sum(axis=0)

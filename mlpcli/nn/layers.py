@@ -1,8 +1,8 @@
 """Layers: each computes forward, remembers what it needs, and sends the error backward.
 
 Every array has one row an example: (B, n). What a layer returns is a view of a buffer that its next
-call overwrites. With a `share` a layer works on a member's rows of the batch alone, or, backward,
-on its columns, while others do the rest; what it returns is the whole batch all the same.
+call overwrites. With a `share` a layer works on a member's rows of the batch alone, while others do
+the rest; what it returns is the whole batch all the same.
 """
 
 from typing import Any, Protocol
@@ -91,11 +91,19 @@ class Dense:
         """delta (B, n_out) -> dL/da (B, n_in)."""
         self.delta = delta
         da = self._da.first(len(delta))
-        if share.by_columns:
-            own = share.columns(len(self.W))
-            np.matmul(delta, self.W[own].T, out=da[:, own])
-        else:
-            np.dot(delta[share.rows], self.W.T, out=da[share.rows])
+        np.dot(delta[share.rows], self.W.T, out=da[share.rows])
+        return da
+
+    def backward_by_inputs(self, delta: Array, share: Share) -> Array:
+        """As `backward`, where every row of delta (B, n_out) is there already.
+
+        Each member finds the error of every row at the inputs whose weights it updates.
+        """
+        self.delta = delta
+        da = self._da.first(len(delta))
+        inputs = part_of(len(self.W), share.member, share.members)
+        np.matmul(delta, self.W[inputs].T, out=da[:, inputs])
+        share.meet()
         return da
 
     def weight_gradient(self, inputs: slice = slice(None)) -> None:
@@ -116,7 +124,7 @@ class Elementwise:
     def __init__(self, activation: Activation, width: int, dtype: np.dtype[Any]) -> None:
         self.activation = activation
         self._a = Rows(width, dtype)
-        self._slope = Rows(width, dtype)
+        self._slope = Rows(width, bool if activation.is_switch else dtype)
         self._z: Array = np.empty((0, width), dtype)
 
     def forward(self, z: Array, share: Share = WHOLE) -> Array:
@@ -128,10 +136,10 @@ class Elementwise:
 
     def backward(self, da: Array, share: Share = WHOLE) -> Array:
         """dL/da (B, n) -> dL/dz (B, n), in place."""
-        n = len(da)
-        slope = share.own(self._slope.first(n))
-        self.activation.derivative(share.own(self._z), share.own(self._a.first(n)), slope)
-        own = share.own(da)
+        n, rows = len(da), share.rows
+        slope = self._slope.first(n)[rows]
+        self.activation.derivative(self._z[rows], self._a.first(n)[rows], slope)
+        own = da[rows]
         own *= slope
         return da
 
@@ -172,8 +180,8 @@ class Dropout:
 
     def backward(self, da: Array, share: Share = WHOLE) -> Array:
         """dL/da (B, n) -> dL/dz (B, n), in place."""
-        own = share.own(da)
-        own *= share.own(self._mask.first(len(da)))
+        own = da[share.rows]
+        own *= self._mask.first(len(da))[share.rows]
         return da
 
 
@@ -248,15 +256,15 @@ class BatchNorm:
     def backward(self, dy: Array, share: Share = WHOLE) -> Array:
         """dL/dy (B, n) -> dL/dz (B, n), in place; fills dγ and dβ."""
         n = len(dy)
-        own, x, columns = share.own(dy), share.own(self.x), share.columns(len(self.gamma))
+        own, x = dy[share.rows], self.x[share.rows]
         dbeta = share.total(self._parts[2], own.sum(axis=0))
         dgamma = share.total(self._parts[3], np.einsum("bj,bj->j", own, x))
-        if share.member == 0 or share.by_columns:
-            self.dgamma[columns], self.dbeta[columns] = dgamma, dbeta
+        if share.member == 0:
+            self.dgamma[...], self.dbeta[...] = dgamma, dbeta
         if n > 1:
             own -= dbeta / n
             own -= x * (dgamma / n)
-        own *= (self.gamma * self._scale)[columns]
+        own *= self.gamma * self._scale
         return dy
 
     def folded(self, W: Array, b: Array) -> tuple[Array, Array]:

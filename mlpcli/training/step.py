@@ -23,9 +23,8 @@ from mlpcli.training.setup import Setup
 from mlpcli.training.team import Team
 
 BLOCK = 524_288
-"""Parameters whose gradient and update are done in one go, so that the update finds the gradient
-still in the processor's cache. From 65,536 to everything at once an epoch differs by no more than a
-twentieth, from 784-512-512-10 to 784-2500-2000-1500-1000-500-10."""
+"""Parameters whose gradient is found, and which are updated, in one go. An epoch of 784-800-800-10,
+of whose large layers a member has 320,000 each, takes 1.01 times as long with half as many."""
 
 
 class Training:
