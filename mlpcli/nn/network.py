@@ -16,10 +16,14 @@ from mlpcli.nn.initializers import Initializer, zeros
 from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise, Layer
 
 WORTH_MEETINGS = 100_000
-"""Weights of a layer, above which its products forward and back are divided by its inputs instead
-of the rows of the batch. Each of two members then reads half of W, and BLAS turns half of it over
-on the way back: at 800x800 and a batch of 256 that product takes 0.80 ms instead of 0.93, and each
-of two meetings 0.01. Forward it is less: an epoch of 784-512-512-10 takes 0.98 of the time."""
+"""Weights of a layer, above which the error sent back through it is divided by its inputs instead
+of the rows of the batch. BLAS then turns half of W over for each of two members, not all of it: at
+800x800 and a batch of 256 the product takes 0.80 ms instead of 0.93, and each of two meetings 0.01.
+"""
+FEW_ROWS = 1 / 4
+"""Rows of a batch for each input of such a layer, up to which it is divided so on the way forward,
+too, for the sake of what goes from processor to processor: an epoch of 784-512-512-10, batch 128,
+takes 0.98 of the time then, of 784-800-800-10, batch 256, 1.01."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,11 @@ class MLP:
         """
         a, is_first = x, True
         for layer in self.layers:
-            if share.by_inputs and isinstance(layer, Dense) and (is_first or _is_large(layer)):
+            if (
+                share.by_inputs
+                and isinstance(layer, Dense)
+                and (is_first or _is_large_for(len(x), layer))
+            ):
                 if not is_first:
                     share.meet()
                 a = layer.forward_by_inputs(a, share)
@@ -239,6 +247,10 @@ class MLP:
 
 def _is_large(layer: Dense) -> bool:
     return layer.W.size >= WORTH_MEETINGS
+
+
+def _is_large_for(n: int, layer: Dense) -> bool:
+    return _is_large(layer) and n <= FEW_ROWS * len(layer.W)
 
 
 def _views(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:

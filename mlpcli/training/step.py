@@ -47,7 +47,7 @@ class Training:
         self._filled: list[Stretch | None] = [None] * members
         self._z: Array = shared_zeros((size, network.sizes[-1]), network.dtype)
         self._delta = Rows(network.sizes[-1], network.dtype)
-        self._reserve(setup.batches.batch_size)
+        self._reserve()
         self._blocks = network.blocks(setup.threads, BLOCK)
         most_norm, most_length = config.optimizer.max_norm, config.optimizer.clip_norm
         self._max_norm = MaxNorm(most_norm, network) if most_norm else None
@@ -86,15 +86,17 @@ class Training:
         finite = np.isfinite(self._setup.loss.value(self._z[: len(t)], t))
         return (start + int(finite.argmin())) // self._setup.batches.batch_size + 1
 
-    def _reserve(self, batch_size: int) -> None:
+    def _reserve(self) -> None:
         """Allocate every buffer before the team divides, so that its members share them."""
-        network = self._setup.network
+        network, size = self._setup.network, self._setup.batches.batch_size
         norms = [(norm.mean.copy(), norm.variance.copy()) for norm in network.norms]
-        network.draw_dropout(batch_size, generator(0, Purpose.DROPOUT))
         whole = Share(members=self._setup.threads, by_inputs=self._by_inputs)
-        x, _ = self._filling.arrays(Stretch(1, 0, batch_size))
-        network.forward(x, whole)
-        network.send_back(self._delta.first(batch_size))
+        left_over = len(self._setup.training) % size
+        for n in (size, left_over) if left_over else (size,):
+            network.draw_dropout(n, generator(0, Purpose.DROPOUT))
+            x, _ = self._filling.arrays(Stretch(1, 0, n))
+            network.forward(x, whole)
+            network.send_back(self._delta.first(n), whole)
         for norm, (mean, variance) in zip(network.norms, norms, strict=True):
             norm.mean[...], norm.variance[...] = mean, variance
 
