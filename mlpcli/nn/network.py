@@ -222,7 +222,7 @@ class MLP:
 
         The last come first: then the weights, the inputs and the errors of a layer that the way
         back has just used, and the next step's way forward will, are still in the cache. An epoch
-        of 784-800-800-10 takes 0.98 of the time.
+        of 784-800-800-10 takes 0.99 of the time.
 
         Args:
             members: how many get a list.
