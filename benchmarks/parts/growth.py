@@ -10,8 +10,6 @@ from parts.settings import Settings, progress
 from parts.tables import markdown
 
 IMAGES = [10_000, 30_000, 60_000, 100_000, 300_000, 1_000_000]
-MOST_IMAGES_REPEATED = 100_000
-"""More than that are drawn once, because drawing takes longer than training."""
 COMPARED = 60_000
 NETWORKS = {
     "784-30-10": 10,
@@ -40,8 +38,6 @@ def _measure_images(settings: Settings) -> list[dict]:
     records = {n: {"images": n, "seconds": [], "memory": [], "compared": []} for n in sizes}
     for repeat in range(settings.repeats):
         for n in sizes:
-            if repeat and n > MOST_IMAGES_REPEATED:
-                continue
             memory, seconds = _train(settings, n)
             records[n]["seconds"] += seconds
             records[n]["memory"].append(memory)
