@@ -84,3 +84,18 @@ def test_the_part_held_out_is_the_same_whatever_else_was_trained_on(
         folders.append(run.folder)
     judged = judge(*folders, split="validation", data_dir=tmp_path / "cache")
     assert len(judged.labels) == 3
+    with pytest.raises(DataError, match="do not have the same train part"):
+        judge(*folders, split="train", data_dir=tmp_path / "cache")
+
+
+def test_networks_of_different_tables_are_not_judged_on_the_rows_of_one(tmp_path):
+    folders = []
+    for inputs in ([[0], [1], [2]], [[0], [1], [3]]):
+        data = {"dataset": "table", "table": {"inputs": inputs, "labels": [0, 1, 0]}}
+        config = mlpcli.load_config(
+            {"data": data, "network": {"hidden": [2]}, "training": {"epochs": 1}}
+        )
+        folders.append(mlpcli.train(config, runs_dir=tmp_path).folder)
+    assert judge(folders[0], folders[0]).labels.tolist() == [0, 1, 0]
+    with pytest.raises(DataError, match="trained on different data"):
+        judge(*folders)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from mlpcli.nn.arrays import WHOLE
+from mlpcli.nn.constraints import NormClipping
 from mlpcli.nn.network import MLP
 from mlpcli.nn.norms import gradient_norms, layer_norms
 
@@ -28,3 +30,17 @@ def test_large_gradients_of_float32_do_not_overflow():
     network = MLP([2, 1], "relu")
     network.grad[...] = 1e30
     assert gradient_norms(network) == pytest.approx([1e30 * 3**0.5], rel=1e-6)
+
+
+def test_small_gradients_of_float32_do_not_vanish():
+    network = MLP([2, 1], "relu")
+    network.grad[...] = 1e-30
+    assert gradient_norms(network) == pytest.approx([1e-30 * 3**0.5], rel=1e-6)
+
+
+def test_a_gradient_whose_squares_overflow_is_clipped_and_keeps_its_direction():
+    network = MLP([3, 1], "relu")
+    network.grad[...] = [3e30, 0, -4e30, 0]
+    (blocks,) = network.blocks(1, 2)
+    NormClipping(10).apply(network.grad, blocks, 1.0, WHOLE)
+    assert network.grad == pytest.approx([6, 0, -8, 0], rel=1e-6)

@@ -97,7 +97,7 @@ def command(
         raise ConfigError("--min-accuracy: a regression has no accuracy; leave it out.")
     if min_accuracy is not None and (evaluation.accuracy or 0) < min_accuracy:
         raise AccuracyError(
-            f"The accuracy is {evaluation.accuracy:.4f}, below the {min_accuracy:g} asked for."
+            f"The accuracy is {evaluation.accuracy:.6g}, below the {min_accuracy:g} asked for."
         )
 
 

@@ -96,6 +96,12 @@ def column_sums(a: Array, out: Array) -> None:
     np.dot(_ones(len(a), a.dtype), a, out=out)
 
 
+def sum_of_squares(a: Array) -> float:
+    """In float64: in float32 squares of large numbers overflow, and those of small ones are 0."""
+    with np.errstate(over="ignore"):
+        return float(np.square(a, dtype=np.float64).sum())
+
+
 @functools.lru_cache(maxsize=16)
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     ones = np.ones(n, dtype)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, Share, shared_zeros
+from mlpcli.nn.arrays import Array, Share, shared_zeros, sum_of_squares
 from mlpcli.nn.layers import MOST_MEMBERS, Dense
 from mlpcli.nn.network import MLP, Block
 
@@ -30,6 +30,8 @@ class NormClipping:
             share: the member.
         """
         own = sum(float(np.vdot(grad[b.part], grad[b.part])) for b in blocks)
+        if not math.isfinite(own):  # far rarer than a float64 of every number is slow
+            own = sum(sum_of_squares(grad[b.part]) for b in blocks)
         length = math.sqrt(share.total(self._parts, np.array([own]))[0])
         if length > self.most * scale:
             for block in blocks:

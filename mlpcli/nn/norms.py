@@ -3,9 +3,7 @@
 import itertools
 import math
 
-import numpy as np
-
-from mlpcli.nn.arrays import Array
+from mlpcli.nn.arrays import Array, sum_of_squares
 from mlpcli.nn.network import MLP
 
 
@@ -25,10 +23,5 @@ def layer_norms(network: MLP, vector: Array) -> list[float]:
     )
     parts = zip(itertools.pairwise(weights), itertools.pairwise(biases), strict=True)
     return [
-        math.sqrt(sum(_sum_of_squares(vector[start:stop]) for start, stop in part))
-        for part in parts
+        math.sqrt(sum(sum_of_squares(vector[start:stop]) for start, stop in part)) for part in parts
     ]
-
-
-def _sum_of_squares(part: Array) -> float:
-    return float(np.square(part, dtype=np.float64).sum())  # in float32 it may overflow

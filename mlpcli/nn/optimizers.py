@@ -156,8 +156,8 @@ class Nesterov(Momentum):
 class AdaGrad(SGD):
     """Duchi, Hazan and Singer 2011: s ← s + g²; θ ← θ - η g / (√s + ε).
 
-    A parameter whose gradients were small so far moves further; every step is shorter than the
-    one before.
+    A parameter whose gradients were small so far moves further; what g is multiplied by never
+    grows.
 
     Args:
         epsilon: ε, against a division by zero.

@@ -50,12 +50,12 @@ def judge(
     data = first.data
     if dataset not in (None, data.dataset):
         data = DataConfig(dataset=dataset)
-    if dataset is None and any(config.data.dataset != data.dataset for config in others):
+    if dataset is None and any(_learns_something_else(config, first) for config in others):
         raise DataError(
-            "These networks were trained on different datasets; say which one to judge them on, "
-            "with --dataset."
+            "These networks were trained on different data; say which dataset to judge them on, "
+            "with --dataset, or judge each by itself."
         )
-    if split != "test" and any(_divides_otherwise(config, first) for config in others):
+    if split != "test" and any(_has_another(split, config, first) for config in others):
         raise DataError(
             f"These networks do not have the same {split} part, because their seeds or their "
             "settings of data differ; use --split test."
@@ -72,12 +72,20 @@ def _valid_config(model: Model) -> Config:
         raise CheckpointError(f"{model.path}: the config in it is not valid: {error}") from error
 
 
-def _divides_otherwise(config: Config, other: Config) -> bool:
-    """Whether other images are held out of training."""
-    return config.seed != other.seed or any(
-        getattr(config.data, key) != getattr(other.data, key)
-        for key in ("files", "train_size", "validation")
+def _learns_something_else(config: Config, other: Config) -> bool:
+    return _differ(config.data, other.data, "dataset", "table")
+
+
+def _has_another(split: Split, config: Config, other: Config) -> bool:
+    """Whether other images are in that part of what is there for training."""
+    only_trained_on = ("added_digits",) if split == "train" else ()
+    return config.seed != other.seed or _differ(
+        config.data, other.data, "files", "train_size", "validation", *only_trained_on
     )
+
+
+def _differ(data: DataConfig, other: DataConfig, *keys: str) -> bool:
+    return any(getattr(data, key) != getattr(other, key) for key in keys)
 
 
 def _part(loader: DataLoader, split: Split, class_names: tuple[str, ...]) -> Dataset:

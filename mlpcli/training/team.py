@@ -7,8 +7,8 @@ while the one it waits for is not running: on two cores beside two busy processe
 member that waits long goes to sleep, and the team shares the work that is no product as well.
 
 A member is a process where that is possible, for threads take turns at the interpreter's lock: an
-epoch of 784-128-10 takes two processes 0.22 s and two threads 0.33 s. The processes are forked, so
-they have everything that was made before, and share the arrays of `shared_zeros`.
+epoch of 784-128-10 takes two processes two thirds of the time of two threads. The processes are
+forked, so they have everything that was made before, and share the arrays of `shared_zeros`.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ SPIN = 100e-6
 """Seconds in which a member that waits asks again and again before it sleeps: to be woken, or to
 sleep for the shortest time, takes about 60 µs, as long as a whole step of a small network. On a
 busy machine members may have to share a processor, and then just this keeps the other from coming:
-an epoch of 784-128-10 took 5.8 times as long as on an idle machine with 300 µs, 3.4 with 100 µs."""
+kept on one, an epoch of 784-128-10 took 5.8 times its idle time with 300 µs, 3.4 with 100 µs."""
 NAP = 100e-6
 """Seconds between questions after that."""
 _STOPS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
