@@ -456,6 +456,27 @@ def test_a_later_choice_of_kind_drops_what_means_another_thing_to_it(name):
     assert (optimizer.learning_rate, optimizer.weight_decay) == (0.002, 0.01)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_overrides_say_one_thing_in_whichever_order(order):
+    write("optimizer: {name: momentum, momentum: 0.8, weight_decay: 0.25}\n")
+    chosen = ["optimizer.weight_decay=0.5", "optimizer.learning_rate=0.01", "optimizer=adamw"]
+    optimizer = load_config("c.yaml", overrides=chosen[::order]).optimizer
+    assert (optimizer.name, optimizer.learning_rate, optimizer.weight_decay) == ("adamw", 0.01, 0.5)
+
+
+def test_what_could_not_be_read_again_from_the_runs_config_is_refused():
+    rows = 6_000
+    table = {"inputs": [[0.5]] * rows, "labels": [0] * rows}
+    source = {"data": {"dataset": "table", "table": table}}
+    write(resolved_yaml(load_config(source)), "again.yaml")
+    assert load_config("again.yaml", {"name": "run"}) == load_config(source)
+    table["inputs"] = [[0.5, 0.25]] * rows
+    assert problems(source) == [
+        "More than 20,000 keys and values together, which no config file may have; write many"
+        " examples as IDX files (data.dataset=idx), or as a formula."
+    ]
+
+
 def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
     write("network: {initializer: {name: normal, std: 1}}\n")
     config = load_config("c.yaml", overrides=["network.initializer=he_normal"])

@@ -91,29 +91,58 @@ def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def read_labels(path: Path) -> dict[str, str]:
-    """What a table with the columns `file` and `label` says, by the file's name.
+Labels = dict[tuple[str, ...], str | None]
+"""By each end of a file's path, from its name to all of it; None where files differ that have it."""
+
+
+def read_labels(path: Path) -> Labels:
+    """What a table with the columns `file` and `label` says.
 
     Raises:
-        DataError: it cannot be read, or lacks a column.
+        DataError: it cannot be read, or lacks a column or a label.
     """
+    labels: Labels = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if not {"file", "label"} <= set(reader.fieldnames or ()):
                 raise DataError(f"{path}: expected a table with the columns file and label.")
-            return {Path(row["file"]).name: row["label"] for row in reader}
+            for row in reader:
+                if not row["file"] or row["label"] is None:
+                    raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
+                for end in _ends(row["file"]):
+                    known = labels.setdefault(end, row["label"])
+                    labels[end] = row["label"] if row["label"] == known else None
+            return labels
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a table: {error}.") from error
 
 
-def score(answers: Sequence[Answer], labels: dict[str, str]) -> str:
+def _ends(file: str) -> list[tuple[str, ...]]:
+    parts = Path(file).parts
+    return [parts[start:] for start in range(len(parts))]
+
+
+def _label(file: str, labels: Labels) -> str | None:
+    """The label of the row whose path ends most like the file's; None where there is none."""
+    for end in _ends(file):
+        if end in labels:
+            if labels[end] is None:
+                raise DataError(
+                    f"{file}: the table of --labels has different labels for "
+                    f"{Path(*end)}; write more of the path there."
+                )
+            return labels[end]
+    return None
+
+
+def score(answers: Sequence[Answer], labels: Labels) -> str:
     """How many answers are right, and which are wrong.
 
     Raises:
-        DataError: none of the files has a label.
+        DataError: none of the files has a label, or one has several.
     """
-    labelled = [(each, labels.get(Path(each.file).name)) for each in answers]
+    labelled = [(each, _label(each.file, labels)) for each in answers]
     judged = [(each, label) for each, label in labelled if label is not None]
     if not judged:
         raise DataError("None of the pictures has a label in the table of --labels.")

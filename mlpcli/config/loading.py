@@ -28,7 +28,7 @@ from mlpcli.config.problems import (
 )
 from mlpcli.config.schema.config import Config, is_run_name, settings_of_kind
 from mlpcli.config.schema.section import expand_shorthand
-from mlpcli.config.yaml_loader import KeyPath, parse_value, plain_value, read_yaml
+from mlpcli.config.yaml_loader import MAX_VALUES, KeyPath, parse_value, plain_value, read_yaml
 from mlpcli.errors import ConfigError
 
 DEFAULT_RUN_NAME = "run"
@@ -76,8 +76,13 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
         raise ConfigError("\n".join(faults))
 
     values: dict[str, Any] = {}
-    for layer in layers:
+    said_before, overriding = layers[: len(sources)], layers[len(sources) :]
+    for layer in said_before:
         _drop_settings_of_other_kinds(values, layer.values)
+        _merge(values, layer.values)
+    for layer in overriding:  # first for all, so that their order does not matter
+        _drop_settings_of_other_kinds(values, layer.values)
+    for layer in overriding:
         _merge(values, layer.values)
     values.setdefault("name", run_name)
     problems = [problem for layer in layers for problem in _unknown_keys_taken_out(layer.values)]
@@ -88,7 +93,19 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
         problems += _conflicts_besides(problems, values)
     if problems:
         raise ConfigError(_report(problems, layers))
+    if _count(config.model_dump(mode="json")) > MAX_VALUES:
+        raise ConfigError(
+            f"More than {MAX_VALUES:,} keys and values together, which no config file may have; "
+            "write many examples as IDX files (data.dataset=idx), or as a formula."
+        )
     return config
+
+
+def _count(value: Any) -> int:
+    """How many keys and values there are, as they are counted when a file is read."""
+    if isinstance(value, dict):
+        return 1 + sum(1 + _count(child) for child in value.values())
+    return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def config_names() -> list[str]:

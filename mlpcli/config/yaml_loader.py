@@ -20,8 +20,8 @@ from mlpcli.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-MAX_VALUES = 5_000
-"""The longest list that a config may hold has 256 items."""
+MAX_VALUES = 20_000
+"""Keys included. They are read in a third of a second, and fit in MAX_BYTES as numbers of all digits."""
 MAX_NUMBER_LENGTH = 100
 
 KeyPath = tuple[str | int, ...]

@@ -49,11 +49,11 @@ def pictures_named(argument: str, recursive: bool) -> Iterator[Path]:
             raise ImageError(f"{argument}: a folder without pictures{hint}.")
         yield from found
     elif not path.exists() and glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (absolute patterns too)
-        if not matches:
+        matches = map(Path, glob.glob(argument, recursive=True))  # noqa: PTH207 (absolute ones too)
+        files = sorted(match for match in matches if match.is_file())
+        if not files:
             raise ImageError(f"{argument}: no file matches.")
-        for match in matches:
-            yield from [Path(match)] if Path(match).is_file() else ()
+        yield from files
     else:
         yield path
 

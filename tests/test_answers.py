@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from mlpcli.cli.answers import answer, read_labels, score
+from mlpcli.data.image import Prepared
+from mlpcli.data.picture_files import pictures_named
+from mlpcli.errors import DataError, ImageError
+
+
+def answered(file, name):
+    prepared = Prepared(np.zeros(4, np.uint8), False, False, (slice(0, 2), slice(0, 2)))
+    return answer(file, prepared, np.eye(10)[int(name)], "0123456789", 0.0)
+
+
+def labels(tmp_path, *rows, header="file,label"):
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+    return read_labels(path)
+
+
+def test_files_of_one_name_in_two_folders_have_labels_of_their_own(tmp_path):
+    answers = [answered("s/a/1.png", 7), answered("s/b/1.png", 7)]
+    found = labels(tmp_path, "a/1.png,7", "b/1.png,3")
+    assert score(answers, found).splitlines()[0].endswith("(1 of 2 right)")
+    assert "s/b/1.png: 3" in score(answers, found)
+
+
+def test_a_bare_name_and_a_longer_path_are_enough(tmp_path):
+    for row in ("1.png,7", "elsewhere/s/1.png,7"):
+        found = score([answered("s/1.png", 7)], labels(tmp_path, row))
+        assert found.endswith("(1 of 1 right)")
+
+
+def test_a_label_that_could_be_of_two_files_is_refused(tmp_path):
+    found = labels(tmp_path, "a/1.png,7", "b/1.png,3")
+    with pytest.raises(DataError, match=r"c/1\.png: .* different labels for 1\.png"):
+        score([answered("c/1.png", 7)], found)
+    assert score([answered("1.png", 7)], labels(tmp_path, "a/1.png,7", "b/1.png,7"))
+
+
+@pytest.mark.parametrize(("header", "row"), [("file,label", "1.png"), ("label,file", "3")])
+def test_a_row_that_lacks_one_of_the_two_is_told_with_its_line(tmp_path, header, row):
+    with pytest.raises(DataError, match=r"labels\.csv:3: expected a file and its label"):
+        labels(tmp_path, "2.png,2", row, header=header)
+
+
+def test_a_pattern_that_matches_folders_alone_matches_no_picture(tmp_path):
+    (tmp_path / "folder").mkdir()
+    pattern = str(tmp_path / "f*")
+    with pytest.raises(ImageError, match="no file matches"):
+        list(pictures_named(pattern, recursive=False))
+    (tmp_path / "four.png").touch()
+    assert [path.name for path in pictures_named(pattern, recursive=False)] == ["four.png"]
