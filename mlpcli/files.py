@@ -7,6 +7,7 @@ over the target. Whatever happens on the way, the previous file stays whole.
 import contextlib
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -46,12 +47,27 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             with path.open("wb") as stream:
                 yield stream
             return
-        with _becoming(path.resolve()) as temporary, temporary.open("xb") as file:
+        with _becoming(_target(path)) as temporary, temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def _target(path: Path) -> Path:
+    """What a path leads to, through every link.
+
+    Raises:
+        OSError: to nothing that could be a file.
+    """
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # so older Pythons tell of links that lead to each other
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    if not target.name:
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return target
 
 
 @contextlib.contextmanager
@@ -155,7 +171,7 @@ def duplicate(source: Path, path: Path) -> None:
         WriteError: it could not be done.
     """
     try:
-        with _becoming(path.resolve()) as temporary:
+        with _becoming(_target(path)) as temporary:
             temporary.hardlink_to(source)
     except OSError as error:
         if error.errno not in _HAS_NO_LINKS:
@@ -211,6 +227,33 @@ def read_ordinary(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
     return content
+
+
+def read_json(path: Path, most: int) -> Any:
+    """What an ordinary file of at most so many bytes says in JSON, every number of it finite.
+
+    Raises:
+        OSError: it cannot be read, is no ordinary file, or is larger.
+        ValueError: it is no JSON.
+    """
+    try:
+        return json.loads(
+            read_ordinary(path, most), parse_constant=_finite, parse_float=_finite, parse_int=_whole
+        )
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"a number that is not finite: {text[:40]}")
+    return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
 
 
 def make_folder(path: Path) -> None:

@@ -61,3 +61,9 @@ def test_what_is_not_finite_shows_in_the_sums():
     assert np.isnan(row_maxima(a)).ravel().tolist() == [False, True]
     assert row_sums(a)[0] == np.inf
     assert np.isnan(row_sums(a)[1])
+
+
+@pytest.mark.parametrize("n", [2**60, 2**80])
+def test_zeros_that_no_memory_holds(n):
+    with pytest.raises(MemoryError, match="bytes are wanted"):
+        shared_zeros((n, 1), np.float32)

@@ -17,7 +17,13 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.training import tensor_file
 from mlpcli.training.building import build_network
-from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, to_bytes
+from mlpcli.training.checkpoint import (
+    Checkpoint,
+    export,
+    load_checkpoint,
+    save_checkpoint,
+    to_bytes,
+)
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import assemble
@@ -457,4 +463,25 @@ def test_weights_are_refused_before_they_are_in_memory(checkpoint, path, number,
 
 def test_no_file(path):
     with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("dtype", ["S4", "int32", "complex64", "float16", None])
+def test_a_config_of_a_type_that_no_network_has(checkpoint, path, dtype):
+    small = dataclasses.replace(export(checkpoint), config={**checkpoint.config, "dtype": dtype})
+    path.write_bytes(to_bytes(small, np.dtype(np.float16)))
+    with pytest.raises(CheckpointError, match=f"a dtype of {dtype!r}"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("shape", [[10**3000, 10**3000], [2**60], [2**47] * 400])
+def test_a_header_of_enormous_shapes(checkpoint, path, shape):
+    save_checkpoint(path, checkpoint)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["layers.0.bias"]["shape"] = shape
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+    with pytest.raises(CheckpointError, match="header cannot be read"):
         load_checkpoint(path)

@@ -471,10 +471,8 @@ def test_what_could_not_be_read_again_from_the_runs_config_is_refused():
     write(resolved_yaml(load_config(source)), "again.yaml")
     assert load_config("again.yaml", {"name": "run"}) == load_config(source)
     table["inputs"] = [[0.5, 0.25]] * rows
-    assert problems(source) == [
-        "More than 20,000 keys and values together, which no config file may have; write many"
-        " examples as IDX files (data.dataset=idx), or as a formula."
-    ]
+    (problem,) = problems(source)
+    assert problem.startswith("More than 20,000 keys and values together")
 
 
 def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():

@@ -1,9 +1,12 @@
+import signal
+
 import numpy as np
 import pytest
 from digits import bars_dataset
 
 import mlpcli
-from mlpcli.errors import CheckpointError
+from mlpcli.errors import CheckpointError, Interrupted
+from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import export, load_checkpoint, save_checkpoint, to_bytes
 from mlpcli.training.run_directory import checkpoint_path
 
@@ -61,3 +64,19 @@ def test_an_exported_network_cannot_be_trained_on(run):
     save_checkpoint(path, export(checkpoint))
     with pytest.raises(CheckpointError, match="exported for prediction"):
         mlpcli.resume(path)
+
+
+def test_a_run_interrupted_within_an_epoch_is_exported_too(bars, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
+
+    class Stop(Reporter):
+        def batches_done(self, steps, loss, accuracy):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted) as caught:
+        mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs", reporter=Stop())
+    last = load_checkpoint(caught.value.folder / "weights" / "last.safetensors")
+    assert last.epoch_start is not None
+    path = tmp_path / "network.safetensors"
+    save_checkpoint(path, export(last))
+    assert np.array_equal(load_checkpoint(path).network.theta, last.network.theta)

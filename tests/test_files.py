@@ -14,6 +14,7 @@ from mlpcli.files import (
     make_filled_folder,
     make_folder,
     open_ordinary,
+    read_json,
     replacing,
     write_bytes,
     write_text,
@@ -202,3 +203,30 @@ def test_a_duplicate_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         duplicate(tmp_path / "source", tmp_path / "path")
     assert (tmp_path / "path").read_bytes() == b"before"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_leads_to_no_file_is_not_written_to(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    for path in (loop, Path(tmp_path.anchor)):
+        for write in (lambda path: write_bytes(path, b""), lambda path: duplicate(source, path)):
+            with pytest.raises(WriteError, match="cannot be written"):
+                write(path)
+
+
+@pytest.mark.parametrize("text", ["{", "NaN", "1e999", "[" * 100_000, "9" * 5000])
+def test_what_is_no_json(tmp_path, text):
+    path = tmp_path / "file"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"\S"):
+        read_json(path, 10**6)
+
+
+def test_json_of_the_largest_size(tmp_path):
+    path = tmp_path / "file"
+    path.write_text('{"a": [1, 2.5]}')
+    assert read_json(path, 15) == {"a": [1, 2.5]}
+    with pytest.raises(OSError, match="larger than 14 bytes"):
+        read_json(path, 14)

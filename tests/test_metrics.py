@@ -50,3 +50,12 @@ def test_equal_outputs_do_not_count_as_right_for_every_class():
     running = RunningMetrics(CrossEntropy(), members=1)
     running.add(0, np.zeros((4, 4)), np.eye(4))
     assert running.accuracy == 0.25
+
+
+def test_labels_of_a_byte_each_are_counted_in_their_own_class():
+    labels = np.array([0, 20, 25], np.uint8)
+    assert np.argwhere(confusion_matrix(labels, labels, 26)).tolist() == [
+        [0, 0],
+        [20, 20],
+        [25, 25],
+    ]

@@ -310,3 +310,15 @@ def test_a_page_is_read_row_by_row():
     assert rows == [0] * 4 + [1] * 4 + [2] * 4
     lefts = np.array([columns.start for _, columns in boxes]).reshape(3, 4)
     assert (np.diff(lefts) > 30).all()
+
+
+def test_what_has_no_place_for_a_cut_stays_in_one_piece():
+    comb = np.zeros((80, 140), bool)
+    comb[:, :8] = True
+    for top in (0, 24, 48, 72):
+        comb[top : top + 8] = True
+    line = np.ones((1, 10), bool)
+    for part in (comb, line):
+        height, width = part.shape
+        ((piece, _),) = separated(part, (slice(0, height), slice(0, width)), usual=40)
+        assert piece is part

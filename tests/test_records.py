@@ -176,3 +176,21 @@ def test_a_file_that_is_far_too_large_is_not_read(run, monkeypatch, name):
 def test_a_folder_that_is_no_run_yet_is_not_listed(run):
     run.folder.rename(run.folder.with_name(".bars.0123abcd.tmp"))
     assert run_folders(run.folder.parent) == []
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "1" + 400 * "0"])
+@pytest.mark.parametrize("name", ["summary.json", "environment.json"])
+def test_a_number_of_json_that_is_not_finite_is_told(run, name, number):
+    (run.folder / name).write_text(f'{{"seconds": {number}}}')
+    with pytest.raises(DataError, match=f"{name}: damaged"):
+        read_record(run.folder)
+
+
+def test_a_column_with_a_gap_is_told(run):
+    path = run.folder / "metrics.csv"
+    rows = path.read_text().splitlines()
+    values = rows[2].split(",")
+    values[5] = ""
+    path.write_text("\n".join([*rows[:2], ",".join(values), *rows[3:]]) + "\n")
+    with pytest.raises(DataError, match=r"metrics\.csv: val_loss: empty in some rows"):
+        read_metrics(path)

@@ -521,3 +521,46 @@ def test_a_save_that_fails_while_interrupted(train, monkeypatch):
         match=r"full\. No epoch is saved; the run can begin again from .*last\.safetensors\.$",
     ):
         train(reporter=InterruptedAt(1))
+
+
+def test_a_regression_with_validation_goes_on(tmp_path):
+    data = {"dataset": "table", "table": {"formula": "sin(x)"}, "validation": 4}
+    settings = {"data": data, "network": {"hidden": [4]}, "loss": "mse"}
+    whole = mlpcli.train(load_config(settings, {"training": {"epochs": 3}}), runs_dir=tmp_path)
+    run = mlpcli.train(load_config(settings, {"training": {"epochs": 2}}), runs_dir=tmp_path)
+    done = mlpcli.resume(run.folder, ["training.epochs=3"])
+    assert [row.val_loss for row in done.history] == [row.val_loss for row in whole.history]
+
+
+@pytest.mark.parametrize(
+    ("start", "path"),
+    [
+        (".", "."),
+        (".", "weights/last.safetensors"),
+        ("weights", "last.safetensors"),
+        ("weights", ".."),
+        ("pictures", "../weights/last.safetensors"),
+    ],
+)
+def test_a_run_is_gone_on_with_from_within(train, monkeypatch, start, path):
+    folder = train("training.epochs=2").folder
+    (folder / "pictures").mkdir(exist_ok=True)
+    monkeypatch.chdir(folder / start)
+    done = mlpcli.resume(path, ["training.epochs=3"], trust_paths=True)
+    assert len(done.history) == 3
+    assert json.loads((folder / "summary.json").read_text())["name"] == folder.name
+    assert not (folder / "weights" / ".lock").exists()
+    assert done.folder.resolve() == folder.resolve()
+
+
+def test_a_name_that_no_system_takes():
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        mlpcli.resume("x" * 5000)
+
+
+def test_gradients_larger_than_any_are_not_read(train):
+    folder = train("training.epochs=2").folder
+    with (folder / "gradients.csv").open("ab") as file:
+        file.truncate(2**40)  # a hole: takes no room on the disk
+    with pytest.raises(WriteError, match=r"gradients\.csv: cannot be read: larger than"):
+        mlpcli.resume(folder, ["training.epochs=3"])

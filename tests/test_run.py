@@ -16,6 +16,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.training import loop
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.dry_run import dry_run
+from mlpcli.training.filling import Filling
 from mlpcli.training.judging import judge
 from mlpcli.training.run_directory import RunDirectory
 
@@ -386,3 +387,17 @@ def test_a_failed_save_says_which_epoch_is_whole(bars, tmp_path, monkeypatch):
     assert str(caught.value) == (
         f"metrics.csv: cannot be written. The last whole checkpoint is that of epoch 3: {last}."
     )
+
+
+def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
+    config = mlpcli.load_config(bars)
+    alone = dry_run(mlpcli.load_config(bars, overrides=["training.threads=1"]))
+    monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
+    monkeypatch.setattr("mlpcli.training.threads.available_cores", lambda: 2)
+    filled = []
+    fill = Filling.fill
+    monkeypatch.setattr(
+        Filling, "fill", lambda self, *given: (filled.append(given), fill(self, *given))
+    )
+    assert dry_run(config).loss_after == alone.loss_after
+    assert len(filled) == 1

@@ -7,7 +7,7 @@ import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
-from mlpcli.data.shaping import BLOCK, STEEPEST, Shaping, centres, slants
+from mlpcli.data.shaping import BLOCK_PIXELS, STEEPEST, Shaping, centres, slants
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
 from mlpcli.training.committee import load_committee
@@ -72,13 +72,14 @@ def test_a_flat_line_is_not_torn_apart():
 
 @pytest.mark.parametrize("shaping", [UPRIGHT, Shaping(deslant=True, digit_width=16)])
 def test_blocks_do_not_show_and_the_original_is_left(shaping):
-    images, labels = synthetic.draw(1, range(BLOCK + 3))
+    block = BLOCK_PIXELS // 784
+    images, labels = synthetic.draw(1, range(block + 3))
     dataset = Dataset(images, labels, (28, 28), numbered(10))
     kept = images.copy()
     upright = shaping.apply(dataset)
     assert np.array_equal(images, kept)
-    last = shaping.apply(dataset.part(np.arange(BLOCK, BLOCK + 3)))
-    assert np.array_equal(upright.images[BLOCK:], last.images)
+    last = shaping.apply(dataset.part(np.arange(block, block + 3)))
+    assert np.array_equal(upright.images[block:], last.images)
     before, after = (np.abs(slants(d.images.reshape(-1, 28, 28))) for d in (dataset, upright))
     assert after.mean() < 0.1 * before.mean()
     assert shaping.apply(dataset.part(np.arange(0))).images.shape == (0, 784)

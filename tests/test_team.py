@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import threading
@@ -184,3 +185,24 @@ def _runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@needs_fork
+def test_where_the_system_lets_no_more_processes_be_nothing_is_left(monkeypatch):
+    fork, children = os.fork, []
+
+    def fork_once():
+        if children:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        child = fork()
+        if child:
+            children.append(child)
+        return child
+
+    monkeypatch.setattr(os, "fork", fork_once)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with pytest.raises(TeamError, match=r"cannot be started .* training\.threads=1"):
+        Team(3, lambda _: None, processes=True).__enter__()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(children[0], 0)

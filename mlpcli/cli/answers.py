@@ -92,7 +92,7 @@ def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
 
 
 Labels = dict[tuple[str, ...], str | None]
-"""By each end of a file's path, from its name to all of it; None where files differ that have it."""
+"""By each end of a file's path, its name to all of it; None where files that have it differ."""
 
 
 def read_labels(path: Path) -> Labels:

@@ -21,7 +21,7 @@ from mlpcli.errors import ConfigError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
-"""Keys included. They are read in a third of a second, and fit in MAX_BYTES as numbers of all digits."""
+"""Keys included: read in a third of a second, and with all their digits they fit in MAX_BYTES."""
 MAX_NUMBER_LENGTH = 100
 
 KeyPath = tuple[str | int, ...]

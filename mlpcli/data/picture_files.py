@@ -3,7 +3,7 @@
 import glob
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ LETTER, LEAST_LETTER = 0.35, 10
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
-def pictures_named(argument: str, recursive: bool) -> Iterator[Path]:
+def pictures_named(argument: str, recursive: bool) -> Sequence[Path]:
     """The files that one argument means: itself, what a pattern matches, a folder's pictures.
 
     Args:
@@ -33,8 +33,15 @@ def pictures_named(argument: str, recursive: bool) -> Iterator[Path]:
         recursive: search the folders in a folder too.
 
     Raises:
-        ImageError: it is a URL, or nothing is found.
+        ImageError: it is a URL, or nothing is found, or a folder may not be read.
     """
+    try:
+        return _named(argument, recursive)
+    except OSError as error:
+        raise ImageError(f"{argument}: cannot be read: {error.strerror or error}.") from error
+
+
+def _named(argument: str, recursive: bool) -> Sequence[Path]:
     if _URL.match(argument):
         raise ImageError(f"{argument}: a URL; download the picture and name the file.")
     path = Path(argument)
@@ -47,15 +54,14 @@ def pictures_named(argument: str, recursive: bool) -> Iterator[Path]:
         if not found:
             hint = "" if recursive else "; --recursive searches the folders in it too"
             raise ImageError(f"{argument}: a folder without pictures{hint}.")
-        yield from found
-    elif not path.exists() and glob.has_magic(argument):
+        return found
+    if not path.exists() and glob.has_magic(argument):
         matches = map(Path, glob.glob(argument, recursive=True))  # noqa: PTH207 (absolute ones too)
         files = sorted(match for match in matches if match.is_file())
         if not files:
             raise ImageError(f"{argument}: no file matches.")
-        yield from files
-    else:
-        yield path
+        return files
+    return [path]
 
 
 def write_png(path: Path, pixels: UInt8Array) -> None:

@@ -26,8 +26,8 @@ STEEPEST = 1.0
 """pixels to the side for each row; a digit that leans more is not writing but a flat line"""
 MOST_STRETCHED = 2.0
 """times as wide or as narrow, at most: a 1 remains a stroke, whatever the width"""
-BLOCK = 1000
-"""images; their coordinates take 6 MB"""
+BLOCK_PIXELS = 784_000
+"""at a time; their coordinates take 6 MB"""
 
 Numbers = NDArray[np.float64]
 
@@ -70,9 +70,10 @@ class Shaping:
                 f"images, which have {width}; make it smaller."
             )
         images = dataset.images.reshape(-1, height, width).copy()
-        resampler = Resampler(shape, min(BLOCK, max(1, len(images))))
-        for start in range(0, len(images), BLOCK):
-            block = images[start : start + BLOCK]
+        size = max(1, BLOCK_PIXELS // (height * width))
+        resampler = Resampler(shape, min(size, max(1, len(images))))
+        for start in range(0, len(images), size):
+            block = images[start : start + size]
             resampler.resample(block, *self._sources(block))
         return dataclasses.replace(dataset, images=images.reshape(dataset.images.shape))
 

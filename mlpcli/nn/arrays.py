@@ -1,6 +1,7 @@
 """The array types of the mathematics, and buffers that are allocated once."""
 
 import functools
+import math
 import mmap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
@@ -60,11 +61,18 @@ WHOLE = Share()
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Zeros that a process forked later has in common with this one, instead of a copy."""
+    """Zeros that a process forked later has in common with this one, instead of a copy.
+
+    Raises:
+        MemoryError: there is not room enough.
+    """
     zeros: NDArray[Any] = np.zeros(0, dtype)
-    n_bytes = int(np.prod(shape)) * zeros.itemsize
+    n_bytes = (shape if isinstance(shape, int) else math.prod(shape)) * zeros.itemsize
     if n_bytes:
-        zeros = np.frombuffer(mmap.mmap(-1, n_bytes), dtype)
+        try:
+            zeros = np.frombuffer(mmap.mmap(-1, n_bytes), dtype)
+        except (OSError, OverflowError) as error:
+            raise MemoryError(f"{n_bytes:,} bytes are wanted") from error
     return zeros.reshape(shape)
 
 

@@ -82,6 +82,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
         network=checkpoint.for_prediction(),
         optimizer={},
         average=None,
+        epoch_start=None,
         is_exported=True,
     )
 
@@ -160,6 +161,8 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
         raise ValueError(f"no images of bytes have {normalization}")
     temperature = float(json.loads(metadata.get("temperature", "1.0")))
     is_exported = json.loads(metadata.get("exported", "false")) is True
+    if config["dtype"] not in ("float32", "float64"):
+        raise ValueError(f"a dtype of {config['dtype']!r}")
     if not 1 / 128 <= temperature <= 128:
         raise ValueError(f"a temperature of {temperature}")
     if len(set(class_names)) < len(class_names):

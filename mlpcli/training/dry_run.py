@@ -1,5 +1,6 @@
 """One batch through everything that a run does, to see whether it would."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,8 @@ def dry_run(
     setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        training = Training(setup)
+        # A batch alone is no block, after which the next could be filled.
+        training = Training(dataclasses.replace(setup, fills_ahead=False))
         batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
         before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         with training.team:

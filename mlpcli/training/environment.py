@@ -1,6 +1,5 @@
 """What a run ran on: with it, a different result on another machine can be explained."""
 
-import json
 import os
 import platform
 import shutil
@@ -14,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import mlpcli
-from mlpcli.files import open_ordinary, write_json
+from mlpcli.files import read_json, write_json
 from mlpcli.training.threads import available_cores
 
 
@@ -56,11 +55,10 @@ def sessions(path: Path) -> list[dict[str, Any]]:
     Empty if the file is missing or cannot be understood.
     """
     try:
-        with open_ordinary(path) as file:
-            first = json.loads(file.read(_MOST_BYTES))
+        first = read_json(path, _MOST_BYTES)
         later = first.pop("resumed", [])
         return [first, *map(dict, later)]
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return []
 
 
@@ -110,7 +108,8 @@ def _cpu() -> str:
         for line in cpuinfo.read_text(errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    # platform.processor() would start another program on some systems.
+    return os.environ.get("PROCESSOR_IDENTIFIER") or platform.machine()
 
 
 def _git_commit() -> str | None:

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.data.cache import data_directory
-from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError
 from mlpcli.reporting import Reporter
 from mlpcli.training.loop import diverged
-from mlpcli.training.setup import Setup, set_up
+from mlpcli.training.setup import Setup, prepare
 from mlpcli.training.threads import one_blas_thread
 from mlpcli.training.trace import StepTrace, follow_training
 
@@ -37,8 +35,7 @@ def explain_training(
         DataError: the data cannot be had.
         DivergedError: the loss is no longer finite.
     """
-    loader = DataLoader(config.data, config.seed, data_directory(data_dir), reporter or Reporter())
-    setup = set_up(config, loader)
+    setup = prepare(config, data_dir, reporter or Reporter())
     _refuse_what_is_not_measured(setup, steps)
     first: StepTrace | None = None
     losses = []

@@ -5,14 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.data.cache import data_directory
-from mlpcli.data.loading import DataLoader
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import LayerCheck, check_layers
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 from mlpcli.training.model import load_model
-from mlpcli.training.setup import set_up
+from mlpcli.training.setup import prepare
 from mlpcli.training.threads import one_blas_thread
 from mlpcli.training.trace import in_float64
 
@@ -34,8 +32,7 @@ def check_config(
     Raises:
         DataError: the data cannot be had.
     """
-    loader = DataLoader(config.data, config.seed, data_directory(data_dir), reporter or Reporter())
-    setup = set_up(config, loader)
+    setup = prepare(config, data_dir, reporter or Reporter())
     network = in_float64(setup.network)
     few = setup.training.part(setup.batches.order(1)[:MOST_EXAMPLES])
     x = np.empty((len(few), network.sizes[0]))

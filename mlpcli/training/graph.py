@@ -16,15 +16,13 @@ import numpy as np
 
 from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.data.cache import data_directory
-from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DivergedError
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
-from mlpcli.training.setup import set_up
+from mlpcli.training.setup import prepare
 from mlpcli.training.threads import one_blas_thread
 from mlpcli.training.trace import LayerTrace, StepTrace, trace_step
 
@@ -122,8 +120,7 @@ def explain_graph(
             "the others, so there is no graph of one example; leave it out with "
             "network.batch_norm=false, or see the whole batch without --graph."
         )
-    loader = DataLoader(config.data, config.seed, data_directory(data_dir), reporter or Reporter())
-    setup = set_up(config, loader)
+    setup = prepare(config, data_dir, reporter or Reporter())
     if example > len(setup.training):
         raise ConfigError(f"--example {example}: there are {len(setup.training):,} of them.")
     network = setup.network

@@ -91,7 +91,7 @@ class RunningMetrics:
 
 def confusion_matrix(labels: Labels, predictions: Labels, n_classes: int) -> Counts:
     """How often each class (row) was taken for each (column): (n_classes, n_classes)."""
-    pairs = labels * n_classes + predictions
+    pairs = np.ravel_multi_index((labels, predictions), (n_classes, n_classes))
     return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import read_ordinary
+from mlpcli.files import read_json, read_ordinary
 from mlpcli.training.metrics import EpochMetrics, LayerNorms
 from mlpcli.training.run_directory import COLUMNS, ENDINGS, GRADIENT_COLUMNS, RunDirectory
 from mlpcli.training.watch import Watch
@@ -27,6 +26,8 @@ OPTIONAL_COLUMNS = {
     "gradient_norm",
     "update_norm",
 }
+MEASURED_OR_NOT = ("train_accuracy", "val_loss", "val_accuracy")
+"""columns of metrics.csv that a run has in every row, or in none"""
 _Row = TypeVar("_Row", EpochMetrics, LayerNorms)
 
 
@@ -47,7 +48,7 @@ class RunRecord:
     @property
     def name(self) -> str:
         """The folder's."""
-        return self.directory.path.resolve().name
+        return self.directory.name
 
     @cached_property
     def best(self) -> EpochMetrics | None:
@@ -63,11 +64,9 @@ class RunRecord:
     def monitor(self) -> str:
         """The column of metrics.csv by which an epoch is the best."""
         chosen = self.setting("training", "monitor")
-        if chosen in COLUMNS:
-            return str(chosen)
-        for column in ("val_accuracy", "val_loss"):
-            if self.history and getattr(self.history[-1], column) is not None:
-                return column
+        for column in (chosen, "val_accuracy", "val_loss"):
+            if self.history and column in COLUMNS and getattr(self.history[-1], column) is not None:
+                return str(column)
         return "epoch"
 
     @property
@@ -150,6 +149,9 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
         rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
         if rows[-1].epoch != number:
             raise DataError(f"{path}:{line}: epoch: expected {number}, found {row['epoch']}.")
+    for column in MEASURED_OR_NOT:
+        if len({getattr(row, column) is None for row in rows}) > 1:
+            raise DataError(f"{path}: {column}: empty in some rows and not in others.")
     return rows
 
 
@@ -217,12 +219,12 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(read_ordinary(path, MOST_BYTES))
+        content = read_json(path, MOST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: damaged: {error}.") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: damaged: no object in it.")

@@ -7,6 +7,7 @@ rest.
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,16 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
             f"{path}: was trained on other images than those that its config names now; put the "
             "old files back, or begin a new run."
         )
-    validated = setup.validation is not None
+    validated, has_classes = setup.validation is not None, setup.training.targets is None
+    measured = {"train_accuracy": has_classes, "val_loss": validated}
+    measured["val_accuracy"] = validated and has_classes
     if (
         progress.examples % batches.block_size
         or progress.examples >= len(setup.training)
         or any(
-            {row.val_loss is None, row.val_accuracy is None} != {not validated}
+            (getattr(row, column) is not None) != is_measured
             for row in progress.history
+            for column, is_measured in measured.items()
         )
     ):
         raise CheckpointError(
@@ -159,14 +163,22 @@ def locate(path: str | Path) -> tuple[RunDirectory, Path]:
     Raises:
         CheckpointError: there is none.
     """
-    path = Path(path)
+    try:
+        return _located(Path(path))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
+
+
+def _located(path: Path) -> tuple[RunDirectory, Path]:
     if path.is_file():
-        directory = RunDirectory(path.absolute().parent.parent)
-        if path.absolute().parent != directory.last.parent or not directory.config.is_file():
+        directory = RunDirectory(_run_of(path))
+        if _absolute(path.parent) != _absolute(directory.last.parent) or not (
+            directory.config.is_file()
+        ):
             raise CheckpointError(
                 f"{path}: lies in no run folder; give a run folder, or a checkpoint in its weights."
             )
-        return RunDirectory(path.parent.parent), path
+        return directory, path
     directory = RunDirectory(path)
     if not path.is_dir():
         raise CheckpointError(f"{path}: no such run; give a folder that `mlpcli train` made.")
@@ -179,6 +191,16 @@ def locate(path: str | Path) -> tuple[RunDirectory, Path]:
             f"`mlpcli train --config {directory.config}`."
         )
     raise CheckpointError(f"{path}: no run folder; give one that `mlpcli train` made.")
+
+
+def _run_of(file: Path) -> Path:
+    """The folder two above, in the words of the path where those lead there."""
+    above, home = file.parent.parent, _absolute(file).parent.parent
+    return above if _absolute(above) == home else home
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 (Path.absolute leaves .. in it)
 
 
 def _refuse_other_changes(before: Config, after: Config, directory: RunDirectory) -> None:

@@ -236,5 +236,5 @@ class _Session:
         return time.perf_counter() - self.started
 
     def _summarize(self, stopped: str, test: Evaluation | None = None) -> None:
-        content = summary(self.directory.path.name, self.recorder, stopped, test, self._seconds)
+        content = summary(self.directory.name, self.recorder, stopped, test, self._seconds)
         write_json(self.directory.summary, content)

@@ -5,7 +5,6 @@ import csv
 import dataclasses
 import io
 import itertools
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
-from mlpcli.files import make_filled_folder, make_folder, open_ordinary, write_bytes, write_text
+from mlpcli.files import (
+    make_filled_folder,
+    make_folder,
+    open_ordinary,
+    read_json,
+    read_ordinary,
+    write_bytes,
+    write_text,
+)
 from mlpcli.locking import held
 from mlpcli.training.metrics import EpochMetrics, LayerNorms
 
@@ -23,6 +30,8 @@ ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
 """why a run that came to its end stopped, as summary.json says it"""
 _MOST_OF_A_SUMMARY = 2**20
 """bytes"""
+_MOST_OF_GRADIENTS = 2**27
+"""bytes; a million rows have fewer"""
 _LONGEST_ROW = 400
 """bytes; seven numbers have fewer than 200"""
 
@@ -32,6 +41,11 @@ class RunDirectory:
     """One run's folder and the files in it."""
 
     path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's, whatever path led to it."""
+        return self.path.resolve().name
 
     @property
     def config(self) -> Path:
@@ -138,9 +152,8 @@ class RunDirectory:
     def _summarized(self, key: str) -> object:
         """What summary.json says; None where it cannot be understood."""
         try:
-            with open_ordinary(self.summary) as file:
-                return json.loads(file.read(_MOST_OF_A_SUMMARY))[key]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return read_json(self.summary, _MOST_OF_A_SUMMARY)[key]
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def forget_summary(self) -> None:
@@ -216,8 +229,7 @@ class RunDirectory:
             WriteError: it could not be read or written.
         """
         try:
-            with open_ordinary(self.gradients) as file:
-                content = file.read()
+            content = read_ordinary(self.gradients, _MOST_OF_GRADIENTS)
         except FileNotFoundError:
             return
         except OSError as error:

@@ -74,15 +74,30 @@ class Team:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        for member in range(1, self.size):
-            if self._processes:
-                self._children.append(self._forked(member))
-            else:
-                body = contextvars.copy_context().run
-                thread = threading.Thread(target=body, args=(self._serve, member), daemon=True)
-                self._threads.append(thread)
-                thread.start()
+        """Start the members.
+
+        Raises:
+            TeamError: the system lets no more of them be.
+        """
+        try:
+            for member in range(1, self.size):
+                self._start(member)
+        except (OSError, RuntimeError) as error:
+            self.__exit__()
+            raise TeamError(
+                f"The {self.size} members that train together cannot be started ({error}); to "
+                "train in one process, set training.threads=1."
+            ) from error
         return self
+
+    def _start(self, member: int) -> None:
+        if self._processes:
+            self._children.append(self._forked(member))
+        else:
+            body = contextvars.copy_context().run
+            thread = threading.Thread(target=body, args=(self._serve, member), daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def __exit__(self, *_: object) -> None:
         self._over[0] = 1
@@ -166,15 +181,17 @@ class Team:
             self._over[0] = 1
 
     def _forked(self, member: int) -> int:
-        with warnings.catch_warnings():
-            # Python warns of forking beside threads, which may hold locks that the child needs. A
-            # child does nothing but arithmetic, and BLAS stops its threads before a fork.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-            child = os.fork()
-        if child == 0:
-            self._be_a_child(member, before)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            with warnings.catch_warnings():
+                # Python warns of forking beside threads, which may hold locks that the child needs.
+                # A child does nothing but arithmetic, and BLAS stops its threads before a fork.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                self._be_a_child(member, before)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child
 
     def _be_a_child(self, member: int, mask: set[signal.Signals | int]) -> NoReturn:

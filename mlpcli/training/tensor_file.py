@@ -33,6 +33,8 @@ MAX_HEADER = 16 * 2**20
 rest is for the history, about 100 bytes an epoch"""
 NEVER_NEGATIVE = (".running_var", ".square_mean", ".square_sum")
 """how the tensors end of which a root is taken"""
+LARGEST = 2**48
+"""a number in a shape: no memory holds as many"""
 PIECE = 2**20
 """bytes in memory while a file is checked"""
 
@@ -141,6 +143,8 @@ def _refuse_other_files(metadata: Mapping[str, str], path: Path) -> None:
 
 def _entry(name: str, entry: Mapping[str, Any], start: int, path: Path) -> Entry:
     dtype, shape = str(entry["dtype"]), tuple(map(whole_number, entry["shape"]))
+    if len(shape) > 2:
+        raise ValueError(f"{len(shape)} dimensions")
     if dtype not in DTYPES:
         raise CheckpointError(f"{path}: {name} is neither float16, float32 nor float64.")
     begin, _ = map(whole_number, entry["data_offsets"])
@@ -162,6 +166,8 @@ def whole_number(number: object) -> int:
     """
     if type(number) is not int or number < 0:
         raise ValueError(f"{number!r} in a shape")
+    if number > LARGEST:
+        raise ValueError("a number in a shape that is larger than any memory")
     return number
 
 

@@ -34,7 +34,7 @@ def separated(own: Mask, box: Box, usual: float) -> list[tuple[Mask, Box]]:
     left = _left_of_seam(own)
     pieces = []
     for piece in (own & left, own & ~left):
-        within = box_of(piece) if piece.any() else (slice(0), slice(0))
+        within = box_of(piece) if piece.any() else (slice(0, 0), slice(0, 0))
         if within[0].stop - within[0].start < LEAST_HEIGHT * height:
             return [(own, box)]
         pieces += separated(piece[within], moved(within, box), usual)
