@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -254,6 +255,11 @@ def _finite(text: str) -> float:
 def _whole(text: str) -> int:
     _finite(text)
     return int(text)
+
+
+def as_argument(path: Path) -> str:
+    """A path as it is written on a command line."""
+    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
 
 
 def make_folder(path: Path) -> None:

@@ -720,3 +720,29 @@ def test_any_override_is_applied_or_a_config_error(text, value):
     for override in (text, f"{text}={value}", f"optimizer={value}", f"network.hidden={value}"):
         with contextlib.suppress(ConfigError):
             assert isinstance(load_config(overrides=[override]), Config)
+
+
+def test_what_would_do_nothing_is_refused():
+    (problem,) = problems({"network": {"hidden": []}, "optimizer": {"max_norm": 2}})
+    assert problem.startswith("optimizer.max_norm: found 2, but it is for the weights into hidden")
+    table = {"inputs": [[0], [1]], "labels": [0, 1], "points": 50}
+    assert problems({"data": {"dataset": "table", "table": table}}) == [
+        "data.table.points: only for a formula; data.table.points=null takes it out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "message"),
+    [
+        ({"formula": "x"}, {"loss": "cross_entropy"}, "expected one of mse, quadratic: cross"),
+        (
+            {"inputs": [[1]], "targets": [[0.5]]},
+            {"loss": "cross_entropy"},
+            "expected one of mse, quadratic, binary_cross_entropy: cross",
+        ),
+        ({"formula": "x"}, {"training": {"early_stopping": {}}}, "expected train_loss, found"),
+    ],
+)
+def test_what_is_advised_for_a_regression_is_possible(table, change, message):
+    settings = {"data": {"dataset": "table", "table": table}, "loss": "mse"}
+    assert any(message in line for line in problems(settings, change))

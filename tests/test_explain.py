@@ -441,3 +441,11 @@ def test_label_smoothing_stands_in_the_formulae():
     text = worked("text", "loss={name: cross_entropy, label_smoothing: 0.1}")
     assert "L = −Σ t′ log p    t′ = (1 − 0.1) t + 0.1 / n" in text
     assert "δ₂ = ∂L/∂z₂ = p − t′" in text
+
+
+def test_words_in_mathml():
+    assert "<mtext>&#160;by differences&#160;</mtext>" in mathml("by differences")
+    found = mathml("a if z > 0 else exp(z) − 1")
+    assert "<mi>a</mi><mtext>&#160;if&#160;</mtext><mi>z</mi>" in found
+    assert "<mtext>&#160;else&#160;</mtext><mi>exp</mi>" in found
+    assert "<msub><mi>log</mi>" in mathml("log₂ x")

@@ -1,6 +1,8 @@
 """`mlpcli explain RUN IMAGE`: its numbers, computed once more from the checkpoint's weights."""
 
+import dataclasses
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -70,10 +72,11 @@ def by_hand(run):
     a = np.tanh(x @ first.W + first.b)
     z = a @ last.W + last.b
     p = softmax(z)
+    assert model.temperature != 1
     delta2 = p - np.eye(10)[2]
     delta1 = (last.W @ delta2) * (1 - a * a)
     moved = np.tanh(x @ (first.W - RATE * np.outer(x, delta1)) + first.b - RATE * delta1)
-    after = softmax(moved @ (last.W - RATE * np.outer(a, delta2)) + last.b - RATE * delta2)
+    z_after = moved @ (last.W - RATE * np.outer(a, delta2)) + last.b - RATE * delta2
     return {
         "x": x,
         "a": a,
@@ -83,7 +86,9 @@ def by_hand(run):
         "delta1": delta1,
         "dW2": np.outer(a, delta2),
         "dx": first.W @ delta1,
-        "after": after,
+        "loss_after": -np.log(softmax(z_after)[2]),
+        "believed": softmax(z / model.temperature),
+        "believed_after": softmax(z_after / model.temperature),
     }
 
 
@@ -96,7 +101,7 @@ def test_the_way_forward(facts, by_hand):
     assert_close(hidden["a"], by_hand["a"])
     assert_close(output["z"], by_hand["z"])
     assert_close(facts["outputs"], by_hand["z"])
-    assert_close(list(facts["probabilities"].values()), by_hand["p"])
+    assert_close(list(facts["probabilities"].values()), by_hand["believed"])
     assert facts["predicted"] == str(by_hand["p"].argmax())
     assert facts["label"] == "2"
     assert_close(facts["loss"], -np.log(by_hand["p"][2]))
@@ -117,8 +122,8 @@ def test_the_way_back(facts, by_hand):
 
 def test_one_step_of_sgd(facts, by_hand):
     assert facts["learning_rate"] == RATE
-    assert_close(list(facts["probabilities_after"].values()), by_hand["after"])
-    assert_close(facts["loss_after"], -np.log(by_hand["after"][2]))
+    assert_close(list(facts["probabilities_after"].values()), by_hand["believed_after"])
+    assert_close(facts["loss_after"], by_hand["loss_after"])
     changes = -RATE * by_hand["dW2"]
     found = [each["change"] for each in facts["weight_changes"]]
     assert_close(found, [*np.sort(changes.ravel())[::-1][:5], *np.sort(changes.ravel())[:5]])
@@ -168,7 +173,7 @@ def test_the_numbers_of_the_sheet(run, by_hand):
     assert_close(should.lines[0].get_xdata(), by_hand["p"])
     assert_close(should.lines[1].get_xdata(), np.eye(10)[2])
     bars = [bar.get_width() for bar in after.patches]
-    assert_close(bars, 100 * np.concatenate([by_hand["p"], by_hand["after"]]))
+    assert_close(bars, 100 * np.concatenate([by_hand["believed"], by_hand["believed_after"]]))
     speaks = panels["Which pixels speak for 2"].images[0].get_array()
     assert_close(np.ravel(speaks), -by_hand["dx"])
     changes = np.sort((-RATE * by_hand["dW2"]).ravel())
@@ -185,7 +190,8 @@ def story_of(loss, sizes=(784, 12, 62)):
     step = trace_step(network, LOSSES[loss](), plain, x, t, 0.01, differences=False)
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
-    return PictureStory(pixels, names, 0, 1, step, step.probabilities[0], x.reshape(28, 28))
+    p = step.probabilities[0]
+    return PictureStory(pixels, names, 0, 1, step, p, p, x.reshape(28, 28))
 
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
@@ -239,3 +245,19 @@ def test_a_network_of_numbers_has_no_pictures(tmp_path):
     numbers = mlpcli.train(config, runs_dir=tmp_path).folder
     with pytest.raises(DataError, match="trained on a table of numbers"):
         explain_picture(numbers, SEVEN, None)
+
+
+def test_what_it_saw_is_drawn_in_black_and_what_speaks_for_it_in_colours(run):
+    page = explain(run, "--format", "html")
+    saw, speaks = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    grey = r"rgb\((\d+),\1,\1\)"
+    assert len(re.findall(grey, saw)) == saw.count("rgb(") > 0
+    assert "rgb(255,0,0)" in speaks or "rgb(0,0,255)" in speaks
+
+
+@pytest.mark.parametrize("shape", [(1, 100), (100, 1)])
+def test_the_sheet_of_a_flat_picture(shape):
+    story = story_of("cross_entropy", (784, 10))
+    pixels = np.linspace(0, 255, 100).astype(np.uint8).reshape(shape)
+    flat = dataclasses.replace(story, pixels=pixels, for_the_label=np.ones(shape))
+    picture_sheet.draw("a.png", flat).draw_without_rendering()

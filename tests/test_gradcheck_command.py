@@ -117,3 +117,21 @@ def test_the_parameters_are_put_back(bars):
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--config", "mnist", "--tolerance", "0")])
 def test_a_wrong_command_line(arguments):
     assert gradcheck(*arguments).exit_code == 2
+
+
+def test_a_layer_of_which_nothing_was_compared_is_not_called_ok():
+    start = ("network.initializer={name: constant, value: 0}", "network.bias_initializer=zeros")
+    done = gradcheck(
+        "--config", "examples/xor", "network.activation=relu", "network.hidden=[4]", *start
+    )
+    assert done.exit_code == 0
+    assert "0 of 12" in done.output
+    assert "not compared" in done.output
+
+
+def test_errors_and_tolerances_that_are_not_finite():
+    assert gradcheck("--config", *LAYERS, "--tolerance", "inf").exit_code == 2
+    huge = "network.initializer={name: normal, std: 1e200}"
+    done = gradcheck("--config", "examples/xor", huge, "--json")
+    found = json.loads(done.stdout.splitlines()[0])
+    assert None in [layer["relative_error"] for layer in found["layers"]]

@@ -7,6 +7,7 @@ import click
 from mlpcli.cli import options
 from mlpcli.cli.text import count, table
 from mlpcli.errors import ConfigError, DataError
+from mlpcli.files import as_argument
 
 VERSIONS = 8
 DATASETS = ["mnist", "fashion_mnist", "kmnist"]
@@ -55,16 +56,18 @@ def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
     names = datasets or [found.name for found in cache.cached(folder)]
     if not names:
         raise DataError(f"{folder}: nothing is cached there; `mlpcli data fetch` downloads MNIST.")
-    wrong = 0
+    wrong: list[str] = []
     for name in names:
         for file in cache.verify(name, folder):
             problem = f" ({file.problem})" if file.problem else ""
             click.echo(f"{file.path}: {file.state.value}{problem}")
-            wrong += file.state is not cache.State.OK
+            if file.state is not cache.State.OK:
+                wrong.append(name)
     if wrong:
+        where = "" if data_dir is None else f" --data-dir {as_argument(data_dir)}"
         raise DataError(
-            f"{count(wrong, 'file is', 'files are')} damaged or missing; `mlpcli data fetch` "
-            "fetches such files anew."
+            f"{count(len(wrong), 'file is', 'files are')} damaged or missing; `mlpcli data fetch "
+            f"{' '.join(dict.fromkeys(wrong))}{where}` fetches such files anew."
         )
 
 

@@ -2,7 +2,7 @@
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,7 +73,9 @@ class Section:
     rows: Sequence[Sequence[str]] = ()
     """a table, its first row the header"""
     image: Array | None = None
-    """(height, width) from 0, white, to 1, black; or from -1, blue, to 1, red"""
+    """(height, width) from 0, white, to 1, black"""
+    is_signed: bool = False
+    """the image is from -1, blue, over 0, white, to 1, red"""
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -183,7 +185,7 @@ def _plain_body(section: Section, *, words: bool = True) -> list[str]:
     if section.rows:
         lines += ["  " + line for line in table(section.rows).splitlines()]
     if section.image is not None:
-        lines += _signed(section.image) if section.image.min() < 0 else _ink(section.image)
+        lines += _signed(section.image) if section.is_signed else _ink(section.image)
     return lines
 
 
@@ -272,7 +274,7 @@ def _html_section(section: Section) -> str:
             + "</table>"
         )
     if section.image is not None:
-        parts.append(_svg(section.image))
+        parts.append(_svg(section.image, _signed_colour if section.is_signed else _grey))
     return "\n".join(parts)
 
 
@@ -296,10 +298,10 @@ def _html_quantity(quantity: Quantity) -> str:
     )
 
 
-def _svg(image: Array) -> str:
+def _svg(image: Array, colour: Callable[[float], str]) -> str:
     height, width = image.shape
     squares = "".join(
-        f'<rect x="{x}" y="{y}" width="1" height="1" fill="{_colour(float(image[y, x]))}"/>'
+        f'<rect x="{x}" y="{y}" width="1" height="1" fill="{colour(float(image[y, x]))}"/>'
         for y in range(height)
         for x in range(width)
         if image[y, x]
@@ -311,6 +313,11 @@ def _svg(image: Array) -> str:
     )
 
 
-def _colour(value: float) -> str:
+def _grey(value: float) -> str:
+    rest = round(255 * (1 - value))
+    return f"rgb({rest},{rest},{rest})"
+
+
+def _signed_colour(value: float) -> str:
     rest = round(255 * (1 - min(1, abs(value))))
     return f"rgb({rest},{rest},255)" if value < 0 else f"rgb(255,{rest},{rest})"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0, min_open=True),
+    callback=options.finite,
     default=1e-6,
     show_default=True,
     metavar="X",
@@ -88,7 +90,7 @@ def _text(checks: "list[LayerCheck]", tolerance: float) -> str:
                 f"{n_in} × {n_out}",
                 f"{each.checked:,} of {each.parameters:,}",
                 f"{each.relative_error:.1e}",
-                "ok" if each.relative_error <= tolerance else "WRONG",
+                _verdict(each, tolerance),
             ]
         )
     kinks = sum(each.at_a_kink for each in checks)
@@ -96,6 +98,15 @@ def _text(checks: "list[LayerCheck]", tolerance: float) -> str:
     return table(rows) + note
 
 
+def _verdict(check: "LayerCheck", tolerance: float) -> str:
+    if not check.checked:
+        return "not compared"
+    return "ok" if check.relative_error <= tolerance else "WRONG"
+
+
 def _json(checks: "list[LayerCheck]", tolerance: float) -> str:
     layers = [dataclasses.asdict(each) for each in checks]
+    for layer in layers:
+        if not math.isfinite(layer["relative_error"]):
+            layer["relative_error"] = None
     return json.dumps({"tolerance": tolerance, "layers": layers}, allow_nan=False)

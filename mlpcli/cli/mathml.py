@@ -7,11 +7,12 @@ MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">'
 HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _BELOW = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₜ₊", "0123456789ijt+", strict=True))
 _ABOVE = dict(zip("ᵀ²′ᵗ", "T2′t", strict=True))
-_WORD = "exp|log|max|min|tanh|softmax|softplus|sign|else|if"
-_NAME = f"(?:{_WORD}|[A-Za-zα-ωΑ-Ω]{HAT}?)[{''.join(_BELOW)}]*[{''.join(_ABOVE)}]*"
+_FUNCTION = "(?:exp|log|max|min|tanh|softmax|softplus|sign)(?![A-Za-z])"
+_NAME = f"(?:{_FUNCTION}|[A-Za-zα-ωΑ-Ω]{HAT}?)[{''.join(_BELOW)}]*[{''.join(_ABOVE)}]*"
+_WORD = f"(?!{_FUNCTION})[A-Za-z]{{2,}}"
 _TOKEN = re.compile(
-    rf"(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<name>{_NAME})|(?P<number>[0-9.]+)"
-    r"|(?P<space> {2,})|(?P<blank> )|(?P<other>.)"
+    rf"(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<words>{_WORD}(?: {_WORD})*)|(?P<name>{_NAME})"
+    r"|(?P<number>[0-9.]+)|(?P<space> {2,})|(?P<blank> )|(?P<other>.)"
 )
 
 
@@ -19,7 +20,7 @@ def mathml(formula: str) -> str:
     """A formula as MathML.
 
     A name may have a hat, subscripts and then superscripts (W₁ᵀ); a quotient of derivatives becomes
-    a fraction; two spaces part formulae.
+    a fraction; two letters or more are a function or words; two spaces part formulae.
     """
     return f"{MATH}<mrow>{mathml_parts(formula)}</mrow></math>"
 
@@ -33,8 +34,8 @@ def mathml_parts(formula: str) -> str:
                 f"<mrow><mo>∂</mo>{_name(token[side][1:])}</mrow>" for side in ("top", "bottom")
             )
             parts.append(f"<mfrac>{top}{bottom}</mfrac>")
-        elif token["name"] in ("if", "else"):
-            parts.append(f"<mtext>&#160;{token['name']}&#160;</mtext>")
+        elif token["words"]:
+            parts.append(f"<mtext>&#160;{token['words']}&#160;</mtext>")
         elif token["name"]:
             parts.append(_name(token["name"]))
         elif token["number"]:

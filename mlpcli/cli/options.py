@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import math
 from pathlib import Path
 
 import click
@@ -46,3 +47,10 @@ trust_paths = click.option(
     "working directory and the cache]",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+
+def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """A number that is one: click takes nan for one within every range."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"expected a finite number, found {value:g}")
+    return value

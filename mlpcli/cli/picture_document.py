@@ -45,7 +45,7 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
             for layer in step.layers
         ],
         "outputs": step.layers[-1].a[0].tolist(),
-        "probabilities": _by_class(story, step.probabilities[0]),
+        "probabilities": _by_class(story, story.probabilities),
         "prediction": _by_class(story, step.prediction[0]),
         "prediction_minus_target": _by_class(story, step.prediction[0] - step.t[0]),
         "weight_changes": [
@@ -72,7 +72,7 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
             words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
             quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
         )
-    outputs, p = step.layers[-1].a[0], step.probabilities[0]
+    outputs, p = step.layers[-1].a[0], story.probabilities
     yield Section(
         "What it says",
         words=f"It takes the picture for {names[story.predicted]}.",
@@ -137,6 +137,7 @@ def _pixels(story: "PictureStory") -> Section:
         "strong, ' weak) and against it where it is negative (blue; - strong, . weak). The "
         f"strongest is {largest:.2e}.",
         image=story.for_the_label / (largest or 1.0),
+        is_signed=True,
     )
 
 

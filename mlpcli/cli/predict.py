@@ -42,6 +42,7 @@ MANY_PICTURES = 20
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
+    callback=options.finite,
     default=0.0,
     metavar="P",
     help='Say "unsure" below this probability (0 to 1).',

@@ -1,7 +1,5 @@
 """`mlpcli train`."""
 
-import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ from click.core import ParameterSource
 from mlpcli.cli import options
 from mlpcli.cli.text import percent
 from mlpcli.errors import Interrupted, MlpcliError, printable
+from mlpcli.files import as_argument
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
@@ -115,23 +114,19 @@ def _refuse_beside_resume(*parameters: str) -> None:
 
 
 def _resuming_command(folder: Path, config: "Config", data_dir: Path | None) -> str:
-    command = f"mlpcli train --resume {_quoted(folder)}{_trusting(config, data_dir)}"
-    return command if data_dir is None else f"{command} --data-dir {_quoted(data_dir)}"
+    return f"mlpcli train --resume {as_argument(folder)}{_with_its_data(config, data_dir)}"
 
 
-def _trusting(config: "Config", data_dir: Path | None) -> str:
-    """The option without which this run's own data files would be left alone, if they would."""
+def _with_its_data(config: "Config", data_dir: Path | None) -> str:
+    """The options without which this run's own data would not be found, or be left alone."""
     from mlpcli.data.cache import data_directory
     from mlpcli.data.loading import lies_at_home
 
     files = config.data.files
     paths = [] if files is None else [path for _, path in files]
     at_home = all(lies_at_home(path, data_directory(data_dir)) for path in paths)
-    return "" if at_home else " --trust-paths"
-
-
-def _quoted(path: Path) -> str:
-    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
+    trusting = "" if at_home else " --trust-paths"
+    return trusting if data_dir is None else f"{trusting} --data-dir {as_argument(data_dir)}"
 
 
 def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> None:
@@ -146,7 +141,8 @@ def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> No
         what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
         report.remark(
             f"The run is whole, but its pictures could not all be drawn: {printable(what)} "
-            f"`mlpcli plot {run.folder}{_trusting(run.config, data_dir)}` draws them again."
+            f"`mlpcli plot {as_argument(run.folder)}{_with_its_data(run.config, data_dir)}` draws "
+            "them again."
         )
 
 
@@ -184,16 +180,20 @@ def _result_text(run: "Run") -> str:
 def _what_next(run: "Run", data_dir: Path | None) -> str:
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
+    folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
     lines = [
-        (f"mlpcli evaluate {run.folder}{_trusting(run.config, data_dir)}", report),
-        (f"mlpcli predict photo.png --checkpoint {run.folder}", "your own picture of a digit"),
+        (f"mlpcli evaluate {folder}{its_data}", report),
+        (f"mlpcli predict photo.png --checkpoint {folder}", "your own picture of a digit"),
     ]
     if run.config.data.dataset == "synthetic":
-        lines.insert(0, ("mlpcli train --config mnist", "real MNIST (12 MB are downloaded once)"))
-        lines.insert(2, (f"mlpcli evaluate {run.folder} --dataset mnist", "on real handwriting"))
+        cache = "" if data_dir is None else f" --data-dir {as_argument(data_dir)}"
+        lines.insert(
+            0, (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)")
+        )
+        lines.insert(2, (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"))
     if run.config.data.dataset == "table":
         lines[1] = (
-            f"mlpcli explain --config {run.folder / 'config.yaml'}",
+            f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}",
             "each step of its training, with its numbers",
         )
     width = max(len(text) for text, _ in lines)

@@ -29,7 +29,7 @@ from mlpcli.config.problems import (
 from mlpcli.config.schema.config import Config, is_run_name, settings_of_kind
 from mlpcli.config.schema.section import expand_shorthand
 from mlpcli.config.yaml_loader import MAX_VALUES, KeyPath, parse_value, plain_value, read_yaml
-from mlpcli.errors import ConfigError
+from mlpcli.errors import CheckpointError, ConfigError
 
 DEFAULT_RUN_NAME = "run"
 NAMED_SECTIONS: tuple[KeyPath, ...] = (
@@ -106,6 +106,18 @@ def _count(value: Any) -> int:
     if isinstance(value, dict):
         return 1 + sum(1 + _count(child) for child in value.values())
     return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
+
+
+def config_of_checkpoint(config: Mapping[str, Any], path: Path) -> Config:
+    """Check the config that the checkpoint at `path` has in it.
+
+    Raises:
+        CheckpointError: it is not valid.
+    """
+    try:
+        return load_config(config)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: the config in it is not valid: {error}") from error
 
 
 def config_names() -> list[str]:

@@ -90,10 +90,7 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
         most: parameters of a layer that are compared, weights and biases together.
     """
     found = backpropagated_gradient(network, loss, x, t)
-    names = [network.activation] * (len(network.dense) - 1)
-    if not isinstance(network.activation, str):
-        names = list(network.activation)
-    names.append(network.output_activation)
+    names = network.activations
     kinked = [i for i, name in enumerate(names) if name in KINKED]
     rng = np.random.default_rng(0)
     checks = []
@@ -105,7 +102,7 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
         checks.append(
             LayerCheck(
                 number=i + 1,
-                activation=str(names[i]),
+                activation=names[i],
                 shape=network.dense[i].W.shape,
                 parameters=len(positions),
                 checked=int(smooth.sum()),

@@ -101,12 +101,9 @@ class MLP:
 
     def _layers(self) -> Iterator[Layer]:
         """Yield them in the order in which an example goes through them."""
-        hidden = self.activation
-        names = [hidden] * (len(self.dense) - 1) if isinstance(hidden, str) else list(hidden)
-        names.append(self.output_activation)
         shares = [self.dropout[0]] + [self.dropout[1]] * (len(self.dense) - 1)
         norms = iter(self.norms)
-        for layer, name, share in zip(self.dense, names, shares, strict=True):
+        for layer, name, share in zip(self.dense, self.activations, shares, strict=True):
             n_in, n_out = layer.W.shape
             if share:
                 yield Dropout(share, n_in, self.dtype)
@@ -115,6 +112,13 @@ class MLP:
                 yield next(norms)
             if name != "identity":
                 yield Elementwise(ACTIVATIONS[name], n_out, self.dtype)
+
+    @property
+    def activations(self) -> list[str]:
+        """The name of σ after each dense layer."""
+        names, hidden = self.activation, len(self.sizes) - 2
+        each = [names] * hidden if isinstance(names, str) else list(names)
+        return [*each, self.output_activation]
 
     def for_prediction(self) -> "MLP":
         """The same function without what is for training alone, and with buffers of its own.

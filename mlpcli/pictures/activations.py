@@ -33,12 +33,7 @@ class Firing:
 def firing(model: Model, dataset: Dataset) -> list[Firing]:
     """Run a dataset through the network and watch each hidden layer."""
     network = model.network
-    hidden = len(network.dense) - 1
-    names = (
-        [network.activation] * hidden
-        if isinstance(network.activation, str)
-        else list(network.activation)
-    )
+    names = network.activations[:-1]
     widths = network.sizes[1:-1]
     silent = [_at_rest(name) for name in names]
     fired = [np.zeros(n, np.intp) for n in widths]
@@ -55,7 +50,7 @@ def firing(model: Model, dataset: Dataset) -> list[Firing]:
             rates=fired[i] / max(len(dataset), 1),
             dead=np.flatnonzero((high[i] - low[i] <= CONSTANT * size[i]) & (len(dataset) > 1)),
         )
-        for i in range(hidden)
+        for i in range(len(names))
     ]
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.config.loading import load_config
+from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import make_folder
+from mlpcli.files import as_argument, make_folder
 from mlpcli.reporting import Reporter
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import Evaluation
@@ -63,7 +63,8 @@ class Subject:
         if not self.record.history:
             raise CheckpointError(
                 f"{self.folder}: this run has not finished an epoch, or has lost its metrics.csv, "
-                f"so there is nothing to draw; go on: mlpcli train --resume {self.folder}"
+                f"so there is nothing to draw; go on: mlpcli train --resume "
+                f"{as_argument(self.folder)}"
             )
         return self.record
 
@@ -75,12 +76,7 @@ class Subject:
     @cached_property
     def config(self) -> Config:
         """The config, checked."""
-        try:
-            return load_config(self.model.config)
-        except ConfigError as error:
-            raise CheckpointError(
-                f"{self.model.path}: the config in it is not valid: {error}"
-            ) from error
+        return config_of_checkpoint(self.model.config, self.model.path)
 
     @property
     def has_images(self) -> bool:

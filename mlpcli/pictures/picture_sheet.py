@@ -55,7 +55,7 @@ def _images(panels: "np.ndarray", story: PictureStory) -> None:
     saw.set_title(f"What it saw, {height}×{width}")
     largest = float(np.abs(story.for_the_label).max()) or 1.0
     drawn = speaks.imshow(story.for_the_label, cmap="gray", vmin=-largest, vmax=largest)
-    if story.pixels.min() < 128 <= story.pixels.max():
+    if min(story.pixels.shape) > 1 and story.pixels.min() < 128 <= story.pixels.max():
         speaks.contour(story.pixels, levels=[128], colors=COLOURS[1], linewidths=1.0)
     speaks.set_title(f"Which pixels speak for {shown(story.class_names[story.label])}")
     bar = speaks.figure.colorbar(drawn, ax=speaks, shrink=0.85)
@@ -123,7 +123,7 @@ def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None
     arrows.set_xlim(low - room, high + room)
     arrows.set_title("What each output should do:\ngo from a to y")
     arrows.set_xlabel("dot: a, the prediction; bar: y, the target")
-    before = 100 * step.probabilities[0][classes]
+    before = 100 * story.probabilities[classes]
     later = 100 * story.probabilities_after[classes]
     after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")
     after.barh(places + 0.2, later, height=0.36, color=COLOURS[0], edgecolor="black")

@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from mlpcli.config.loading import load_config
+from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.data import DataConfig
 from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
-from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
 from mlpcli.training.committee import load_committee
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.model import Model
 
 DatasetName = Literal["mnist", "fashion_mnist", "kmnist", "synthetic"]
 Split = Literal["train", "validation", "test"]
@@ -46,7 +45,7 @@ def judge(
         DataError: the data cannot be had, or does not fit the networks.
     """
     committee = load_committee(checkpoints)
-    first, *others = [_valid_config(model) for model in committee.models]
+    first, *others = [config_of_checkpoint(model.config, model.path) for model in committee.models]
     data = first.data
     if dataset not in (None, data.dataset):
         data = DataConfig(dataset=dataset)
@@ -63,13 +62,6 @@ def judge(
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     loader = DataLoader(data, first.seed, cache, reporter or Reporter(), trust_paths=trust_paths)
     return committee.evaluate(_part(loader, split, committee.class_names))
-
-
-def _valid_config(model: Model) -> Config:
-    try:
-        return load_config(model.config)
-    except ConfigError as error:
-        raise CheckpointError(f"{model.path}: the config in it is not valid: {error}") from error
 
 
 def _learns_something_else(config: Config, other: Config) -> bool:

@@ -29,8 +29,10 @@ class PictureStory:
     predicted: int
     step: StepTrace
     """one step of plain SGD on this picture alone"""
+    probabilities: Array
+    """(n_classes,), as `mlpcli predict` has them"""
     probabilities_after: Array
-    """(n_classes,), after that step"""
+    """the same after that step"""
     for_the_label: Array
     """-dL/dx (height, width): where it is positive, more ink speaks for the label"""
 
@@ -82,7 +84,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         for_the_label = -_input_gradient(network, model.loss, x, t)
         plain = SGD(len(network.theta), network.n_weights, network.dtype)
         step = trace_step(network, model.loss, plain, x, t, _rate(model), differences=False)
-        after = model.loss.probabilities(network.forward(x))[0].copy()
+        after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
     model.refuse_unless_finite(after)
     shape = model.image_shape
     return PictureStory(
@@ -91,6 +93,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         target,
         predicted,
         step,
+        probabilities[0],
         after,
         for_the_label.reshape(shape),
     )

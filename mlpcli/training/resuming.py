@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpcli.config.loading import load_config, resolved_yaml
+from mlpcli.config.loading import config_of_checkpoint, load_config, resolved_yaml
 from mlpcli.config.schema.config import Config
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import write_bytes, write_text
+from mlpcli.files import as_argument, write_bytes, write_text
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, to_bytes
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.run_directory import RunDirectory
@@ -66,10 +66,7 @@ def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
             f"{file}: exported for prediction, without what training needs; resume the run that it "
             "came from."
         )
-    try:
-        before = load_config(checkpoint.config)
-    except ConfigError as error:
-        raise CheckpointError(f"{file}: the config in it is not valid: {error}") from error
+    before = config_of_checkpoint(checkpoint.config, file)
     config = load_config(checkpoint.config, overrides=overrides)
     _refuse_other_changes(before, config, directory)
     done = checkpoint.progress.epoch + (checkpoint.progress.examples > 0)
@@ -188,7 +185,7 @@ def _located(path: Path) -> tuple[RunDirectory, Path]:
     if directory.config.is_file():
         raise CheckpointError(
             f"{path}: the weights of this run are gone; begin it again with "
-            f"`mlpcli train --config {directory.config}`."
+            f"`mlpcli train --config {as_argument(directory.config)}`."
         )
     raise CheckpointError(f"{path}: no run folder; give one that `mlpcli train` made.")
 
@@ -213,7 +210,7 @@ def _refuse_other_changes(before: Config, after: Config, directory: RunDirectory
         lines.append(
             f"{key}: was {old.get(key)} and would be {new.get(key)}; a run that goes on may change "
             f"{', '.join(MAY_CHANGE[:-1])} and {MAY_CHANGE[-1]} only. For a new run: "
-            f"mlpcli train --config {directory.config} {key}=..."
+            f"mlpcli train --config {as_argument(directory.config)} {key}=..."
         )
     if lines:
         raise ConfigError("\n".join(lines))

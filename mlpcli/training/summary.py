@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from mlpcli.files import as_argument
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.progress import Progress
 from mlpcli.training.recorder import Recorder
@@ -51,5 +52,5 @@ def nothing_to_do(recorder: Recorder, checkpoint: Path) -> str:
         why, more = "all of its epochs are done", f"training.epochs={2 * done}"
     return (
         f"There is nothing to do: {checkpoint} is at epoch {done}, and {why}. To train longer: "
-        f"mlpcli train --resume {checkpoint.parent.parent} {more}"
+        f"mlpcli train --resume {as_argument(checkpoint.parent.parent)} {more}"
     )

@@ -43,6 +43,7 @@ def test_a_damaged_file_is_named(run, tmp_path):
     done = run("data", "verify", "mnist", "--data-dir", "cache")
     assert done.returncode == 3
     assert "t10k-labels-idx1-ubyte.gz: damaged" in done.stdout
+    assert "`mlpcli data fetch mnist --data-dir cache`" in done.stderr
     listed = run("data", "list", MLPCLI_DATA="cache").stdout
     assert "1 of 4" in listed
 

@@ -88,6 +88,12 @@ def test_without_a_picture(run):
     assert run("predict").returncode == 2
 
 
+def test_a_threshold_that_is_no_number(run):
+    done = run("predict", "x.png", "--threshold", "nan")
+    assert done.returncode == 2
+    assert "expected a finite number" in done.stderr
+
+
 def test_folders_patterns_tables_and_scores(run, trained_on_digits, pictures, tmp_path):
     paths, labels = pictures
     (tmp_path / "deep" / "er").mkdir(parents=True)

@@ -142,6 +142,19 @@ def test_a_checkpoint_has_data_files_read_here_alone_unless_it_is_trusted(run, b
         assert run(*command, "--trust-paths", at=here).returncode == 0
 
 
+def test_what_next_can_be_typed_as_it_is_printed(run, bars, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    cache = str(bars.parent)
+    done = run("train", "-c", bars, "--runs-dir", "my runs", "--data-dir", cache, "-q", at=here)
+    assert done.returncode == 0
+    done = run("train", "-c", bars, "--runs-dir", "my runs", "--data-dir", cache, at=here)
+    (line,) = [line for line in done.stderr.splitlines() if "mlpcli evaluate" in line]
+    program, *arguments = shlex.split(line.rsplit("  ", 1)[0])
+    assert program == "mlpcli"
+    assert run(*arguments, at=here).returncode == 0
+
+
 def test_a_config_needs_no_trust(run, bars):
     done = run("train", "-c", bars, "--trust-paths")
     assert done.returncode == 2

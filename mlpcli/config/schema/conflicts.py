@@ -39,6 +39,13 @@ def conflicts(config: "Config") -> Iterator[Conflict]:
             f"expected identity, found {output_activation!r}: {inside} is part of the loss"
             f" {config.loss.name} and must be the only activation of the last layer",
         )
+    if config.optimizer.max_norm is not None and not config.network.hidden:
+        yield Conflict(
+            "optimizer.max_norm",
+            ("optimizer", "network.hidden"),
+            f"found {config.optimizer.max_norm:g}, but it is for the weights into hidden units, and"
+            " network.hidden has none",
+        )
     if config.network.batch_norm and config.training.batch_size == 1:
         yield Conflict(
             "network.batch_norm",
@@ -51,13 +58,15 @@ def conflicts(config: "Config") -> Iterator[Conflict]:
 
 
 def _conflicts_without_validation(config: "Config") -> Iterator[Conflict]:
+    table = config.data.table
+    others = "train_loss" if table and table.is_regression else "train_loss or train_accuracy"
     for key, section, monitor in _monitors(config):
         if monitor.startswith("val_"):
             yield Conflict(
                 key,
                 (section, "data.validation"),
-                f"expected train_loss or train_accuracy, found {monitor!r}: with data.validation 0"
-                " there are no validation images to measure",
+                f"expected {others}, found {monitor!r}: with data.validation 0 there are no"
+                " validation images to measure",
             )
 
 
@@ -147,6 +156,14 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             "data.table", part, "expected inputs and targets, or inputs and labels, or a formula"
         )
         return
+    for key in ("low", "high", "points"):
+        default = TableConfig.model_fields[key].default
+        if table.formula is None and getattr(table, key) != default:
+            yield Conflict(
+                f"data.table.{key}",
+                part,
+                f"only for a formula; data.table.{key}=null takes it out",
+            )
     if table.formula is not None and not table.low < table.high:
         yield Conflict(
             "data.table.high",
@@ -199,16 +216,15 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
 def _regression_conflicts(config: "Config", table: TableConfig) -> Iterator[Conflict]:
     loss = config.loss.name
     targets = [t for row in table.targets or () for t in row]
+    are_shares = bool(targets) and 0 <= min(targets) <= max(targets) <= 1
     if loss == "cross_entropy":
         yield Conflict(
             "loss",
             ("loss", "data.table"),
-            "expected one of mse, quadratic, binary_cross_entropy: cross_entropy is for classes,"
-            " which data.table.labels would name",
+            f"expected one of mse, quadratic{', binary_cross_entropy' * are_shares}: cross_entropy"
+            " is for classes, which data.table.labels would name",
         )
-    if loss == "binary_cross_entropy" and (
-        table.formula is not None or min(targets) < 0 or max(targets) > 1
-    ):
+    if loss == "binary_cross_entropy" and not are_shares:
         yield Conflict(
             "loss",
             ("loss", "data.table"),
