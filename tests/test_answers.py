@@ -51,3 +51,24 @@ def test_a_pattern_that_matches_folders_alone_matches_no_picture(tmp_path):
         list(pictures_named(pattern, recursive=False))
     (tmp_path / "four.png").touch()
     assert [path.name for path in pictures_named(pattern, recursive=False)] == ["four.png"]
+
+
+def test_what_is_not_counted_is_told(tmp_path):
+    answers = [answered("s/a/1.png", 7), answered("s/b/2.png", 2), answered("s/3.png", 3)]
+    found = labels(tmp_path, "a/1.png,7", "other/2.png,2", "empty.png,5", "s/3.png,3")
+    assert score(answers, found).splitlines() == [
+        "Accuracy: 100.00 % (3 of 3 right)",
+        "Not counted: 2 labels without an answer: other/2.png, empty.png",
+    ]
+    found = labels(tmp_path, "3.png,3")
+    assert score(answers, found).splitlines()[1:] == ["Not counted: 2 answers without a label"]
+
+
+def test_a_label_that_is_no_class(tmp_path):
+    with pytest.raises(DataError, match=r"its label is .33., which is none of .* classes: 0, 1,"):
+        score([answered("3.png", 3)], labels(tmp_path, "3.png,33"))
+
+
+def test_a_label_of_a_picture_that_could_not_be_read(tmp_path):
+    with pytest.raises(DataError, match="None of the pictures that were read has a label"):
+        score([answered("3.png", 3)], labels(tmp_path, "empty.png,3"))

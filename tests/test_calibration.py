@@ -75,7 +75,7 @@ def test_a_network_that_is_never_wrong_is_not_made_less_sure():
 
 @pytest.fixture
 def undecided(bars, tmp_path):
-    settings = ["training.epochs=1", "optimizer.learning_rate=0.02"]
+    settings = ["training.epochs=1", "optimizer.learning_rate=0.002"]
     return mlpcli.train(mlpcli.load_config(bars, overrides=settings), runs_dir=tmp_path)
 
 
@@ -99,3 +99,9 @@ def test_without_validation_the_temperature_stays_one(bars, tmp_path):
     run = mlpcli.train(config, runs_dir=tmp_path)
     assert run.load_model().temperature == 1
     assert run.test.uncalibrated is None
+
+
+def test_where_every_answer_is_right_the_temperature_stays_one():
+    z = np.array([[2.0, 0.0], [0.0, 3.0], [0.1, 0.0]])
+    assert fit_temperature(CrossEntropy(), z, np.array([0, 1, 0])) == 1
+    assert fit_temperature(CrossEntropy(), z, np.array([0, 1, 1])) != 1

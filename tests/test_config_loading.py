@@ -746,3 +746,11 @@ def test_what_would_do_nothing_is_refused():
 def test_what_is_advised_for_a_regression_is_possible(table, change, message):
     settings = {"data": {"dataset": "table", "table": table}, "loss": "mse"}
     assert any(message in line for line in problems(settings, change))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_kind_lacks_is_told_where_it_was_chosen(order):
+    chosen = ["schedule.name=step", "schedule.warmup_epochs=1"][::order]
+    lines = problems(overrides=chosen)
+    assert len(lines) == 2
+    assert all(line.startswith("schedule.name=step: schedule.") for line in lines)

@@ -191,7 +191,7 @@ def story_of(loss, sizes=(784, 12, 62)):
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
     p = step.probabilities[0]
-    return PictureStory(pixels, names, 0, 1, step, p, p, x.reshape(28, 28))
+    return PictureStory(pixels, names, 0, 1, step, 0.9, p, p, x.reshape(28, 28))
 
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
@@ -261,3 +261,11 @@ def test_the_sheet_of_a_flat_picture(shape):
     pixels = np.linspace(0, 255, 100).astype(np.uint8).reshape(shape)
     flat = dataclasses.replace(story, pixels=pixels, for_the_label=np.ones(shape))
     picture_sheet.draw("a.png", flat).draw_without_rendering()
+
+
+def test_the_temperature_is_told(run, facts):
+    temperature = mlpcli.load_model(run).temperature
+    assert facts["temperature"] == temperature
+    assert f"divided by the run's temperature, {temperature:.3f};" in " ".join(
+        explain(run, "--label", "2").split()
+    )

@@ -401,3 +401,20 @@ def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     )
     assert dry_run(config).loss_after == alone.loss_after
     assert len(filled) == 1
+
+
+@pytest.mark.parametrize(("rate", "rises"), [(1.5, True), (0.05, False)])
+def test_a_loss_that_rises_is_told(tmp_path, rate, rises):
+    table = {"formula": "sin(x)", "low": -3, "high": 3}
+    config = mlpcli.load_config(
+        {"data": {"dataset": "table", "table": table}, "network": {"hidden": []}, "loss": "mse"},
+        {"optimizer": {"name": "sgd", "learning_rate": rate}, "training": {"epochs": 4}},
+    )
+    remarks = []
+
+    class Told(Reporter):
+        def remark(self, text):
+            remarks.append(text)
+
+    mlpcli.train(config, runs_dir=tmp_path, reporter=Told())
+    assert any("training loss rose" in remark for remark in remarks) == rises

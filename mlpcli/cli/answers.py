@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.cli.text import percent
+from mlpcli.cli.text import count, percent
 from mlpcli.data.image import Prepared
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
 
 UNSURE = "unsure"
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,35 @@ def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
     return text.getvalue()
 
 
-Labels = dict[tuple[str, ...], str | None]
-"""By each end of a file's path, its name to all of it; None where files that have it differ."""
+@dataclass(frozen=True)
+class Labels:
+    """What the files of a table are labelled."""
+
+    files: list[str]
+    """as they stand there"""
+    by_end: dict[tuple[str, ...], str | None]
+    """by each end of a file's path, its name to all of it; None where files that have it differ"""
+
+    def of(self, file: str) -> str | None:
+        """The label of the row whose path ends most like the file's; None where there is none.
+
+        Raises:
+            DataError: there are several such rows, with different labels.
+        """
+        for end in _ends(file):
+            if end in self.by_end:
+                if self.by_end[end] is None:
+                    raise DataError(
+                        f"{file}: the table of --labels has different labels for {Path(*end)}; "
+                        "write more of the path there."
+                    )
+                return self.by_end[end]
+        return None
+
+
+def _ends(file: str) -> list[tuple[str, ...]]:
+    parts = Path(file).parts
+    return [parts[start:] for start in range(len(parts))]
 
 
 def read_labels(path: Path) -> Labels:
@@ -101,7 +129,7 @@ def read_labels(path: Path) -> Labels:
     Raises:
         DataError: it cannot be read, or lacks a column or a label.
     """
-    labels: Labels = {}
+    found = Labels([], {})
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -110,42 +138,36 @@ def read_labels(path: Path) -> Labels:
             for row in reader:
                 if not row["file"] or row["label"] is None:
                     raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
+                found.files.append(row["file"])
                 for end in _ends(row["file"]):
-                    known = labels.setdefault(end, row["label"])
-                    labels[end] = row["label"] if row["label"] == known else None
-            return labels
+                    known = found.by_end.setdefault(end, row["label"])
+                    found.by_end[end] = row["label"] if row["label"] == known else None
+            return found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a table: {error}.") from error
 
 
-def _ends(file: str) -> list[tuple[str, ...]]:
-    parts = Path(file).parts
-    return [parts[start:] for start in range(len(parts))]
-
-
-def _label(file: str, labels: Labels) -> str | None:
-    """The label of the row whose path ends most like the file's; None where there is none."""
-    for end in _ends(file):
-        if end in labels:
-            if labels[end] is None:
-                raise DataError(
-                    f"{file}: the table of --labels has different labels for "
-                    f"{Path(*end)}; write more of the path there."
-                )
-            return labels[end]
-    return None
-
-
 def score(answers: Sequence[Answer], labels: Labels) -> str:
-    """How many answers are right, and which are wrong.
+    """How many answers are right, which are wrong, and what has a label or an answer alone.
+
+    Args:
+        answers: at least one.
+        labels: of their files.
 
     Raises:
-        DataError: none of the files has a label, or one has several.
+        DataError: none of the files has a label, or one has several, or one that is no class.
     """
-    labelled = [(each, _label(each.file, labels)) for each in answers]
+    labelled = [(each, labels.of(each.file)) for each in answers]
     judged = [(each, label) for each, label in labelled if label is not None]
     if not judged:
-        raise DataError("None of the pictures has a label in the table of --labels.")
+        raise DataError("None of the pictures that were read has a label in the table of --labels.")
+    classes = sorted(name for name, _ in answers[0].ranking)
+    for each, label in judged:
+        if label not in classes:
+            raise DataError(
+                f"{each.file}: its label is {label!r}, which is none of the network's classes: "
+                f"{', '.join(classes)}."
+            )
     wrong = [(each, label) for each, label in judged if each.digit != label]
     right = len(judged) - len(wrong)
     lines = [f"Accuracy: {percent(right / len(judged))} ({right:,} of {len(judged):,} right)"]
@@ -154,4 +176,24 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
         share = f", {percent(sum(sure) / len(sure))} of them right" if sure else ""
         lines.append(f"Sure: {len(sure):,} of {len(judged):,}{share}")
     lines += [f"  {each.file}: {label}, answered {each.text(1)}" for each, label in wrong]
+    lines += _not_counted(labelled, labels)
     return "\n".join(lines)
+
+
+def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) -> list[str]:
+    """What the accuracy says nothing of."""
+    whole = {Path(each.file).parts for each, _ in labelled}
+    ends = {end for each, _ in labelled for end in _ends(each.file)}
+    unanswered = [
+        file
+        for file in labels.files
+        if Path(file).parts not in ends and whole.isdisjoint(_ends(file))
+    ]
+    unlabelled = sum(label is None for _, label in labelled)
+    lines = []
+    if unanswered:
+        named = ", ".join(unanswered[:MOST_NAMED]) + ", ..." * (len(unanswered) > MOST_NAMED)
+        lines.append(f"Not counted: {count(len(unanswered), 'label')} without an answer: {named}")
+    if unlabelled:
+        lines.append(f"Not counted: {count(unlabelled, 'answer')} without a label")
+    return lines

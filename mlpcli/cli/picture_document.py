@@ -45,6 +45,7 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
             for layer in step.layers
         ],
         "outputs": step.layers[-1].a[0].tolist(),
+        "temperature": story.temperature,
         "probabilities": _by_class(story, story.probabilities),
         "prediction": _by_class(story, step.prediction[0]),
         "prediction_minus_target": _by_class(story, step.prediction[0] - step.t[0]),
@@ -75,7 +76,7 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
     outputs, p = step.layers[-1].a[0], story.probabilities
     yield Section(
         "What it says",
-        words=f"It takes the picture for {names[story.predicted]}.",
+        words=f"It takes the picture for {names[story.predicted]}.{_of_temperature(story)}",
         rows=[
             ["class", "output", "probability"],
             *([name, f"{z:.4f}", percent(q)] for name, z, q in zip(names, outputs, p, strict=True)),
@@ -128,14 +129,23 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
     )
 
 
+def _of_temperature(story: "PictureStory") -> str:
+    if story.temperature == 1:
+        return ""
+    return (
+        f" Its probabilities are those of the outputs divided by the run's temperature, "
+        f"{story.temperature:.3f}; a, y and the loss below know nothing of that."
+    )
+
+
 def _pixels(story: "PictureStory") -> Section:
     label = story.class_names[story.label]
     largest = float(np.abs(story.for_the_label).max())
     return Section(
         f"Which pixels speak for {label}",
-        words=f"−∂L/∂x at each pixel: more ink speaks for {label} where it is positive (red; + "
-        "strong, ' weak) and against it where it is negative (blue; - strong, . weak). The "
-        f"strongest is {largest:.2e}.",
+        words=f"−∂L/∂x at each pixel: more ink speaks for {label} where it is positive (in text + "
+        "strong, ' weak; on a page red) and against it where it is negative (- strong, . weak; "
+        f"blue). The strongest is {largest:.2e}.",
         image=story.for_the_label / (largest or 1.0),
         is_signed=True,
     )

@@ -366,9 +366,10 @@ def _place(path: KeyPath, layers: Sequence[_Layer]) -> _Place | None:
         if place := layer.deciding_place(path):
             return place
     for depth in range(len(path) - 1, 0, -1):
-        for layer in reversed(layers):
-            if path[:depth] in layer.places:
-                return layer.places[path[:depth]]
+        for section in ((*path[:depth], "name"), path[:depth]):  # its kind asks for what it lacks
+            for layer in reversed(layers):
+                if section in layer.places:
+                    return layer.places[section]
     return None
 
 

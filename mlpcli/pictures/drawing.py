@@ -206,7 +206,8 @@ def _landscape(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
     if not np.array_equal(path.thetas[-1], last):
         reporter.remark(
             f"{subject.folder}: training it once more did not end at the same weights to the last "
-            "bit (another machine, NumPy or number of threads); the path drawn is the repetition's."
+            "bit (another machine, NumPy or number of threads, or it went on for more epochs than "
+            "it began with); the path drawn is the repetition's."
         )
     return landscape.draw(
         landscape.survey(

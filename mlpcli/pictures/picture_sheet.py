@@ -129,7 +129,8 @@ def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None
     after.barh(places + 0.2, later, height=0.36, color=COLOURS[0], edgecolor="black")
     after.set_xlim(0, 100)
     after.set_title("Probability before the step (pale)\nand after it (dark)")
-    after.set_xlabel("probability (%)")
+    of = f", outputs over {story.temperature:.3f}" if story.temperature != 1 else ""
+    after.set_xlabel(f"probability (%){of}")
     for axes in panels:
         axes.set_ylim(len(classes) - 0.4, -0.6)
         grid(axes)

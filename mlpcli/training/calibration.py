@@ -64,8 +64,9 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
     """The T that makes the probabilities of z / T the likeliest for these labels.
 
     Dividing the outputs by T changes no answer, only how sure the network is of it: less if T is
-    above 1. Where nothing depends on T, as with squared errors, or no T is better, it is 1. The
-    mean of -log p is convex in 1/T for softmax, so it has one minimum, found by golden section
+    above 1. Where nothing depends on T, as with squared errors, or no T is better, it is 1; so it
+    is where every answer is right, for then these labels would be the likelier the smaller T is.
+    The mean of -log p is convex in 1/T for softmax, so it has one minimum, found by golden section
     (Kiefer, 1953).
 
     Args:
@@ -73,6 +74,8 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
         z: the network's outputs (N, n_out), of examples that it was not trained on.
         labels: their classes (N,).
     """
+    if np.array_equal(z.argmax(axis=1), labels):
+        return 1.0
     outputs = z.astype(np.float64)
     right = np.arange(len(labels)), labels
     smallest = np.finfo(np.float64).tiny

@@ -29,6 +29,8 @@ class PictureStory:
     predicted: int
     step: StepTrace
     """one step of plain SGD on this picture alone"""
+    temperature: float
+    """what outputs are divided by for their probabilities, but not for the loss"""
     probabilities: Array
     """(n_classes,), as `mlpcli predict` has them"""
     probabilities_after: Array
@@ -93,6 +95,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         target,
         predicted,
         step,
+        model.temperature,
         probabilities[0],
         after,
         for_the_label.reshape(shape),

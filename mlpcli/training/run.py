@@ -219,6 +219,12 @@ class _Session:
     def run(self, test: Evaluation) -> Run:
         """The finished run."""
         recorder = self.recorder
+        first, last = (recorder.history[i].train_loss for i in (0, -1))
+        if last > first:
+            self.reporter.remark(
+                f"Warning: the training loss rose from {first:.4g} in the first epoch to "
+                f"{last:.4g}; try a smaller optimizer.learning_rate."
+            )
         return Run(
             folder=self.directory.path,
             config=self.setup.config,
