@@ -131,6 +131,10 @@ def _run() -> int:
         code = _explain(heading + str(error), error.exit_code)
     except MlpcliError as error:
         code = _explain(str(error), error.exit_code)
+    except MemoryError as error:
+        what = f"There is not memory enough for this ({str(error) or 'no more is to be had'})"
+        remedy = "make data.train_size, network.hidden or training.batch_size smaller."
+        code = _explain(f"{what}; {remedy}", ConfigError.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
         stop = error.__cause__ if isinstance(error, click.Abort) else error
         if isinstance(stop, Interrupted):
