@@ -203,7 +203,16 @@ class _Session:
         if test is None or interruption.signal:
             stands = where(setup, progress) if test is None else "The run is done, and saved"
             raise Interrupted(f"{stands} in {directory.path}.", interruption.signal, directory.path)
+        self._warn_of_a_loss_that_rose()
         return self.run(test)
+
+    def _warn_of_a_loss_that_rose(self) -> None:
+        first, last = (self.recorder.history[i].train_loss for i in (0, -1))
+        if last > first:
+            self.reporter.remark(
+                f"Warning: the training loss rose from {first:.4g} in the first epoch to "
+                f"{last:.4g}; try a smaller optimizer.learning_rate."
+            )
 
     def test(self) -> Evaluation:
         """What the weights of the best epoch make of the test set.
@@ -219,12 +228,6 @@ class _Session:
     def run(self, test: Evaluation) -> Run:
         """The finished run."""
         recorder = self.recorder
-        first, last = (recorder.history[i].train_loss for i in (0, -1))
-        if last > first:
-            self.reporter.remark(
-                f"Warning: the training loss rose from {first:.4g} in the first epoch to "
-                f"{last:.4g}; try a smaller optimizer.learning_rate."
-            )
         return Run(
             folder=self.directory.path,
             config=self.setup.config,
