@@ -223,6 +223,13 @@ def test_ruled_lines_go_and_what_crosses_them_stays(slope, squared):
     assert (left[ink == 1] == 1).mean() > 0.97
 
 
+def test_digits_that_stand_exactly_below_each_other_are_no_line():
+    images, _ = synthetic.draw(1, range(400))
+    sheet = np.pad(images.reshape(20, 20, 28, 28), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    ink = sheet.swapaxes(1, 2).reshape(600, 600) / 255
+    np.testing.assert_array_equal(without_ruling(ink, threshold=0.4), ink)
+
+
 @pytest.mark.parametrize("lines", [((60, 64), None), (None, (70, 74)), ((5, 9), (5, 9))])
 def test_the_bars_of_a_digit_that_is_cut_out_closely_stay(lines):
     ink = np.eye(150)

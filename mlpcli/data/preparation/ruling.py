@@ -23,6 +23,8 @@ FAINT = 0.5
 """Of the threshold: how weak the ink of a line may be in places."""
 LEAST_COVERED = 0.9
 """Of a line that crosses the picture, how much is seen: dust and folds hide the rest."""
+LEAST_UNBROKEN = 0.85
+"""Of a line's columns, how many have ink: digits below each other have gaps."""
 FEW_LINES = 2
 """So few may be bars of a digit that is cut out closely,"""
 LARGE = 0.6
@@ -128,7 +130,15 @@ def lines_across(
         ink = sum(_most_ink(filled_by_strip, band, offsets[i]) for band in bands)
         if (len(bands), ink) > most:
             best, slope, most = bands, float(climbs[i]) / width, (len(bands), ink)
-    return Lines(slope, [(pool * first, pool * (last + 1)) for first, last in best])
+    bands = [(pool * first, pool * (last + 1)) for first, last in best]
+    return Lines(slope, [band for band in bands if _is_unbroken(mask, Lines(slope, [band]))])
+
+
+def _is_unbroken(mask: Mask, line: Lines) -> bool:
+    """Whether there is ink all along a line: pooling has closed gaps of a few pixels."""
+    inside = line.inside(mask.shape, margin=1)
+    inked = np.count_nonzero((mask & inside).any(axis=0))
+    return bool(inked >= LEAST_UNBROKEN * np.count_nonzero(inside.any(axis=0)))
 
 
 def _most_ink(strips: IntArray, band: tuple[int, int], offsets: IntArray) -> int:
