@@ -31,11 +31,27 @@ def test_a_bare_name_and_a_longer_path_are_enough(tmp_path):
         assert found.endswith("(1 of 1 right)")
 
 
-def test_a_label_that_could_be_of_two_files_is_refused(tmp_path):
+def test_a_name_that_could_be_of_two_rows_is_refused(tmp_path):
     found = labels(tmp_path, "a/1.png,7", "b/1.png,3")
-    with pytest.raises(DataError, match=r"c/1\.png: .* different labels for 1\.png"):
-        score([answered("c/1.png", 7)], found)
+    with pytest.raises(DataError, match=r"^1\.png: .* different labels .* more of its path"):
+        score([answered("1.png", 7)], found)
     assert score([answered("1.png", 7)], labels(tmp_path, "a/1.png,7", "b/1.png,7"))
+
+
+def test_the_row_that_is_the_files_path_is_its_label_whatever_ends_so(tmp_path):
+    found = labels(tmp_path, "1.png,7", "b/1.png,3")
+    assert found.of("1.png") == "7"
+    assert found.of("b/1.png") == "3"
+
+
+def test_a_label_of_another_folder_is_not_the_files(tmp_path):
+    with pytest.raises(DataError, match=r"None of the pictures .* has a label"):
+        score([answered("test/7.png", 7)], labels(tmp_path, "train/7.png,3"))
+
+
+def test_a_file_with_two_labels_is_told_with_its_line(tmp_path):
+    with pytest.raises(DataError, match=r"labels\.csv:3: \./a/1\.png has another label"):
+        labels(tmp_path, "a/1.png,7", "./a/1.png,3")
 
 
 @pytest.mark.parametrize(("header", "row"), [("file,label", "1.png"), ("label,file", "3")])
@@ -57,8 +73,9 @@ def test_what_is_not_counted_is_told(tmp_path):
     answers = [answered("s/a/1.png", 7), answered("s/b/2.png", 2), answered("s/3.png", 3)]
     found = labels(tmp_path, "a/1.png,7", "other/2.png,2", "empty.png,5", "s/3.png,3")
     assert score(answers, found).splitlines() == [
-        "Accuracy: 100.00 % (3 of 3 right)",
+        "Accuracy: 100.00 % (2 of 2 right)",
         "Not counted: 2 labels without an answer: other/2.png, empty.png",
+        "Not counted: 1 answer without a label",
     ]
     found = labels(tmp_path, "3.png,3")
     assert score(answers, found).splitlines()[1:] == ["Not counted: 2 answers without a label"]

@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def box(self) -> dict[str, int]:
-        """Where it is, in pixels of the picture as it was read."""
+        """Where it is, in pixels of the upright picture."""
         rows, columns = self.prepared.box
         return {
             "left": columns.start,
@@ -96,29 +96,32 @@ def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
 class Labels:
     """What the files of a table are labelled."""
 
-    files: list[str]
-    """as they stand there"""
+    by_path: dict[tuple[str, ...], str]
+    """by the parts of the path that stands there"""
     by_end: dict[tuple[str, ...], str | None]
-    """by each end of a file's path, its name to all of it; None where files that have it differ"""
+    """by each end of those paths; None where files that have it differ"""
 
     def of(self, file: str) -> str | None:
-        """The label of the row whose path ends most like the file's; None where there is none.
+        """The label of the row that is most of the file's path, or else ends in all of it.
+
+        None where there is none.
 
         Raises:
-            DataError: there are several such rows, with different labels.
+            DataError: several rows end in the file's path, with different labels.
         """
         for end in _ends(file):
-            if end in self.by_end:
-                if self.by_end[end] is None:
-                    raise DataError(
-                        f"{file}: the table of --labels has different labels for {Path(*end)}; "
-                        "write more of the path there."
-                    )
-                return self.by_end[end]
-        return None
+            if end in self.by_path:
+                return self.by_path[end]
+        whole = Path(file).parts
+        if whole in self.by_end and self.by_end[whole] is None:
+            raise DataError(
+                f"{file}: the table of --labels has different labels for files that end so; "
+                "name the picture by more of its path."
+            )
+        return self.by_end.get(whole)
 
 
-def _ends(file: str) -> list[tuple[str, ...]]:
+def _ends(file: str | Path) -> list[tuple[str, ...]]:
     parts = Path(file).parts
     return [parts[start:] for start in range(len(parts))]
 
@@ -127,9 +130,9 @@ def read_labels(path: Path) -> Labels:
     """What a table with the columns `file` and `label` says.
 
     Raises:
-        DataError: it cannot be read, or lacks a column or a label.
+        DataError: it cannot be read, lacks a column or a label, or has two of one file.
     """
-    found = Labels([], {})
+    found = Labels({}, {})
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -138,7 +141,10 @@ def read_labels(path: Path) -> Labels:
             for row in reader:
                 if not row["file"] or row["label"] is None:
                     raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
-                found.files.append(row["file"])
+                if found.by_path.setdefault(Path(row["file"]).parts, row["label"]) != row["label"]:
+                    raise DataError(
+                        f"{path}:{reader.line_num}: {row['file']} has another label further up."
+                    )
                 for end in _ends(row["file"]):
                     known = found.by_end.setdefault(end, row["label"])
                     found.by_end[end] = row["label"] if row["label"] == known else None
@@ -160,7 +166,10 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
     labelled = [(each, labels.of(each.file)) for each in answers]
     judged = [(each, label) for each, label in labelled if label is not None]
     if not judged:
-        raise DataError("None of the pictures that were read has a label in the table of --labels.")
+        raise DataError(
+            "None of the pictures that were read has a label in the table of --labels; its files "
+            "are told by their names, or by as much of their paths as is the same here."
+        )
     classes = sorted(name for name, _ in answers[0].ranking)
     for each, label in judged:
         if label not in classes:
@@ -185,9 +194,9 @@ def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) 
     whole = {Path(each.file).parts for each, _ in labelled}
     ends = {end for each, _ in labelled for end in _ends(each.file)}
     unanswered = [
-        file
-        for file in labels.files
-        if Path(file).parts not in ends and whole.isdisjoint(_ends(file))
+        str(Path(*parts))
+        for parts in labels.by_path
+        if parts not in ends and whole.isdisjoint(_ends(Path(*parts)))
     ]
     unlabelled = sum(label is None for _, label in labelled)
     lines = []
