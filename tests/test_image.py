@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mlpcli.data.image import prepare, prepare_array
-from mlpcli.data.picture import MAX_BYTES, read_grey
+from mlpcli.data.image import prepare, prepare_array, prepare_many
+from mlpcli.data.picture import MAX_BYTES, WORKING_SIDE, read_grey
 from mlpcli.data.preparation.boxes import box_of
+from mlpcli.data.preparation.page import PAGE_SIDE, digits_on_page
 from mlpcli.errors import ImageError
 
 MNIST_IMAGES = Path(__file__).parents[1].parent / "shared" / "mnist" / "t10k-images-idx3-ubyte.gz"
@@ -191,9 +192,55 @@ def test_an_animation_gives_its_first_frame():
     np.testing.assert_array_equal(pixels, pixels_of(draw_ell()))
 
 
+@pytest.mark.parametrize("reader", [prepare, lambda file: prepare_many(file)[0]])
+@pytest.mark.parametrize(("orientation", "file_format"), [(1, "PNG"), (1, "JPEG"), (6, "JPEG")])
+def test_the_box_is_in_pixels_of_the_upright_picture(reader, orientation, file_format):
+    large = draw_ell().resize((3000, 2400), Image.Resampling.NEAREST)
+    turn = STORED_AS[orientation]
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    file = as_file(large.transpose(turn) if turn is not None else large, file_format, exif=exif)
+    rows, columns = reader(file).box
+    found = (rows.start, rows.stop, columns.start, columns.stop)
+    np.testing.assert_allclose(found, (450, 1950, 900, 1950), atol=30)
+
+
+@pytest.mark.parametrize("side", [1190, 1210, 2410, 3000])
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_a_page_is_looked_at_as_finely_as_is_said(monkeypatch, side, file_format):
+    looked_at = []
+
+    def digits_of(grey):
+        looked_at.append(max(grey.shape))
+        return digits_on_page(grey)
+
+    monkeypatch.setattr("mlpcli.data.image.digits_on_page", digits_of)
+    prepare_many(as_file(draw_ell().resize((side, side * 4 // 5)), file_format))
+    assert looked_at[0] >= min(side, PAGE_SIDE)
+
+
+@pytest.mark.parametrize("white", [1.4, 255, 1023, 3000, 4095, 16383, 50000, 65535])
+@pytest.mark.parametrize("negative", [False, True])
+def test_deep_and_float_pictures_have_a_white_that_fits_their_values(white, negative):
+    values = np.asarray(draw_ell(), np.float32) / 255
+    picture = Image.fromarray(white * (1 - values if negative else values))
+    expected = pixels_of(draw_ell())
+    np.testing.assert_allclose(pixels_of(picture, "TIFF").astype(int), expected, atol=8)
+
+
+def test_a_picture_that_no_memory_holds_is_not_called_damaged(monkeypatch):
+    def no_memory(*_args):
+        raise MemoryError
+
+    file = as_file(draw_ell().resize((3000, 2400)))
+    monkeypatch.setattr(Image.Image, "reduce", no_memory)
+    with pytest.raises(ImageError, match="does not fit into memory; save a smaller one"):
+        prepare(file)
+
+
 def test_a_large_picture_is_averaged_down():
     large = draw_ell().resize((4000, 3200), Image.Resampling.NEAREST)
-    assert max(read_grey(as_file(large)).shape) <= 1024
+    assert max(read_grey(as_file(large)).grey.shape) <= WORKING_SIDE
     difference = in_its_box(pixels_of(large)) - in_its_box(pixels_of(draw_ell()))
     assert np.abs(difference).mean() < 12
 

@@ -233,10 +233,11 @@ def _save_input(folder: Path, pixels: "UInt8Array", name: str) -> None:
 def _save_annotated(path: Path, picture: str, found: "list[Answer]", many: bool) -> None:
     from mlpcli.data.picture import WORKING_SIDE, read_grey
     from mlpcli.data.picture_files import annotated, write_png
+    from mlpcli.data.preparation.boxes import rescaled
     from mlpcli.data.preparation.page import PAGE_SIDE
 
     if picture == "-":
         raise click.UsageError("--save-annotated needs a file, not standard input.")
-    grey = read_grey(Path(picture), PAGE_SIDE if many else WORKING_SIDE)
-    boxes = [each.prepared.box for each in found]
+    grey, full_shape = read_grey(Path(picture), PAGE_SIDE if many else WORKING_SIDE)
+    boxes = [rescaled(each.prepared.box, full_shape, grey.shape) for each in found]
     write_png(path, annotated(grey, boxes, [each.digit for each in found]))

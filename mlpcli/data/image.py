@@ -16,7 +16,7 @@ import numpy as np
 
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.picture import Remark, border, no_remark, read_grey, source_name
-from mlpcli.data.preparation.boxes import Box, box_of, longer_side, magnified, moved, widened
+from mlpcli.data.preparation.boxes import Box, box_of, longer_side, moved, rescaled, widened
 from mlpcli.data.preparation.edges import refuse_without_edges
 from mlpcli.data.preparation.fitting import centred, fitted, is_already_prepared
 from mlpcli.data.preparation.ground import is_dark_on_light
@@ -51,7 +51,7 @@ class Prepared:
     already_prepared: bool
     """the picture was like MNIST's own: at most moved, neither scaled nor stretched in contrast"""
     box: Box
-    """the rows and columns of the digit, in pixels of the array that was prepared"""
+    """the rows and columns of the digit, in pixels of the upright picture or of the array"""
 
 
 def prepare(
@@ -67,11 +67,12 @@ def prepare(
     Raises:
         ImageError: the file cannot be read as a picture, or there is no digit in it.
     """
-    grey = read_grey(source, remark=remark)
+    grey, full_shape = read_grey(source, remark=remark)
     try:
-        return prepare_array(grey, shape)
+        found = prepare_array(grey, shape)
     except ImageError as error:
         raise ImageError(f"{source_name(source)}: {error}") from error
+    return replace(found, box=rescaled(found.box, grey.shape, full_shape))
 
 
 def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Prepared:
@@ -121,7 +122,7 @@ def _seen_from_here(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
     soft = full_contrast(found.ink, found.threshold) * sliding_max(mask, 3)
     box = box_of(mask)
     digit = widened_strokes(soft[box], stroke_width(mask))
-    return digit, magnified(box, small.shape, grey.shape)
+    return digit, rescaled(box, small.shape, grey.shape)
 
 
 def prepare_many(
@@ -129,12 +130,11 @@ def prepare_many(
 ) -> list[Prepared]:
     """Read a picture of many digits and prepare each, in reading order.
 
-    The boxes are in pixels of what `read_grey(source, PAGE_SIDE)` returns.
-
     Raises:
         ImageError: the file cannot be read as a picture, or there is no digit in it.
     """
-    grey = read_grey(source, PAGE_SIDE, remark)
+    # Reading averages by whole factors: to no less than half of this.
+    grey, full_shape = read_grey(source, 2 * PAGE_SIDE, remark)
     try:
         pieces = digits_on_page(grey)
     except ImageError as error:
@@ -143,6 +143,7 @@ def prepare_many(
     found = []
     for ink, box in pieces:
         with contextlib.suppress(ImageError):  # a spot among the digits
+            box = rescaled(box, grey.shape, full_shape)
             found.append(replace(prepare_array(ink, shape), box=box, inverted=dark))
     if not found:
         raise ImageError(f"{source_name(source)}: no digit found: there is nothing but spots.")

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ FEW_COLOURS = 16
 
 _CHANNEL_SIDE = 160  # which channel shows the ink best is seen on a picture shrunk to this
 
+# 2, because a resized picture of 0 .. 1 may overshoot at its edges.
+_WHITES = (1.0, 2.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
+
 # Named, because Pillow would hand other formats (EPS) to programs that it finds on the machine.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM")
 
@@ -48,12 +51,20 @@ _DAMAGED = (
     AttributeError,
     ArithmeticError,
     EOFError,
-    MemoryError,
     struct.error,
 )
 
 
 Remark = Callable[[str], None]
+
+
+class GreyPicture(NamedTuple):
+    """A picture as it was read."""
+
+    grey: FloatArray
+    """(height, width) in 0 .. 1, 0 black and 1 white"""
+    full_shape: tuple[int, int]
+    """the height and width of the upright picture before it was averaged down"""
 
 
 def no_remark(_text: str) -> None:
@@ -62,8 +73,8 @@ def no_remark(_text: str) -> None:
 
 def read_grey(
     source: Path | BinaryIO, side: int = WORKING_SIDE, remark: Remark = no_remark
-) -> FloatArray:
-    """Read a picture as grey values in 0 .. 1, 0 black and 1 white.
+) -> GreyPicture:
+    """Read a picture as grey values.
 
     An animated file gives its first frame; a photograph is turned upright (EXIF); a colour
     picture gives the channel that separates ink and ground best; transparent parts take a
@@ -75,9 +86,6 @@ def read_grey(
         side: the longer side of what is returned, at most.
         remark: told what the user should know: that there is more than one frame.
 
-    Returns:
-        grey (height, width) float.
-
     Raises:
         ImageError: there is no such file, it is not a picture, it is damaged, or it is too large.
     """
@@ -85,6 +93,7 @@ def read_grey(
     content = _content(source, name)
     with _damage_as_image_error(name), Image.open(BytesIO(content), formats=FORMATS) as image:
         _refuse_too_large(image.width * image.height, name)
+        size = image.size
         # JPEG decodes to 1/2, 1/4 or 1/8 faster; a whole factor may halve what is just too large.
         image.draft(None, (side // 2, side // 2))
         frames = getattr(image, "n_frames", 1)
@@ -92,14 +101,16 @@ def read_grey(
             remark(f"{name}: has {frames} frames; the first is read.")
             image.seek(0)
         image.load()
+        lying = image.size
         ImageOps.exif_transpose(image, in_place=True)
+        width, height = size if image.size == lying else size[::-1]
         plain = _plain_mode(image)
         if plain.mode == "F":
-            return _unit_range(np.asarray(_shrunk(plain, side)))
+            return GreyPicture(_unit_range(np.asarray(_shrunk(plain, side))), (height, width))
         few_colours = image.mode == "P" or plain.getcolors(FEW_COLOURS) is not None
         plain = _shrunk(plain, side)
     grey = _grey(np.asarray(plain), has_alpha=plain.mode in ("LA", "RGBA"))
-    return without_dots(grey) if few_colours else grey
+    return GreyPicture(without_dots(grey) if few_colours else grey, (height, width))
 
 
 def source_name(source: Path | BinaryIO) -> str:
@@ -155,9 +166,13 @@ def _damage_as_image_error(name: str) -> Iterator[None]:
             raise ImageError(
                 f"{name}: not a picture that can be read (no known format); save it as PNG or JPEG."
             ) from error
+        except MemoryError as error:
+            raise ImageError(
+                f"{name}: the picture does not fit into memory; save a smaller one."
+            ) from error
         except _DAMAGED as error:
             raise ImageError(
-                f"{name}: not a picture that can be read ({error or type(error).__name__}); "
+                f"{name}: not a picture that can be read ({str(error) or type(error).__name__}); "
                 "save it again as PNG or JPEG."
             ) from error
 
@@ -190,13 +205,13 @@ def _plain_mode(image: Image.Image) -> Image.Image:
 def _unit_range(values: FloatArray) -> FloatArray:
     """Deep or float values to 0 .. 1, by the smallest usual white that holds them all.
 
-    Their modes name no white: the same file may hold 0 .. 1, bytes or 16-bit values.
+    Their modes name no white: the same file may hold 0 .. 1, bytes or values of 10 to 16 bits.
     """
     if not np.isfinite(values).all():
         raise ValueError("a pixel is not a finite number")
     values = values - min(0.0, float(values.min()))
     largest = float(values.max())
-    white = next((white for white in (1.0, 255.0, 65535.0) if largest <= white), largest)
+    white = next((white for white in _WHITES if largest <= white), largest)
     return values / white
 
 

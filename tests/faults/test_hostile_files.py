@@ -314,7 +314,7 @@ def pictures() -> dict[str, bytes]:
 def grey_or_refused(content: bytes) -> np.ndarray | None:
     alarm(SECONDS)
     try:
-        grey = read_grey(io.BytesIO(content))
+        grey = read_grey(io.BytesIO(content)).grey
     except ImageError as error:
         assert str(error).startswith("the picture: ")  # noqa: PT017
         return None

@@ -39,11 +39,11 @@ def moved(box: Box, view: Box) -> Box:
     )
 
 
-def magnified(box: Box, shape: tuple[int, ...], larger: tuple[int, ...]) -> Box:
-    """A box in an array of `shape`, as a box in the same picture of the shape `larger`."""
+def rescaled(box: Box, shape: tuple[int, ...], other: tuple[int, ...]) -> Box:
+    """A box in an array of `shape`, as a box in the same picture of the shape `other`."""
     return _box(
         (math.floor(side.start * to / extent), math.ceil(side.stop * to / extent))
-        for side, extent, to in zip(box, shape, larger, strict=True)
+        for side, extent, to in zip(box, shape, other, strict=True)
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlpcli.data.dataset import IntArray
-from mlpcli.data.preparation.boxes import Box, magnified
+from mlpcli.data.preparation.boxes import Box, rescaled
 from mlpcli.data.preparation.forms import without_boxes
 from mlpcli.data.preparation.ground import is_dark_on_light
 from mlpcli.data.preparation.ink import find_ink
@@ -62,7 +62,7 @@ def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
         [(down.start, down.stop, across.start) for _, (down, across) in digits]
     ).T
     return [
-        (_alone(ink, *digits[i]), magnified(digits[i][1], page.shape, grey.shape))
+        (_alone(ink, *digits[i]), rescaled(digits[i][1], page.shape, grey.shape))
         for i in reading_order(top, bottom, left)
     ]
 
