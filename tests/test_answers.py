@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlpcli.cli.answers import answer, read_labels, score
+from mlpcli.cli.answers import Labels, answer, read_labels, score
 from mlpcli.data.image import Prepared
 from mlpcli.data.picture_files import pictures_named
 from mlpcli.errors import DataError, ImageError
@@ -79,6 +79,12 @@ def test_what_is_not_counted_is_told(tmp_path):
     ]
     found = labels(tmp_path, "3.png,3")
     assert score(answers, found).splitlines()[1:] == ["Not counted: 2 answers without a label"]
+
+
+def test_a_name_cannot_command_a_terminal_nor_be_a_line_of_its_own(tmp_path):
+    name = "\x1b]0;x\x07\nfake.png: 3"
+    told = score([answered(name, 7)], Labels({(name,): "3"}, {}))
+    assert told.splitlines()[1:] == [r"  \x1b]0;x\x07\nfake.png: 3: 3, answered 7 (100.00 %)"]
 
 
 def test_a_label_that_is_no_class(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.cli.text import count, percent
+from mlpcli.cli.text import count, file_name, percent
 from mlpcli.data.image import Prepared
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
@@ -134,7 +134,7 @@ def read_labels(path: Path) -> Labels:
     """
     found = Labels({}, {})
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.DictReader(file)
             if not {"file", "label"} <= set(reader.fieldnames or ()):
                 raise DataError(f"{path}: expected a table with the columns file and label.")
@@ -149,7 +149,7 @@ def read_labels(path: Path) -> Labels:
                     known = found.by_end.setdefault(end, row["label"])
                     found.by_end[end] = row["label"] if row["label"] == known else None
             return found
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a table: {error}.") from error
 
 
@@ -184,7 +184,9 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
     if len(sure) < len(judged):
         share = f", {percent(sum(sure) / len(sure))} of them right" if sure else ""
         lines.append(f"Sure: {len(sure):,} of {len(judged):,}{share}")
-    lines += [f"  {each.file}: {label}, answered {each.text(1)}" for each, label in wrong]
+    lines += [
+        f"  {file_name(each.file)}: {label}, answered {each.text(1)}" for each, label in wrong
+    ]
     lines += _not_counted(labelled, labels)
     return "\n".join(lines)
 
@@ -194,7 +196,7 @@ def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) 
     whole = {Path(each.file).parts for each, _ in labelled}
     ends = {end for each, _ in labelled for end in _ends(each.file)}
     unanswered = [
-        str(Path(*parts))
+        file_name(str(Path(*parts)))
         for parts in labels.by_path
         if parts not in ends and whole.isdisjoint(_ends(Path(*parts)))
     ]

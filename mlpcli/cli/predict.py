@@ -4,11 +4,12 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from mlpcli.cli import options
+from mlpcli.cli.text import file_name
 from mlpcli.errors import ImageError
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def command(
     from mlpcli.cli.half_blocks import drawn_for
     from mlpcli.files import write_text
 
+    if save_annotated is not None and "-" in images:
+        raise click.UsageError("--save-annotated needs a file, not standard input.")
     if many and labels is not None:
         raise click.UsageError("--labels knows one digit a picture; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
@@ -195,7 +198,7 @@ def _answers(committee: "Committee", picture: str, many: bool, threshold: float)
     from mlpcli.cli.answers import answer
     from mlpcli.data.image import prepare, prepare_many
 
-    source = sys.stdin.buffer if picture == "-" else Path(picture)
+    source = _standard_input() if picture == "-" else Path(picture)
     shape = committee.image_shape
     prepared = prepare_many(source, shape, _tell) if many else [prepare(source, shape, _tell)]
     probabilities = committee.predict_proba(np.stack([each.pixels for each in prepared]))
@@ -205,7 +208,14 @@ def _answers(committee: "Committee", picture: str, many: bool, threshold: float)
     ]
 
 
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # closed by whoever started us
+        raise ImageError("-: standard input is closed; name a file.")
+    return sys.stdin.buffer
+
+
 def _text(picture: str, found: "list[Answer]", many: bool, top: int) -> str:
+    picture = file_name(picture)
     if not many:
         return f"{picture}: {found[0].text(top)}"
     number = "".join(each.digit if each.sure else "?" for each in found)
@@ -236,8 +246,6 @@ def _save_annotated(path: Path, picture: str, found: "list[Answer]", many: bool)
     from mlpcli.data.preparation.boxes import rescaled
     from mlpcli.data.preparation.page import PAGE_SIDE
 
-    if picture == "-":
-        raise click.UsageError("--save-annotated needs a file, not standard input.")
     grey, full_shape = read_grey(Path(picture), PAGE_SIDE if many else WORKING_SIDE)
     boxes = [rescaled(each.prepared.box, full_shape, grey.shape) for each in found]
     write_png(path, annotated(grey, boxes, [each.digit for each in found]))

@@ -2,6 +2,13 @@
 
 from collections.abc import Sequence
 
+from mlpcli.errors import printable
+
+
+def file_name(name: str) -> str:
+    """A file's name on one line, whatever characters it has."""
+    return printable(name).replace("\n", "\\n")
+
 
 def percent(share: float) -> str:
     """A share as it is read: 98.31 %."""

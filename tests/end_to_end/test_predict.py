@@ -88,6 +88,13 @@ def test_without_a_picture(run):
     assert run("predict").returncode == 2
 
 
+def test_annotating_standard_input_is_refused_before_anything_is_read(run):
+    done = run("predict", "-", "--save-annotated", "a.png")
+    assert done.returncode == 2
+    assert "needs a file, not standard input" in done.stderr
+    assert "Model:" not in done.stderr
+
+
 def test_a_threshold_that_is_no_number(run):
     done = run("predict", "x.png", "--threshold", "nan")
     assert done.returncode == 2
