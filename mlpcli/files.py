@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes `path` when the block ends without an exception.
 
     A symbolic link stays one: what it points to is replaced. What is no ordinary file (a device, a
-    pipe) is written to as it is.
+    pipe), and the file that standard output or error goes to, is written to as it is.
 
     An exception inside the block (a failed check of what was written, say) leaves `path` as it
     was and passes through; the temporary file is removed.
@@ -44,8 +45,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         WriteError: the file could not be written, flushed or renamed.
     """
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            with path.open("wb") as stream:
+        if (stream := _as_it_is(path)) is not None:
+            with stream:
                 yield stream
             return
         with _becoming(_target(path)) as temporary, temporary.open("xb") as file:
@@ -54,6 +55,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def _as_it_is(path: Path) -> BinaryIO | None:
+    """Open what is no ordinary file, or already stands open as a standard stream."""
+    if not path.exists():
+        return None
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, or closed
+            if os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                stream.flush()
+                return os.fdopen(os.dup(stream.fileno()), "wb")
+    return None if path.is_file() or path.is_dir() else path.open("wb")
 
 
 def _target(path: Path) -> Path:
@@ -191,10 +204,12 @@ def _copy(source: Path, path: Path) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` to `path` as UTF-8, whole or not at all.
 
+    The names of files keep their bytes, whatever these are.
+
     Raises:
         WriteError: the file could not be written.
     """
-    write_bytes(path, content.encode())
+    write_bytes(path, content.encode(errors="surrogateescape"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

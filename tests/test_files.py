@@ -2,6 +2,8 @@ import errno
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -203,6 +205,26 @@ def test_a_duplicate_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         duplicate(tmp_path / "source", tmp_path / "path")
     assert (tmp_path / "path").read_bytes() == b"before"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has /dev/stdout")
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/stderr", "log"])
+def test_what_a_standard_stream_goes_to_is_added_to(tmp_path, path):
+    (tmp_path / "log").write_text("before\n")
+    code = (
+        "import sys, pathlib, mlpcli.files; print('said');"
+        "mlpcli.files.write_text(pathlib.Path(sys.argv[1]), 'written\\n'); print('after')"
+    )
+    with (tmp_path / "log").open("a") as log:
+        subprocess.run(
+            [sys.executable, "-c", code, path], stdout=log, stderr=log, cwd=tmp_path, check=True
+        )
+    assert (tmp_path / "log").read_text() == "before\nsaid\nwritten\nafter\n"
+
+
+def test_the_name_of_a_file_keeps_its_bytes(tmp_path):
+    write_text(tmp_path / "file", os.fsdecode(b"K\xf6ln.png\n"))
+    assert (tmp_path / "file").read_bytes() == b"K\xf6ln.png\n"
 
 
 def test_what_leads_to_no_file_is_not_written_to(tmp_path):
