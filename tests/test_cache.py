@@ -116,6 +116,17 @@ def test_the_users_mirror_may_be_a_folder(
     assert {name: path.read_bytes() for name, path in paths.items()} == dataset.contents
 
 
+def test_a_folder_of_a_user_there_is_not(
+    fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabricate()
+    monkeypatch.setenv("MLPCLI_DATA", "~nosuch/data")
+    assert cache.data_directory() == Path("~nosuch/data")
+    monkeypatch.setenv("MLPCLI_MIRROR", "~nosuch/mirror")
+    with pytest.raises(DataError, match="~nosuch/mirror"):
+        cache.fetch("mnist", tmp_path / "data")
+
+
 def test_the_users_mirror_may_be_a_url_and_comes_first(
     mirror: Mirror, fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

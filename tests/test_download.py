@@ -274,6 +274,21 @@ def test_a_password_is_not_printed(mirror: Mirror, target: Path) -> None:
     assert "127.0.0.1" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:secret@127.0.0.1:99999/f",
+        "http://user:sec/ret@127.0.0.1:99999/f",
+        "ftp://user:secret@127.0.0.1/f",
+    ],
+)
+def test_no_reason_quotes_a_password(mirror: Mirror, target: Path, address: str) -> None:
+    for location in (address, mirror.answer("/f", mirrors.redirects_to(address))):
+        with pytest.raises(DataError) as caught:
+            download(FILE, [location], target, patience=QUICK)
+        assert "user" not in str(caught.value)
+
+
 def test_a_proxy_from_the_environment_is_used(
     mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

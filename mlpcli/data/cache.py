@@ -60,7 +60,15 @@ def data_directory(option: Path | None = None) -> Path:
     if option is not None:
         return option
     variable = os.environ.get(DATA_VARIABLE)
-    return Path(variable).expanduser() if variable else DEFAULT_FOLDER
+    return _from_home(variable) if variable else DEFAULT_FOLDER
+
+
+def _from_home(path: str) -> Path:
+    """A path in which ~ is the user's home, if there is one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def judge(file: SourceFile, content: bytes | None) -> tuple[State, str]:
@@ -179,7 +187,7 @@ def locations(source: Source, file: SourceFile, mirror: str | None) -> list[str]
 def _joined(mirror: str, name: str) -> str:
     if "://" in mirror:
         return f"{mirror.rstrip('/')}/{name}"
-    return str(Path(mirror).expanduser() / name)
+    return str(_from_home(mirror) / name)
 
 
 def _fetch_file(

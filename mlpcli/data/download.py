@@ -55,7 +55,8 @@ class _MirrorError(Exception):
     """
 
     def __init__(self, reason: str, *, transient: bool = False) -> None:
-        super().__init__(printable(reason))  # it may quote what the mirror said
+        # It may quote what the mirror said, and the address.
+        super().__init__(printable(_without_password(reason)))
         self.transient = transient
 
 
@@ -253,7 +254,7 @@ def _open(session: requests.Session, url: str, patience: Patience) -> requests.R
         response.close()
         target = urljoin(url, response.headers["Location"])
         if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-            raise _MirrorError(f"redirected from https to {_without_password(target)}, refused")
+            raise _MirrorError(f"redirected from https to {target}, refused")
         url = target
     else:
         raise _MirrorError(f"more than {MAX_REDIRECTS} redirects")
@@ -279,6 +280,8 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     detail = getattr(root, "strerror", None) or str(root) or type(root).__name__
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return _MirrorError(f"no connection within {patience.connect:g} s")
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return _MirrorError("this is no valid address")
     if isinstance(error, requests.exceptions.ProxyError):
         return _MirrorError(f"the proxy failed: {detail}")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -296,6 +299,6 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     return _MirrorError(f"the transfer failed: {detail}", transient=broke)
 
 
-def _without_password(location: str) -> str:
-    """Return a location fit to be printed."""
-    return re.sub(r"://[^/]*@", "://", location)
+def _without_password(text: str) -> str:
+    """Return an address, or what quotes some, fit to be printed."""
+    return re.sub(r"://[^\s'\"]*@", "://", text)
