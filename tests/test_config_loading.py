@@ -35,6 +35,17 @@ def problems(*sources, overrides=()):
     return str(caught.value).splitlines()
 
 
+def test_a_dotted_key_in_a_file_is_told_how_it_is_written_there():
+    write("optimizer.learning_rate: 0.5\ndata.datset: mnist\n")
+    assert problems("c.yaml") == [
+        (
+            "c.yaml:1: optimizer.learning_rate: unknown key; in a file it is nested:"
+            " optimizer: {learning_rate: ...}"
+        ),
+        "c.yaml:2: data.datset: unknown key; in a file it is nested: data: {dataset: ...}",
+    ]
+
+
 def test_nothing_given_is_the_defaults():
     assert load_config() == Config(name="run")
 

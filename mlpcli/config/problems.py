@@ -175,6 +175,10 @@ def _extra_key_message(path: KeyPath, location: KeyPath) -> str:
 
 
 def _unknown_key_message(key: str, valid: list[str]) -> str:
+    if "." in key and (known := nearest(key, _every_key())):
+        *sections, last = known.split(".")
+        nested = "".join(f"{section}: {{" for section in sections)
+        return f"unknown key; in a file it is nested: {nested}{last}: ...{'}' * len(sections)}"
     match = nearest(key, valid) or next(
         (known for known in _every_key() if known.endswith(f".{key}") or known == key), None
     )
