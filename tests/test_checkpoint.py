@@ -45,6 +45,7 @@ def checkpoint():
         network=network,
         optimizer={"velocity": np.arange(len(network.theta), dtype=np.float32)},
         average=None,
+        running_average=None,
         epoch_start=np.linspace(-1, 1, len(network.theta), dtype=np.float32),
         config=config.model_dump(mode="json"),
         progress=Progress(HISTORY, 12, 8, ((4.0, 1.5, 3.0), (4.0, 0.1, 4.0)), 0.25),
@@ -92,6 +93,7 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
         network=network,
         optimizer={"velocity": np.zeros_like(network.theta)},
         average=None,
+        running_average=None,
         epoch_start=None,
         config=config.model_dump(mode="json"),
         progress=Progress(),
@@ -164,6 +166,8 @@ def test_everything_that_a_run_keeps_survives(path, optimizer, dtype):
 
     assert found.network.theta.tobytes() == saved.network.theta.tobytes()
     assert found.average.tobytes() == setup.average.theta.tobytes()
+    assert found.running_average.dtype == dtype
+    assert found.running_average.tobytes() == setup.running_average.theta.tobytes()
     assert found.optimizer.keys() == setup.optimizer.state().keys()
     for name, vector in setup.optimizer.state().items():
         assert vector.any()
@@ -179,6 +183,18 @@ def test_everything_that_a_run_keeps_survives(path, optimizer, dtype):
     assert np.array_equal(found.for_prediction().forward(x), expected)
     assert np.array_equal(saved.for_prediction().forward(x), expected)
     assert not np.allclose(found.network.for_prediction().forward(x), expected, rtol=1e-4)
+    live = found.network.with_parameters(found.average).for_prediction()
+    assert not np.allclose(live.forward(x), expected, rtol=1e-4)
+
+
+def test_a_file_without_averaged_running_means_has_the_live_ones(path):
+    save_checkpoint(path, trained("adam")[1])
+    rewritten(path, {"average.running_mean": None, "average.running_var": None})
+    found = load_checkpoint(path)
+    assert np.array_equal(found.running_average, found.network.running)
+    x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+    expected = found.network.with_parameters(found.average).for_prediction().forward(x)
+    assert np.array_equal(found.for_prediction().forward(x), expected)
 
 
 def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
@@ -196,6 +212,8 @@ def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
         "optimizer.mean": (parameters,),
         "optimizer.square_mean": (parameters,),
         "average": (parameters,),
+        "average.running_mean": (5 + 4,),
+        "average.running_var": (5 + 4,),
     }
     norm = saved.network.norms[1]
     assert np.array_equal(tensors["norms.1.weight"], norm.gamma)
@@ -224,6 +242,17 @@ def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
         ({"epoch_start": np.zeros(92, np.float32)}, "epoch_start: expected shape None"),
         ({"average": None}, r"average: expected shape \(\d+,\), found None"),
         ({"average": np.zeros(3, np.float32)}, r"average: expected shape \(\d+,\), found \(3,\)"),
+        (
+            {"average.running_mean": None},
+            r"average.running_mean: expected shape \(9,\), found None",
+        ),
+        ({"average.running_var": np.ones(5, np.float32)}, r"running_var: expected shape \(9,\)"),
+        ({"average.running_mean": np.zeros(9)}, "average.running_mean is float64, not float32"),
+        ({"average.running_mean": np.full(9, np.nan, np.float32)}, "not finite"),
+        (
+            {"average.running_var": np.full(9, -1e-9, np.float32)},
+            "average.running_var has negative numbers",
+        ),
     ],
 )
 def test_norms_and_averages_that_do_not_fit(path, tensors, reason):
@@ -260,7 +289,7 @@ def test_weights_that_grow_too_large_in_folding_warn_of_nothing(path):
     _, saved = trained("adam")
     save_checkpoint(path, saved)
     tensors = {f"norms.0.{name}": np.full(5, 3e38, np.float32) for name in ("weight", "bias")}
-    tensors["norms.0.running_var"] = np.zeros(5, np.float32)
+    tensors["average.running_var"] = np.zeros(9, np.float32)
     tensors["average"] = np.full_like(saved.average, 3e38)
     rewritten(path, tensors)
     load_checkpoint(path).for_prediction()

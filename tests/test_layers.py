@@ -11,7 +11,7 @@ from mlpcli.nn.network import MLP
 
 
 def batch_norm(width=3, dtype=np.float64):
-    norm = BatchNorm(*(np.zeros(width, dtype) for _ in range(4)))
+    norm = BatchNorm(*(np.zeros(width, dtype) for _ in range(5)), np.ones(width, dtype))
     norm.gamma[...] = np.arange(1, width + 1)
     norm.beta[...] = 0.5
     return norm
@@ -82,6 +82,18 @@ def test_other_parameters_have_the_same_running_means():
     network.draw_dropout(7, np.random.default_rng(1))
     other.draw_dropout(7, np.random.default_rng(1))
     assert np.array_equal(other.forward(x), network.forward(x))
+
+
+def test_other_running_means_are_taken_with_other_parameters():
+    network = MLP((4, 5, 6, 3), "tanh", dtype=np.float64, batch_norm=True)
+    running = np.arange(1.0, 23.0).reshape(2, 11)
+    first, second = network.with_parameters(network.theta, running).norms
+    assert first.mean.tolist() == [1, 2, 3, 4, 5]
+    assert second.mean.tolist() == [6, 7, 8, 9, 10, 11]
+    assert first.variance.tolist() == [12, 13, 14, 15, 16]
+    assert second.variance.tolist() == [17, 18, 19, 20, 21, 22]
+    assert all(np.shares_memory(norm.mean, running) for norm in (first, second))
+    assert not any(norm.mean.any() for norm in network.norms)
 
 
 def test_without_batch_normalisation_prediction_shares_the_parameters():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from runs import timeless
+from safetensors.numpy import load
 
 import mlpcli
 from mlpcli.config.loading import load_config
@@ -26,6 +27,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.training import recorder, run
 from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.run_directory import RunDirectory
+from mlpcli.training.tensor_file import to_bytes
 
 SCHEDULES = [
     "constant",
@@ -197,6 +199,25 @@ def test_more_epochs_are_not_forgotten_by_a_kill(train):
     folder = train("training.epochs=1").folder
     killed_at(1, lambda: mlpcli.resume(folder, ["training.epochs=3"]))
     assert len(mlpcli.resume(folder).history) == 3
+
+
+def test_from_a_file_without_averaged_running_means_the_live_ones_are_the_start(train):
+    folder = train("training.averaging={}", "network.batch_norm=true", "training.epochs=1").folder
+    path = folder / "weights" / "last.safetensors"
+    content = path.read_bytes()
+    metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    tensors = load(content)
+    live = [tensors["norms.0.running_mean"], tensors["norms.0.running_var"]]
+    names = ("average.running_mean", "average.running_var")
+    older = {name: tensor for name, tensor in tensors.items() if name not in names}
+    results = []
+    for kept in (older, {**older, **dict(zip(names, live, strict=True))}, tensors):
+        copy = folder.parent / str(len(results))
+        shutil.copytree(folder, copy)
+        (copy / "weights" / "last.safetensors").write_bytes(to_bytes(kept, metadata))
+        mlpcli.resume(copy, ["training.epochs=2"])
+        results.append((copy / "weights" / "last.safetensors").read_bytes())
+    assert results[0] == results[1] != results[2]
 
 
 def test_a_schedule_takes_the_new_number_of_epochs(train):

@@ -4,6 +4,7 @@ import pytest
 from mlpcli.config.loading import load_config
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import one_hot
+from mlpcli.nn.averaging import MovingAverage
 from mlpcli.nn.layers import Dropout
 from mlpcli.training.filling import Stretch
 from mlpcli.training.setup import assemble
@@ -71,6 +72,9 @@ def train_plainly(made, epochs):
             if made.average:
                 d = min(made.average.decay, (1 + steps) / (10 + steps))
                 made.average.theta[...] = d * made.average.theta + (1 - d) * network.theta
+            if made.running_average:
+                mean = made.running_average.theta
+                mean[...] = d * mean + (1 - d) * network.running
     return np.concatenate(outputs), np.concatenate(targets)
 
 
@@ -214,7 +218,8 @@ def numbers(made):
     """Everything that a run keeps, as one vector."""
     kept = [made.network.theta, *made.optimizer.state().values()]
     kept += [vector for norm in made.network.norms for vector in (norm.mean, norm.variance)]
-    return np.concatenate(kept + ([made.average.theta] if made.average else []))
+    kept += [made.average.theta] if made.average else []
+    return np.concatenate(kept + ([*made.running_average.theta] if made.running_average else []))
 
 
 @pytest.mark.parametrize("processes", KINDS)
@@ -234,6 +239,42 @@ def test_a_team_does_what_one_does_with_every_extra(
     train(shared, 2, processes=processes)
 
     np.testing.assert_allclose(numbers(shared), numbers(alone), rtol=1e-9, atol=1e-12)
+
+
+def test_averaged_weights_are_judged_by_the_averages_of_the_running_means():
+    """By hand: each is (1 - d) of its number after every step, from the start on."""
+    made = setup(1, 20, EXTRAS["everything"])
+    norms, after = made.network.norms, []
+    average = MovingAverage.update
+
+    def update(self, theta, part, steps):
+        average(self, theta, part, steps)
+        if self is made.running_average:
+            after.append([[norm.mean.copy(), norm.variance.copy()] for norm in norms])
+
+    expected = [[np.zeros(len(norm.mean)), np.ones(len(norm.mean))] for norm in norms]
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(MovingAverage, "update", update)
+        train(made, 2, processes=False)
+    assert len(after) == 2 * 3
+    for step, found in enumerate(after, 1):
+        d = min(0.6, (1 + step) / (10 + step))
+        for kept, now in zip(expected, found, strict=True):
+            kept[:] = [d * old + (1 - d) * new for old, new in zip(kept, now, strict=True)]
+
+    judged = made.network.with_parameters(made.average.theta)
+    a = (DATA.images - made.normalization.mean) / made.normalization.std
+    for layer, norm, (mean, variance) in zip(judged.dense, judged.norms, expected, strict=False):
+        z = a @ layer.W + layer.b
+        a = np.tanh(norm.gamma * (z - mean) / np.sqrt(variance + 1e-5) + norm.beta)
+    z = a @ judged.dense[-1].W + judged.dense[-1].b
+    x = (DATA.images - made.normalization.mean) / made.normalization.std
+    np.testing.assert_allclose(made.for_prediction().forward(x), z, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["averaging", "batch_norm"])
+def test_without_batch_normalisation_or_averaging_no_running_means_are_averaged(name):
+    assert setup(1, 20, EXTRAS[name]).running_average is None
 
 
 @pytest.mark.parametrize("name", ["clip_norm", "clip_value", "l1", "max_norm"])
@@ -299,6 +340,7 @@ def test_a_run_in_float32_keeps_nothing_in_float64(name):
     kept = [network.theta, network.grad, *made.optimizer.state().values()]
     kept += [vector for norm in network.norms for vector in (norm.mean, norm.variance)]
     kept += [made.average.theta] if made.average else []
+    kept += [made.running_average.theta] if made.running_average else []
     kept += [made.for_prediction().theta]
     kept += [made.for_prediction().forward(np.ones((2, 12), np.float32))]
     kept += [layer.a for layer in network.dense] + [layer.delta for layer in network.dense]

@@ -203,7 +203,8 @@ class BatchNorm:
     it is standardised by the running means as well, and they stay as they are. They are constants
     then, so dL/dz_j = γ_j / √(v_j + ε) dL/dy_j.
 
-    γ, β and their gradients are views into the network's `theta` and `grad`.
+    γ, β and their gradients are views into the network's `theta` and `grad`, and the running means
+    and variances into its `running`.
 
     Attributes:
         mean: the running mean (n,).
@@ -216,12 +217,18 @@ class BatchNorm:
     EPSILON = 1e-5
     RATE = 0.1
 
-    def __init__(self, gamma: Array, beta: Array, dgamma: Array, dbeta: Array) -> None:
+    def __init__(
+        self,
+        gamma: Array,
+        beta: Array,
+        dgamma: Array,
+        dbeta: Array,
+        mean: Array,
+        variance: Array,
+    ) -> None:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
+        self.mean, self.variance = mean, variance
         width, dtype = len(gamma), gamma.dtype
-        self.mean: Array = shared_zeros(width, dtype)
-        self.variance: Array = shared_zeros(width, dtype)
-        self.variance += 1
         self._x = Rows(width, dtype)
         self._y = Rows(width, dtype)
         self._parts = [shared_zeros((MOST_MEMBERS, width), dtype) for _ in range(4)]

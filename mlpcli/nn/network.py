@@ -49,7 +49,8 @@ class MLP:
     Every W and b is a view into `theta` (P,), and every gradient one into `grad` (P,): the weights
     first, then the biases, then every γ and every β of batch normalisation. So an optimizer works
     on two vectors and knows nothing of layers, and what is meant for weights alone works on
-    `theta[:n_weights]`. Both vectors are allocated once and only ever written in place: a view must
+    `theta[:n_weights]`. Every running mean and variance of batch normalisation is a view into a row
+    of `running` (2, R). All three are allocated once and only ever written in place: a view must
     not be orphaned.
 
     Args:
@@ -58,6 +59,7 @@ class MLP:
         output_activation: the name of the activation after the last layer.
         dtype: float32 or float64.
         theta: parameters (P,) to share with another network; None for some of its own.
+        running: running means and variances (2, R) to share; None for some of its own.
         dropout: the shares of the inputs and of each hidden layer that are switched off.
         batch_norm: whether each hidden layer is normalised over the batch, before σ.
     """
@@ -69,6 +71,7 @@ class MLP:
         output_activation: str = "identity",
         dtype: DTypeLike = np.float32,
         theta: Array | None = None,
+        running: Array | None = None,
         *,
         dropout: tuple[float, float] = (0.0, 0.0),
         batch_norm: bool = False,
@@ -90,9 +93,16 @@ class MLP:
         weights, biases, norms = both[:depth], both[depth : 2 * depth], both[2 * depth :]
         self.dense = [Dense(W, b, dW, db) for (W, dW), (b, db) in zip(weights, biases, strict=True)]
         gammas, betas = norms[: depth - 1], norms[depth - 1 :]
+        ends = list(itertools.accumulate(len(gamma) for gamma, _ in gammas))
+        if running is None:
+            running = shared_zeros((2, ends[-1] if ends else 0), self.dtype)
+            running[1] = 1
+        self.running = running
         self.norms = [
-            BatchNorm(gamma, beta, dgamma, dbeta)
-            for (gamma, dgamma), (beta, dbeta) in zip(gammas, betas, strict=True)
+            BatchNorm(gamma, beta, dgamma, dbeta, mean, variance)
+            for (gamma, dgamma), (beta, dbeta), (mean, variance) in zip(
+                gammas, betas, np.split(running, ends, axis=1)[:-1], strict=True
+            )
         ]
         for norm in self.norms if theta is None else ():
             norm.gamma.fill(1)
@@ -136,23 +146,23 @@ class MLP:
             found.dense[-1].W[...], found.dense[-1].b[...] = self.dense[-1].W, self.dense[-1].b
         return found
 
-    def with_parameters(self, theta: Array) -> "MLP":
-        """The same network with other parameters (P,), which it shares; running means as here.
+    def with_parameters(self, theta: Array, running: Array | None = None) -> "MLP":
+        """The same network with other numbers, which it shares; it computes in their dtype.
 
-        It computes in the dtype of these parameters.
+        Args:
+            theta: parameters (P,).
+            running: running means and variances (2, R); None for those of this network.
         """
-        found = MLP(
+        return MLP(
             self.sizes,
             self.activation,
             self.output_activation,
             theta.dtype,
             theta,
+            self.running if running is None else running,
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
-        for norm, other in zip(self.norms, found.norms, strict=True):
-            other.mean, other.variance = norm.mean, norm.variance
-        return found
 
     def draw_dropout(self, n: int, rng: Generator, share: Share = WHOLE) -> None:
         """Draw which units are switched off for each of the next `n` examples."""

@@ -3,10 +3,15 @@
 One `.safetensors` file: numbers and text, nothing that could run. The tensors are named and shaped
 as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_out, n_in),
 `layers.0.bias` (n_out,), and so on; batch normalisation as `torch.nn.BatchNorm1d` does it, under
-`norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`; of a run
-that is within an epoch, the parameters at its beginning in `epoch_start`. The metadata is text: the
-format's version, the run's whole config, its epochs' figures, how far into the next epoch it is,
-and a SHA-256 over everything else in the file.
+`norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`, and the
+averages of every norm's running mean and variance, one norm after the other, in
+`average.running_mean` and `average.running_var`; of a run that is within an epoch, the parameters
+at its beginning in `epoch_start`. The metadata is text: the format's version, the run's whole
+config, its epochs' figures, how far into the next epoch it is, and a SHA-256 over everything else
+in the file.
+
+A file may have `average` without the averages of the running means and variances: then those of the
+last step are used in their place, and the averages begin with them where the run goes on.
 
 One exported for prediction has the network alone, as it is used: the averaged parameters, with
 batch normalisation folded in, and, if wanted, rounded to float16.
@@ -39,6 +44,9 @@ from mlpcli.training.building import build_loss, optimizer_vectors
 from mlpcli.training.progress import Progress
 from mlpcli.training.tensor_file import UNREADABLE, Entry, Header, whole_number
 
+AVERAGED = ("average.running_mean", "average.running_var")
+"""the rows of `Checkpoint.running_average`"""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -49,6 +57,8 @@ class Checkpoint:
     """the optimizer's vectors, as its `state()` names them"""
     average: Array | None
     """the averaged parameters (P,), where the run keeps them"""
+    running_average: Array | None
+    """the averaged running means and variances (2, R), where there is batch normalisation too"""
     epoch_start: Array | None
     """the parameters (P,) at the beginning of an epoch that is not done"""
     config: dict[str, Any]
@@ -72,7 +82,7 @@ class Checkpoint:
         """The network as it is used: its averaged parameters, if there are any."""
         if self.average is None:
             return self.network.for_prediction()
-        return self.network.with_parameters(self.average).for_prediction()
+        return self.network.with_parameters(self.average, self.running_average).for_prediction()
 
 
 def export(checkpoint: Checkpoint) -> Checkpoint:
@@ -82,6 +92,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
         network=checkpoint.for_prediction(),
         optimizer={},
         average=None,
+        running_average=None,
         epoch_start=None,
         is_exported=True,
     )
@@ -191,6 +202,7 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
         network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
         optimizer={},
         average=None,
+        running_average=None,
         epoch_start=None,
         config=config,
         progress=progress,
@@ -225,6 +237,8 @@ def _check_tensors(
     parameters = sum(map(math.prod, expected.values()))
     for i, width in enumerate(sizes[1:-1] if batch_norm else ()):
         expected[f"norms.{i}.running_mean"] = expected[f"norms.{i}.running_var"] = (width,)
+    if batch_norm and "average" in vectors and found.keys() & AVERAGED:
+        expected |= dict.fromkeys(AVERAGED, (sum(sizes[1:-1]),))
     expected |= dict.fromkeys(vectors, (parameters,))
     for name in sorted(expected.keys() | found.keys()):
         entry = found.get(name)
@@ -249,10 +263,15 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
         for name, tensor in tensors.items()
         if name.startswith("optimizer.")
     }
+    average, running = tensors.get("average"), None
+    if average is not None and description.network.norms:
+        found = [tensors[name] for name in AVERAGED if name in tensors]
+        running = np.stack(found) if found else description.network.running
     return dataclasses.replace(
         description,
         optimizer=optimizer,
-        average=tensors.get("average"),
+        average=average,
+        running_average=running,
         epoch_start=tensors.get("epoch_start"),
     )
 
@@ -271,6 +290,8 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
         tensors[f"optimizer.{name}"] = vector
     if checkpoint.average is not None:
         tensors["average"] = checkpoint.average
+    if checkpoint.running_average is not None:
+        tensors |= zip(AVERAGED, checkpoint.running_average, strict=True)
     if checkpoint.epoch_start is not None:
         tensors["epoch_start"] = checkpoint.epoch_start
     return tensors

@@ -118,6 +118,8 @@ def check_state(setup: Setup, when: str) -> None:
         vectors[f"the running variance of layer {i}"] = norm.variance
     if setup.average:
         vectors["an averaged parameter"] = setup.average.theta
+    if setup.running_average:
+        vectors["an averaged running mean or variance"] = setup.running_average.theta
     for name, vector in vectors.items():
         if not np.isfinite(vector).all():
             raise diverged(setup, f"{name} is not finite {when}")

@@ -113,12 +113,13 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
             f"{path}: its progress does not fit its data; use another checkpoint."
         )
     setup.network.theta[...] = checkpoint.network.theta
-    for norm, saved in zip(setup.network.norms, checkpoint.network.norms, strict=True):
-        norm.mean[...], norm.variance[...] = saved.mean, saved.variance
+    setup.network.running[...] = checkpoint.network.running
     for name, vector in setup.optimizer.state().items():
         vector[...] = checkpoint.optimizer[name]
     if setup.average and checkpoint.average is not None:
         setup.average.theta[...] = checkpoint.average
+    if setup.running_average and checkpoint.running_average is not None:
+        setup.running_average.theta[...] = checkpoint.running_average
 
 
 def put_folder_in_order(

@@ -42,6 +42,8 @@ class Setup:
     schedule: Schedule
     average: MovingAverage | None
     """of the parameters, if the config wants one"""
+    running_average: MovingAverage | None
+    """of the running means and variances, if there is batch normalisation too"""
     plateau: Plateau | None
     """lowers the learning rate where a metric stays as it is, if the config wants it"""
     threads: int
@@ -67,7 +69,8 @@ class Setup:
         """The network as it is judged and used: its averaged parameters, if there are any."""
         if self.average is None:
             return self.network.for_prediction()
-        return self.network.with_parameters(self.average.theta).for_prediction()
+        running = self.running_average.theta if self.running_average else None
+        return self.network.with_parameters(self.average.theta, running).for_prediction()
 
     def checkpoint(self, progress: Progress, epoch_start: Array | None = None) -> Checkpoint:
         """The run as it stands now.
@@ -80,6 +83,7 @@ class Setup:
             network=self.network,
             optimizer=self.optimizer.state(),
             average=self.average.theta if self.average else None,
+            running_average=self.running_average.theta if self.running_average else None,
             epoch_start=epoch_start,
             config=self._plain_config,
             progress=progress,
@@ -169,6 +173,9 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         optimizer=building.build_optimizer(config, network),
         schedule=building.build_schedule(config),
         average=MovingAverage(network.theta, averaging.decay) if averaging else None,
+        running_average=(
+            MovingAverage(network.running, averaging.decay) if averaging and network.norms else None
+        ),
         plateau=building.build_plateau(config),
         threads=members,
         fills_ahead=several_blocks and threads.may_fill_ahead(config.training.threads, members),

@@ -89,7 +89,7 @@ class Training:
     def _reserve(self) -> None:
         """Allocate every buffer before the team divides, so that its members share them."""
         network, size = self._setup.network, self._setup.batches.batch_size
-        norms = [(norm.mean.copy(), norm.variance.copy()) for norm in network.norms]
+        running = network.running.copy()
         whole = Share(members=self._setup.threads, by_inputs=self._by_inputs)
         left_over = len(self._setup.training) % size
         for n in (size, left_over) if left_over else (size,):
@@ -97,8 +97,7 @@ class Training:
             x, _ = self._filling.arrays(Stretch(1, 0, n))
             network.forward(x, whole)
             network.send_back(self._delta.first(n), whole)
-        for norm, (mean, variance) in zip(network.norms, norms, strict=True):
-            norm.mean[...], norm.variance[...] = mean, variance
+        network.running[...] = running
 
     def _do_block(
         self, member: int, epoch: float, start: float, stop: float, rate_factor: float
@@ -168,6 +167,8 @@ class Training:
         if self._setup.average:
             for block in own_blocks:
                 self._setup.average.update(network.theta, block.part, optimizer.steps)
+        if self._setup.running_average and share.member == 0:  # which has moved them
+            self._setup.running_average.update(network.running, slice(0, 2), optimizer.steps)
 
     def _share_of(self, member: int, n: int) -> Share:
         """The member's share of a batch of n."""
