@@ -51,6 +51,86 @@ def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
     assert judge(first, same, split="validation").accuracy is not None
 
 
+def test_the_test_part_must_be_the_same_for_all(bars, tmp_path):
+    first, few, fewer = (
+        trained(bars, tmp_path, *settings)
+        for settings in ((), ["data.test_size=9"], ["data.test_size=8"])
+    )
+    same, other_seed = (
+        trained(bars, tmp_path, "data.test_size=9", f"seed={seed}") for seed in (1, 2)
+    )
+    for files, differ in (
+        ((first, few), "data.test_size"),
+        ((few, fewer), "data.test_size"),
+        ((few, same, other_seed), "seed"),
+        ((other_seed, few, fewer), "data.test_size, seed"),
+        ((first, other_seed), "data.test_size"),
+        ((other_seed, first), "data.test_size"),
+    ):
+        with pytest.raises(DataError, match=f"same test part: they differ in {differ}; judge each"):
+            judge(*files)
+    assert len(judge(few, same).labels) == 9
+
+
+def test_networks_are_not_judged_on_the_test_files_of_one(bars, tmp_path):
+    first = trained(bars, tmp_path)
+    for kind in ("images", "labels"):
+        for part in ("train", "test"):
+            content = (bars.parent / f"{part}-{kind}").read_bytes()
+            (tmp_path / f"other-{part}-{kind}").write_bytes(content)
+    other_test = trained(bars, tmp_path, f"data.files.test_labels={tmp_path}/other-test-labels")
+    other_training = trained(
+        bars, tmp_path, f"data.files.train_images={tmp_path}/other-train-images"
+    )
+    for files in ((first, other_test), (other_test, first)):
+        with pytest.raises(DataError, match=r"differ in data\.files; judge each") as caught:
+            judge(*files)
+        assert "--dataset" not in str(caught.value)
+    assert judge(first, other_training).accuracy is not None
+    with pytest.raises(
+        DataError, match=r"train part: they differ in data\.files; use --split test"
+    ):
+        judge(first, other_training, split="train")
+    assert judge(first, other_test, split="train").accuracy is not None
+    with pytest.raises(DataError, match=r"train part: they differ in data\.files; judge each"):
+        judge(first, other_test, other_training, split="train")
+
+
+def test_synthetic_test_digits_are_drawn_by_the_seed(bars, tmp_path):
+    """So networks of several seeds have no test part in common, unless it is another dataset's."""
+    settings = ["training.epochs=1", "data.train_size=100", "data.test_size=20"]
+    first, second = (
+        mlpcli.train(
+            mlpcli.load_config("quickstart", overrides=[*settings, f"seed={seed}"]),
+            runs_dir=tmp_path,
+        ).folder
+        for seed in (1, 2)
+    )
+    for dataset in (None, "synthetic"):
+        with pytest.raises(DataError, match="same test part: they differ in seed; judge each"):
+            judge(first, second, dataset=dataset)
+
+
+def test_seeds_may_differ_on_the_whole_of_a_published_test_set(
+    fabricate, mirror, tmp_path, monkeypatch
+):
+    mirror.serve_folder(fabricate("mnist").write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+    folders = []
+    for seed, dataset in ((1, "mnist"), (2, "mnist"), (3, "synthetic")):
+        data = {"dataset": dataset, "validation": 3, "test_size": seed // 3 * 7 or None}
+        config = mlpcli.load_config(
+            {"seed": seed, "data": data, "network": {"hidden": [4]}, "training": {"epochs": 1}},
+            {"data": {"train_size": 20}} if dataset == "synthetic" else {},
+        )
+        run = mlpcli.train(config, runs_dir=tmp_path / "runs", data_dir=tmp_path / "cache")
+        folders.append(run.folder)
+    cache = tmp_path / "cache"
+    whole = judge(folders[0], data_dir=cache).labels
+    assert np.array_equal(judge(*folders[:2], data_dir=cache).labels, whole)
+    assert np.array_equal(judge(*folders, dataset="mnist", data_dir=cache).labels, whole)
+
+
 def test_networks_of_different_datasets_need_one_to_be_named(bars, tmp_path):
     settings = ["training.epochs=1", "data.train_size=100", "network.hidden=[4]"]
     drawn = mlpcli.train(

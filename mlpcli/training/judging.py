@@ -1,5 +1,6 @@
 """Judging checkpoints on the data that their own config names, or on another dataset."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -42,23 +43,21 @@ def judge(
 
     Raises:
         CheckpointError: a checkpoint cannot be used.
-        DataError: the data cannot be had, or does not fit the networks.
+        DataError: the data cannot be had, or does not fit the networks, or the networks do not have
+            the same part.
     """
     committee = load_committee(checkpoints)
     first, *others = [config_of_checkpoint(model.config, model.path) for model in committee.models]
     data = first.data
-    if dataset not in (None, data.dataset):
+    if dataset is not None and dataset != data.dataset:
         data = DataConfig(dataset=dataset)
     if dataset is None and any(_learns_something_else(config, first) for config in others):
         raise DataError(
             "These networks were trained on different data; say which dataset to judge them on, "
             "with --dataset, or judge each by itself."
         )
-    if split != "test" and any(_has_another(split, config, first) for config in others):
-        raise DataError(
-            f"These networks do not have the same {split} part, because their seeds or their "
-            "settings of data differ; use --split test."
-        )
+    if data is first.data or split != "test":
+        _refuse_other_parts(split, first, others)
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     loader = DataLoader(data, first.seed, cache, reporter or Reporter(), trust_paths=trust_paths)
     return committee.evaluate(_part(loader, split, committee.class_names))
@@ -68,12 +67,46 @@ def _learns_something_else(config: Config, other: Config) -> bool:
     return _differ(config.data, other.data, "dataset", "table")
 
 
-def _has_another(split: Split, config: Config, other: Config) -> bool:
-    """Whether other images are in that part of what is there for training."""
+def _refuse_other_parts(split: Split, first: Config, others: Sequence[Config]) -> None:
+    """Raise DataError if one has other images in that part than the first has."""
+
+    def differing(part: Split) -> set[str]:
+        return {key for config in others for key in _differences(part, config, first)}
+
+    if differ := differing(split):
+        use_test = split != "test" and not differing("test")
+        raise DataError(
+            f"These networks do not have the same {split} part: they differ in "
+            f"{', '.join(sorted(differ))}; "
+            f"{'use --split test' if use_test else 'judge each by itself'}."
+        )
+
+
+def _differences(split: Split, config: Config, other: Config) -> Iterator[str]:
+    """Yield each setting that puts other images into that part of one than of the other."""
+    data, others = config.data, other.data
+    if split == "test" and data.dataset != others.dataset:
+        return  # what they are judged on was named
+    is_whole = data.test_size is None or others.test_size is None
+    is_drawn = split != "test" or data.dataset == "synthetic" or not is_whole
+    if is_drawn and config.seed != other.seed:
+        yield "seed"
     only_trained_on = ("added_digits",) if split == "train" else ()
-    return config.seed != other.seed or _differ(
-        config.data, other.data, "files", "train_size", "validation", *only_trained_on
-    )
+    keys = ("train_size", "validation", *only_trained_on) if split != "test" else ("test_size",)
+    for key in keys:
+        if _differ(data, others, key):
+            yield f"data.{key}"
+    if _files(split, data) != _files(split, others):
+        yield "data.files"
+
+
+def _files(split: Split, data: DataConfig) -> tuple[Path, Path] | None:
+    """The images and labels that the part is taken from, where they are the user's own."""
+    if data.files is None:
+        return None
+    if split == "test":
+        return data.files.test_images, data.files.test_labels
+    return data.files.train_images, data.files.train_labels
 
 
 def _differ(data: DataConfig, other: DataConfig, *keys: str) -> bool:
