@@ -246,6 +246,19 @@ def test_from_the_best_epoch_the_later_ones_are_trained_again(train):
     assert timeless(folder) == before
 
 
+def test_the_folder_has_the_config_of_the_checkpoint_that_is_gone_on_from(train):
+    settings = ["optimizer.learning_rate=0.8", "training.monitor=val_loss"]
+    folder = train("training.epochs=2", *settings).folder
+    best = folder / "weights" / "best.safetensors"
+    assert load_checkpoint(best).epoch == 1
+    before = timeless(folder)
+    mlpcli.resume(folder, ["training.epochs=4"])
+    assert load_checkpoint(best).epoch == 1
+    assert len(mlpcli.resume(best).history) == 2
+    assert load_config(folder / "config.yaml").training.epochs == 2
+    assert timeless(folder) == before
+
+
 def test_early_stopping_can_be_taken_back(train):
     settings = ["training.early_stopping={monitor: train_loss, patience: 1, min_delta: 5}"]
     run = train(*settings, "training.epochs=5")

@@ -148,7 +148,6 @@ def put_folder_in_order(
         )
     if found.path != directory.last or found.is_changed:
         write_bytes(directory.last, content)
-    if found.is_changed:
         write_text(directory.config, resolved_yaml(found.config))
     directory.set_metrics(history)
     directory.forget_gradients_after(len(history))
