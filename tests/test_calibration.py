@@ -5,8 +5,11 @@ import pytest
 
 import mlpcli
 from mlpcli.nn.losses import BinaryCrossEntropy, CrossEntropy, QuadraticError
+from mlpcli.reporting import Reporter
 from mlpcli.training.calibration import calibration, fit_temperature
+from mlpcli.training.checkpoint import load_checkpoint
 from mlpcli.training.judging import judge
+from mlpcli.training.setup import prepare
 
 
 def believed(labels, predictions, probabilities):
@@ -92,6 +95,24 @@ def test_the_temperature_makes_the_validation_part_likelier(undecided):
     judged = judge(undecided.folder, split="validation")
     right = np.arange(len(judged.labels)), judged.labels
     assert -np.log(judged.probabilities[right]).mean() < -np.log(judged.uncalibrated[right]).mean()
+
+
+def test_the_temperature_is_that_of_the_averaged_weights(bars, tmp_path):
+    settings = ["training.epochs=1", "optimizer.learning_rate=0.002", "training.averaging={}"]
+    config = mlpcli.load_config(bars, overrides=settings)
+    path = mlpcli.train(config, runs_dir=tmp_path).folder / "weights" / "best.safetensors"
+    checkpoint = load_checkpoint(path)
+    validation = prepare(config, None, Reporter()).validation
+    x = (validation.images - checkpoint.normalization.mean) / checkpoint.normalization.std
+    averaged, last = (
+        fit_temperature(CrossEntropy(), network.for_prediction().forward(x), validation.labels)
+        for network in (
+            checkpoint.network.with_parameters(checkpoint.average.astype(np.float64)),
+            checkpoint.network.with_parameters(checkpoint.network.theta.astype(np.float64)),
+        )
+    )
+    assert checkpoint.temperature == pytest.approx(averaged, rel=1e-3)
+    assert checkpoint.temperature != pytest.approx(last, rel=1e-2)
 
 
 def test_without_validation_the_temperature_stays_one(bars, tmp_path):
