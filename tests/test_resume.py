@@ -56,6 +56,10 @@ KINDS = {
 }
 
 
+EARLY = "training.early_stopping={monitor: train_loss, patience: 1, min_delta: 5}"
+"""in epoch 2"""
+
+
 class InterruptedAt(Reporter):
     """Ctrl-C at the nth block of a session."""
 
@@ -260,8 +264,7 @@ def test_the_folder_has_the_config_of_the_checkpoint_that_is_gone_on_from(train)
 
 
 def test_early_stopping_can_be_taken_back(train):
-    settings = ["training.early_stopping={monitor: train_loss, patience: 1, min_delta: 5}"]
-    run = train(*settings, "training.epochs=5")
+    run = train(EARLY, "training.epochs=5")
     assert len(run.history) == 2
     done = mlpcli.resume(run.folder, ["training.early_stopping=null"])
     assert len(done.history) == 5
@@ -281,6 +284,35 @@ def test_a_finished_run_has_nothing_to_do(train, end):
     assert {path: path.read_bytes() for path in run.folder.rglob("*.*")} == before
     assert "nothing to do" in reporter.remarks[0]
     assert f"--resume {run.folder} training." in reporter.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (["training.epochs=2"], ["training.epochs=4"]),
+        (
+            ["training.epochs=1", "training.stop_at_loss=100"],
+            ["training.stop_at_loss=null", "training.epochs=2"],
+        ),
+        (["training.epochs=2", EARLY], ["training.early_stopping=null", "training.epochs=4"]),
+        (["training.epochs=3", EARLY], ["training.early_stopping=null"]),
+        (
+            ["training.epochs=2", EARLY, "training.stop_at_loss=0.4"],
+            [
+                "training.stop_at_loss=null",
+                "training.early_stopping=null",
+                "training.epochs=4",
+            ],
+        ),
+    ],
+)
+def test_the_advice_to_a_finished_run_trains_it_longer(train, end, expected):
+    run = train(*end)
+    reporter = InterruptedAt(-1)
+    mlpcli.resume(run.folder, reporter=reporter)
+    advice = reporter.remarks[0].partition(f"--resume {run.folder} ")[2].split()
+    assert advice == expected
+    assert len(mlpcli.resume(run.folder, advice).history) > len(run.history)
 
 
 def test_the_seconds_are_those_of_all_sessions(train):

@@ -145,7 +145,7 @@ def resume(
             setup, directory, recorder, reporter, started - directory.seconds(recorder.history)
         )
         if recorder.is_done and directory.has_ended():
-            reporter.remark(nothing_to_do(recorder, found.path))
+            reporter.remark(nothing_to_do(recorder, found.path, found.config.training.epochs))
             with one_blas_thread():
                 return session.run(session.test())
         with Interruption(directory.path) as interruption:

@@ -41,15 +41,16 @@ def where(setup: Setup, progress: Progress) -> str:
     return "The starting weights are saved"
 
 
-def nothing_to_do(recorder: Recorder, checkpoint: Path) -> str:
-    """Why a run that is at `checkpoint` cannot go on, and how it could."""
+def nothing_to_do(recorder: Recorder, checkpoint: Path, epochs: int) -> str:
+    """Why a run of `epochs` that is at `checkpoint` cannot go on, and how it could."""
     done = len(recorder.history)
-    if recorder.reached_loss:
-        why, more = "training.stop_at_loss is reached", "training.stop_at_loss=null"
-    elif recorder.stopped_early:
-        why, more = "early stopping has ended it", "training.early_stopping=null"
-    else:
-        why, more = "all of its epochs are done", f"training.epochs={2 * done}"
+    ends = (
+        (recorder.reached_loss, "training.stop_at_loss is reached", "training.stop_at_loss=null"),
+        (recorder.stopped_early, "early stopping has ended it", "training.early_stopping=null"),
+        (done >= epochs, "all of its epochs are done", f"training.epochs={2 * done}"),
+    )
+    why = " and ".join(reason for is_so, reason, _ in ends if is_so)
+    more = " ".join(change for is_so, _, change in ends if is_so)
     return (
         f"There is nothing to do: {checkpoint} is at epoch {done}, and {why}. To train longer: "
         f"mlpcli train --resume {as_argument(checkpoint.parent.parent)} {more}"
