@@ -42,13 +42,26 @@ def test_networks_of_other_tasks_do_not_answer_together(bars, tmp_path):
 
 
 def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
-    first, other_seed = trained(bars, tmp_path), trained(bars, tmp_path, "seed=2")
-    other_part = trained(bars, tmp_path, "data.validation=7")
+    copies = {}
+    for kind in ("images", "labels"):
+        copies[kind] = tmp_path / f"copy-of-{kind}"
+        copies[kind].write_bytes((bars.parent / f"train-{kind}").read_bytes())
+    first = trained(bars, tmp_path)
     same = trained(bars, tmp_path, "optimizer.learning_rate=0.3")
-    for other in (other_seed, other_part):
-        with pytest.raises(DataError, match="do not have the same validation part"):
-            judge(first, other, split="validation")
-    assert judge(first, same, split="validation").accuracy is not None
+    for key, value, differ in (
+        ("seed", 2, "seed"),
+        ("data.validation", 7, "data.validation"),
+        ("data.train_size", 149, "data.train_size"),
+        ("data.files.train_images", copies["images"], "data.files"),
+        ("data.files.train_labels", copies["labels"], "data.files"),
+    ):
+        other = trained(bars, tmp_path, f"{key}={value}")
+        for split in ("validation", "train"):
+            told = f"do not have the same {split} part: they differ in {differ}; use --split test"
+            with pytest.raises(DataError, match=told):
+                judge(first, other, split=split)
+    for split in ("validation", "train"):
+        assert judge(first, same, split=split).accuracy is not None
 
 
 def test_the_test_part_must_be_the_same_for_all(bars, tmp_path):
