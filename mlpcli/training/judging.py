@@ -39,12 +39,12 @@ def judge(
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
         trust_paths: data files that a checkpoint names are read wherever they lie; otherwise only
             in the working directory and the cache.
-        reporter: told of the progress.
+        reporter: told of the progress, and if test images are not those of all.
 
     Raises:
         CheckpointError: a checkpoint cannot be used.
-        DataError: the data cannot be had, or does not fit the networks, or the networks do not have
-            the same part.
+        DataError: the data cannot be had, or does not fit the networks, or some of them may have
+            been trained on that part.
     """
     committee = load_committee(checkpoints)
     first, *others = [config_of_checkpoint(model.config, model.path) for model in committee.models]
@@ -56,10 +56,11 @@ def judge(
             "These networks were trained on different data; say which dataset to judge them on, "
             "with --dataset, or judge each by itself."
         )
+    reporter = reporter or Reporter()
     if data is first.data or split != "test":
-        _refuse_other_parts(split, first, others)
+        _compare_parts(split, first, others, reporter)
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
-    loader = DataLoader(data, first.seed, cache, reporter or Reporter(), trust_paths=trust_paths)
+    loader = DataLoader(data, first.seed, cache, reporter, trust_paths=trust_paths)
     return committee.evaluate(_part(loader, split, committee.class_names))
 
 
@@ -67,19 +68,29 @@ def _learns_something_else(config: Config, other: Config) -> bool:
     return _differ(config.data, other.data, "dataset", "table")
 
 
-def _refuse_other_parts(split: Split, first: Config, others: Sequence[Config]) -> None:
-    """Raise DataError if one has other images in that part than the first has."""
+def _compare_parts(
+    split: Split, first: Config, others: Sequence[Config], reporter: Reporter
+) -> None:
+    """Say that others have other images in that part than the first has, or raise DataError.
+
+    No network was trained on the test images of another, whatever seed has drawn them; only those
+    of other files may be something else altogether.
+    """
 
     def differing(part: Split) -> set[str]:
         return {key for config in others for key in _differences(part, config, first)}
 
-    if differ := differing(split):
-        use_test = split != "test" and not differing("test")
-        raise DataError(
-            f"These networks do not have the same {split} part: they differ in "
-            f"{', '.join(sorted(differ))}; "
-            f"{'use --split test' if use_test else 'judge each by itself'}."
-        )
+    if not (differ := differing(split)):
+        return
+    why = f"they differ in {', '.join(sorted(differ))}"
+    if split == "test" and "data.files" not in differ:
+        reporter.remark(f"Judged on the test images of the first network; {why}.")
+        return
+    use_test = split != "test" and "data.files" not in differing("test")
+    raise DataError(
+        f"These networks do not have the same {split} part: {why}; "
+        f"{'use --split test' if use_test else 'judge each by itself'}."
+    )
 
 
 def _differences(split: Split, config: Config, other: Config) -> Iterator[str]:
