@@ -12,14 +12,17 @@ from click.testing import CliRunner
 from PIL import Image
 
 import mlpcli
+from mlpcli.cli.document import as_text
 from mlpcli.cli.main import command
+from mlpcli.cli.picture_document import picture_document, picture_facts
 from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
-from mlpcli.nn.losses import LOSSES
+from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.pictures import picture_sheet
 from mlpcli.pictures.style import house_style
+from mlpcli.training import picture
 from mlpcli.training.picture import PictureStory, explain_picture
 from mlpcli.training.trace import trace_step
 
@@ -181,17 +184,17 @@ def test_the_numbers_of_the_sheet(run, by_hand):
     assert_close([bar.get_width() for bar in raised.patches], changes[::-1][:5])
 
 
-def story_of(loss, sizes=(784, 12, 62)):
+def story_of(loss, sizes=(784, 12, 62), **settings):
     network = MLP(sizes, "tanh", dtype=np.float64)
     network.theta[:] = np.random.default_rng(0).normal(0, 0.1, len(network.theta))
     x = np.linspace(-1, 1, 784)[np.newaxis]
     t = np.eye(sizes[-1])[:1]
     plain = SGD(len(network.theta), network.n_weights, network.dtype)
-    step = trace_step(network, LOSSES[loss](), plain, x, t, 0.01, differences=False)
+    step = trace_step(network, LOSSES[loss](**settings), plain, x, t, 0.01, differences=False)
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
     p = step.probabilities[0]
-    return PictureStory(pixels, names, 0, 1, step, 0.9, p, p, x.reshape(28, 28))
+    return PictureStory(pixels, names, 0, 1, step, 0.9, p, p, "log a", x.reshape(28, 28))
 
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
@@ -215,6 +218,52 @@ def test_the_sheet_of_no_and_of_many_hidden_layers(sizes):
     titles = [axes.get_title("left") for axes in figure.axes]
     assert sum(title.startswith("Layer ") for title in titles) == min(len(sizes) - 2, 4)
     assert ("the first 4 of 6 hidden layers" in figure.get_suptitle()) == (len(sizes) == 8)
+
+
+def test_the_arrows_lead_to_the_smoothed_target():
+    """Beyond (1 − ε) + ε / n the label's output should go down, although y is 1 there."""
+    story = story_of("cross_entropy", (784, 12, 2), label_smoothing=0.4)
+    step = dataclasses.replace(story.step, prediction=np.array([[0.9, 0.1]]))
+    story = dataclasses.replace(story, step=step)
+    facts = picture_facts("a.png", story)
+    assert_close(list(facts["prediction_minus_target"].values()), [0.9 - 0.8, 0.1 - 0.2])
+    (section,) = (
+        each for each in picture_document("a.png", story).sections if "should do" in each.title
+    )
+    assert [row[1:] for row in section.rows[1:]] == [["+0.1000", "↓↓"], ["-0.1000", "↑↑"]]
+    assert "smoothed, as the loss asks: 0.8 for the class" in section.words
+    assert "and 0.2 for the others" in section.words
+    should = picture_sheet.draw("a.png", story).axes[-4]
+    assert_close(should.lines[1].get_xdata(), [0.8, 0.2])
+    assert should.get_xlabel().endswith("smoothed")
+
+
+@pytest.mark.parametrize("loss", ["smoothed", "binary_cross_entropy", "mse", "quadratic"])
+def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monkeypatch):
+    """Centred differences of log softmax(z), or of the output, where the loss wants it lower."""
+    model = mlpcli.load_model(run)
+    label = 3
+    model.network.dense[-1].b[label] += 8
+    network = model.network.with_parameters(model.network.theta.copy())
+    chosen = CrossEntropy(0.3) if loss == "smoothed" else LOSSES[loss]()
+    model = dataclasses.replace(model, loss=chosen)
+    monkeypatch.setattr(picture, "load_model", lambda path: model)
+    story = explain_picture(run, SEVEN, str(label))
+    delta = story.step.layers[-1].delta[0, label]
+    assert (delta > 0) == (loss != "binary_cross_entropy")
+
+    def scores(x):
+        z = network.forward(x).copy()
+        return (np.log(chosen.probabilities(z)) if loss == "smoothed" else z)[:, label]
+
+    h = 1e-5
+    x = (prepare(SEVEN).pixels - model.normalization.mean) / model.normalization.std
+    moved = h * np.eye(x.size)
+    expected = (scores(x + moved) - scores(x - moved)) / (2 * h)
+    np.testing.assert_allclose(story.for_the_label.ravel(), expected, rtol=1e-5, atol=1e-9)
+    page = as_text(picture_document("seven.png", story))
+    said = "log a" if loss == "smoothed" else "output"
+    assert f"∂ {said}/∂x at each pixel, with the {said} of {label}: more ink speaks" in page
 
 
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "mse"])

@@ -48,10 +48,11 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
         "temperature": story.temperature,
         "probabilities": _by_class(story, story.probabilities),
         "prediction": _by_class(story, step.prediction[0]),
-        "prediction_minus_target": _by_class(story, step.prediction[0] - step.t[0]),
+        "prediction_minus_target": _by_class(story, step.prediction[0] - step.target[0]),
         "weight_changes": [
             dataclasses.asdict(each) for each in strongest_changes(story, MOST_WEIGHTS)
         ],
+        "score": story.score,
         "for_the_label": story.for_the_label.tolist(),
         "learning_rate": step.learning_rate,
         "loss": step.loss,
@@ -62,7 +63,6 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
 
 def _sections(story: "PictureStory") -> Iterator[Section]:
     step, names = story.step, story.class_names
-    label = names[story.label]
     yield Section("What it saw", image=story.pixels / 255.0)
     yield Section("Layer by layer")
     for layer in step.layers[:-1]:
@@ -84,13 +84,13 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
     )
     yield Section(
         "What each output should do",
-        words=f"The target y is 1 for the class {label} and 0 for the others; a is what the loss "
-        "holds against it. The arrow is as long as a is away from y.",
+        words=f"The target y is {_target(story)}; a is what the loss holds against it. The "
+        "arrow is as long as a is away from y.",
         rows=[
             ["class", "a − y", "should go"],
             *(
                 [name, f"{a - y:+.4f}", _arrow(float(y - a))]
-                for name, a, y in zip(names, step.prediction[0], step.t[0], strict=True)
+                for name, a, y in zip(names, step.prediction[0], step.target[0], strict=True)
             ),
         ],
     )
@@ -138,14 +138,23 @@ def _of_temperature(story: "PictureStory") -> str:
     )
 
 
+def _target(story: "PictureStory") -> str:
+    y, label = story.step.target[0], story.label
+    own = f"{y[label]:.4g} for the class {story.class_names[label]}"
+    if np.array_equal(y, story.step.t[0]):
+        return f"{own} and 0 for the others"
+    return f"smoothed, as the loss asks: {own} and {y.min():.4g} for the others"
+
+
 def _pixels(story: "PictureStory") -> Section:
     label = story.class_names[story.label]
     largest = float(np.abs(story.for_the_label).max())
     return Section(
         f"Which pixels speak for {label}",
-        words=f"−∂L/∂x at each pixel: more ink speaks for {label} where it is positive (in text + "
-        "strong, ' weak; on a page red) and against it where it is negative (- strong, . weak; "
-        f"blue). The strongest is {largest:.2e}.",
+        words=f"∂ {story.score}/∂x at each pixel, with the {story.score} of {label}: more ink "
+        f"speaks for {label} where it is positive (in text + strong, ' weak; on a page red) and "
+        "against it where it is negative (- strong, . weak; blue). The strongest is "
+        f"{largest:.2e}.",
         image=story.for_the_label / (largest or 1.0),
         is_signed=True,
     )

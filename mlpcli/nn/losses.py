@@ -27,7 +27,11 @@ class Loss(Protocol):
         ...
 
     def prediction(self, z: Array) -> Array:
-        """What is held against the target (B, n_out)."""
+        """What is held against `target` (B, n_out)."""
+        ...
+
+    def target(self, t: Array) -> Array:
+        """What the prediction should become (B, n_out): t, or what the loss makes of it."""
         ...
 
     def probabilities(self, z: Array) -> Array:
@@ -61,15 +65,16 @@ class CrossEntropy:
         """log Σ exp(z) - Σ t z; the row's maximum is taken out first: exp cannot overflow."""
         shifted = z - row_maxima(z)
         value: Array = np.log(row_sums(np.exp(shifted))[:, 0])
-        value -= np.einsum("bj,bj->b", self._smooth(t), shifted)
+        value -= np.einsum("bj,bj->b", self.target(t), shifted)
         return value
 
     def delta(self, z: Array, t: Array, out: Array) -> None:
         """softmax(z) - t."""
         _softmax(z, out)
-        out -= self._smooth(t)
+        out -= self.target(t)
 
-    def _smooth(self, t: Array) -> Array:
+    def target(self, t: Array) -> Array:
+        """(1 - ε) t + ε / n_out."""
         if not self.label_smoothing:
             return t
         smooth: Array = (1 - self.label_smoothing) * t + self.label_smoothing / t.shape[1]
@@ -111,6 +116,10 @@ class BinaryCrossEntropy:
         ACTIVATIONS["sigmoid"].value(z, a)
         return a
 
+    def target(self, t: Array) -> Array:
+        """As it is."""
+        return t
+
     def probabilities(self, z: Array) -> Array:
         """σ(z), scaled to sum to 1, for every example belongs to one class.
 
@@ -138,6 +147,10 @@ class MeanSquaredError:
     def prediction(self, z: Array) -> Array:
         """The outputs themselves."""
         return z.copy()
+
+    def target(self, t: Array) -> Array:
+        """As it is."""
+        return t
 
     def probabilities(self, z: Array) -> Array:
         """The outputs, cut off at 0 and scaled to sum to 1.

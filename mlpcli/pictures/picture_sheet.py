@@ -22,7 +22,7 @@ SHORTEST_ARROW = 0.03
 
 def classes_drawn(story: PictureStory) -> Labels:
     """The classes (n,) that are furthest off, in their own order."""
-    error = np.abs(story.step.prediction[0] - story.step.t[0])
+    error = np.abs(story.step.prediction[0] - story.step.target[0])
     return np.sort(np.argsort(-error, kind="stable")[:MOST_CLASSES])
 
 
@@ -59,7 +59,7 @@ def _images(panels: "np.ndarray", story: PictureStory) -> None:
         speaks.contour(story.pixels, levels=[128], colors=COLOURS[1], linewidths=1.0)
     speaks.set_title(f"Which pixels speak for {shown(story.class_names[story.label])}")
     bar = speaks.figure.colorbar(drawn, ax=speaks, shrink=0.85)
-    bar.set_label("−∂L/∂x: ink speaks against … for")
+    bar.set_label(f"∂ {story.score}/∂x: ink speaks against … for")
     for axes in (saw, speaks):
         axes.set_xticks([])
         axes.set_yticks([])
@@ -107,7 +107,7 @@ def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None
     some = "" if len(classes) == len(story.class_names) else f", {len(classes)} furthest off"
     outputs.set_title(f"Outputs{some}")
     outputs.set_xlabel("output")
-    a, y = step.prediction[0][classes], step.t[0][classes]
+    a, y = step.prediction[0][classes], step.target[0][classes]
     arrows.plot(a, places, "o", color="black", markersize=4)
     arrows.plot(y, places, "|", color=COLOURS[1], markersize=11, mew=2)
     low, high = min(0.0, float(a.min())), max(1.0, float(a.max()))
@@ -122,7 +122,8 @@ def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None
     room = 0.06 * (high - low)
     arrows.set_xlim(low - room, high + room)
     arrows.set_title("What each output should do:\ngo from a to y")
-    arrows.set_xlabel("dot: a, the prediction; bar: y, the target")
+    smoothed = "" if np.array_equal(step.target, step.t) else ", smoothed"
+    arrows.set_xlabel(f"dot: a, the prediction; bar: y, the target{smoothed}")
     before = 100 * story.probabilities[classes]
     later = 100 * story.probabilities_after[classes]
     after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")

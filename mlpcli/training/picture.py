@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.nn.arrays import Array, one_hot
-from mlpcli.nn.losses import Loss
+from mlpcli.nn.losses import CrossEntropy, Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.training.model import Model, load_model
@@ -35,8 +36,10 @@ class PictureStory:
     """(n_classes,), as `mlpcli predict` has them"""
     probabilities_after: Array
     """the same after that step"""
+    score: Literal["log a", "output"]
+    """what is taken to measure how much speaks for the label; a is its prediction"""
     for_the_label: Array
-    """-dL/dx (height, width): where it is positive, more ink speaks for the label"""
+    """d(score)/dx (height, width): where it is positive, more ink speaks for the label"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         if target is None:
             target = predicted
         t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)
-        for_the_label = -_input_gradient(network, model.loss, x, t)
+        score, for_the_label = _evidence(network, model.loss, x, t)
         plain = SGD(len(network.theta), network.n_weights, network.dtype)
         step = trace_step(network, model.loss, plain, x, t, _rate(model), differences=False)
         after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
@@ -98,6 +101,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         model.temperature,
         probabilities[0],
         after,
+        score,
         for_the_label.reshape(shape),
     )
 
@@ -137,11 +141,17 @@ def _rate(model: Model) -> float:
         raise CheckpointError(f"{model.path}: the config in it has no learning rate.") from error
 
 
-def _input_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> Array:
-    """dL/dx (1, n_in): the error sent back one layer further than training needs it."""
+def _evidence(
+    network: MLP, loss: Loss, x: Array, t: Array
+) -> tuple[Literal["log a", "output"], Array]:
+    """The label's score, and its derivative d(score)/dx (1, n_in).
+
+    Not -dL/dx: a loss may want the label's output lower, as label smoothing does beyond its target.
+    Softmax's outputs count only against each other, so there the score is log a = log softmax(z),
+    whose derivative by z is t - a; otherwise it is the label's own output.
+    """
     z = network.forward(x)
-    delta = np.empty_like(z)
-    loss.delta(z, t, delta)
-    network.send_back(delta)
+    among_all = isinstance(loss, CrossEntropy)
+    network.send_back(t - loss.prediction(z) if among_all else t.copy())
     first = network.dense[0]
-    return first.backward(first.delta).copy()
+    return "log a" if among_all else "output", first.backward(first.delta).copy()

@@ -118,7 +118,9 @@ class StepTrace:
     """(B, n_out)"""
     layers: list[LayerTrace]
     prediction: Array
-    """(B, n_out), what the loss holds against t"""
+    """(B, n_out), what the loss holds against `target`"""
+    target: Array
+    """(B, n_out): t, smoothed where the loss smooths it"""
     probabilities: Array
     """(B, n_out), as the loss reads the output"""
     loss: float
@@ -259,6 +261,7 @@ def trace_step(
         t=t.copy(),
         layers=list(_layers(network, listeners, x, output_delta, parameters)),
         prediction=loss.prediction(z),
+        target=loss.target(t).copy(),
         probabilities=loss.probabilities(z),
         loss=float(loss.value(z, t).mean()),
         learning_rate=learning_rate,
