@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from test_worked_example import W1, W2, assert_exact
 
-from mlpcli.cli import formulae
+from mlpcli.cli import document, formulae
 from mlpcli.cli.main import command
 from mlpcli.cli.mathml import mathml
 from mlpcli.config.loading import load_config
@@ -435,6 +435,32 @@ def test_whatever_the_parts_the_gradient_agrees_with_its_differences(overrides):
 )
 def test_a_wrong_command_line(arguments):
     assert CliRunner().invoke(command, ["explain", *arguments]).exit_code == 2
+
+
+def test_small_losses_are_told_in_powers_of_ten():
+    chain = ("explain", "--config", "examples/chain", "network.bias_initializer=zeros")
+    chain += ("data.table.targets=[[0.5735]]", "network.initializer.values=[[[0]],[[0]],[[0.592]]]")
+    facts = json.loads(explain(*chain, "--steps", "3", "--format", "json"))
+    text = explain(*chain, "--steps", "3")
+    before, *_, after = facts["losses"]
+    assert 0 < after < before < 1e-6
+    assert f"\n  3           {after:.4e}\n" in text
+    assert f"{before:.4e} before, {facts['loss_after']:.4e} after." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "largest", "said"),
+    [
+        (-0.0, 0.0, "0.000000"),
+        (-1e-9, 1.0, "0.000000"),
+        (-1e-9, None, "-1.0000e-09"),
+        (-0.0, 1e-9, "0.0000e+00"),
+        (0.5, None, "0.500000"),
+        (-123456.0, None, "-1.2346e+05"),
+    ],
+)
+def test_how_a_number_is_told(value, largest, said):
+    assert document.number(value, largest) == said
 
 
 def test_label_smoothing_stands_in_the_formulae():

@@ -1,6 +1,7 @@
 """`mlpcli explain --graph`: values by hand, and paths whose products are the gradients."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -198,6 +199,25 @@ def test_the_files(tmp_path, monkeypatch):
         assert explain("--config", "examples/worked_3_2_3", "-o", name).exit_code == 0
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     ET.parse(tmp_path / "a.svg")
+
+
+def test_what_vanishes_is_told_in_powers_of_ten():
+    chain = ("--config", "examples/chain", "network.hidden=[1,1,1,1,1,1]")
+    chain += ("network.initializer=normal", "network.bias_initializer=zeros")
+    text = explain(*chain, "--format", "text").output
+    assert not re.search(r"-0\.0+\b", text)
+    graph = graph_of("chain", *chain[2:])
+    first = float(graph.node("W₁").gradient)
+    assert 0 < abs(first) < 1e-6
+    assert f"  {first:.4e}\n" in text
+    assert f"= {first:.4e}; by backpropagation {first:.4e}." in " ".join(text.split())
+    slope = float(graph.edges[-1].derivative)
+    assert f"  {slope:.6f}\n" in text
+    small = "network.initializer={name: constant, value: 1e-4}"
+    text = explain("--config", "examples/worked_3_2_3", small, "--format", "text").output
+    each, total = r"-?\d\.\d{4}e-\d\d", r"The sum over 3 paths is "
+    assert len(re.findall(f"{total}{each}; by backpropagation {each}", text)) >= 6
+    assert len(re.findall(rf"→ L  .* = {each}\n", text)) >= 18
 
 
 def test_as_text_and_json():

@@ -162,11 +162,18 @@ th:first-child, td:first-child { text-align: left; }
 """
 
 
-def number(value: float, largest: float) -> str:
-    """A number of an array whose largest is `largest`: six decimals, or four in powers of ten."""
-    if largest and not 1e-3 <= largest < 1e5:
-        return f"{value:.4e}"
-    return f"{value:.6f}"
+def number(value: float, largest: float | None = None) -> str:
+    """A number with six decimals, or four in powers of ten; never -0.
+
+    Args:
+        value: the number.
+        largest: the greatest size among those it stands with, which decides; None where it is
+            alone.
+    """
+    size = abs(value) if largest is None else largest
+    if size and not 1e-3 <= size < 1e5:
+        return f"{value + 0.0:.4e}"
+    return f"{round(value, 6) + 0.0:.6f}"
 
 
 def _plain_body(section: Section, *, words: bool = True) -> list[str]:

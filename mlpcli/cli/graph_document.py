@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlpcli.cli.document import Document, Quantity, Section
+from mlpcli.cli.document import Document, Quantity, Section, number
 from mlpcli.cli.text import count
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _products(graph: "Graph", node: "Node") -> Section:
 
     title = f"∂L/∂{node.name}"
     paths = list(graph.paths(node))
-    total = f"{sum(map(product, paths)):.6f}; by backpropagation {float(node.gradient):.6f}."
+    total = f"{number(sum(map(product, paths)))}; by backpropagation {_told(node.gradient)}."
     if len(paths) == 1:
         (path,) = paths
         return Section(title, 3, words=f"{_way(path)}: {_factors(path)} = {total}")
@@ -116,7 +116,7 @@ def _products(graph: "Graph", node: "Node") -> Section:
         words=f"The sum over {len(paths)} paths is {total}{some}",
         rows=[
             ["path", "product of the derivatives"],
-            *([_way(path), f"{_factors(path)} = {product(path):.6f}"] for path in shown),
+            *([_way(path), f"{_factors(path)} = {number(product(path))}"] for path in shown),
         ],
     )
 
@@ -126,11 +126,11 @@ def _way(path: "Sequence[Edge]") -> str:
 
 
 def _factors(path: "Sequence[Edge]") -> str:
-    return " · ".join(f"{float(edge.derivative):.6g}" for edge in path)
+    return " · ".join(f"{float(edge.derivative) + 0.0:.6g}" for edge in path)
 
 
 def _told(values: Any) -> str:
     if values.size == 1:
-        return f"{values.item():.6f}"
+        return number(values.item())
     figures = Quantity("", "", values).summary()
     return f"{'×'.join(map(str, values.shape))}, norm {figures['norm']:.4g}"

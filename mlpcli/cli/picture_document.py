@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpcli.cli.document import Document, Quantity, Section, subscript
+from mlpcli.cli.document import Document, Quantity, Section, number, subscript
 from mlpcli.cli.text import percent
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
     yield Section(
         "After one step of SGD",
         words=f"On this picture alone, with learning rate {step.learning_rate:g}; the loss goes "
-        f"from {step.loss:.6f} to {step.loss_after:.6f}. The checkpoint stays as it is.",
+        f"from {number(step.loss)} to {number(step.loss_after)}. The checkpoint stays as it is.",
         rows=[
             ["class", "before", "after"],
             *(

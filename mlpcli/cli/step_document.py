@@ -14,6 +14,7 @@ from mlpcli.cli.document import (
     Quantity,
     Section,
     by,
+    number,
     subscript,
 )
 from mlpcli.cli.text import count
@@ -411,6 +412,6 @@ def _further(losses: Sequence[float], last: "StepTrace") -> Iterator[Section]:
     shown = sorted({round(i * steps / MOST_LOSSES) for i in range(MOST_LOSSES + 1)})
     yield Section(
         f"After {count(steps, 'step')}",
-        rows=[["steps done", "loss"], *([f"{i:,}", f"{losses[i]:.6f}"] for i in shown)],
+        rows=[["steps done", "loss"], *([f"{i:,}", f"{number(losses[i])}"] for i in shown)],
         quantities=[each for layer in last.layers for each in new_parameters(layer)],
     )

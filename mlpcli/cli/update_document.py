@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpcli.cli import formulae
-from mlpcli.cli.document import Quantity, Section, subscript
+from mlpcli.cli.document import Quantity, Section, number, subscript
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
@@ -39,7 +39,7 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
     yield Section(
         "The loss after it",
         3,
-        words=f"{step.loss:.6f} before, {step.loss_after:.6f} after"
+        words=f"{number(step.loss)} before, {number(step.loss_after)} after"
         + (", with the same units switched off." if _drops(step) else "."),
         quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
     )
