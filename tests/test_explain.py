@@ -437,6 +437,32 @@ def test_a_wrong_command_line(arguments):
     assert CliRunner().invoke(command, ["explain", *arguments]).exit_code == 2
 
 
+AT_ONE = "data.table={inputs: [[1000]], targets: [[0]]}"
+
+
+@pytest.mark.parametrize(
+    ("bias", "overrides", "crosses"),
+    [
+        (-799.995, [AT_ONE], True),  # z = 0.005, and h moves it by 0.01
+        (-0.79995, [], False),  # z = 5e-5, and h = 1e-5
+        (-0.799995, [], True),
+        (-0.79995, ["dtype=float32"], False),
+    ],
+)
+def test_a_difference_across_a_kink_is_told(bias, overrides, crosses):
+    text = explain(
+        "explain",
+        "--config",
+        "examples/chain",
+        "network.hidden=[1]",
+        "network.activation=relu",
+        "network.initializer.values=[[[0.8]],[[1.2]]]",
+        f"network.bias_initializer.values=[[{bias}],[-0.3]]",
+        *overrides,
+    )
+    assert ("at the kink of its activation" in " ".join(text.split())) == crosses
+
+
 def test_small_losses_are_told_in_powers_of_ten():
     chain = ("explain", "--config", "examples/chain", "network.bias_initializer=zeros")
     chain += ("data.table.targets=[[0.5735]]", "network.initializer.values=[[[0]],[[0]],[[0.592]]]")

@@ -7,7 +7,12 @@ import pytest
 
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import one_hot
-from mlpcli.nn.gradcheck import backpropagated_gradient, numerical_gradient, relative_error
+from mlpcli.nn.gradcheck import (
+    backpropagated_gradient,
+    centred_differences,
+    numerical_gradient,
+    relative_error,
+)
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
@@ -96,6 +101,16 @@ def test_a_wrong_gradient_is_far_off():
     found[0] += 1e-3
 
     assert relative_error(found, numerical_gradient(network, loss, x, t)) > 1e-5
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+def test_which_differences_lead_across_a_kink(activation):
+    """Of two units only the first, at z = 2e-6, is moved across 0 by 1e-5, and back by nothing."""
+    network = MLP((1, 2, 1), activation, dtype=np.float64)
+    network.theta[:] = [1e-6, 0.5, 0.7, 0.7, 1e-6, 0.0, 0.0]
+    _, crossed = centred_differences(network, LOSSES["mse"](), np.ones((1, 1)), np.ones((1, 1)))
+    expected = [True, False, False, False, True, False, False]
+    assert crossed.tolist() == [each and activation != "tanh" for each in expected]
 
 
 def test_the_check_leaves_the_parameters_as_they_were():

@@ -19,12 +19,10 @@ from mlpcli.cli.document import (
 )
 from mlpcli.cli.text import count
 from mlpcli.cli.update_document import new_parameters, update_sections
-from mlpcli.nn.gradcheck import KINKED
 from mlpcli.nn.layers import BatchNorm
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
-    from mlpcli.nn.arrays import Array
     from mlpcli.training.trace import LayerTrace, NormTrace, ParameterTrace, StepTrace
 
 
@@ -54,7 +52,7 @@ def step_document(
         *_forward(config, first),
         Section(
             "Backward",
-            words=KINK if _is_at_a_kink(first) else DIFFERENCES if small else NO_DIFFERENCES,
+            words=KINK if first.crosses_a_kink else DIFFERENCES if small else NO_DIFFERENCES,
         ),
         *_backward(config, first),
         Section("Update"),
@@ -80,14 +78,6 @@ KINK = (
     f"{DIFFERENCES} Some of them are off, because a unit stands at the kink of its activation, and"
     " the difference is taken across it."
 )
-
-
-def _is_at_a_kink(step: "StepTrace") -> bool:
-    return any(
-        layer.activation in KINKED and bool(np.any(np.abs(_given(layer)) < 1e-4))
-        for layer in step.layers
-        if layer.W.numerical is not None
-    )
 
 
 def step_facts(
@@ -118,12 +108,8 @@ def _sizes(step: "StepTrace") -> list[int]:
     return [step.x.shape[1], *(len(layer.b.value) for layer in step.layers)]
 
 
-def _given(layer: "LayerTrace") -> "Array":
-    """What the activation is given (B, n_out)."""
-    return layer.z if layer.norm is None else layer.norm.y
-
-
 def _symbol_given(layer: "LayerTrace") -> str:
+    """Of what the activation is given."""
     return subscript("z" if layer.norm is None else "y", layer.number)
 
 

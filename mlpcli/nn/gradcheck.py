@@ -8,6 +8,7 @@ pass: whatever is wrong in a backward pass shows. In float64 a smooth network ag
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
@@ -21,24 +22,32 @@ WIDE_STEP = 1e-3
 
 
 def numerical_gradient(network: MLP, loss: Loss, x: Array, t: Array, step: float = STEP) -> Array:
-    """The gradient of the mean loss by centred differences: (P,), at two forward passes each.
+    """The gradient of the mean loss by `centred_differences`, which see: (P,)."""
+    return centred_differences(network, loss, x, t, step)[0]
+
+
+def centred_differences(
+    network: MLP, loss: Loss, x: Array, t: Array, step: float = STEP
+) -> tuple[Array, NDArray[np.bool_]]:
+    """(L(θ + h) - L(θ - h)) / 2h (P,), at two forward passes each, and which cross a kink (P,).
 
     Args:
         network: whose parameters are moved, and put back.
-        loss: of which the gradient is.
+        loss: whose mean is L.
         x: inputs (B, n_in).
         t: targets (B, n_out).
         step: h.
     """
-    gradient = np.empty_like(network.theta)
+    gradient, crossed = np.empty_like(network.theta), np.empty(len(network.theta), bool)
     for i, value in enumerate(network.theta.copy()):
         network.theta[i] = value + step
-        above = loss.value(network.forward(x), t).mean()
+        above, side = _loss_and_sides(network, loss, x, t)
         network.theta[i] = value - step
-        below = loss.value(network.forward(x), t).mean()
+        below, other_side = _loss_and_sides(network, loss, x, t)
         network.theta[i] = value
         gradient[i] = (above - below) / (2 * step)
-    return gradient
+        crossed[i] = not np.array_equal(side, other_side)
+    return gradient, crossed
 
 
 def backpropagated_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> Array:
@@ -91,14 +100,13 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
     """
     found = backpropagated_gradient(network, loss, x, t)
     names = network.activations
-    kinked = [i for i, name in enumerate(names) if name in KINKED]
     rng = np.random.default_rng(0)
     checks = []
     for i, positions in enumerate(_positions(network)):
         sample = positions
         if len(positions) > most:
             sample = np.sort(rng.choice(positions, most, replace=False))
-        expected, smooth = _differences(network, loss, x, t, sample, kinked)
+        expected, smooth = _differences(network, loss, x, t, sample)
         checks.append(
             LayerCheck(
                 number=i + 1,
@@ -123,27 +131,32 @@ def _positions(network: MLP) -> list[Labels]:
 
 
 def _differences(
-    network: MLP, loss: Loss, x: Array, t: Array, sample: Labels, kinked: list[int]
-) -> tuple[Array, Array]:
+    network: MLP, loss: Loss, x: Array, t: Array, sample: Labels
+) -> tuple[Array, NDArray[np.bool_]]:
     """Centred differences of the parameters in `sample` (n,), and which crossed no kink (n,)."""
-    step = STEP if kinked else WIDE_STEP
+    step = WIDE_STEP if KINKED.isdisjoint(network.activations) else STEP
     differences = np.empty(len(sample))
     smooth = np.empty(len(sample), bool)
     for at, i in enumerate(sample):
         value = float(network.theta[i])
-        losses, signs = [], []
+        losses, sides = [], []
         for steps in (1, -1, 2, -2):
             network.theta[i] = value + steps * step
-            z = network.forward(x)
-            losses.append(loss.value(z, t).mean())
-            after = [*(layer.a for layer in network.dense[1:]), z]
-            signs.append([after[j] > 0 for j in kinked])
+            found, side = _loss_and_sides(network, loss, x, t)
+            losses.append(found)
+            sides.append(side)
         network.theta[i] = value
         near, far = losses[0] - losses[1], losses[2] - losses[3]
         differences[at] = (8 * near - far) / (12 * step)
-        smooth[at] = all(
-            np.array_equal(sign, first)
-            for moved in signs
-            for sign, first in zip(moved, signs[0], strict=True)
-        )
+        smooth[at] = all(np.array_equal(side, sides[0]) for side in sides)
     return differences, smooth
+
+
+def _loss_and_sides(
+    network: MLP, loss: Loss, x: Array, t: Array
+) -> tuple[float, NDArray[np.bool_]]:
+    """The mean loss, and which units with a kinked activation are above the kink."""
+    z = network.forward(x)
+    after = zip(network.activations, [*(layer.a for layer in network.dense[1:]), z], strict=True)
+    sides = [a.ravel() > 0 for name, a in after if name in KINKED]
+    return float(loss.value(z, t).mean()), np.concatenate([np.zeros(0, bool), *sides])

@@ -13,7 +13,7 @@ import numpy as np
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.nn.arrays import WHOLE, Array, Share
 from mlpcli.nn.constraints import MaxNorm, NormClipping
-from mlpcli.nn.gradcheck import numerical_gradient, relative_error
+from mlpcli.nn.gradcheck import centred_differences, relative_error
 from mlpcli.nn.layers import BatchNorm, Dropout, Elementwise
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP, Block
@@ -132,6 +132,8 @@ class StepTrace:
     """after clipping of the norm"""
     lengths: list[Array] | None
     """of the weights into each hidden unit (n_out,) before they are shortened; None where not"""
+    crosses_a_kink: bool
+    """whether a difference was taken across the kink of a unit's activation"""
     loss_after: float
     """of the same batch, after the update, with the same units switched off"""
 
@@ -240,7 +242,7 @@ def trace_step(
         number: which step it is.
         differences: also take each gradient by centred differences, in a network of few parameters.
     """
-    numerical = _numerical_gradient(network, loss, x, t) if differences else None
+    numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
     before = network.with_parameters(network.theta.copy())
     listeners, output_delta = _listen(network, loss, x, t)
     gradient = network.with_parameters(network.grad.copy())
@@ -268,6 +270,7 @@ def trace_step(
         gradient_norm=float(np.linalg.norm(gradient.theta)),
         clipped_norm=clipped_norm,
         lengths=lengths,
+        crosses_a_kink=crosses,
         loss_after=float(loss.value(_twin(network, network.theta, len(x)).forward(x), t).mean()),
     )
 
@@ -394,10 +397,10 @@ def _twin(network: MLP, theta: Array, n: int) -> MLP:
     return twin
 
 
-def _numerical_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> MLP | None:
-    """The gradient of each parameter at that parameter's place."""
+def _differences(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[MLP | None, bool]:
+    """The gradient of each parameter at that parameter's place, and whether one crosses a kink."""
     if len(network.theta) > MOST_DIFFERENCES:
-        return None
+        return None, False
     copy = _twin(network, network.theta.astype(np.float64), len(x))
-    gradient = numerical_gradient(copy, loss, x.astype(np.float64), t.astype(np.float64))
-    return network.with_parameters(gradient)
+    gradient, crossed = centred_differences(copy, loss, x.astype(np.float64), t.astype(np.float64))
+    return network.with_parameters(gradient), bool(crossed.any())
