@@ -11,7 +11,7 @@ from PIL import Image
 
 import mlpcli
 from mlpcli.cli.main import command
-from mlpcli.errors import ConfigError
+from mlpcli.errors import ConfigError, DivergedError
 from mlpcli.pictures.graph import draw
 from mlpcli.pictures.style import house_style
 from mlpcli.training.graph import explain_graph, product
@@ -148,6 +148,25 @@ def test_the_example_is_the_one_asked_for():
     assert [float(graph.node(f"x[{i}]").value) for i in (1, 2)] == [1, 0]
     with pytest.raises(ConfigError, match="--example 5: there are 4 of them"):
         graph_of("xor", example=5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("x", "width", "where"),
+    [(1e6, 1, "u₆"), (1e-42, 1, "∂L/∂x"), (1e6, 7, "z₅")],
+)
+def test_numbers_that_are_not_finite_are_told(x, width, where):
+    """The weights of 1e6, forward or back, make more than float32 holds; the loss is finite."""
+    with pytest.raises(DivergedError, match=f"^{where}.* is not finite for this example"):
+        graph_of(
+            "chain",
+            "dtype=float32",
+            f"network.hidden={[width] * 6}",
+            "network.activation=relu",
+            "network.bias_initializer=zeros",
+            f"data.table.inputs=[[{x}]]",
+            "network.initializer={name: constant, value: 1000000}",
+        )
 
 
 def test_batch_normalisation_is_refused_with_the_reason():

@@ -132,14 +132,17 @@ def explain_graph(
     still = SGD(len(network.theta), network.n_weights, network.dtype)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         step = trace_step(network, setup.loss, still, x, t, 0.0, differences=False)
-    if not math.isfinite(step.loss):
-        raise DivergedError(f"The loss of this example is {step.loss}; begin with smaller weights.")
-    stages = list(_stages(network, step, config.loss.name))
-    detail = _detail(network.sizes)
-    if detail == "layers":
-        nodes, edges = _by_layers(stages)
-    else:
-        nodes, edges = _by_numbers(stages, products=detail == "operations")
+        stages = list(_stages(network, step, config.loss.name))
+        detail = _detail(network.sizes)
+        if detail == "layers":
+            nodes, edges = _by_layers(stages)
+        else:
+            nodes, edges = _by_numbers(stages, products=detail == "operations")
+    for symbol, values in _figures(nodes, edges):
+        if not np.isfinite(values).all():
+            raise DivergedError(
+                f"{symbol} is not finite for this example; begin with smaller weights."
+            )
     return Graph(config.name or "network", example, network.sizes, detail, nodes, edges)
 
 
@@ -302,6 +305,16 @@ def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
         nodes.append(node)
         before = node
     return nodes, edges
+
+
+def _figures(nodes: Sequence[Node], edges: Sequence[Edge]) -> Iterator[tuple[str, Array]]:
+    """Every number of a graph with its symbol, in the order in which they are computed."""
+    for node in nodes:
+        yield node.name, node.value
+    for node in reversed(nodes):
+        yield f"∂L/∂{node.name}", node.gradient
+    for edge in edges:
+        yield f"∂{edge.end.name}/∂{edge.start.name}", edge.derivative
 
 
 def _kind(at: int, stages: Sequence[_Stage]) -> Kind:
