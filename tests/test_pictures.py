@@ -396,6 +396,35 @@ def test_the_output_of_a_regression_of_two_inputs(learn):
         draw_pictures(run.folder, classes.folder, only=["decision"])
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 0.0), (0.0, 2.0), (-3.0, -2.0)])
+def test_the_shades_of_an_output_end_where_it_ends(low, high):
+    x = np.linspace(0, 1, 3)
+    answer = np.linspace(low, high, 9).reshape(3, 3)
+    targets = np.full((4, 1), high)
+    training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
+    picture = decision.draw([decision.Plane("mine", x, x, answer, training)])
+    shades = picture.axes[0].collections[0]
+    assert shades.levels[[0, -1]].tolist() == [low, high]
+
+
+def test_no_two_of_64_classes_look_alike():
+    names = tuple(f"class {i}" for i in range(64))
+    x = np.linspace(0, 1, 8)
+    plane = decision.Plane(
+        "mine",
+        x,
+        x,
+        np.arange(64.0).reshape(8, 8),
+        Dataset(np.zeros((64, 2)), np.arange(64), (1, 2), names),
+    )
+    picture = decision.draw([plane])
+    points = [(line.get_markerfacecolor(), line.get_marker()) for line in picture.axes[0].lines]
+    patches = [
+        (each.get_facecolor(), each.get_hatch()) for each in picture.legends[0].get_patches()
+    ]
+    assert len(set(points)) == len(set(patches)) == 64
+
+
 def test_a_picture_that_a_run_has_nothing_for_says_why(run, learn):
     regression = learn({"inputs": CORNERS, "targets": [[0], [1], [1], [0]]})
     for folder, name, why in (

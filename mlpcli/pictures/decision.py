@@ -76,8 +76,7 @@ def _draw_regions(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) 
     """Where each class is predicted, and the examples with their own classes."""
     names = [shown(name) for name in planes[0].training.class_names]
     looks: list[dict[str, Any]] = [
-        {"facecolor": COLOURS[i % 8], "alpha": 0.35, "hatch": HATCHES[i % 8]}
-        for i in range(len(names))
+        {"facecolor": _colour(i), "alpha": 0.35, "hatch": HATCHES[i % 8]} for i in range(len(names))
     ]
     for axes, found in zip(panels, planes, strict=False):
         for i, look in enumerate(looks):
@@ -116,9 +115,14 @@ def _point(i: int) -> dict[str, Any]:
         "linestyle": "none",
         "marker": MARKERS[i % 8],
         "markersize": 7,
-        "markerfacecolor": COLOURS[i % 8],
+        "markerfacecolor": _colour(i),
         "markeredgecolor": "black",
     }
+
+
+def _colour(i: int) -> str:
+    """Of the i-th class: shifted after each round, so that a hatch or marker gets another one."""
+    return COLOURS[(i + i // 8) % 8]
 
 
 def _draw_outputs(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) -> None:
@@ -126,8 +130,10 @@ def _draw_outputs(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) 
     targets = [np.asarray(found.training.targets)[:, 0] for found in planes]
     every = np.concatenate([*targets, *(found.answer.ravel() for found in planes)])
     low, high = float(every.min()), float(every.max())
-    norm = Normalize(low, high if high > low else low + 1)
-    levels = np.linspace(norm.vmin or 0.0, norm.vmax or 1.0, SHADES + 1)
+    if high == low:
+        high += 1
+    norm = Normalize(low, high)
+    levels = np.linspace(low, high, SHADES + 1)
     for axes, found, target in zip(panels, planes, targets, strict=False):
         axes.contourf(found.x, found.y, found.answer, levels, cmap="cividis", norm=norm)
         heights = MaxNLocator(8).tick_values(found.answer.min(), found.answer.max())
