@@ -437,6 +437,56 @@ def test_a_wrong_command_line(arguments):
     assert CliRunner().invoke(command, ["explain", *arguments]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        ("sgd", None),
+        ("momentum", "μ and v are momentum's"),
+        ("adagrad", "s and ε are adagrad's"),
+        ("rmsprop", "s and ε are rmsprop's"),
+        ("adam", "s, ε, β₁ and β₂ are adam's"),
+        ("nadam", "μ, s, ε, β₁ and β₂ are nadam's"),
+    ],
+)
+def test_symbols_of_the_layers_and_of_the_optimizer_are_told_apart(optimizer, said):
+    arguments = ("explain", "--config", "examples/xor", f"optimizer={optimizer}")
+    text = " ".join(explain(*arguments, "network.batch_norm=true").split())
+    assert (". Here" in text) == (said is not None)
+    assert said is None or f". Here {said}, not the layers'" in text
+    assert ". Here" not in explain(*arguments)
+
+
+def test_settings_of_0_are_told_where_the_formula_has_them():
+    assert ", μ = 0, g = " in worked("text", "optimizer={name: momentum, momentum: 0}")
+    assert "β₁ = 0, β₂ = 0.9," in worked("text", "optimizer={name: adam, beta1: 0, beta2: 0.9}")
+    assert "λ" not in worked("text", "optimizer={name: adamw, weight_decay: 0}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("data.table.points=5", "loss=mse"), "of the B = 5 examples"),
+        (("loss=mse",), "n = 1, the number of outputs"),
+        (("network.activation=gelu",), "φ(z) = exp(−z² / 2) / √(2π)"),
+    ],
+)
+def test_the_symbols_of_a_formula_are_defined(overrides, said):
+    assert said in explain("explain", "--config", "examples/sine", *overrides)
+
+
+def test_the_n_of_a_smoothed_target_is_defined():
+    smoothed = worked("text", "loss={name: cross_entropy, label_smoothing: 0.1}")
+    assert "n = 3, the number of outputs" in smoothed
+    assert "n = 3" not in worked("text")
+
+
+def test_numbers_in_mathml():
+    assert "<mo>+</mo><mn>1e-05</mn><mo>/</mo>" in mathml("t + 1e-05 / n")
+    assert "<mn>2.5e+10</mn>" in mathml("2.5e+10")
+    assert "<mi>erf</mi><mo>(</mo>" in mathml("erf(z)")
+    assert "<mn>2</mn><mi>exp</mi>" in mathml("2 exp(z)")
+
+
 AT_ONE = "data.table={inputs: [[1000]], targets: [[0]]}"
 
 

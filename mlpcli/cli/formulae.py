@@ -9,8 +9,9 @@ ACTIVATIONS = {
     "relu": "σ(z) = max(0, z)    σ′(z) = 1 if z > 0, 0 else",
     "leaky_relu": "σ(z) = max(0.01 z, z)    σ′(z) = 1 if z > 0, 0.01 else",
     "elu": "σ(z) = z if z > 0, exp(z) − 1 else    σ′(z) = 1 if z > 0, a + 1 else",
-    "gelu": "σ(z) = z Φ(z)    σ′(z) = Φ(z) + z φ(z)",
-    "silu": "σ(z) = z s    s = 1 / (1 + exp(−z))    σ′(z) = s + a (1 − s)",
+    "gelu": "σ(z) = z Φ(z)    σ′(z) = Φ(z) + z φ(z)    "
+    "Φ(z) = ½ (1 + erf(z / √2))    φ(z) = exp(−z² / 2) / √(2π)",
+    "silu": "σ(z) = z q    q = 1 / (1 + exp(−z))    σ′(z) = q + a (1 − q)",
     "softplus": "σ(z) = log(1 + exp(z))    σ′(z) = 1 / (1 + exp(−z))",
 }
 
@@ -44,5 +45,7 @@ SETTINGS = {
     "l1": "κ",
 }
 """What an optimizer's settings are called in its formulae."""
+BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
+"""Symbols of batch normalisation, with the numbers of layers, that an optimizer may have too."""
 STATE = {"velocity": "v", "square_sum": "s", "square_mean": "s", "mean": "m"}
 """What the vectors of an optimizer's state are called in them."""

@@ -7,12 +7,12 @@ MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">'
 HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _BELOW = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₜ₊", "0123456789ijt+", strict=True))
 _ABOVE = dict(zip("ᵀ²′ᵗ", "T2′t", strict=True))
-_FUNCTION = "(?:exp|log|max|min|tanh|softmax|softplus|sign)(?![A-Za-z])"
+_FUNCTION = "(?:exp|erf|log|max|min|tanh|softmax|softplus|sign)(?![A-Za-z])"
 _NAME = f"(?:{_FUNCTION}|[A-Za-zα-ωΑ-Ω]{HAT}?)[{''.join(_BELOW)}]*[{''.join(_ABOVE)}]*"
 _WORD = f"(?!{_FUNCTION})[A-Za-z]{{2,}}"
 _TOKEN = re.compile(
     rf"(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<words>{_WORD}(?: {_WORD})*)|(?P<name>{_NAME})"
-    r"|(?P<number>[0-9.]+)|(?P<space> {2,})|(?P<blank> )|(?P<other>.)"
+    r"|(?P<number>[0-9.]+(?:e[-+]?[0-9]+)?)|(?P<space> {2,})|(?P<blank> )|(?P<other>.)"
 )
 
 

@@ -46,7 +46,7 @@ def step_document(
             "The network",
             words=f"{network}, {config.dtype}; loss {config.loss.name}; {config.optimizer.name} "
             f"with learning rate {first.learning_rate:g}; {count(len(first.x), 'example')} a step. "
-            "Every array has a row for each example." + LARGE * large,
+            f"Every array has a row for each {_examples(first)}." + LARGE * large,
         ),
         Section("Forward"),
         *_forward(config, first),
@@ -78,6 +78,10 @@ KINK = (
     f"{DIFFERENCES} Some of them are off, because a unit stands at the kink of its activation, and"
     " the difference is taken across it."
 )
+
+
+def _examples(step: "StepTrace") -> str:
+    return "example" if len(step.x) == 1 else f"of the B = {len(step.x):,} examples"
 
 
 def step_facts(
@@ -224,6 +228,7 @@ def _forward(config: "Config", step: "StepTrace") -> Iterator[Section]:
     yield Section(
         "The loss",
         3,
+        words=_outputs_counted(config, step),
         formula=_loss_formula(config, output),
         shapes="mean over the examples" if len(step.x) > 1 else "",
         quantities=[Quantity("loss", "L", np.array([step.loss]))],
@@ -233,6 +238,12 @@ def _forward(config: "Config", step: "StepTrace") -> Iterator[Section]:
 def _output(step: "StepTrace") -> str:
     last = step.layers[-1]
     return subscript("z" if last.activation == "identity" else "a", last.number)
+
+
+def _outputs_counted(config: "Config", step: "StepTrace") -> str:
+    """What n is where the formula has it."""
+    counts = config.loss.name == "mse" or _smoothed(config)
+    return f"n = {step.t.shape[1]}, the number of outputs." if counts else ""
 
 
 def _loss_formula(config: "Config", output: str) -> str:

@@ -20,6 +20,11 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Two or more as they are read: a, b and c."""
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Lines of columns, the first aligned to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlpcli.cli import formulae
 from mlpcli.cli.document import Quantity, Section, number, subscript
+from mlpcli.cli.text import listed
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
@@ -128,8 +129,11 @@ def _the_step(config: "Config", step: "StepTrace") -> Section:
     decays = settings.name == "adamw" and settings.weight_decay > 0
     values = {key: getattr(settings, key, None) for key in formulae.SETTINGS}
     said = [f"η = {step.learning_rate:g}"]
+    formula = formulae.OPTIMIZERS[settings.name]
     said += [
-        f"{symbol} = {values[key]:g}" for key, symbol in formulae.SETTINGS.items() if values[key]
+        f"{symbol} = {values[key]:g}"
+        for key, symbol in formulae.SETTINGS.items()
+        if values[key] or (values[key] is not None and symbol in formula)
     ]
     words = f"{', '.join(said)}, g = ∂L/∂θ" + (", as changed above" if _is_changed(config) else "")
     state = dict.fromkeys(formulae.STATE[of] for of in step.layers[0].W.state)
@@ -139,13 +143,14 @@ def _the_step(config: "Config", step: "StepTrace") -> Section:
         words += f"; t = {step.number} counts the steps"
     if decays:
         words += "; the weights, not the biases, decay before the step"
-    if config.network.batch_norm and "m" in state:
-        words += f". Here β₁ and β₂ are {settings.name}'s, not the layers'"
+    twice = [symbol for symbol in formulae.BATCH_NORM if symbol in formula]
+    if config.network.batch_norm and twice:
+        words += f". Here {listed(twice)} are {settings.name}'s, not the layers'"
     return Section(
         f"The step, {settings.name}",
         3,
         words=words,
-        formula="W ← (1 − η λ) W    " * decays + formulae.OPTIMIZERS[settings.name],
+        formula="W ← (1 − η λ) W    " * decays + formula,
         quantities=[each for layer in step.layers for each in new_parameters(layer)],
     )
 
