@@ -487,6 +487,32 @@ def test_numbers_in_mathml():
     assert "<mn>2</mn><mi>exp</mi>" in mathml("2 exp(z)")
 
 
+def test_losses_of_several_batches_are_said_to_be_of_several():
+    batches = "An epoch has 2 batches, so each loss is of another batch than the one before"
+    xor = ("explain", "--config", "examples/xor", "--steps", "5")
+    assert batches in explain(*xor, "training.batch_size=2")
+    assert "An epoch has" not in explain(*xor)
+
+
+def test_the_examples_are_numbered_as_in_the_training_set():
+    sheet = ("explain", "--config", "examples/xor", "seed=3")
+    for size in (1, 3, 4):
+        arguments = (*sheet, f"training.batch_size={size}")
+        facts = json.loads(explain(*arguments, "--format", "json"))
+        rows = numbers(facts, "forward")["x"]
+        inputs = [[0, 0], [0, 1], [1, 0], [1, 1]]
+        assert [inputs[n - 1] for n in facts["examples"]] == rows
+        numbered = ", ".join(map(str, facts["examples"]))
+        which = "Example" if size == 1 else "Row by row, examples"
+        assert f"\n{which} {numbered} of the training set.\n" in explain(*arguments)
+    many = explain(
+        "explain", "--config", "examples/sine", "data.table.points=99", "training.batch_size=50"
+    )
+    assert re.search(
+        r"Row by row, examples (\d+, ){20}… of the training set\.", " ".join(many.split())
+    )
+
+
 AT_ONE = "data.table={inputs: [[1000]], targets: [[0]]}"
 
 

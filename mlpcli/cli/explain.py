@@ -190,8 +190,7 @@ def _training(
 
     config = load_config(*configs, overrides=overrides)
     story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
-    parts = (config, story.first, story.losses, story.last)
-    return Explanation(step_document(*parts), step_facts(*parts))
+    return Explanation(step_document(config, story), step_facts(config, story))
 
 
 def _graph(

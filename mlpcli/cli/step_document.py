@@ -23,23 +23,19 @@ from mlpcli.nn.layers import BatchNorm
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
+    from mlpcli.training.explaining import Story
     from mlpcli.training.trace import LayerTrace, NormTrace, ParameterTrace, StepTrace
 
+MOST_LOSSES, MOST_EXAMPLES = 20, 20
+"""that are told one by one"""
 
-def step_document(
-    config: "Config", first: "StepTrace", losses: Sequence[float], last: "StepTrace"
-) -> Document:
-    """The first step in full; of the others the loss, and what the last one left.
 
-    Args:
-        config: of the run.
-        first: its first step.
-        losses: before each step, and after the last.
-        last: the last step.
-    """
+def step_document(config: "Config", story: "Story") -> Document:
+    """The first step in full; of the others the loss, and what the last one left."""
+    first = story.first
     network = "-".join(str(n) for n in _sizes(first))
     document = Document(f"Training {config.name or 'a network'}, step by step")
-    large = any(not each.is_small for part in _forward(config, first) for each in part.quantities)
+    large = any(not each.is_small for part in _forward(config, story) for each in part.quantities)
     small = first.layers[0].W.numerical is not None
     document.sections = [
         Section(
@@ -49,7 +45,7 @@ def step_document(
             f"Every array has a row for each {_examples(first)}." + LARGE * large,
         ),
         Section("Forward"),
-        *_forward(config, first),
+        *_forward(config, story),
         Section(
             "Backward",
             words=KINK if first.crosses_a_kink else DIFFERENCES if small else NO_DIFFERENCES,
@@ -58,8 +54,8 @@ def step_document(
         Section("Update"),
         *update_sections(config, first),
     ]
-    if len(losses) > 2:
-        document.sections += _further(losses, last)
+    if len(story.losses) > 2:
+        document.sections += _further(story)
     return document
 
 
@@ -84,10 +80,9 @@ def _examples(step: "StepTrace") -> str:
     return "example" if len(step.x) == 1 else f"of the B = {len(step.x):,} examples"
 
 
-def step_facts(
-    config: "Config", first: "StepTrace", losses: Sequence[float], last: "StepTrace"
-) -> dict[str, Any]:
+def step_facts(config: "Config", story: "Story") -> dict[str, Any]:
     """The same for JSON, with every digit."""
+    first = story.first
     return {
         "config": config.name,
         "network": _sizes(first),
@@ -95,15 +90,16 @@ def step_facts(
         "loss_name": config.loss.name,
         "optimizer": config.optimizer.name,
         "learning_rate": first.learning_rate,
-        "forward": [part.facts() for part in _forward(config, first)],
+        "examples": list(story.examples),
+        "forward": [part.facts() for part in _forward(config, story)],
         "backward": [part.facts() for part in _backward(config, first)],
         "update": [part.facts() for part in update_sections(config, first)],
         "relative_errors": [layer.relative_error for layer in first.layers],
         "loss": first.loss,
         "loss_after": first.loss_after,
-        "losses": list(losses),
+        "losses": story.losses,
         "parameters": {
-            each.name: each.facts() for layer in last.layers for each in new_parameters(layer)
+            each.name: each.facts() for layer in story.last.layers for each in new_parameters(layer)
         },
     }
 
@@ -175,10 +171,12 @@ def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Sec
     )
 
 
-def _forward(config: "Config", step: "StepTrace") -> Iterator[Section]:
+def _forward(config: "Config", story: "Story") -> Iterator[Section]:
+    step = story.first
     yield Section(
         "The example" if len(step.x) == 1 else "The examples",
         3,
+        words=_which(story.examples),
         quantities=[Quantity("x", "x", step.x), Quantity("t", "t", step.t)],
     )
     for layer in step.layers:
@@ -233,6 +231,13 @@ def _forward(config: "Config", step: "StepTrace") -> Iterator[Section]:
         shapes="mean over the examples" if len(step.x) > 1 else "",
         quantities=[Quantity("loss", "L", np.array([step.loss]))],
     )
+
+
+def _which(examples: Sequence[int]) -> str:
+    """The rows by their numbers in the training set."""
+    numbered = [f"{n}" for n in examples[:MOST_EXAMPLES]] + ["…"] * (len(examples) > MOST_EXAMPLES)
+    which = "Example" if len(examples) == 1 else "Row by row, examples"
+    return f"{which} {', '.join(numbered)} of the training set."
 
 
 def _output(step: "StepTrace") -> str:
@@ -401,14 +406,15 @@ def _three_factors(layer: "LayerTrace") -> Section:
     )
 
 
-MOST_LOSSES = 20
-
-
-def _further(losses: Sequence[float], last: "StepTrace") -> Iterator[Section]:
-    steps = len(losses) - 1
+def _further(story: "Story") -> Iterator[Section]:
+    losses, steps = story.losses, len(story.losses) - 1
     shown = sorted({round(i * steps / MOST_LOSSES) for i in range(MOST_LOSSES + 1)})
     yield Section(
         f"After {count(steps, 'step')}",
-        rows=[["steps done", "loss"], *([f"{i:,}", f"{number(losses[i])}"] for i in shown)],
-        quantities=[each for layer in last.layers for each in new_parameters(layer)],
+        words=f"An epoch has {story.batches:,} batches, so each loss is of another batch than the "
+        "one before, until the last: that of the last step's batch after it."
+        if story.batches > 1
+        else "",
+        rows=[["steps done", "loss"], *([f"{i:,}", number(losses[i])] for i in shown)],
+        quantities=[each for layer in story.last.layers for each in new_parameters(layer)],
     )

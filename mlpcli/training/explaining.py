@@ -23,6 +23,10 @@ class Story:
     last: StepTrace
     losses: list[float]
     """of each step's batch before the step, and of the last one's after it"""
+    batches: int
+    """in an epoch"""
+    examples: tuple[int, ...]
+    """(B,), which of the training set the rows of the first step are, from 1 on"""
 
 
 def explain_training(
@@ -46,7 +50,8 @@ def explain_training(
             if not math.isfinite(step.loss_after):
                 raise diverged(setup, f"the loss is {step.loss_after} after step {step.number}")
     assert first is not None  # noqa: S101 - there is at least one step
-    return Story(first, step, [*losses, step.loss_after])
+    examples = tuple((setup.batches.order(1)[: len(first.x)] + 1).tolist())
+    return Story(first, step, [*losses, step.loss_after], len(setup.batches), examples)
 
 
 def _refuse_what_is_not_measured(setup: Setup, steps: int) -> None:
