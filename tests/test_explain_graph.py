@@ -16,6 +16,13 @@ from mlpcli.pictures.graph import draw
 from mlpcli.pictures.style import house_style
 from mlpcli.training.graph import explain_graph, product
 
+LONG = (
+    "network.hidden=[1,1,1,1,1,1,1,1]",
+    "network.initializer={name: constant, value: 0.9}",
+    "network.bias_initializer=zeros",
+)
+"""A chain of nine layers."""
+
 
 def graph_of(name, *overrides, example=1):
     return explain_graph(mlpcli.load_config(f"examples/{name}", overrides=overrides), example)
@@ -61,6 +68,17 @@ def test_the_chain_by_hand():
     assert product(path) == pytest.approx(a2 * slopes[2] * a3, rel=1e-12)
 
 
+def test_a_long_chain_is_told_by_its_units():
+    graph = graph_of("chain", *LONG)
+    assert graph.detail == "units"
+    assert len(graph.nodes) == 2 + 9 * 4
+    (path,) = graph.paths(graph.node("W₁"))
+    assert len(path) == 1 + 9 + 8 + 1
+    text = explain("--config", "examples/chain", *LONG, "--format", "text").output
+    assert "each unit and each parameter is a node" in text
+    assert "∂L/∂W₁\nW₁ → z₁ → a₁ → z₂" in text
+
+
 def test_a_weight_of_the_worked_example_by_hand():
     """Three paths: through the one hidden unit to each of the outputs."""
     graph = graph_of("worked_3_2_3")
@@ -78,6 +96,8 @@ def test_a_weight_of_the_worked_example_by_hand():
     ("name", "overrides"),
     [
         ("chain", ()),
+        ("chain", LONG),
+        ("chain", (*LONG, "network.dropout.input=0.5", "seed=2")),
         ("worked_3_2_3", ()),
         ("worked_3_2_3", ("network.dropout.hidden=0.5", "network.dropout.input=0.3")),
         ("worked_3_2_3", ("network.dropout.hidden=0.5", "seed=3")),
@@ -182,6 +202,7 @@ def test_batch_normalisation_is_refused_with_the_reason():
         ("xor", ("network.hidden=[6]", "network.dropout.hidden=0.5")),
         ("xor", ("network.hidden=[3, 4]",)),
         ("xor", ("network.hidden=[9, 9]",)),
+        ("chain", LONG),
     ],
 )
 def test_what_is_drawn_stays_within_the_picture_and_apart(name, overrides):

@@ -91,7 +91,8 @@ class Label:
 
 def draw(graph: Graph) -> Figure:
     """The whole graph, in as much detail as there is room for: the title says which."""
-    return _columns(graph) if graph.detail == "units" else _spine(graph)
+    in_columns = graph.detail == "units" and not graph.is_chain
+    return _columns(graph) if in_columns else _spine(graph)
 
 
 class _Sheet:
@@ -323,7 +324,7 @@ def _foot(graph: Graph) -> str:
     """How to read it and, of a chain, the product for its first weight."""
     if graph.detail == "layers":
         return OF_LAYERS
-    if graph.detail == "units":
+    if not graph.is_chain:
         return f"{READING}\n{OF_WEIGHTS}"
     first = next(node for node in graph.nodes if node.kind == "parameter")
     (path,) = graph.paths(first)

@@ -79,6 +79,11 @@ class Graph:
     nodes: list[Node]
     edges: list[Edge]
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether every layer is one unit, so that a single path leads from each node to L."""
+        return max(self.sizes) == 1
+
     def node(self, name: str) -> Node:
         """The node of that name."""
         return next(node for node in self.nodes if node.name == name)
@@ -171,8 +176,8 @@ class _Stage:
 def _detail(sizes: Sequence[int]) -> Detail:
     layers = len(sizes) - 1
     weights = max(a * b for a, b in itertools.pairwise(sizes))
-    if max(sizes) == 1 and layers <= MOST_OPERATIONS:
-        return "operations"
+    if max(sizes) == 1:
+        return "operations" if layers <= MOST_OPERATIONS else "units"
     if max(sizes) <= MOST_UNITS and weights <= MOST_WEIGHTS and layers <= MOST_LAYERS:
         return "units"
     return "layers"
