@@ -21,7 +21,6 @@ LEAST_INK = 0.35
 """of a pixel that is black in a text"""
 BY_DIFFERENCES = "by differences"
 """The symbol of a gradient that follows the same one by backpropagation."""
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,6 @@ class Document:
 
     title: str
     sections: list[Section] = field(default_factory=list)
-
-
-def subscript(symbol: str, number: int) -> str:
-    """W and 12 as W₁₂."""
-    return symbol + str(number).translate(SUBSCRIPTS)
 
 
 def by(shape: tuple[int, ...]) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpcli.cli.document import Document, Quantity, Section, number, subscript
+from mlpcli.cli.document import Document, Quantity, Section, number
 from mlpcli.cli.text import percent
+from mlpcli.training.symbols import subscript
 
 if TYPE_CHECKING:
     from mlpcli.nn.arrays import Array

@@ -15,11 +15,11 @@ from mlpcli.cli.document import (
     Section,
     by,
     number,
-    subscript,
 )
 from mlpcli.cli.text import count
 from mlpcli.cli.update_document import new_parameters, update_sections
 from mlpcli.nn.layers import BatchNorm
+from mlpcli.training.symbols import subscript
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpcli.cli import formulae
-from mlpcli.cli.document import Quantity, Section, number, subscript
+from mlpcli.cli.document import Quantity, Section, number
 from mlpcli.cli.text import listed
+from mlpcli.training.symbols import subscript
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config

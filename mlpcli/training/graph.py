@@ -23,6 +23,7 @@ from mlpcli.nn.optimizers import SGD
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare
+from mlpcli.training.symbols import subscript
 from mlpcli.training.threads import one_blas_thread
 from mlpcli.training.trace import LayerTrace, StepTrace, trace_step
 
@@ -31,7 +32,6 @@ Kind = Literal["input", "parameter", "operation", "loss"]
 MOST_OPERATIONS, MOST_UNITS, MOST_WEIGHTS, MOST_LAYERS = 8, 6, 12, 3
 """A chain of more layers is told by its units; more units, or weights, in a layer or more layers,
 by whole layers."""
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -190,17 +190,16 @@ def _stages(network: MLP, step: StepTrace, loss: str) -> Iterator[_Stage]:
     first = step.layers[0]
     yield _Stage("x", "", step.x[0], came_in[0] * (1 if first.mask is None else first.mask[0]))
     for layer, dx in zip(step.layers, came_in, strict=True):
-        n = _subscript(layer.number)
         if layer.mask is not None:
-            slope_symbol = f"m{_subscript(layer.number - 1)}{{1}}"
+            slope_symbol = subscript("m", layer.number - 1) + "{1}"
             symbol, what = f"{before}′", f"{{0}} · {slope_symbol}"
             yield _Stage(symbol, what, layer.a_in[0], dx, layer.mask[0], slope_symbol)
-        yield _Stage(f"z{n}", "", layer.z[0], layer.delta[0], layer=layer)
-        before = f"z{n}"
+        before = subscript("z", layer.number)
+        yield _Stage(before, "", layer.z[0], layer.delta[0], layer=layer)
         if layer.activation != "identity":
             slope, da = layer.slope[0], layer.da[0]
-            yield _Stage(f"a{n}", f"{layer.activation}({{0}})", layer.a[0], da, slope, "σ′({0})")
-            before = f"a{n}"
+            before = subscript("a", layer.number)
+            yield _Stage(before, f"{layer.activation}({{0}})", layer.a[0], da, slope, "σ′({0})")
     error = step.layers[-1].da[0]
     end = np.array([step.loss])
     yield _Stage("L", f"{loss}({before}, t)", end, np.ones(1), error, "∂L/∂{0}")
@@ -288,7 +287,7 @@ def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
         what = stage.operation.format(before.name, "")
         if stage.layer is not None:
             layer = stage.layer
-            W, b = (f"{each}{_subscript(layer.number)}" for each in "Wb")
+            W, b = (subscript(each, layer.number) for each in "Wb")
             weight = Node(W, "", "parameter", at, layer.W.value, layer.W.gradient)
             bias = Node(b, "", "parameter", at, layer.b.value, layer.b.gradient)
             node = Node(
@@ -341,10 +340,6 @@ def _number(
 
 def _element(symbol: str, layer: LayerTrace, at: tuple[int, ...]) -> str:
     """W₁[2,1] for a place counted from 0, or W₁ where it is the only one."""
-    name = f"{symbol}{_subscript(layer.number)}"
+    name = subscript(symbol, layer.number)
     values = layer.b.value if len(at) == 1 else layer.W.value
     return name if values.size == 1 else f"{name}[{','.join(str(i + 1) for i in at)}]"
-
-
-def _subscript(number: int) -> str:
-    return str(number).translate(SUBSCRIPTS)
