@@ -108,15 +108,19 @@ def status(code: int) -> Answer:
     return lambda handler: handler.head(code, Content_Length=0)
 
 
-def web_page() -> Answer:
-    return whole(b"<!doctype html><title>Please sign in</title>", Content_Type="text/html")
+def web_page(*, length_announced: bool = True) -> Answer:
+    content, kind = b"<!doctype html><title>Please sign in</title>", "text/html; charset=utf-8"
+    if length_announced:
+        return whole(content, Content_Type=kind)
+    return cut_short(content, None, Content_Type=kind)
 
 
-def cut_short(content: bytes, announced: int | None) -> Answer:
+def cut_short(content: bytes, announced: int | None, **headers: object) -> Answer:
     """Send `content` and hang up, having announced a length or none."""
 
     def answer(handler: _Handler) -> None:
-        handler.head(**({} if announced is None else {"Content_Length": announced}))
+        length = {} if announced is None else {"Content_Length": announced}
+        handler.head(**length, **headers)
         handler.wfile.write(content)
         handler.close_connection = True
 

@@ -125,13 +125,22 @@ def test_a_lasting_fault_ends_the_tries(mirror: Mirror, target: Path, fault, rea
     ("answer", "reason"),
     [
         (mirrors.web_page(), "44 bytes, where 51,200 were expected"),
+        (mirrors.web_page(length_announced=False), "44 bytes, where 51,200 were expected"),
         (mirrors.whole(CONTENT[::-1]), "SHA-256 [0-9a-f]{12}…, where"),
         (mirrors.whole(CONTENT[:-1]), "51,199 bytes"),
         (mirrors.whole(CONTENT + b"!"), "more than 51,200 bytes"),
         (mirrors.whole(gzip.compress(CONTENT), Content_Encoding="gzip"), "bytes, where"),
         (mirrors.endless(), "more than 51,200 bytes"),
     ],
-    ids=["web page", "right size", "byte missing", "byte too many", "packed once more", "endless"],
+    ids=[
+        "web page",
+        "web page, no length",
+        "right size",
+        "byte missing",
+        "byte too many",
+        "packed once more",
+        "endless",
+    ],
 )
 def test_wrong_content_is_not_fetched_twice(mirror: Mirror, target: Path, answer, reason) -> None:
     assert_refused(reason, target, mirror.answer("/f", answer))

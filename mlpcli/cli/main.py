@@ -64,6 +64,18 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"mlpcli.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As in every group; and of a misspelt name, say which it may mean."""
+        name = args[0]
+        if name not in COMMANDS:
+            from difflib import get_close_matches
+
+            if likely := get_close_matches(name, COMMANDS, n=1):
+                ctx.fail(f"No such command '{name}'. Did you mean '{likely[0]}'?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them without importing any."""
         with formatter.section("Commands"):

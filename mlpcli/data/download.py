@@ -219,7 +219,9 @@ def _receive(
             length_announced = not {"Content-Length", "Transfer-Encoding"}.isdisjoint(
                 header.title() for header in response.headers
             )
-            if file.size is not None and received < file.size and not length_announced:
+            is_web_page = response.headers.get("Content-Type", "").startswith("text/html")
+            may_be_cut_short = not length_announced and not is_web_page
+            if file.size is not None and received < file.size and may_be_cut_short:
                 raise _MirrorError(
                     f"cut short after {received:,} of {file.size:,} bytes", transient=True
                 )

@@ -61,6 +61,11 @@ def test_a_wrong_command_line(run):
         assert " --help`" in done.stderr
 
 
+def test_a_misspelt_command(run):
+    assert "No such command 'evalute'. Did you mean 'evaluate'? " in run("evalute", "x").stderr
+    assert "No such command 'zzz'. See " in run("zzz").stderr
+
+
 def test_a_message_is_never_endless(run, tmp_path):
     (tmp_path / "many.yaml").write_text("".join(f"k{i}: 1\n" for i in range(2000)))
     (tmp_path / "long.yaml").write_text("a" * 900_000 + ": 1")
