@@ -69,7 +69,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As in every group; and of a misspelt name, say which it may mean."""
         name = args[0]
-        if name not in COMMANDS:
+        if name not in COMMANDS and not ctx.resilient_parsing:  # which completion is
             from difflib import get_close_matches
 
             if likely := get_close_matches(name, COMMANDS, n=1):

@@ -66,6 +66,14 @@ def test_a_misspelt_command(run):
     assert "No such command 'zzz'. See " in run("zzz").stderr
 
 
+def test_a_shell_completes_commands_whatever_stands_before(run):
+    begun = {"_MLPCLI_COMPLETE": "bash_complete", "COMP_CWORD": "1", "COMP_WORDS": "mlpcli ev"}
+    assert run(**begun).stdout.splitlines() == ["plain,evaluate"]
+    misspelt = {**begun, "COMP_CWORD": "2", "COMP_WORDS": "mlpcli evalute "}
+    done = run(**misspelt)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_message_is_never_endless(run, tmp_path):
     (tmp_path / "many.yaml").write_text("".join(f"k{i}: 1\n" for i in range(2000)))
     (tmp_path / "long.yaml").write_text("a" * 900_000 + ": 1")
