@@ -403,18 +403,44 @@ def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     assert len(filled) == 1
 
 
+class Told(Reporter):
+    """Keeps what is remarked."""
+
+    def __init__(self):
+        self.remarks = []
+
+    def remark(self, text):
+        self.remarks.append(text)
+
+
+SINE = {
+    "data": {"dataset": "table", "table": {"formula": "sin(x)", "low": -3, "high": 3}},
+    "network": {"hidden": []},
+    "loss": "mse",
+}
+
+
 @pytest.mark.parametrize(("rate", "rises"), [(1.5, True), (0.05, False)])
 def test_a_loss_that_rises_is_told(tmp_path, rate, rises):
-    table = {"formula": "sin(x)", "low": -3, "high": 3}
     config = mlpcli.load_config(
-        {"data": {"dataset": "table", "table": table}, "network": {"hidden": []}, "loss": "mse"},
+        SINE,
         {"optimizer": {"name": "sgd", "learning_rate": rate}, "training": {"epochs": 4}},
     )
-    remarks = []
+    told = Told()
+    mlpcli.train(config, runs_dir=tmp_path, reporter=told)
+    assert any("training loss rose" in remark for remark in told.remarks) == rises
 
-    class Told(Reporter):
-        def remark(self, text):
-            remarks.append(text)
 
-    mlpcli.train(config, runs_dir=tmp_path, reporter=Told())
-    assert any("training loss rose" in remark for remark in remarks) == rises
+@pytest.mark.parametrize(("warmup", "never_ends"), [(2, True), (2.5, True), (1.5, False)])
+def test_a_warmup_that_never_ends_is_told_before_training(tmp_path, warmup, never_ends):
+    class Telling(Told):
+        def training_begins(self, *_):
+            self.remarks.append("training begins")
+
+    config = mlpcli.load_config(
+        SINE, {"schedule": {"warmup_epochs": warmup}, "training": {"epochs": 2}}
+    )
+    told = Telling()
+    mlpcli.train(config, runs_dir=tmp_path, reporter=told)
+    before = told.remarks[: told.remarks.index("training begins")]
+    assert any("will only rise" in remark for remark in before) == never_ends

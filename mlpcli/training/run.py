@@ -177,6 +177,7 @@ class _Session:
             self.reporter,
         )
         epochs = setup.config.training.epochs
+        self._warn_of_a_warmup_that_never_ends()
         reporter.training_begins(directory.path, epochs, len(setup.batches), progress.epoch)
         test = None
         try:
@@ -205,6 +206,15 @@ class _Session:
             raise Interrupted(f"{stands} in {directory.path}.", interruption.signal, directory.path)
         self._warn_of_a_loss_that_rose()
         return self.run(test)
+
+    def _warn_of_a_warmup_that_never_ends(self) -> None:
+        config = self.setup.config
+        if config.schedule.warmup_epochs >= config.training.epochs:
+            self.reporter.remark(
+                f"Warning: the learning rate will only rise, for schedule.warmup_epochs "
+                f"({config.schedule.warmup_epochs:g}) is not less than training.epochs "
+                f"({config.training.epochs}); try fewer."
+            )
 
     def _warn_of_a_loss_that_rose(self) -> None:
         first, last = (self.recorder.history[i].train_loss for i in (0, -1))
