@@ -1,9 +1,20 @@
-"""Comparing what two runs left."""
+"""What runs say, and comparing what two left."""
 
 import csv
 import json
 
+from mlpcli.reporting import Reporter
 from mlpcli.training.run_directory import RunDirectory
+
+
+class Told(Reporter):
+    """Keeps what is remarked."""
+
+    def __init__(self):
+        self.remarks = []
+
+    def remark(self, text):
+        self.remarks.append(text)
 
 
 def timeless(folder):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from runs import Told
 
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
-from mlpcli.reporting import Reporter
 from mlpcli.training.committee import load_committee
 from mlpcli.training.judging import judge
 
@@ -63,14 +63,6 @@ def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
                 judge(first, other, split=split)
     for split in ("validation", "train"):
         assert judge(first, same, split=split).accuracy is not None
-
-
-class Told(Reporter):
-    def __init__(self):
-        self.remarks = []
-
-    def remark(self, text):
-        self.remarks.append(text)
 
 
 def test_whose_test_images_it_was_is_said_where_they_differ(bars, tmp_path):

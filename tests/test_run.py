@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from runs import Told
 
 import mlpcli
 from mlpcli.data.batches import Normalization
@@ -401,16 +402,6 @@ def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     )
     assert dry_run(config).loss_after == alone.loss_after
     assert len(filled) == 1
-
-
-class Told(Reporter):
-    """Keeps what is remarked."""
-
-    def __init__(self):
-        self.remarks = []
-
-    def remark(self, text):
-        self.remarks.append(text)
 
 
 SINE = {

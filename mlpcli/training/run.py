@@ -211,7 +211,7 @@ class _Session:
         config = self.setup.config
         if config.schedule.warmup_epochs >= config.training.epochs:
             self.reporter.remark(
-                f"Warning: the learning rate will only rise, for schedule.warmup_epochs "
+                "Warning: the learning rate will only rise, for schedule.warmup_epochs "
                 f"({config.schedule.warmup_epochs:g}) is not less than training.epochs "
                 f"({config.training.epochs}); try fewer."
             )
