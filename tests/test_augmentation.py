@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpcli.config.schema.augmentation import AugmentationConfig, ElasticConfig, EraseConfig
+from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.augmenter import BLOCK_PIXELS
@@ -15,7 +16,7 @@ from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.augmentation.elastic import ElasticField, grid_weights
 from mlpcli.data.augmentation.pixels import Erase
 from mlpcli.data.augmentation.strokes import thicken
-from mlpcli.data.resampling import Resampler
+from mlpcli.data.resampling import RESAMPLERS
 
 EVERYTHING = AugmentationConfig(
     shift=2,
@@ -27,22 +28,23 @@ EVERYTHING = AugmentationConfig(
     noise=0.1,
     erase=EraseConfig(),
 )
+KINDS = EVERYTHING.model_dump()
 EACH = [EVERYTHING] + [
-    AugmentationConfig.model_validate({name: value})
-    for name, value in EVERYTHING.model_dump().items()
+    AugmentationConfig.model_validate({name: value}) for name, value in KINDS.items()
 ]
-NAMES = ["everything", *EVERYTHING.model_dump()]
+NAMES = ["everything", *KINDS]
 
 
 def pictures(n, height=28, width=28, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, height, width), dtype=np.uint8)
 
 
-def augmented(images, settings, indices=None, epoch=1, seed=1):
+def augmented(images, settings, indices=None, epoch=1, seed=1, interpolation="bilinear"):
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
     flat = images.reshape(len(images), -1)
     out = np.empty_like(flat)
-    Augmenter(settings, images.shape[1:], seed).apply(flat, indices, epoch, out)
+    augmenter = Augmenter(settings, images.shape[1:], seed, interpolation=interpolation)
+    augmenter.apply(flat, indices, epoch, out)
     return out.reshape(images.shape)
 
 
@@ -53,26 +55,40 @@ def affine(n=1, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
     return Affine(*map(for_each, (shift, math.radians(rotation), scale, shear)))
 
 
-def warped(images, mapping):
+def warped(images, mapping, interpolation="bilinear"):
     x, y = np.empty((2, *images.shape), np.float32)
     mapping.sources(x, y)
     result = images.copy()
-    Resampler(images.shape[1:], len(images)).resample(result, x, y)
+    RESAMPLERS[interpolation](images.shape[1:], len(images)).resample(result, x, y)
     return result
 
 
-def between_pixels(image, x, y):
-    """Bilinear interpolation at one point, in float64; 0 outside."""
+def hat(distance):
+    """What a pixel at that distance counts for along a line."""
+    return max(0.0, 1 - abs(distance))
+
+
+def cubic(distance):
+    """The same for the cubic convolution of Keys (1981), equation 15."""
+    s = abs(distance)
+    if s < 1:
+        return 3 / 2 * s**3 - 5 / 2 * s**2 + 1
+    return -1 / 2 * s**3 + 5 / 2 * s**2 - 4 * s + 2 if s < 2 else 0.0
+
+
+KERNELS = {"bilinear": hat, "bicubic": cubic}
+
+
+def between_pixels(image, x, y, interpolation="bilinear"):
+    """What an image shows at one point, in float64; 0 outside."""
     height, width = image.shape
-    left, top = math.floor(x), math.floor(y)
-    value = 0.0
-    for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
-        if 0 <= row < height and 0 <= column < width:
-            value += (1 - abs(x - column)) * (1 - abs(y - row)) * float(image[row, column])
-    return value
+    kernel = KERNELS[interpolation]
+    across = np.array([kernel(x - column) for column in range(width)])
+    down = np.array([kernel(y - row) for row in range(height)])
+    return min(max(float(down @ image.astype(float) @ across), 0.0), 255.0)
 
 
-def textbook(image, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
+def textbook(image, interpolation, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
     """One matrix for each step, in homogeneous coordinates with y upwards; pixel by pixel."""
     height, width = image.shape
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
@@ -87,7 +103,8 @@ def textbook(image, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
     for row in range(height):
         for column in range(width):
             x, y, _ = back @ [column - middle_x, middle_y - row, 1]
-            result[row, column] = between_pixels(image, x + middle_x, middle_y - y)
+            source = x + middle_x, middle_y - y
+            result[row, column] = between_pixels(image, *source, interpolation)
     return result
 
 
@@ -104,23 +121,26 @@ def textbook(image, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
     ids=str,
 )
 @pytest.mark.parametrize("shape", [(28, 28), (9, 14), (1, 1)])
-def test_affine_maps_against_the_textbook(change, shape):
+@pytest.mark.parametrize("interpolation", KERNELS)
+def test_affine_maps_against_the_textbook(change, shape, interpolation):
     images = pictures(2, *shape)
-    result = warped(images, affine(2, **change))
+    result = warped(images, affine(2, **change), interpolation)
     for image, found in zip(images, result, strict=True):
-        assert abs(textbook(image, **change) - found).max() <= 0.51
+        assert abs(textbook(image, interpolation, **change) - found).max() <= 0.51
 
 
-def test_doing_nothing_changes_nothing():
+@pytest.mark.parametrize("interpolation", KERNELS)
+def test_doing_nothing_changes_nothing(interpolation):
     images = pictures(3)
-    np.testing.assert_array_equal(warped(images, affine(3)), images)
+    np.testing.assert_array_equal(warped(images, affine(3), interpolation), images)
 
 
 @pytest.mark.parametrize(("right", "down"), [(1, 0), (0, 1), (-2, 3), (5, -4), (28, 0), (0, -100)])
-def test_a_shift_by_whole_pixels(right, down):
+@pytest.mark.parametrize("interpolation", KERNELS)
+def test_a_shift_by_whole_pixels(right, down, interpolation):
     images = pictures(2)
     expected = np.roll(np.pad(images, ((0, 0), (100, 100), (100, 100))), (down, right), (1, 2))
-    result = warped(images, affine(2, shift=(right, down)))
+    result = warped(images, affine(2, shift=(right, down)), interpolation)
     np.testing.assert_array_equal(result, expected[:, 100:128, 100:128])
 
 
@@ -235,15 +255,24 @@ def test_an_elastic_field_is_exact_whatever_its_company():
     np.testing.assert_array_equal(alone[:, 0], [x[7], y[7]])
 
 
-def test_elastic_pictures_against_the_textbook():
+@pytest.mark.parametrize("interpolation", KERNELS)
+def test_elastic_pictures_against_the_textbook(interpolation):
     images = pictures(3)
     x, y = elastic_fields(34, 4, n=3, shape=(28, 28))
     x += np.arange(28)
     y += np.arange(28)[:, None]
     result = images.copy()
-    Resampler((28, 28), 3).resample(result, x.copy(), y.copy())
+    RESAMPLERS[interpolation]((28, 28), 3).resample(result, x.copy(), y.copy())
     for i in np.ndindex(images.shape):
-        assert abs(between_pixels(images[i[0]], float(x[i]), float(y[i])) - result[i]) <= 0.51
+        shown = between_pixels(images[i[0]], float(x[i]), float(y[i]), interpolation)
+        assert abs(shown - result[i]) <= 0.51
+
+
+def test_bicubic_by_hand():
+    """Halfway between pixels Keys' weights are -1, 9, 9 and -1 sixteenths."""
+    edge = np.array([[[0, 0, 0, 96, 96, 96, 96]]], np.uint8)
+    shown = warped(edge, affine(shift=(-0.5, 0)), "bicubic")
+    assert shown.tolist() == [[[0, 0, 48, 102, 96, 102, 48]]]
 
 
 def test_thickness_by_hand():
@@ -375,6 +404,22 @@ def test_geometry_invents_no_ink(shape, settings, epoch, seed):
     np.testing.assert_array_equal(
         augmented(nothing, AugmentationConfig.model_validate(settings)), nothing
     )
+
+
+def test_a_run_distorts_with_the_interpolation_of_its_config():
+    data = {"augmentation": {"rotation": 20, "elastic": {}}, "interpolation": "bicubic"}
+    config = Config.model_validate({"data": data, "seed": 5})
+    n = BLOCK_PIXELS // 784 + 3
+    images = pictures(n)
+    flat = images.reshape(n, -1)
+    found = np.empty_like(flat)
+    Augmenter.from_config(config, (28, 28)).apply(flat, np.arange(n), 7, found)
+    sharp, usual = (
+        augmented(images[-5:], config.data.augmentation, range(n - 5, n), 7, 5, interpolation)
+        for interpolation in ("bicubic", "bilinear")
+    )
+    np.testing.assert_array_equal(found.reshape(images.shape)[-5:], sharp)
+    assert (sharp != usual).mean() > 0.5
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 1000), st.integers(0, 2**40))

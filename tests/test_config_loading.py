@@ -649,6 +649,7 @@ def test_the_resolved_yaml_is_readable():
         "  added_digits: 0\n"
         "  deslant: false\n"
         "  digit_width: null\n"
+        "  interpolation: bilinear\n"
         "  normalization: standardize\n"
         "  augmentation:\n"
         "    shift: 0.0\n"

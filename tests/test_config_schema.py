@@ -29,6 +29,7 @@ def test_the_defaults():
             "added_digits": 0,
             "deslant": False,
             "digit_width": None,
+            "interpolation": "bilinear",
             "normalization": "standardize",
             "augmentation": {
                 "shift": 0.0,

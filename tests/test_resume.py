@@ -43,7 +43,10 @@ KINDS = {
     **{schedule: [f"schedule={schedule}"] for schedule in SCHEDULES},
     "dropout": ["network.dropout={input: 0.1, hidden: 0.4}"],
     "batch norm": ["network.batch_norm=true", "network.hidden=[8, 6]"],
-    "augmentation": ["data.augmentation={shift: 1, rotation: 20, noise: 0.1, elastic: {}}"],
+    "augmentation": [
+        "data.augmentation={shift: 1, rotation: 20, noise: 0.1, elastic: {}}",
+        "data.interpolation=bicubic",
+    ],
     "averaging": ["training.averaging={}", "network.batch_norm=true"],
     "clipping": ["optimizer.clip_norm=0.1", "optimizer.max_norm=1", "optimizer.l1=1e-3"],
     "two members": ["training.threads=2", "network.batch_norm=true", "network.dropout.hidden=0.5"],

@@ -85,7 +85,10 @@ def test_blocks_do_not_show_and_the_original_is_left(shaping):
     assert shaping.apply(dataset.part(np.arange(0))).images.shape == (0, 784)
 
 
-@pytest.mark.parametrize("shaping", [UPRIGHT, Shaping(digit_width=14)])
+@pytest.mark.parametrize(
+    "shaping",
+    [UPRIGHT, Shaping(digit_width=14), Shaping(deslant=True, interpolation="bicubic")],
+)
 def test_a_network_sees_all_digits_in_the_shape_that_it_learned(shaping, tmp_path):
     settings = {
         "data": {"train_size": 400, "test_size": 50, **dataclasses.asdict(shaping)},
@@ -129,6 +132,14 @@ def test_a_bar_becomes_as_wide_as_asked_but_no_more_than_doubled_or_halved(digit
     assert shaped.images.reshape(2, 11).tolist() == [expected, expected]
 
 
+def test_bicubic_keeps_the_edges_of_a_bar():
+    """Doubled, every other pixel is halfway: -1, 9, 9 and -1 sixteenths of those beside it."""
+    shaped = Shaping(digit_width=6, interpolation="bicubic").apply(
+        dataset_of([[[0, 0, 0, 0, 96, 96, 96, 0, 0, 0, 0]]])
+    )
+    assert shaped.images.tolist() == [[0, 0, 48, 96, 102, 96, 102, 96, 48, 0, 0]]
+
+
 def test_a_leaning_stroke_is_as_wide_as_it_is_upright():
     """Upright it is one pixel wide, and doubled two; leaning it would be nine."""
     shaped = Shaping(deslant=True, digit_width=9).apply(dataset_of([leaning(1.0)]))
@@ -146,8 +157,17 @@ def test_images_must_have_room_for_the_digit():
         Shaping(digit_width=29).apply(dataset_of(np.zeros((1, 28, 28))))
 
 
-@pytest.mark.parametrize("width", ["16", True, 0, -4.0, float("nan"), float("inf"), [16]])
-def test_a_checkpoint_that_asks_for_no_width_is_refused(width, tmp_path):
+NO_WIDTHS = ["16", True, 0, -4.0, float("nan"), float("inf"), [16]]
+NO_INTERPOLATIONS = ["cubic", None, ["bicubic"]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"digit_width": width} for width in NO_WIDTHS]
+    + [{"interpolation": interpolation} for interpolation in NO_INTERPOLATIONS],
+    ids=str,
+)
+def test_a_checkpoint_that_asks_for_no_shape_is_refused(wrong, tmp_path):
     settings = {
         "data": {"train_size": 20, "test_size": 10, "digit_width": 16},
         "network": {"hidden": [3]},
@@ -156,14 +176,16 @@ def test_a_checkpoint_that_asks_for_no_width_is_refused(width, tmp_path):
     run = mlpcli.train(load_config(settings), runs_dir=tmp_path)
     file = run.folder / "weights" / "last.safetensors"
     checkpoint = load_checkpoint(file)
-    data = {**checkpoint.config["data"], "digit_width": width}
+    data = {**checkpoint.config["data"], **wrong}
     config = {**checkpoint.config, "data": data}
     save_checkpoint(file, dataclasses.replace(checkpoint, config=config))
-    with pytest.raises(CheckpointError, match="a digit's width of"):
+    with pytest.raises(CheckpointError, match=r"a digit's width of|an interpolation of"):
         load_checkpoint(file)
 
 
-@pytest.mark.parametrize("setting", [{"deslant": True}, {"digit_width": 16}])
+@pytest.mark.parametrize(
+    "setting", [{"deslant": True}, {"digit_width": 16}, {"interpolation": "bicubic"}]
+)
 def test_a_table_has_nothing_to_shape(setting):
     data = {"dataset": "table", "table": {"formula": "x**2"}, **setting}
     with pytest.raises(ConfigError, match=rf"data\.{next(iter(setting))}: a table has no images"):

@@ -136,8 +136,10 @@ def preview(
     report = reporter(quiet=False)
     loader = DataLoader(config.data, config.seed, data_directory(data_dir), report)
     training, _ = loader.training_and_validation()
-    training = Shaping(config.data.deslant, config.data.digit_width).apply(training)
-    augmenter = Augmenter(config.data.augmentation, training.image_shape, config.seed)
+    training = Shaping(
+        config.data.deslant, config.data.digit_width, config.data.interpolation
+    ).apply(training)
+    augmenter = Augmenter.from_config(config, training.image_shape)
     epochs = range(epoch, epoch + VERSIONS)
     if augmenter.changes_nothing:
         epochs = range(0)

@@ -1,33 +1,47 @@
 """Reading images between their pixels."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import UInt8Array
 
+if TYPE_CHECKING:
+    from mlpcli.config.schema.data import Interpolation
+
 Coordinates = NDArray[np.float32]
 """(n, height, width): where each pixel of a result comes from, along one axis."""
 
+_SHARPNESS = -0.5
+"""Keys' a."""
 
-class Resampler:
-    """Bilinear interpolation in blocks of images; background (0) lies around each of them."""
+
+class Resampler(ABC):
+    """Reads blocks of images between their pixels; background (0) lies around each of them."""
+
+    _reach: ClassVar[int]
+    """how many pixels on each side count for a point between them"""
 
     def __init__(self, image_shape: tuple[int, int], block_size: int) -> None:
         """Make the buffers for at most `block_size` images of (height, width)."""
         height, width = image_shape
-        self._stride = width + 2
-        self._image_size = (height + 2) * self._stride
-        # One pixel of background around each image. The neighbour to the right of a last column
-        # is the first of the next row, which is background too, and so is all beyond the last row.
+        # As far as an image can still be seen, and what counts for a point there.
+        self._border = border = 2 * self._reach - 1
+        self._stride = width + 2 * border
+        self._image_size = (height + 2 * border) * self._stride
+        # The neighbour to the right of a last column is the first of the next row, which is
+        # background too, and so is all beyond the last row.
         self._flat = np.zeros(block_size * self._image_size, np.float32)
-        padded = self._flat.reshape(block_size, height + 2, width + 2)
-        self._inside = padded[:, 1:-1, 1:-1]
+        padded = self._flat.reshape(block_size, height + 2 * border, width + 2 * border)
+        self._inside = padded[:, border:-border, border:-border]
         self._starts = (np.arange(block_size, dtype=np.int32) * self._image_size)[:, None, None]
         shape = (block_size, height, width)
         self._whole = np.empty(shape, np.float32)
         self._row, self._column = np.empty(shape, np.int32), np.empty(shape, np.int32)
         self._index = np.empty(shape, np.intp)
-        self._corners = np.empty((4, *shape), np.float32)
 
     def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates) -> None:
         """Replace each pixel by what its image (n, height, width) shows at column x and row y.
@@ -47,30 +61,94 @@ class Resampler:
         place += self._starts[:n]
         index = self._index[:n]
         np.copyto(index, place)
+        shown = self._between(index, x, y)
+        shown += 0.5
+        np.copyto(images, shown, casting="unsafe")
 
-        upper, upper_right, lower, lower_right = self._corners[:, :n]
-        for corner, offset in (
-            (upper, 0),
-            (upper_right, 1),
-            (lower, self._stride),
-            (lower_right, self._stride + 1),
-        ):
-            # "clip" writes straight into `out`, and takes the last background beyond the end.
-            np.take(self._flat[offset:], index, out=corner, mode="clip")
-        _blend(upper, upper_right, x)
-        _blend(lower, lower_right, x)
-        _blend(upper, lower, y)
-        upper += 0.5
-        np.copyto(images, upper, casting="unsafe")
+    @abstractmethod
+    def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
+        """What is shown right of and below the pixels at `index`, by the fractions x and y.
+
+        From 0 to 255, (n, height, width), as all arguments, which are used up.
+        """
+
+    def _take(self, index: NDArray[np.intp], right: int, down: int, out: Coordinates) -> None:
+        """Write the pixels that lie so far from those at `index`, neither less than 0."""
+        # "clip" writes straight into `out`, and takes the last background beyond the end.
+        np.take(self._flat[down * self._stride + right :], index, out=out, mode="clip")
 
     def _split(self, coordinate: Coordinates, size: int, whole: np.ndarray) -> None:
         """Split into the whole pixels, counted from the background's, and the fraction left."""
-        coordinate += 1
-        np.clip(coordinate, 0, size + 1, out=coordinate)
+        coordinate += self._border
+        first, last = self._border, self._border + size - 1
+        np.clip(coordinate, first - self._reach, last + self._reach, out=coordinate)
         np.copyto(whole, coordinate, casting="unsafe")
         rounded_down = self._whole[: len(coordinate)]
         np.copyto(rounded_down, whole, casting="unsafe")
         coordinate -= rounded_down
+
+
+class Bilinear(Resampler):
+    """Along a line from pixel to pixel, on both axes: halfway, edges are blurred."""
+
+    _reach = 1
+
+    def __init__(self, image_shape: tuple[int, int], block_size: int) -> None:
+        """As `Resampler`."""
+        super().__init__(image_shape, block_size)
+        self._corners = np.empty((4, block_size, *image_shape), np.float32)
+
+    def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
+        upper, upper_right, lower, lower_right = self._corners[:, : len(index)]
+        self._take(index, 0, 0, out=upper)
+        self._take(index, 1, 0, out=upper_right)
+        self._take(index, 0, 1, out=lower)
+        self._take(index, 1, 1, out=lower_right)
+        _blend(upper, upper_right, x)
+        _blend(lower, lower_right, x)
+        _blend(upper, lower, y)
+        return np.asarray(upper)
+
+
+class Bicubic(Resampler):
+    """Cubic convolution on both axes, over four by four pixels, which keeps edges sharper.
+
+    Keys ("Cubic convolution interpolation for digital image processing", 1981), with his a = -1/2.
+    What goes beyond black or white beside an edge is cut off.
+    """
+
+    _reach = 2
+
+    def __init__(self, image_shape: tuple[int, int], block_size: int) -> None:
+        """As `Resampler`."""
+        super().__init__(image_shape, block_size)
+        self._across, self._down = np.empty((2, 4, block_size, *image_shape), np.float32)
+        self._sum, self._row_sum, self._pixel = np.empty((3, block_size, *image_shape), np.float32)
+
+    def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
+        n = len(index)
+        total, row, pixel = self._sum[:n], self._row_sum[:n], self._pixel[:n]
+        across, down = self._across[:, :n], self._down[:, :n]
+        _write_weights(x, across)
+        _write_weights(y, down)
+        index -= self._stride + 1  # to the first of the four by four
+        total.fill(0)
+        for i in range(4):
+            row.fill(0)
+            for j in range(4):
+                self._take(index, j, i, out=pixel)
+                pixel *= across[j]
+                row += pixel
+            row *= down[i]
+            total += row
+        np.clip(total, 0, 255, out=total)
+        return total
+
+
+RESAMPLERS: Mapping["Interpolation", type[Resampler]] = {
+    "bilinear": Bilinear,
+    "bicubic": Bicubic,
+}
 
 
 def _blend(a: Coordinates, b: Coordinates, share: Coordinates) -> None:
@@ -78,3 +156,23 @@ def _blend(a: Coordinates, b: Coordinates, share: Coordinates) -> None:
     b -= a
     b *= share
     a += b
+
+
+def _write_weights(t: Coordinates, out: Coordinates) -> None:
+    """Write (4, n, height, width): the weights of the pixels at -1, 0, 1 and 2, seen from t.
+
+    With u = 1 - t: a t u², u + t u² - (1 + a) t² u, t + t² u - (1 + a) t u² and a t² u.
+    """
+    before, left, right, after = out
+    np.subtract(1, t, out=left)
+    np.multiply(t, left, out=right)
+    np.multiply(right, left, out=before)
+    np.multiply(right, t, out=after)
+    left += before
+    np.multiply(after, 1 + _SHARPNESS, out=right)
+    left -= right
+    np.multiply(before, 1 + _SHARPNESS, out=right)
+    np.subtract(t, right, out=right)
+    right += after
+    before *= _SHARPNESS
+    after *= _SHARPNESS

@@ -13,14 +13,17 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset, UInt8Array
-from mlpcli.data.resampling import Resampler
+from mlpcli.data.resampling import RESAMPLERS
 from mlpcli.errors import DataError
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema.data import Interpolation
 
 STEEPEST = 1.0
 """pixels to the side for each row; a digit that leans more is not writing but a flat line"""
@@ -40,20 +43,26 @@ class Shaping:
     """whether it is set upright by its own slant"""
     digit_width: float | None = None
     """pixels that its ink shall be wide, if it is set at all"""
+    interpolation: "Interpolation" = "bilinear"
+    """how it is read between its pixels"""
 
     @classmethod
     def from_settings(cls, data: Mapping[str, Any]) -> Self:
         """As the `data` section of a config says, which need not be one that was checked.
 
         Raises:
-            ValueError: it asks for what is no width.
+            ValueError: it asks for what is no width, or no interpolation.
         """
         width = data.get("digit_width")
         if width is not None and not (
             isinstance(width, int | float) and not isinstance(width, bool) and 1 <= width < math.inf
         ):
             raise ValueError(f"a digit's width of {width!r}")
-        return cls(bool(data.get("deslant")), width)
+        wanted = data.get("interpolation", "bilinear")
+        interpolation = next((known for known in RESAMPLERS if known == wanted), None)
+        if interpolation is None:
+            raise ValueError(f"an interpolation of {wanted!r}")
+        return cls(bool(data.get("deslant")), width, interpolation)
 
     def apply(self, dataset: Dataset) -> Dataset:
         """The same dataset with every image in shape, and its own left as they are.
@@ -71,7 +80,7 @@ class Shaping:
             )
         images = dataset.images.reshape(-1, height, width).copy()
         size = max(1, BLOCK_PIXELS // (height * width))
-        resampler = Resampler(shape, min(size, max(1, len(images))))
+        resampler = RESAMPLERS[self.interpolation](shape, min(size, max(1, len(images))))
         for start in range(0, len(images), size):
             block = images[start : start + size]
             resampler.resample(block, *self._sources(block))

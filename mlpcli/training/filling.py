@@ -28,7 +28,7 @@ class Filling:
     """
 
     def __init__(self, setup: Setup, members: int, buffers: int) -> None:
-        self._batches, config = setup.batches, setup.config
+        self._batches = setup.batches
         network, size = setup.network, setup.batches.block_size
         self._buffers: list[tuple[Array, Array]] = [
             (
@@ -38,9 +38,7 @@ class Filling:
             for _ in range(buffers)
         ]
         shape = setup.training.image_shape
-        self._augmenters = [
-            Augmenter(config.data.augmentation, shape, config.seed) for _ in range(members)
-        ]
+        self._augmenters = [Augmenter.from_config(setup.config, shape) for _ in range(members)]
         self._order = functools.lru_cache(maxsize=1)(self._batches.order)
 
     def fill(self, member: int, stretch: Stretch, rows: slice = WHOLE_BLOCK) -> None:

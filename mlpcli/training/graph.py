@@ -131,7 +131,7 @@ def explain_graph(
     network = setup.network
     x = np.empty((1, network.sizes[0]), network.dtype)
     t = np.empty((1, network.sizes[-1]), network.dtype)
-    augmenter = Augmenter(config.data.augmentation, setup.training.image_shape, config.seed)
+    augmenter = Augmenter.from_config(config, setup.training.image_shape)
     setup.batches.fill(np.array([example - 1]), 1, augmenter, x, t)
     network.draw_dropout(1, generator(config.seed, Purpose.DROPOUT, 1))
     still = SGD(len(network.theta), network.n_weights, network.dtype)

@@ -166,9 +166,7 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
     """
     batches, network, settings = setup.batches, setup.network, setup.config.optimizer
     learning_rate = Training(setup, processes=False).learning_rate
-    augmenter = Augmenter(
-        setup.config.data.augmentation, setup.training.image_shape, setup.config.seed
-    )
+    augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
     clipping = NormClipping(settings.clip_norm) if settings.clip_norm else None
     max_norm = MaxNorm(settings.max_norm, network) if settings.max_norm else None
     dropout = _DropoutOfTraining(setup)

@@ -183,8 +183,12 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             )
         if key != "labels" and len(set(map(len, found))) > 1:
             yield Conflict(f"data.table.{key}", part, "expected rows of one length")
-    for key, wanted in (("deslant", data.deslant), ("digit_width", data.digit_width is not None)):
-        if wanted:
+    for key, shapes in (
+        ("deslant", data.deslant),
+        ("digit_width", data.digit_width is not None),
+        ("interpolation", data.interpolation != "bilinear"),
+    ):
+        if shapes:
             yield Conflict(
                 f"data.{key}", ("data.dataset", f"data.{key}"), "a table has no images to shape"
             )

@@ -1,7 +1,7 @@
 """From the settings of a config to distorted images."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from mlpcli.data.dataset import IntArray, UInt8Array
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.augmentation import AugmentationConfig
+    from mlpcli.config.schema.config import Config
+    from mlpcli.config.schema.data import Interpolation
 
 # 256 images of 28×28: enough to spread NumPy's cost of a call, few enough for the work to stay in
 # a core's cache.
@@ -30,13 +32,29 @@ class Augmenter:
     """
 
     def __init__(
-        self, settings: "AugmentationConfig", image_shape: tuple[int, int], seed: int
+        self,
+        settings: "AugmentationConfig",
+        image_shape: tuple[int, int],
+        seed: int,
+        *,
+        interpolation: "Interpolation" = "bilinear",
     ) -> None:
         """Prepare what the settings ask for, for images of (height, width)."""
         height, width = image_shape
         self._seed = seed
         self._block = np.empty((max(1, BLOCK_PIXELS // (height * width)), height, width), np.uint8)
-        self._stages = tuple(_stages(settings, image_shape, len(self._block)))
+        self._stages = tuple(_stages(settings, interpolation, image_shape, len(self._block)))
+
+    @classmethod
+    def from_config(cls, config: "Config", image_shape: tuple[int, int]) -> Self:
+        """Distort as a run of this config does."""
+        data = config.data
+        return cls(
+            data.augmentation,
+            image_shape,
+            config.seed,
+            interpolation=data.interpolation,
+        )
 
     @property
     def changes_nothing(self) -> bool:
@@ -69,14 +87,17 @@ class Augmenter:
 
 
 def _stages(
-    settings: "AugmentationConfig", image_shape: tuple[int, int], block_size: int
+    settings: "AugmentationConfig",
+    interpolation: "Interpolation",
+    image_shape: tuple[int, int],
+    block_size: int,
 ) -> Iterator[Stage]:
     """Yield what is done to an image, in this order; what is 0 is left out."""
     if settings.thickness:
         yield Thickness(settings.thickness)
     elastic = settings.elastic is not None and settings.elastic.alpha
     if settings.shift or settings.rotation or settings.scale or settings.shear or elastic:
-        yield Warp(settings, image_shape, block_size)
+        yield Warp(settings, interpolation, image_shape, block_size)
     if settings.noise:
         yield Noise(settings.noise)
     if settings.erase is not None and settings.erase.probability:

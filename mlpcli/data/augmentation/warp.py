@@ -8,17 +8,22 @@ from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.draws import Draws
 from mlpcli.data.augmentation.elastic import ElasticField
 from mlpcli.data.dataset import UInt8Array
-from mlpcli.data.resampling import Resampler
+from mlpcli.data.resampling import RESAMPLERS
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.augmentation import AugmentationConfig
+    from mlpcli.config.schema.data import Interpolation
 
 
 class Warp:
     """Shifts, rotates, scales, shears and bends each image of a block in its own way."""
 
     def __init__(
-        self, settings: "AugmentationConfig", image_shape: tuple[int, int], block_size: int
+        self,
+        settings: "AugmentationConfig",
+        interpolation: "Interpolation",
+        image_shape: tuple[int, int],
+        block_size: int,
     ) -> None:
         """Prepare for at most `block_size` images of (height, width)."""
         self._settings = settings
@@ -26,7 +31,7 @@ class Warp:
         if settings.elastic is not None and settings.elastic.alpha:
             alpha, sigma = settings.elastic.alpha, settings.elastic.sigma
             self._elastic = ElasticField(alpha, sigma, image_shape, block_size)
-        self._resampler = Resampler(image_shape, block_size)
+        self._resampler = RESAMPLERS[interpolation](image_shape, block_size)
         self._x, self._y = np.empty((2, block_size, *image_shape), np.float32)
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
