@@ -28,7 +28,7 @@ EVERYTHING = AugmentationConfig(
     noise=0.1,
     erase=EraseConfig(),
 )
-KINDS = EVERYTHING.model_dump()
+KINDS = EVERYTHING.model_dump(exclude={"undistorted_fraction"})
 EACH = [EVERYTHING] + [
     AugmentationConfig.model_validate({name: value}) for name, value in KINDS.items()
 ]
@@ -404,6 +404,25 @@ def test_geometry_invents_no_ink(shape, settings, epoch, seed):
     np.testing.assert_array_equal(
         augmented(nothing, AugmentationConfig.model_validate(settings)), nothing
     )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "fraction", "distorted"),
+    [(20, 0, 20), (20, 0.1, 18), (60, 0.05, 57), (3, 0.3, 2), (1, 0.4, 1), (1, 0.99, 0)],
+)
+def test_the_last_epochs_may_show_the_images_as_they_are(epochs, fraction, distorted):
+    config = Config.model_validate(
+        {
+            "data": {"augmentation": {"shift": 9, "undistorted_fraction": fraction}},
+            "training": {"epochs": epochs},
+        }
+    )
+    augmenter = Augmenter.from_config(config, (28, 28))
+    images = pictures(4).reshape(4, -1)
+    out = np.empty_like(images)
+    for epoch in range(1, epochs + 1):
+        augmenter.apply(images, np.arange(4), epoch, out)
+        assert np.array_equal(out, images) == (epoch > distorted)
 
 
 def test_a_run_distorts_with_the_interpolation_of_its_config():

@@ -660,6 +660,7 @@ def test_the_resolved_yaml_is_readable():
         "    thickness: 0.0\n"
         "    noise: 0.0\n"
         "    erase: null\n"
+        "    undistorted_fraction: 0.0\n"
         "network:\n"
         "  hidden: [300, 100]\n"
         "  activation: relu\n"

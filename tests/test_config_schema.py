@@ -40,6 +40,7 @@ def test_the_defaults():
                 "thickness": 0.0,
                 "noise": 0.0,
                 "erase": None,
+                "undistorted_fraction": 0.0,
             },
         },
         "network": {

@@ -45,6 +45,7 @@ KINDS = {
     "batch norm": ["network.batch_norm=true", "network.hidden=[8, 6]"],
     "augmentation": [
         "data.augmentation={shift: 1, rotation: 20, noise: 0.1, elastic: {}}",
+        "data.augmentation.undistorted_fraction=0.3",
         "data.interpolation=bicubic",
     ],
     "averaging": ["training.averaging={}", "network.batch_norm=true"],

@@ -95,3 +95,11 @@ class AugmentationConfig(Section):
     erase: EraseConfig | None = Field(
         default=None, description="null: nothing. {}: random erasing, by defaults."
     )
+    undistorted_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="The part of the epochs, the last ones, that shows the images as they are (He"
+        " et al., 2019): what is judged is not distorted either. 0.05 is enough with a learning"
+        " rate that falls to 0; much more and they are learned by heart.",
+    )

@@ -1,5 +1,6 @@
 """From the settings of a config to distorted images."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
@@ -38,22 +39,27 @@ class Augmenter:
         seed: int,
         *,
         interpolation: "Interpolation" = "bilinear",
+        last_epoch: float = math.inf,
     ) -> None:
-        """Prepare what the settings ask for, for images of (height, width)."""
+        """Prepare what the settings ask for, for images of (height, width).
+
+        After `last_epoch` the images are left as they are.
+        """
         height, width = image_shape
-        self._seed = seed
+        self._seed, self._last_epoch = seed, last_epoch
         self._block = np.empty((max(1, BLOCK_PIXELS // (height * width)), height, width), np.uint8)
         self._stages = tuple(_stages(settings, interpolation, image_shape, len(self._block)))
 
     @classmethod
     def from_config(cls, config: "Config", image_shape: tuple[int, int]) -> Self:
         """Distort as a run of this config does."""
-        data = config.data
+        data, epochs = config.data, config.training.epochs
         return cls(
             data.augmentation,
             image_shape,
             config.seed,
             interpolation=data.interpolation,
+            last_epoch=epochs - round(epochs * data.augmentation.undistorted_fraction),
         )
 
     @property
@@ -70,7 +76,7 @@ class Augmenter:
             epoch: From 1 on.
             out: As `images`, and it may be the same array.
         """
-        if self.changes_nothing:
+        if self.changes_nothing or epoch > self._last_epoch:
             if out is not images:
                 np.copyto(out, images)
             return
