@@ -136,9 +136,7 @@ def preview(
     report = reporter(quiet=False)
     loader = DataLoader(config.data, config.seed, data_directory(data_dir), report)
     training, _ = loader.training_and_validation()
-    training = Shaping(
-        config.data.deslant, config.data.digit_width, config.data.interpolation
-    ).apply(training)
+    training = Shaping.from_settings(config.data.model_dump()).apply(training)
     augmenter = Augmenter.from_config(config, training.image_shape)
     epochs = range(epoch, epoch + VERSIONS)
     if augmenter.changes_nothing:

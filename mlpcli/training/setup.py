@@ -145,7 +145,7 @@ def set_up(config: Config, loader: DataLoader) -> Setup:
 
 def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
     """The parts of a run on data that is in memory, as it was loaded."""
-    shaping = Shaping(config.data.deslant, config.data.digit_width, config.data.interpolation)
+    shaping = Shaping.from_settings(config.data.model_dump())
     training, validation = shaping.apply(training), validation and shaping.apply(validation)
     normalization = {
         "standardize": lambda: Normalization.standardize(training.images),
