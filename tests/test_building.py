@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mlpcli.config.loading import json_schema, load_config
+from mlpcli.config.json_schema import json_schema
+from mlpcli.config.loading import load_config
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.training.building import build_loss, build_network, build_schedule

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpcli.config.loading import config_names, find_config, load_config, resolved_yaml
+from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config, is_run_name
+from mlpcli.config.shipped import config_names, find_config
+from mlpcli.config.writing import resolved_yaml
 from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")

@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mlpcli.config.loading import NAMED_SECTIONS, config_names, json_schema
+from mlpcli.config.json_schema import json_schema
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.schema.initializers import NormalInitializer
 from mlpcli.config.schema.optimizers import SgdConfig
+from mlpcli.config.shipped import config_names
+from mlpcli.config.sources import NAMED_SECTIONS
 from mlpcli.config.yaml_loader import read_yaml
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -33,7 +33,9 @@ from mlpcli.pictures import (
     style,
     weights,
 )
+from mlpcli.pictures.catalogue import PICTURES
 from mlpcli.pictures.drawing import draw_pictures
+from mlpcli.pictures.subject import Subject
 from mlpcli.reporting import Reporter
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, LayerNorms
@@ -514,7 +516,7 @@ def test_curves_need_no_weights(run):
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(run, tmp_path):
     other = mlpcli.train(run.config, runs_dir=tmp_path / "elsewhere")
-    subjects = [drawing.Subject(r.folder, None, Reporter(), None, True) for r in (run, other, run)]
+    subjects = [Subject(r.folder, None, Reporter(), None, True) for r in (run, other, run)]
     assert drawing._labels(subjects) == ["runs/bars", "elsewhere/bars", "runs/bars"]
     assert style.run_label("a" * 30 + "b" * 30) == "a" * 17 + "…" + "b" * 18
 
@@ -572,7 +574,7 @@ def test_an_unfinished_run_is_drawn_as_far_as_it_got(run):
 
 
 def test_the_command_offers_every_picture():
-    assert list(drawing.PICTURES) == plot.NAMES
+    assert list(PICTURES) == plot.NAMES
 
 
 def test_no_such_run(tmp_path):

@@ -13,7 +13,7 @@ def command() -> None:
 @command.command("schema", short_help="Print the JSON Schema of a config.")
 def schema() -> None:
     """Print the JSON Schema of a config, which editors use to complete and check it."""
-    from mlpcli.config.loading import json_schema
+    from mlpcli.config.json_schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
 
@@ -21,7 +21,7 @@ def schema() -> None:
 @command.command("list")
 def list_shipped() -> None:
     """Print the names of the configs that come with mlpcli."""
-    from mlpcli.config.loading import config_names
+    from mlpcli.config.shipped import config_names
 
     for name in config_names():
         click.echo(name)

@@ -60,7 +60,8 @@ def command(
         _refuse_beside_resume("configs", "runs_dir", "dry_run")
     elif trust_paths:
         raise click.UsageError("--trust-paths goes with --resume alone: a config is trusted.")
-    from mlpcli.config.loading import load_config, resolved_yaml
+    from mlpcli.config.loading import load_config
+    from mlpcli.config.writing import resolved_yaml
 
     if resumed is None:
         config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)

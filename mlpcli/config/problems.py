@@ -9,16 +9,13 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
-from mlpcli.config.schema.config import Config
+from mlpcli.config.json_schema import SchemaNode, config_schema
 from mlpcli.config.schema.conflicts import Conflict
 from mlpcli.config.yaml_loader import KeyPath
-
-SchemaNode = Mapping[str, Any]
 
 MAX_FOUND_LENGTH = 60
 
@@ -29,12 +26,6 @@ class Problem:
 
     path: KeyPath
     message: str
-
-
-@lru_cache(maxsize=1)
-def config_schema() -> SchemaNode:
-    """Return the JSON Schema of a config."""
-    return Config.model_json_schema()
 
 
 def dotted(path: KeyPath) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpcli.config.loading import config_of_checkpoint, load_config, resolved_yaml
+from mlpcli.config.loading import config_of_checkpoint, load_config
 from mlpcli.config.schema.config import Config
+from mlpcli.config.writing import resolved_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import as_argument, write_bytes, write_text
 from mlpcli.training.checkpoint import Checkpoint, load_checkpoint, to_bytes

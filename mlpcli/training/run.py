@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpcli.config.loading import resolved_yaml
 from mlpcli.config.schema.config import Config
+from mlpcli.config.writing import resolved_yaml
 from mlpcli.errors import DivergedError, Interrupted
 from mlpcli.files import write_json, write_text
 from mlpcli.reporting import Reporter

@@ -1,0 +1,63 @@
+"""Merges what the sources of a config say, as JSON Merge Patch does.
+
+Each goes over the ones before (https://www.rfc-editor.org/rfc/rfc7386): mappings merge, anything
+else replaces, and null takes a key out, so that its default returns.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlpcli.config.schema.config import settings_of_kind
+from mlpcli.config.sources import NAMED_SECTIONS, Source
+from mlpcli.config.yaml_loader import KeyPath
+
+
+def merged(files: Iterable[Source], overrides: Iterable[Source]) -> dict[str, Any]:
+    """Merge files and mappings one after the other, and then the overrides, in any order."""
+    values: dict[str, Any] = {}
+    for source in files:
+        _drop_settings_of_other_kinds(values, source.values)
+        _merge(values, source.values)
+    overrides = list(overrides)
+    for source in overrides:  # first for all, so that their order does not matter
+        _drop_settings_of_other_kinds(values, source.values)
+    for source in overrides:
+        _merge(values, source.values)
+    return values
+
+
+def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    """Where a later source chooses another kind, keep of the earlier ones what both kinds have.
+
+    So `optimizer.name=sgd` needs no `optimizer.momentum=null` over a config with momentum. A
+    setting whose default is another for the new kind, such as Adam's learning rate, means another
+    thing to it, and starts from that default.
+    """
+    for section in NAMED_SECTIONS:
+        chosen, earlier = _at(patch, section), _at(target, section)
+        if not isinstance(chosen, dict) or not isinstance(earlier, dict):
+            continue
+        name = chosen.get("name")
+        if isinstance(name, str) and (settings := settings_of_kind(section, name)):
+            before = settings_of_kind(section, earlier.get("name"))
+            for key in list(earlier):
+                if key not in settings or settings[key] != before.get(key):
+                    del earlier[key]
+
+
+def _at(values: Any, path: KeyPath) -> Any:
+    for part in path:
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
+
+
+def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict):
+            if not isinstance(target.get(key), dict):
+                target[key] = {}
+            _merge(target[key], value)
+        else:
+            target[key] = value

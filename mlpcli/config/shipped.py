@@ -1,0 +1,45 @@
+"""The configs that come with mlpcli, and the file that a name or a path means."""
+
+import difflib
+import os
+from pathlib import Path, PurePath
+
+from mlpcli.errors import ConfigError
+
+
+def config_names() -> list[str]:
+    """Return the names of the shipped configs, sorted."""
+    folder = _folder()
+    return sorted(
+        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml")
+    )
+
+
+def find_config(source: str | Path) -> Path:
+    """Return the file that `source` means: an existing file, or else a shipped config.
+
+    Raises:
+        ConfigError: it is neither; the message lists the shipped configs, the likeliest first.
+    """
+    if os.path.exists(source) and not os.path.isdir(source):  # noqa: PTH110, PTH112 - Path's raise
+        return Path(source)
+    name = PurePath(source).as_posix().removesuffix(".yaml")
+    names = config_names()
+    if name in names:
+        return _folder() / f"{name}.yaml"
+    wanted = name.rsplit("/", 1)[-1]
+    likeliest_first = sorted(
+        names, key=lambda known: -difflib.SequenceMatcher(None, wanted, known).ratio()
+    )
+    what = "a folder, not a config file" if os.path.isdir(source) else "no such file"  # noqa: PTH112
+    raise ConfigError(
+        f"{source}: {what}, and no shipped config has this name;"
+        f" shipped are {', '.join(likeliest_first)}."
+    )
+
+
+def _folder() -> Path:
+    """Return the folder of the shipped configs: in the package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"

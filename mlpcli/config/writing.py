@@ -1,0 +1,43 @@
+"""A config as YAML that loads back to an equal one."""
+
+from typing import Any
+
+import yaml
+
+from mlpcli.config.schema.config import Config
+from mlpcli.config.yaml_loader import plain_value
+
+
+def resolved_yaml(config: Config) -> str:
+    """Write the whole config, defaults included, as YAML that loads back to an equal one."""
+    text: str = yaml.dump(
+        config.model_dump(mode="json"),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=float("inf"),
+    )
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists in one line, and quotes every text that would be read as something else."""
+
+
+def _write_text(dumper: _Dumper, text: str) -> yaml.Node:
+    try:
+        means_itself = plain_value(text) == text
+    except OverflowError:
+        means_itself = False
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style=None if means_itself else "'"
+    )
+
+
+def _write_list(dumper: _Dumper, items: list[Any]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
+
+
+_Dumper.add_representer(str, _write_text)
+_Dumper.add_representer(list, _write_list)

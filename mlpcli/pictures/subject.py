@@ -1,0 +1,104 @@
+"""A run to be drawn."""
+
+from functools import cached_property
+from pathlib import Path
+
+from mlpcli.config.loading import config_of_checkpoint
+from mlpcli.config.schema.config import Config
+from mlpcli.data.cache import data_directory
+from mlpcli.data.dataset import Dataset
+from mlpcli.data.loading import DataLoader
+from mlpcli.errors import CheckpointError
+from mlpcli.files import as_argument
+from mlpcli.reporting import Reporter
+from mlpcli.training.evaluation import Evaluation
+from mlpcli.training.model import Model, load_model
+from mlpcli.training.records import RunRecord, read_record
+from mlpcli.training.setup import Setup, set_up
+
+
+class Subject:
+    """A run to be drawn: each part is read when a picture first asks for it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        data_dir: Path | None,
+        reporter: Reporter,
+        test: Evaluation | None,
+        trust_paths: bool,
+    ) -> None:
+        self.record: RunRecord = read_record(folder)
+        self.reporter = reporter
+        self._data_dir, self._trust_paths = data_dir, trust_paths
+        self._evaluation = test
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        return self.record.directory.path
+
+    @cached_property
+    def recorded(self) -> RunRecord:
+        """The record of a run that has finished an epoch.
+
+        Raises:
+            CheckpointError: it has not.
+        """
+        if not self.record.history:
+            raise CheckpointError(
+                f"{self.folder}: this run has not finished an epoch, or has lost its metrics.csv, "
+                f"so there is nothing to draw; go on: mlpcli train --resume "
+                f"{as_argument(self.folder)}"
+            )
+        return self.record
+
+    @cached_property
+    def model(self) -> Model:
+        """The network of the best epoch."""
+        return load_model(self.folder)
+
+    @cached_property
+    def config(self) -> Config:
+        """The config, checked."""
+        return config_of_checkpoint(self.model.config, self.model.path)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether it learned from images, not from a table of numbers."""
+        return bool(self.record.setting("data", "dataset") != "table")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether its outputs have targets of their own, and there are no classes."""
+        return not self.has_images and self.record.setting("data", "table", "labels") is None
+
+    @cached_property
+    def _loader(self) -> DataLoader:
+        cache = data_directory(self._data_dir)
+        return DataLoader(
+            self.config.data, self.config.seed, cache, self.reporter, trust_paths=self._trust_paths
+        )
+
+    @cached_property
+    def training(self) -> Dataset:
+        """The training set, the validation part taken out."""
+        return self._loader.training_and_validation()[0]
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The test set."""
+        return self._loader.test(self.model.class_names)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """What the best weights make of it: handed in by who has it already, or computed."""
+        if self._evaluation is not None:
+            return self._evaluation
+        evaluation = self.model.evaluate(self.test)
+        self.model.refuse_unless_finite(evaluation.loss)
+        return evaluation
+
+    def set_up(self) -> Setup:
+        """Everything for training it once more."""
+        return set_up(self.config, self._loader)
