@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from test_worked_example import W1, W2, assert_exact
 
-from mlpcli.cli import document, formulae
+from mlpcli.cli.documents import document, formulae
+from mlpcli.cli.documents.mathml import mathml
 from mlpcli.cli.main import command
-from mlpcli.cli.mathml import mathml
 from mlpcli.config.loading import load_config
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.optimizers import OPTIMIZERS

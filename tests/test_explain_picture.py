@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 import mlpcli
-from mlpcli.cli.document import as_text
+from mlpcli.cli.documents.picture import picture_document, picture_facts
+from mlpcli.cli.documents.plain_text import as_text
 from mlpcli.cli.main import command
-from mlpcli.cli.picture_document import picture_document, picture_facts
 from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.nn.losses import LOSSES, CrossEntropy

@@ -14,7 +14,7 @@ from mlpcli.errors import ConfigError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mlpcli.cli.document import Document
+    from mlpcli.cli.documents.document import Document
 
 ENDINGS = {
     ".txt": "text",
@@ -160,7 +160,8 @@ def _form_of(output: Path, form: str | None) -> str:
 
 
 def _text(told: Explanation, form: str) -> str:
-    from mlpcli.cli.document import as_html, as_markdown, as_text
+    from mlpcli.cli.documents.html_page import as_html
+    from mlpcli.cli.documents.plain_text import as_markdown, as_text
 
     if form == "json":
         return json.dumps(told.facts, indent=2, allow_nan=False)
@@ -183,8 +184,8 @@ def _write(output: Path, told: Explanation, form: str) -> None:
 def _training(
     configs: tuple[str, ...], overrides: tuple[str, ...], steps: int, data_dir: Path | None
 ) -> Explanation:
+    from mlpcli.cli.documents.step import step_document, step_facts
     from mlpcli.cli.progress import reporter
-    from mlpcli.cli.step_document import step_document, step_facts
     from mlpcli.config.loading import load_config
     from mlpcli.training.explaining import explain_training
 
@@ -196,7 +197,7 @@ def _training(
 def _graph(
     configs: tuple[str, ...], overrides: tuple[str, ...], example: int, data_dir: Path | None
 ) -> Explanation:
-    from mlpcli.cli.graph_document import graph_document, graph_facts
+    from mlpcli.cli.documents.graph import graph_document, graph_facts
     from mlpcli.cli.progress import reporter
     from mlpcli.config.loading import load_config
     from mlpcli.training.graph import explain_graph
@@ -213,7 +214,7 @@ def _graph(
 
 
 def _activations(names: tuple[str, ...]) -> Explanation:
-    from mlpcli.cli.activation_document import activation_document, activation_facts
+    from mlpcli.cli.documents.activations import activation_document, activation_facts
     from mlpcli.nn.activations import ACTIVATIONS
 
     for name in names:
@@ -232,7 +233,7 @@ def _activations(names: tuple[str, ...]) -> Explanation:
 
 
 def _picture(run: Path, image: Path, label: str | None) -> Explanation:
-    from mlpcli.cli.picture_document import picture_document, picture_facts
+    from mlpcli.cli.documents.picture import picture_document, picture_facts
     from mlpcli.training.picture import explain_picture
 
     story = explain_picture(run, image, label)

@@ -1,11 +1,11 @@
-"""The way back as sections of a report: from the loss to each gradient."""
+"""The way back as sections of a document: from the loss to each gradient."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mlpcli.cli.document import BY_DIFFERENCES, Quantity, Section, by
-from mlpcli.cli.layer_symbols import symbol_given, symbol_in, symbol_mask
-from mlpcli.cli.loss_formulae import error_formula, output_symbol
+from mlpcli.cli.documents.document import BY_DIFFERENCES, Quantity, Section, by
+from mlpcli.cli.documents.layer_symbols import symbol_given, symbol_in, symbol_mask
+from mlpcli.cli.documents.loss_formulae import error_formula, output_symbol
 from mlpcli.training.symbols import subscript
 
 if TYPE_CHECKING:

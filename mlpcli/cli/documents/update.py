@@ -1,12 +1,12 @@
-"""The update of a step of training as part of a report."""
+"""The update of a step of training as part of a document."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.cli import formulae
-from mlpcli.cli.document import Quantity, Section, number
+from mlpcli.cli.documents import formulae
+from mlpcli.cli.documents.document import Quantity, Section, number
 from mlpcli.cli.text import listed
 from mlpcli.training.symbols import subscript
 

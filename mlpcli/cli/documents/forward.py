@@ -1,14 +1,19 @@
-"""The way forward as sections of a report: from the examples to their loss."""
+"""The way forward as sections of a document: from the examples to their loss."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.cli import formulae
-from mlpcli.cli.document import Quantity, Section, by
-from mlpcli.cli.layer_symbols import symbol_before_dropout, symbol_given, symbol_in, symbol_mask
-from mlpcli.cli.loss_formulae import loss_formula, output_symbol, smoothed_target
+from mlpcli.cli.documents import formulae
+from mlpcli.cli.documents.document import Quantity, Section, by
+from mlpcli.cli.documents.layer_symbols import (
+    symbol_before_dropout,
+    symbol_given,
+    symbol_in,
+    symbol_mask,
+)
+from mlpcli.cli.documents.loss_formulae import loss_formula, output_symbol, smoothed_target
 from mlpcli.nn.layers import BatchNorm
 from mlpcli.training.symbols import subscript
 

@@ -1,4 +1,4 @@
-"""A picture's way through a trained network as a report."""
+"""A picture's way through a trained network as a document."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpcli.cli.document import Document, Quantity, Section, number
+from mlpcli.cli.documents.document import Document, Quantity, Section, number
 from mlpcli.cli.text import percent
 from mlpcli.training.symbols import subscript
 
@@ -20,7 +20,7 @@ LEVELS = "·▁▂▃▄▅▆▇█"
 
 
 def picture_document(name: str, story: "PictureStory") -> Document:
-    """The report; `name` is that of the picture's file."""
+    """The document; `name` is that of the picture's file."""
     return Document(f"{name}, as the network sees it", list(_sections(story)))
 
 

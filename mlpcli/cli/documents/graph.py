@@ -1,9 +1,9 @@
-"""The computational graph of one example as a report, with the chain rule as products."""
+"""The computational graph of one example as a document, with the chain rule as products."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlpcli.cli.document import Document, Quantity, Section, number
+from mlpcli.cli.documents.document import Document, Quantity, Section, number
 from mlpcli.cli.text import count
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ITEMS = {
 
 
 def graph_document(graph: "Graph") -> Document:
-    """The report."""
+    """The document."""
     document = Document(f"The computational graph of {graph.name}, example {graph.example}")
     sizes = "-".join(map(str, graph.sizes))
     document.sections = [

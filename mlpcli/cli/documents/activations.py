@@ -1,18 +1,18 @@
-"""The activations as a report: formula, where each saturates, and whether it is centred on zero."""
+"""The activations as a document: formula, where each saturates, and whether it is centred on 0."""
 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlpcli.cli import formulae
-from mlpcli.cli.document import Document, Section
+from mlpcli.cli.documents import formulae
+from mlpcli.cli.documents.document import Document, Section
 
 if TYPE_CHECKING:
     from mlpcli.nn.activations import Activation
 
 
 def activation_document(activations: "Sequence[Activation]") -> Document:
-    """The report."""
+    """The document."""
     from mlpcli.nn.saturation import FLAT, character
 
     document = Document("Activations and their derivatives")

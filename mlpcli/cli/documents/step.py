@@ -1,13 +1,13 @@
-"""The steps of a training as a report: each formula with its shapes and its numbers."""
+"""The steps of a training as a document: each formula with its shapes and its numbers."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlpcli.cli.backward_document import backward_sections
-from mlpcli.cli.document import MOST_COLUMNS, MOST_NUMBERS, Document, Section, number
-from mlpcli.cli.forward_document import forward_sections
+from mlpcli.cli.documents.backward import backward_sections
+from mlpcli.cli.documents.document import MOST_COLUMNS, MOST_NUMBERS, Document, Section, number
+from mlpcli.cli.documents.forward import forward_sections
+from mlpcli.cli.documents.update import new_parameters, update_sections
 from mlpcli.cli.text import count
-from mlpcli.cli.update_document import new_parameters, update_sections
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config

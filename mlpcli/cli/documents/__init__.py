@@ -1,0 +1,1 @@
+"""What `mlpcli explain` says: documents, and how they are written."""
