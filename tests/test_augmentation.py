@@ -408,7 +408,15 @@ def test_geometry_invents_no_ink(shape, settings, epoch, seed):
 
 @pytest.mark.parametrize(
     ("epochs", "fraction", "distorted"),
-    [(20, 0, 20), (20, 0.1, 18), (60, 0.05, 57), (3, 0.3, 2), (1, 0.4, 1), (1, 0.99, 0)],
+    [
+        (20, 0.1, 18),
+        (60, 0.05, 57),
+        (3, 0.3, 2),
+        (10, 0.05, 9),  # half an epoch: one at least
+        (3, 0.9, 1),  # 2.7 epochs: one is distorted
+        (1, 0.4, 1),
+        (1, 0.99, 1),
+    ],
 )
 def test_the_last_epochs_may_show_the_images_as_they_are(epochs, fraction, distorted):
     config = Config.model_validate(
@@ -423,6 +431,11 @@ def test_the_last_epochs_may_show_the_images_as_they_are(epochs, fraction, disto
     for epoch in range(1, epochs + 1):
         augmenter.apply(images, np.arange(4), epoch, out)
         assert np.array_equal(out, images) == (epoch > distorted)
+
+
+def test_without_undistorted_epochs_there_is_no_last_epoch_to_distort():
+    config = Config.model_validate({"data": {"augmentation": {"shift": 9}}})
+    assert Augmenter.from_config(config, (28, 28)).last_epoch == float("inf")
 
 
 def test_a_run_distorts_with_the_interpolation_of_its_config():

@@ -220,6 +220,21 @@ def test_clipping_is_told_with_its_length():
     assert f"its length is {length:.6g}, so it stays as it is." in " ".join(unchanged.split())
 
 
+def test_json_has_the_norm_of_each_gradient_and_no_empty_part():
+    facts = json.loads(worked("json"))
+    backward = numbers(facts, "backward")
+    lengths = [np.linalg.norm(backward[name]) for name in ("dW1", "dW2")]
+    assert_exact(facts["gradient_norms"], lengths)
+    assert all(len(part) > 1 for part in facts["update"])
+
+
+def test_with_dropout_each_loss_of_the_further_steps_has_units_of_its_own():
+    words = "the units which its own step switches off"
+    dropped = worked("text", "network.dropout.hidden=0.5", "--steps", "3")
+    assert words in " ".join(dropped.split())
+    assert words not in " ".join(worked("text", "--steps", "3").split())
+
+
 def test_max_norm_is_told_with_the_lengths():
     plain = numbers(json.loads(worked("json")), "update")
     update = numbers(json.loads(worked("json", "optimizer.max_norm=0.5")), "update")

@@ -260,6 +260,13 @@ def test_what_vanishes_is_told_in_powers_of_ten():
     assert len(re.findall(rf"→ L  .* = {each}\n", text)) >= 18
 
 
+def test_dropout_is_told():
+    chain = ("--config", "examples/chain", "--format", "text")
+    with_dropout = explain(*chain, "network.dropout.input=0.5", "seed=2").output
+    assert "Dropout multiplies by m" in " ".join(with_dropout.split())
+    assert "Dropout" not in explain(*chain).output
+
+
 def test_as_text_and_json():
     text = explain("--config", "examples/chain", "--format", "text").output
     assert "W₃ → u₃ → z₃ → a₃ → L: 0.443599 · 1 · 0.246657 · 0.55782 = 0.061035" in text

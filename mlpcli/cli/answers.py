@@ -149,7 +149,9 @@ def read_labels(path: Path) -> Labels:
                     known = found.by_end.setdefault(end, row["label"])
                     found.by_end[end] = row["label"] if row["label"] == known else None
             return found
-    except (OSError, csv.Error) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except csv.Error as error:
         raise DataError(f"{path}: cannot be read as a table: {error}.") from error
 
 

@@ -102,6 +102,7 @@ def list_cached(data_dir: Path | None) -> None:
     type=options.PATH,
     default=Path("preview.png"),
     show_default=True,
+    callback=options.png,
     help="The PNG file to write.",
 )
 @options.data_dir
@@ -144,6 +145,11 @@ def preview(
         report.remark(
             "This config has no augmentation, so the sheet shows originals only; try "
             "data.augmentation.rotation=12."
+        )
+    elif epochs[-1] > augmenter.last_epoch:
+        report.remark(
+            f"This run shows the images as they are after epoch {augmenter.last_epoch:,.0f} "
+            "(data.augmentation.undistorted_fraction)."
         )
     write_bytes(
         output, sheet.draw(training, sheet.choose(training.labels, count), augmenter, epochs)

@@ -71,7 +71,8 @@ def command(
 ) -> None:
     """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
-    Of several, the mean of their probabilities is judged.
+    Of several, the mean of their probabilities is judged: of each network's outputs, divided by its
+    temperature. The loss of one is that of its outputs as they are.
 
     \b
     mlpcli evaluate runs/mnist

@@ -119,7 +119,10 @@ def command(
     elif len(arguments) == 2:
         told = _picture(Path(arguments[0]), Path(arguments[1]), label)
     else:
-        raise click.UsageError("Give --config, or a RUN and an IMAGE, or --activations.")
+        raise click.UsageError(
+            "Give --config, with KEY=VALUE if you like, or a RUN and an IMAGE alone, or "
+            "--activations."
+        )
     if output is None:
         click.echo(_text(told, written or "text"), nl=written != "html")
         return

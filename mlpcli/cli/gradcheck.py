@@ -66,7 +66,7 @@ def command(
     elif len(arguments) == 1:
         checks = check_checkpoint(Path(arguments[0]), sample)
     else:
-        raise click.UsageError("Give --config, or a CHECKPOINT.")
+        raise click.UsageError("Give --config, with KEY=VALUE if you like, or a CHECKPOINT alone.")
     click.echo(_json(checks, tolerance) if as_json else _text(checks, tolerance))
     # Not <=, because an error that is not a number is above every tolerance.
     wrong = [each for each in checks if not each.relative_error <= tolerance]

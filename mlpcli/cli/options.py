@@ -54,3 +54,10 @@ def finite(_context: click.Context, _option: click.Parameter, value: float) -> f
     if not math.isfinite(value):
         raise click.BadParameter(f"expected a finite number, found {value:g}")
     return value
+
+
+def png(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    """A file that is not named as another format's."""
+    if value is not None and value.suffix.lower() not in ("", ".png"):
+        raise click.BadParameter(f"a PNG file is written; expected a name in .png, found {value}")
+    return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from mlpcli.cli import options
-from mlpcli.cli.text import file_name
+from mlpcli.cli.text import count, file_name
 from mlpcli.errors import ImageError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ MANY_PICTURES = 20
     "--save-annotated",
     type=options.PATH,
     metavar="FILE.png",
+    callback=options.png,
     help="Write the picture with each digit's box and answer.",
 )
 @options.runs_dir
@@ -136,7 +137,9 @@ def command(
     if label_of is not None and answers:
         click.echo(score(answers, label_of), err=as_json)
     if failures:
-        raise ImageError(f"{failures} of {failures + answered} pictures could not be read.")
+        raise ImageError(
+            f"{failures} of {count(failures + answered, 'picture')} could not be read."
+        )
 
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":

@@ -75,4 +75,4 @@ def _edge(activation: Activation, z: Array, slope: Array) -> float | None:
             flat = middle
         else:
             not_flat = middle
-    return not_flat
+    return round(not_flat, 12)

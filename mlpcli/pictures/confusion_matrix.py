@@ -52,7 +52,9 @@ def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     right, total = int(counts.trace()), int(counts.sum())
-    axes.set_title(f"{right:,} of {total:,} test {noun} right ({right / max(total, 1):.2%})")
+    axes.set_title(
+        f"{right:,} of {total:,} test {noun} right ({100 * right / max(total, 1):.2f} %)"
+    )
     bar = picture.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 1, 5, 20, 50, 100])
     bar.set_label("share of the true class (%)")
     bar.ax.minorticks_off()

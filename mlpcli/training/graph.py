@@ -84,6 +84,11 @@ class Graph:
         """Whether every layer is one unit, so that a single path leads from each node to L."""
         return max(self.sizes) == 1
 
+    @property
+    def has_dropout(self) -> bool:
+        """Whether some numbers are multiplied by what dropout drew."""
+        return any("′" in node.name for node in self.nodes)
+
     def node(self, name: str) -> Node:
         """The node of that name."""
         return next(node for node in self.nodes if node.name == name)

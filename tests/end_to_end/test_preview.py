@@ -3,6 +3,8 @@ import pytest
 from digits import write_bars
 from PIL import Image
 
+from mlpcli.data import preview
+
 
 def pixels(path):
     with Image.open(path) as picture:
@@ -35,6 +37,18 @@ def test_another_epoch_is_another_sheet(run, bars, tmp_path):
     assert (first != second).any()
 
 
+def test_epochs_that_are_not_distorted_are_told(run, bars, tmp_path):
+    settings = ("data.augmentation.shift=1", "data.augmentation.undistorted_fraction=0.5")
+    done = run("data", "preview", "-c", bars, *settings, "training.epochs=4", "-o", "some.png")
+    assert "images as they are after epoch 2 (data.augmentation.undistorted" in done.stderr
+    done = run("data", "preview", "-c", bars, *settings[:1], "training.epochs=2", "-o", "all.png")
+    assert done.stderr == ""
+    some, every = pixels(tmp_path / "some.png"), pixels(tmp_path / "all.png")
+    two = preview.MARGIN + preview.BEHIND_THE_ORIGINAL + 2 * (preview.CELL + preview.MARGIN)
+    np.testing.assert_array_equal(some[preview.HEADER :, :two], every[preview.HEADER :, :two])
+    assert (some[preview.HEADER :, two:] != every[preview.HEADER :, two:]).any()
+
+
 def test_a_config_without_augmentation(run, bars, tmp_path):
     done = run("data", "preview", "--config", bars)
     assert done.returncode == 0
@@ -59,3 +73,6 @@ def test_wrong_settings(run, bars):
     done = run("data", "preview", "-c", bars, "data.augmentation.rotaton=10")
     assert 'did you mean "rotation"?' in done.stderr
     assert run("data", "preview", "-c", bars, "--count", "0").returncode == 2
+    done = run("data", "preview", "-c", bars, "-o", "sheet.svg")
+    assert done.returncode == 2
+    assert "a PNG file is written; expected a name in .png, found sheet.svg" in done.stderr

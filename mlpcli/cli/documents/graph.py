@@ -19,6 +19,11 @@ ITEMS = {
     "its shape and norm",
 }
 
+DROPOUT = (
+    " Dropout multiplies by m: by 0 what it switches off, and by 1 / (1 − rate) what stays on; here"
+    " as a first step draws it."
+)
+
 
 def graph_document(graph: "Graph") -> Document:
     """The document."""
@@ -28,7 +33,7 @@ def graph_document(graph: "Graph") -> Document:
         Section(
             "The graph",
             words=f"{sizes}: {ITEMS[graph.detail]}. {count(len(graph.nodes), 'node')}, "
-            f"{count(len(graph.edges), 'edge')}.",
+            f"{count(len(graph.edges), 'edge')}." + DROPOUT * graph.has_dropout,
         ),
         Section("The nodes", rows=list(_node_rows(graph))),
         Section(

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlpcli.cli.documents.backward import backward_sections
 from mlpcli.cli.documents.document import MOST_COLUMNS, MOST_NUMBERS, Document, Section, number
 from mlpcli.cli.documents.forward import forward_sections
-from mlpcli.cli.documents.update import new_parameters, update_sections
+from mlpcli.cli.documents.update import drops, new_parameters, update_sections
 from mlpcli.cli.text import count
 
 if TYPE_CHECKING:
@@ -77,7 +79,12 @@ def step_facts(config: "Config", story: "Story") -> dict[str, Any]:
         "examples": list(story.examples),
         "forward": [part.facts() for part in forward_sections(config, story)],
         "backward": [part.facts() for part in backward_sections(config, first)],
-        "update": [part.facts() for part in update_sections(config, first)],
+        "update": [
+            facts
+            for part in update_sections(config, first)
+            if len(facts := part.facts()) > 1  # more than a title
+        ],
+        "gradient_norms": [float(np.linalg.norm(each.W.gradient)) for each in first.layers],
         "relative_errors": [layer.relative_error for layer in first.layers],
         "loss": first.loss,
         "loss_after": first.loss_after,
@@ -99,12 +106,17 @@ def _sizes(step: "StepTrace") -> list[int]:
 def _further(story: "Story") -> Iterator[Section]:
     losses, steps = story.losses, len(story.losses) - 1
     shown = sorted({round(i * steps / MOST_LOSSES) for i in range(MOST_LOSSES + 1)})
+    words = ""
+    if story.batches > 1:
+        words = (
+            f"An epoch has {story.batches:,} batches, so each loss is of another batch than the "
+            "one before, until the last: that of the last step's batch after it. "
+        )
+    if drops(story.first):
+        words += "Each is that with the units which its own step switches off."
     yield Section(
         f"After {count(steps, 'step')}",
-        words=f"An epoch has {story.batches:,} batches, so each loss is of another batch than the "
-        "one before, until the last: that of the last step's batch after it."
-        if story.batches > 1
-        else "",
+        words=words.strip(),
         rows=[["steps done", "loss"], *([f"{i:,}", number(losses[i])] for i in shown)],
         quantities=[each for layer in story.last.layers for each in new_parameters(layer)],
     )

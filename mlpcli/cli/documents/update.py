@@ -42,7 +42,7 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
         "The loss after it",
         3,
         words=f"{number(step.loss)} before, {number(step.loss_after)} after"
-        + (", with the same units switched off." if _drops(step) else "."),
+        + (", with the same units switched off." if drops(step) else "."),
         quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
     )
     yield Section(
@@ -83,7 +83,8 @@ def _state(layer: "LayerTrace") -> list[Quantity]:
     ]
 
 
-def _drops(step: "StepTrace") -> bool:
+def drops(step: "StepTrace") -> bool:
+    """Whether it switches units off."""
     return any(layer.mask is not None for layer in step.layers)
 
 

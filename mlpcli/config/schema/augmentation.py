@@ -100,6 +100,7 @@ class AugmentationConfig(Section):
         ge=0,
         lt=1,
         description="The part of the epochs, the last ones, that shows the images as they are (He"
-        " et al., 2019): what is judged is not distorted either. 0.05 is enough with a learning"
-        " rate that falls to 0; much more and they are learned by heart.",
+        " et al., 2019): what is judged is not distorted either. Rounded to whole epochs, one at"
+        " least, and one at least is distorted. 0.05 is enough with a learning rate that falls to"
+        " 0; much more and they are learned by heart.",
     )

@@ -46,7 +46,7 @@ class Augmenter:
         After `last_epoch` the images are left as they are.
         """
         height, width = image_shape
-        self._seed, self._last_epoch = seed, last_epoch
+        self._seed, self.last_epoch = seed, last_epoch
         self._block = np.empty((max(1, BLOCK_PIXELS // (height * width)), height, width), np.uint8)
         self._stages = tuple(_stages(settings, interpolation, image_shape, len(self._block)))
 
@@ -59,7 +59,7 @@ class Augmenter:
             image_shape,
             config.seed,
             interpolation=data.interpolation,
-            last_epoch=epochs - round(epochs * data.augmentation.undistorted_fraction),
+            last_epoch=_last_distorted_epoch(epochs, data.augmentation.undistorted_fraction),
         )
 
     @property
@@ -76,7 +76,7 @@ class Augmenter:
             epoch: From 1 on.
             out: As `images`, and it may be the same array.
         """
-        if self.changes_nothing or epoch > self._last_epoch:
+        if self.changes_nothing or epoch > self.last_epoch:
             if out is not images:
                 np.copyto(out, images)
             return
@@ -90,6 +90,13 @@ class Augmenter:
             for stage in self._stages:
                 stage(block, draws)
             np.copyto(out[part], flat)
+
+
+def _last_distorted_epoch(epochs: int, undistorted_fraction: float) -> float:
+    """One at least is distorted; of two or more epochs, one at least is not, if any shall be."""
+    if not undistorted_fraction:
+        return math.inf
+    return epochs - min(max(1, round(epochs * undistorted_fraction)), epochs - 1)
 
 
 def _stages(
