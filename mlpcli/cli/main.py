@@ -172,7 +172,9 @@ def _run() -> int:
 
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "mlpcli"
-    return f"{error.format_message()} See `{command} --help`."
+    message = error.format_message()
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop} See `{command} --help`."
 
 
 def _explain(message: str, code: int) -> int:

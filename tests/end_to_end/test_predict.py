@@ -98,7 +98,7 @@ def test_annotating_standard_input_is_refused_before_anything_is_read(run):
 def test_annotating_into_another_format_is_refused(run):
     done = run("predict", "x.png", "--save-annotated", "a.jpg")
     assert done.returncode == 2
-    assert "expected a name in .png, found a.jpg" in done.stderr
+    assert "expected a name in .png, found a.jpg. See `mlpcli predict --help`." in done.stderr
 
 
 def test_a_threshold_that_is_no_number(run):
