@@ -96,6 +96,11 @@ class LayerTrace:
         return found
 
     @property
+    def gradient_norm(self) -> float:
+        """Of dL/dW."""
+        return float(np.linalg.norm(self.W.gradient))
+
+    @property
     def relative_error(self) -> float | None:
         """Between both gradients of W and b; None where there are no differences."""
         if self.W.numerical is None or self.b.numerical is None:

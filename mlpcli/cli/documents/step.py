@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlpcli.cli.documents.backward import backward_sections
 from mlpcli.cli.documents.document import MOST_COLUMNS, MOST_NUMBERS, Document, Section, number
 from mlpcli.cli.documents.forward import forward_sections
@@ -84,7 +82,7 @@ def step_facts(config: "Config", story: "Story") -> dict[str, Any]:
             for part in update_sections(config, first)
             if len(facts := part.facts()) > 1  # more than a title
         ],
-        "gradient_norms": [float(np.linalg.norm(each.W.gradient)) for each in first.layers],
+        "gradient_norms": [layer.gradient_norm for layer in first.layers],
         "relative_errors": [layer.relative_error for layer in first.layers],
         "loss": first.loss,
         "loss_after": first.loss_after,

@@ -54,7 +54,7 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
                 [
                     str(layer.number),
                     " × ".join(map(str, layer.W.value.shape)),
-                    f"{float(np.linalg.norm(layer.W.gradient)):.4e}",
+                    f"{layer.gradient_norm:.4e}",
                     "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}",
                 ]
                 for layer in step.layers
