@@ -10,7 +10,7 @@ from mlpcli.cli.text import count
 
 @click.command("export")
 @click.argument("checkpoint", type=options.PATH)
-@click.argument("file", type=options.PATH, metavar="FILE.safetensors")
+@click.argument("file", type=options.PATH, metavar="FILE.safetensors", callback=options.safetensors)
 @click.option("--float16", is_flag=True, help="Round the parameters: half the size.")
 def command(checkpoint: Path, file: Path, float16: bool) -> None:
     """Write a network alone, to predict with: CHECKPOINT is a run folder or a .safetensors file.
@@ -31,7 +31,9 @@ def command(checkpoint: Path, file: Path, float16: bool) -> None:
 
     exported = export(load_checkpoint(checkpoint_path(checkpoint)))
     if float16 and not np.abs(exported.network.theta).max() <= np.finfo(np.float16).max:
-        raise CheckpointError(f"{checkpoint}: has numbers too large for float16; leave it out.")
+        raise CheckpointError(
+            f"{checkpoint}: has numbers too large for float16; export it without --float16."
+        )
     content = to_bytes(exported, np.dtype(np.float16) if float16 else None)
     write_bytes(file, content)
     parameters = count(len(exported.network.theta), "parameter")

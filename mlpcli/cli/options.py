@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -56,8 +57,18 @@ def finite(_context: click.Context, _option: click.Parameter, value: float) -> f
     return value
 
 
-def png(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
-    """A file that is not named as another format's."""
-    if value is not None and value.suffix.lower() not in ("", ".png"):
-        raise click.BadParameter(f"a PNG file is written; expected a name in .png, found {value}")
-    return value
+def named_as(ending: str, what: str) -> Callable[..., Path | None]:
+    """A file that is not named as another format's than `what`, whose names end in `ending`."""
+
+    def check(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+        if value is not None and value.suffix.lower() not in ("", ending):
+            raise click.BadParameter(
+                f"{what} is written; expected a name in {ending}, found {value}"
+            )
+        return value
+
+    return check
+
+
+png = named_as(".png", "a PNG file")
+safetensors = named_as(".safetensors", "a safetensors file")
