@@ -103,7 +103,7 @@ def test_a_wrong_gradient_is_far_off():
     assert relative_error(found, numerical_gradient(network, loss, x, t)) > 1e-5
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "tanh"])
 def test_which_differences_lead_across_a_kink(activation):
     """Of two units only the first, at z = 2e-6, is moved across 0 by 1e-5, and back by nothing."""
     network = MLP((1, 2, 1), activation, dtype=np.float64)

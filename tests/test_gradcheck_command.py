@@ -77,6 +77,40 @@ def test_a_broken_layer_fails(monkeypatch, kind):
     assert str(done.exception).startswith("Layer 1 (tanh): ")
 
 
+@pytest.mark.parametrize(
+    ("settings", "kind", "array"),
+    [
+        ((), layers.Dense, "db"),
+        (("network.batch_norm=true",), layers.BatchNorm, "dgamma"),
+        (("network.batch_norm=true",), layers.BatchNorm, "dbeta"),
+    ],
+)
+def test_a_few_wrong_numbers_are_not_lost_among_many_weights(
+    monkeypatch, bars, settings, kind, array
+):
+    """30 × 400 weights: of 8 drawn from all, most often not one would be a bias."""
+    name = "bias_gradient" if kind is layers.Dense else "backward"
+    right = getattr(kind, name)
+
+    def broken_gradient(self, *rest):
+        found = right(self, *rest)
+        gradient = getattr(self, array)
+        gradient *= 2
+        return found
+
+    wide = ("--config", bars, "network.hidden=[400]", "network.activation=tanh", *settings)
+    assert gradcheck(*wide, "--sample", "8").exit_code == 0
+    monkeypatch.setattr(kind, name, broken_gradient)
+    done = gradcheck(*wide, "--sample", "8")
+    assert done.output.splitlines()[1].endswith("WRONG"), done.output
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_jump_of_the_curvature_is_not_taken_for_a_mistake(seed):
+    done = gradcheck("--config", "examples/vanishing", "network.activation=elu", f"seed={seed}")
+    assert done.exit_code == 0, done.output
+
+
 def test_a_large_layer_is_sampled_and_it_is_said_so(bars, tmp_path):
     run = mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path)
     done = gradcheck(run.folder, "--sample", "50", "--json")

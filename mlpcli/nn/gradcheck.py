@@ -14,8 +14,9 @@ from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 
-KINKED = {"relu", "leaky_relu"}
-"""Activations whose slope jumps at 0: a difference across it is of neither side."""
+KINKED = {"relu", "leaky_relu", "elu"}
+"""Activations whose slope, or of elu the slope's slope, jumps at 0: a difference taken across it
+mixes both sides."""
 STEP = 1e-5  # the error of the difference, h² · L''', meets the rounding of L, 1e-16/h, near here
 WIDE_STEP = 1e-3
 """The same for differences of fourth order, in a network without kinks to run into."""
@@ -88,6 +89,9 @@ class LayerCheck:
 def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> list[LayerCheck]:
     """Compare both gradients, layer by layer, at a random sample of each layer's parameters.
 
+    W, b, γ and β are sampled each for itself: the many weights must not crowd out the others, or a
+    wrong gradient of the biases would pass.
+
     The differences are of fourth order, (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / 12h, wrong by
     h⁴ · L'''''/30: the wider step that they allow drowns less of a small gradient in rounding.
 
@@ -96,23 +100,21 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
         loss: of which the gradient is.
         x: inputs (B, n_in).
         t: targets (B, n_out).
-        most: parameters of a layer that are compared, weights and biases together.
+        most: parameters of a layer that are compared, all its arrays together.
     """
     found = backpropagated_gradient(network, loss, x, t)
     names = network.activations
     rng = np.random.default_rng(0)
     checks = []
-    for i, positions in enumerate(_positions(network)):
-        sample = positions
-        if len(positions) > most:
-            sample = np.sort(rng.choice(positions, most, replace=False))
+    for i, arrays in enumerate(_positions(network)):
+        sample = _sample(arrays, most, rng)
         expected, smooth = _differences(network, loss, x, t, sample)
         checks.append(
             LayerCheck(
                 number=i + 1,
                 activation=names[i],
                 shape=network.dense[i].W.shape,
-                parameters=len(positions),
+                parameters=sum(map(len, arrays)),
                 checked=int(smooth.sum()),
                 at_a_kink=int(len(smooth) - smooth.sum()),
                 relative_error=relative_error(found[sample[smooth]], expected[smooth]),
@@ -121,13 +123,23 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
     return checks
 
 
-def _positions(network: MLP) -> list[Labels]:
-    """Where in theta each layer's weights, biases and batch normalisation stand."""
+def _positions(network: MLP) -> list[list[Labels]]:
+    """Where in theta each layer's W, b, and with batch normalisation γ and β, stand."""
     numbered = network.with_parameters(np.arange(len(network.theta), dtype=np.float64))
-    positions = [[layer.W.ravel(), layer.b] for layer in numbered.dense]
-    for norm, of_layer in zip(numbered.norms, positions, strict=False):
+    arrays = [[layer.W.ravel(), layer.b] for layer in numbered.dense]
+    for norm, of_layer in zip(numbered.norms, arrays, strict=False):
         of_layer += [norm.gamma, norm.beta]
-    return [np.concatenate(of_layer).astype(np.intp) for of_layer in positions]
+    return [[each.astype(np.intp) for each in of_layer] for of_layer in arrays]
+
+
+def _sample(arrays: list[Labels], most: int, rng: np.random.Generator) -> Labels:
+    """At most `most` numbers, from each array as many; what a small one leaves, others take."""
+    chosen = []
+    for done, each in enumerate(sorted(arrays, key=len)):
+        share = most // (len(arrays) - done)
+        chosen.append(rng.choice(each, min(share, len(each)), replace=False))
+        most -= len(chosen[-1])
+    return np.sort(np.concatenate(chosen))
 
 
 def _differences(

@@ -102,13 +102,14 @@ class LayerTrace:
 
     @property
     def relative_error(self) -> float | None:
-        """Between both gradients of W and b; None where there are no differences."""
-        if self.W.numerical is None or self.b.numerical is None:
-            return None
-        return relative_error(
-            np.concatenate([self.W.gradient.ravel(), self.b.gradient]),
-            np.concatenate([self.W.numerical.ravel(), self.b.numerical]),
-        )
+        """Between both gradients of all its parameters; None where there are no differences."""
+        gradient, numerical = [], []
+        for each in self.parameters.values():
+            if each.numerical is None:
+                return None
+            gradient.append(each.gradient.ravel())
+            numerical.append(each.numerical.ravel())
+        return relative_error(np.concatenate(gradient), np.concatenate(numerical))
 
 
 @dataclass(frozen=True)
