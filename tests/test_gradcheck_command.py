@@ -169,3 +169,11 @@ def test_errors_and_tolerances_that_are_not_finite():
     done = gradcheck("--config", "examples/xor", huge, "--json")
     found = json.loads(done.stdout.splitlines()[0])
     assert None in [layer["relative_error"] for layer in found["layers"]]
+
+
+def test_the_tolerance_and_the_sample_of_a_config(bars):
+    done = gradcheck("--config", bars, "--sample", "7", "--tolerance", "1e-30", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout.splitlines()[0])
+    assert told["tolerance"] == 1e-30
+    assert {each["checked"] + each["at_a_kink"] for each in told["layers"]} == {7}

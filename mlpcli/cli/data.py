@@ -7,7 +7,6 @@ import click
 from mlpcli.cli import options
 from mlpcli.cli.text import count, table
 from mlpcli.errors import ConfigError, DataError
-from mlpcli.files import as_argument
 
 VERSIONS = 8
 DATASETS = ["mnist", "fashion_mnist", "kmnist"]
@@ -31,7 +30,7 @@ def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
     from mlpcli.data import cache
 
     report = reporter(quiet=False)
-    for dataset in datasets or DATASETS[:1]:
+    for dataset in dict.fromkeys(datasets) or DATASETS[:1]:
         paths = cache.fetch(
             dataset,
             cache.data_directory(data_dir),
@@ -53,9 +52,12 @@ def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
     from mlpcli.data import cache
 
     folder = cache.data_directory(data_dir)
-    names = datasets or [found.name for found in cache.cached(folder)]
+    names = dict.fromkeys(datasets) or [found.name for found in cache.cached(folder)]
     if not names:
-        raise DataError(f"{folder}: nothing is cached there; `mlpcli data fetch` downloads MNIST.")
+        raise DataError(
+            f"{folder}: nothing is cached there; `{cache.fetch_command([], folder)}` downloads "
+            "MNIST."
+        )
     wrong: list[str] = []
     for name in names:
         for file in cache.verify(name, folder):
@@ -64,10 +66,9 @@ def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
             if file.state is not cache.State.OK:
                 wrong.append(name)
     if wrong:
-        where = "" if data_dir is None else f" --data-dir {as_argument(data_dir)}"
         raise DataError(
-            f"{count(len(wrong), 'file is', 'files are')} damaged or missing; `mlpcli data fetch "
-            f"{' '.join(dict.fromkeys(wrong))}{where}` fetches such files anew."
+            f"{count(len(wrong), 'file is', 'files are')} damaged or missing; "
+            f"`{cache.fetch_command(dict.fromkeys(wrong), folder)}` fetches such files anew."
         )
 
 
@@ -80,7 +81,8 @@ def list_cached(data_dir: Path | None) -> None:
     folder = cache.data_directory(data_dir)
     found = cache.cached(folder)
     if not found:
-        click.echo(f"{folder}: nothing is cached; `mlpcli data fetch` downloads MNIST.", err=True)
+        fetching = cache.fetch_command([], folder)
+        click.echo(f"{folder}: nothing is cached; `{fetching}` downloads MNIST.", err=True)
         return
     rows = [["dataset", "files", "bytes", "folder"]]
     rows += [[c.name, f"{len(c.file_names)} of 4", f"{c.size:,}", str(c.folder)] for c in found]

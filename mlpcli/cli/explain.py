@@ -37,7 +37,7 @@ class Explanation:
 
 
 @click.command("explain")
-@click.argument("arguments", nargs=-1, metavar="[RUN IMAGE] [KEY=VALUE]...")
+@click.argument("arguments", nargs=-1, type=options.NAME, metavar="[RUN IMAGE] [KEY=VALUE]...")
 @options.configs_without_default
 @click.option(
     "--steps",
@@ -103,6 +103,8 @@ def command(
     mlpcli explain --activations tanh relu
     """
     _refuse_what_does_not_go_together(configs, steps, graph, example, activations, label)
+    if data_dir is not None and not configs:
+        raise click.UsageError("--data-dir goes with --config.")
     written = _form_of(output, form) if output is not None else form
     if written is None and (graph or activations):
         output, written = Path("graph.png" if graph else "activations.png"), "png"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("gradcheck")
-@click.argument("arguments", nargs=-1, metavar="[CHECKPOINT] [KEY=VALUE]...")
+@click.argument("arguments", nargs=-1, type=options.NAME, metavar="[CHECKPOINT] [KEY=VALUE]...")
 @options.configs_without_default
 @click.option(
     "--tolerance",
@@ -63,6 +63,8 @@ def command(
     if configs:
         config = load_config(*configs, overrides=arguments)
         checks = check_config(config, sample, data_dir=data_dir, reporter=reporter(quiet=True))
+    elif data_dir is not None:
+        raise click.UsageError("--data-dir goes with --config.")
     elif len(arguments) == 1:
         checks = check_checkpoint(Path(arguments[0]), sample)
     else:

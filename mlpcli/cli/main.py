@@ -134,7 +134,7 @@ def _run() -> int:
         code: int = command.main(arguments, prog_name="mlpcli", standalone_mode=False) or 0
         sys.stdout.flush()
     except click.UsageError as error:
-        code = _explain(_usage(error), error.exit_code)
+        code = _explain(_usage(error, arguments), error.exit_code)
     except click.ClickException as error:
         code = _explain(error.format_message(), error.exit_code)
     except ConfigError as error:
@@ -170,11 +170,24 @@ def _run() -> int:
     return code
 
 
-def _usage(error: click.UsageError) -> str:
-    command = error.ctx.command_path if error.ctx else "mlpcli"
+def _usage(error: click.UsageError, arguments: list[str]) -> str:
+    where = error.ctx.command_path if error.ctx else _command_in(arguments)
     message = error.format_message()
     stop = "" if message.endswith((".", "?", "!")) else "."
-    return f"{message}{stop} See `{command} --help`."
+    return f"{message}{stop} See `{where} --help`."
+
+
+def _command_in(arguments: list[str]) -> str:
+    """The command that they call, by its path: click's parser does not know in which it is."""
+    here: click.Command | None = command
+    path = ["mlpcli"]
+    for argument in arguments:
+        if not isinstance(here, click.Group):
+            break
+        if found := here.get_command(click.Context(here), argument):
+            here = found
+            path.append(argument)
+    return " ".join(path)
 
 
 def _explain(message: str, code: int) -> int:

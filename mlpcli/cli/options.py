@@ -3,10 +3,35 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
+from click.types import StringParamType
 
-PATH = click.Path(path_type=Path, readable=False)
+
+class _Name(StringParamType):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        _refuse_empty(self, value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Path(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        _refuse_empty(self, value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _refuse_empty(
+    kind: _Name | _Path, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> None:
+    """An unset variable of the shell is an empty name, and as a path would mean this folder."""
+    if not str(value):
+        kind.fail("expected a name, found an empty one", param, ctx)
+
+
+NAME = _Name()
+PATH = _Path(path_type=Path, readable=False)
 """Unchecked: what is wrong with a file is said where it is read, with the exit code of its kind."""
 
 DEFAULT_CONFIG = "mnist"
@@ -16,6 +41,7 @@ configs = click.option(
     "-c",
     "configs",
     multiple=True,
+    type=NAME,
     metavar="NAME|FILE",
     help="A config file, or the name of one that comes with mlpcli; several are merged in order.  "
     f"[default: {DEFAULT_CONFIG}]",
@@ -25,6 +51,7 @@ configs_without_default = click.option(
     "-c",
     "configs",
     multiple=True,
+    type=NAME,
     metavar="NAME|FILE",
     help="A config file, or the name of one that comes with mlpcli; several are merged in order.",
 )
@@ -48,6 +75,12 @@ trust_paths = click.option(
     "working directory and the cache]",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+
+def is_given(parameter: str) -> bool:
+    """Whether the command line names this parameter of the command that runs."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source == ParameterSource.COMMANDLINE
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:

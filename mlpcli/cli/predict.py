@@ -10,7 +10,7 @@ import click
 
 from mlpcli.cli import options
 from mlpcli.cli.text import count, file_name
-from mlpcli.errors import ImageError
+from mlpcli.errors import CheckpointError, ImageError
 
 if TYPE_CHECKING:
     from mlpcli.cli.answers import Answer
@@ -22,7 +22,7 @@ MANY_PICTURES = 20
 
 
 @click.command("predict")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, type=options.NAME, metavar="IMAGE...")
 @click.option(
     "--checkpoint",
     "checkpoints",
@@ -147,6 +147,8 @@ def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
     from mlpcli.training.committee import load_committee, newest_reader
     from mlpcli.training.run_directory import BOXED
 
+    if options.is_given("runs_dir") and not runs_dir.is_dir():
+        raise CheckpointError(f"{runs_dir}: no folder of runs there; `mlpcli train` makes one.")
     committee = load_committee(checkpoints) if checkpoints else newest_reader(runs_dir)
     for model in committee.models:
         boxed = model.path == BOXED

@@ -37,27 +37,28 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
     if compare is not None:
         click.echo(_comparison(*(_run(folder, path) for path in compare), as_json=as_json))
         return
-    records = _readable(folder)
+    records, left_out = _readable(folder)
     if as_json:
         for record in records:
             click.echo(json.dumps(_facts(record)))
     elif records:
         click.echo(_list(records))
-    else:
+    elif not left_out:
         click.echo(f"{folder}: no runs there yet; `mlpcli train` makes one.", err=True)
 
 
-def _readable(folder: Path) -> list["RunRecord"]:
-    """The runs by the time when they began; one that is damaged is told and does not hide them."""
+def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
+    """The runs by the time when they began, and how many are damaged, which does not hide them."""
     from mlpcli.training.records import read_record, run_folders
 
-    records = []
+    records, left_out = [], 0
     for path in run_folders(folder):
         try:
             records.append(read_record(path))
         except DataError as error:
+            left_out += 1
             click.echo(f"Left out: {error}", err=True)
-    return sorted(records, key=lambda record: (_when(record), record.name))
+    return sorted(records, key=lambda record: (_when(record), record.name)), left_out
 
 
 def _run(folder: Path, name: Path) -> "RunRecord":

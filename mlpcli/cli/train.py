@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from mlpcli.cli import options
 from mlpcli.cli.text import percent
@@ -107,10 +106,8 @@ def command(
 
 def _refuse_beside_resume(*parameters: str) -> None:
     """Refuse options that a run which is gone on with has settled."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        given = context.get_parameter_source(str(parameter.name)) == ParameterSource.COMMANDLINE
-        if parameter.name in parameters and given:
+    for parameter in click.get_current_context().command.params:
+        if parameter.name in parameters and options.is_given(parameter.name):
             raise click.UsageError(f"{parameter.opts[0]} does not go with --resume.")
 
 
@@ -119,15 +116,9 @@ def _resuming_command(folder: Path, config: "Config", data_dir: Path | None) -> 
 
 
 def _with_its_data(config: "Config", data_dir: Path | None) -> str:
-    """The options without which this run's own data would not be found, or be left alone."""
-    from mlpcli.data.cache import data_directory
-    from mlpcli.data.loading import lies_at_home
+    from mlpcli.data.loading import options_for
 
-    files = config.data.files
-    paths = [] if files is None else [path for _, path in files]
-    at_home = all(lies_at_home(path, data_directory(data_dir)) for path in paths)
-    trusting = "" if at_home else " --trust-paths"
-    return trusting if data_dir is None else f"{trusting} --data-dir {as_argument(data_dir)}"
+    return options_for(config.data, data_dir)
 
 
 def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> None:
@@ -164,7 +155,7 @@ def _result_text(run: "Run") -> str:
     if run.stopped_early:
         best += ", stopped early"
     if run.reached_loss:
-        best += ", its loss below training.stop_at_loss"
+        best += ", stopped where the loss reached training.stop_at_loss"
     test = f"loss {run.test.loss:.4f}"
     if run.test.accuracy is not None:
         right = int(run.test.confusion.trace())
@@ -182,9 +173,10 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
     folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
+    mine = "your own picture" + " of a digit" * (run.config.data.dataset in ("mnist", "synthetic"))
     lines = [
         (f"mlpcli evaluate {folder}{its_data}", report),
-        (f"mlpcli predict photo.png --checkpoint {folder}", "your own picture of a digit"),
+        (f"mlpcli predict photo.png --checkpoint {folder}", mine),
     ]
     if run.config.data.dataset == "synthetic":
         cache = "" if data_dir is None else f" --data-dir {as_argument(data_dir)}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mlpcli.data.sources import SOURCES, Source, SourceFile
 from mlpcli.errors import DataError, WriteError
-from mlpcli.files import make_folder, open_ordinary, remove_stale_temporaries
+from mlpcli.files import as_argument, make_folder, open_ordinary, remove_stale_temporaries
 
 if TYPE_CHECKING:
     from mlpcli.data.download import Patience
@@ -160,9 +160,15 @@ def read_verified(file: SourceFile, path: Path) -> bytes:
     state, problem = judge(file, content)
     if content is None or state is not State.OK:
         detail = f" ({problem})" if problem else ""
-        fetch_again = f"`mlpcli data fetch {path.parent.name}` fetches it anew"
+        fetch_again = f"`{fetch_command([path.parent.name], path.parents[1])}` fetches it anew"
         raise DataError(f"{path}: {state.value}{detail}; {fetch_again}.")
     return content
+
+
+def fetch_command(names: Iterable[str], folder: Path) -> str:
+    """What downloads datasets into this cache, as it is written on a command line."""
+    elsewhere = "" if folder == data_directory(None) else f" --data-dir {as_argument(folder)}"
+    return " ".join(["mlpcli data fetch", *names]) + elsewhere
 
 
 def locations(source: Source, file: SourceFile, mirror: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from mlpcli.data import ahead, cache, idx, synthetic, table
 from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
 from mlpcli.data.sources import SOURCES, SourceFile
 from mlpcli.errors import DataError
+from mlpcli.files import as_argument
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 
@@ -143,7 +144,7 @@ class DataLoader:
         elif not path.is_file():
             raise DataError(
                 f"{path.parent}: {name} is not in the cache; fetch it first with "
-                f"`mlpcli data fetch {name}`."
+                f"`{cache.fetch_command([name], self.data_dir)}`."
             )
         return cache.read_verified(file, path)
 
@@ -173,6 +174,15 @@ class DataLoader:
 def lies_at_home(path: Path, data_dir: Path) -> bool:
     """Whether it lies in the working directory or the cache, once every link is followed."""
     return any(path.resolve().is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
+
+
+def options_for(config: DataConfig, data_dir: str | Path | None) -> str:
+    """The options without which a command would not find this data, or would leave it alone."""
+    paths = [] if config.files is None else [path for _, path in config.files]
+    folder = None if data_dir is None else Path(data_dir)
+    at_home = all(lies_at_home(path, cache.data_directory(folder)) for path in paths)
+    trusting = "" if at_home else " --trust-paths"
+    return trusting if folder is None else f"{trusting} --data-dir {as_argument(folder)}"
 
 
 def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:

@@ -46,10 +46,12 @@ class Subject:
             CheckpointError: it has not.
         """
         if not self.record.history:
+            there = self._data_dir
+            elsewhere = "" if there is None else f" --data-dir {as_argument(there)}"
             raise CheckpointError(
                 f"{self.folder}: this run has not finished an epoch, or has lost its metrics.csv, "
                 f"so there is nothing to draw; go on: mlpcli train --resume "
-                f"{as_argument(self.folder)}"
+                f"{as_argument(self.folder)}{' --trust-paths' * self._trust_paths}{elsewhere}"
             )
         return self.record
 

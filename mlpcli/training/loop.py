@@ -104,12 +104,30 @@ def train_epochs(
     return Progress(history=tuple(history), steps=len(history) * len(batches))
 
 
+def check_start(setup: Setup) -> None:
+    """Refuse to begin from what is not finite.
+
+    Raises:
+        DivergedError: something is not.
+    """
+    if name := _not_finite(setup):
+        raise DivergedError(
+            f"Nothing was trained: {name} is not finite at the start. Try a narrower one "
+            "(network.initializer, network.bias_initializer)."
+        )
+
+
 def check_state(setup: Setup, when: str) -> None:
     """Refuse to save what is not finite: a square may be infinite where no parameter is.
 
     Raises:
         DivergedError: something is not.
     """
+    if name := _not_finite(setup):
+        raise diverged(setup, f"{name} is not finite {when}")
+
+
+def _not_finite(setup: Setup) -> str | None:
     vectors = {"a parameter": setup.network.theta}
     for name, vector in setup.optimizer.state().items():
         vectors[f"the optimizer's {name}"] = vector
@@ -120,16 +138,18 @@ def check_state(setup: Setup, when: str) -> None:
         vectors["an averaged parameter"] = setup.average.theta
     if setup.running_average:
         vectors["an averaged running mean or variance"] = setup.running_average.theta
-    for name, vector in vectors.items():
-        if not np.isfinite(vector).all():
-            raise diverged(setup, f"{name} is not finite {when}")
+    return next((name for name, each in vectors.items() if not np.isfinite(each).all()), None)
 
 
 def diverged(setup: Setup, what: str) -> DivergedError:
     """The error of a training that left the finite numbers, with what to try."""
     optimizer = setup.config.optimizer
-    smaller = f"a smaller learning rate (optimizer.learning_rate={optimizer.learning_rate / 10:g})"
-    others = [] if setup.config.schedule.warmup_epochs else ["a warm-up (schedule.warmup_epochs=1)"]
-    if optimizer.name != "adamw" and optimizer.weight_decay > optimizer.learning_rate:
-        others.append("less weight decay (optimizer.weight_decay)")
-    return DivergedError(f"Training diverged: {what}. Try {' or '.join([smaller, *others])}.")
+    rate = optimizer.learning_rate
+    tries = [f"a smaller learning rate (optimizer.learning_rate={rate / 10:g})"]
+    if not setup.config.schedule.warmup_epochs:
+        tries.append("a warm-up (schedule.warmup_epochs=1)")
+    if rate * optimizer.weight_decay > 1:  # a step takes more from a weight than the weight
+        tries.append("less weight decay (optimizer.weight_decay)")
+    if rate * optimizer.l1 > 1:
+        tries.append("a weaker L1 penalty (optimizer.l1)")
+    return DivergedError(f"Training diverged: {what}. Try {' or '.join(tries)}.")

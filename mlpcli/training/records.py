@@ -124,11 +124,13 @@ def is_run(folder: Path) -> bool:
 
 
 def run_folders(runs: Path) -> list[Path]:
-    """The folders of runs under `runs`, by name.
+    """The folders of runs under `runs`, by name; of a run's own folder, that one.
 
     Raises:
         CheckpointError: there is no such folder, or it cannot be read.
     """
+    if is_run(runs):
+        return [runs]
     try:
         return sorted(path for path in runs.iterdir() if path.name[0] != "." and is_run(path))
     except OSError as error:

@@ -16,7 +16,7 @@ from mlpcli.training.checkpoint import save_checkpoint
 from mlpcli.training.environment import add_session, environment
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.interruption import Interruption
-from mlpcli.training.loop import FROM_THE_START, check_state, diverged, train_epochs
+from mlpcli.training.loop import FROM_THE_START, check_start, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.model import Model, load_model
 from mlpcli.training.progress import Progress
@@ -82,7 +82,7 @@ def train(
     started = time.perf_counter()
     reporter = reporter or Reporter()
     setup = prepare(config, data_dir, reporter)
-    check_state(setup, "at the start")
+    check_start(setup)
 
     def begin(directory: RunDirectory) -> None:
         save_checkpoint(directory.last, setup.checkpoint(FROM_THE_START))
@@ -145,7 +145,7 @@ def resume(
             setup, directory, recorder, reporter, started - directory.seconds(recorder.history)
         )
         if recorder.is_done and directory.has_ended():
-            reporter.remark(nothing_to_do(recorder, found.path, found.config.training.epochs))
+            reporter.remark(nothing_to_do(recorder, found.path, found.config, data_dir))
             with one_blas_thread():
                 return session.run(session.test())
         with Interruption(directory.path) as interruption:

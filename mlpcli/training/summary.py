@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from mlpcli.config.schema.config import Config
+from mlpcli.data.loading import options_for
 from mlpcli.files import as_argument
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.progress import Progress
@@ -41,9 +43,11 @@ def where(setup: Setup, progress: Progress) -> str:
     return "The starting weights are saved"
 
 
-def nothing_to_do(recorder: Recorder, checkpoint: Path, epochs: int) -> str:
-    """Why a run of `epochs` that is at `checkpoint` cannot go on, and how it could."""
-    done = len(recorder.history)
+def nothing_to_do(
+    recorder: Recorder, checkpoint: Path, config: Config, data_dir: str | Path | None
+) -> str:
+    """Why a run that is at `checkpoint` cannot go on, and how it could."""
+    done, epochs = len(recorder.history), config.training.epochs
     ends = (
         (recorder.reached_loss, "training.stop_at_loss is reached", "training.stop_at_loss=null"),
         (recorder.stopped_early, "early stopping has ended it", "training.early_stopping=null"),
@@ -54,4 +58,5 @@ def nothing_to_do(recorder: Recorder, checkpoint: Path, epochs: int) -> str:
     return (
         f"There is nothing to do: {checkpoint} is at epoch {done}, and {why}. To train longer: "
         f"mlpcli train --resume {as_argument(checkpoint.parent.parent)} {more}"
+        f"{options_for(config.data, data_dir)}"
     )

@@ -1,7 +1,9 @@
 import csv
 import json
+import re
 
 import pytest
+from processes import mlpcli
 
 
 def test_the_report(run, trained):
@@ -82,3 +84,77 @@ def test_what_is_no_checkpoint(run, tmp_path, content, reason):
     assert done.returncode == 4
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_networks_judged_together_answer_by_their_mean(run, bars, tmp_path):
+    for rate in (0.05, 0.005):
+        assert run("train", "-c", bars, f"optimizer.learning_rate={rate}", "-q").returncode == 0
+
+    def probabilities(*checkpoints):
+        done = run("evaluate", *checkpoints, "--predictions", "p.csv", "--json")
+        assert done.returncode == 0, done.stderr
+        with (tmp_path / "p.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        return [float(row[f"probability_{name}"]) for row in rows for name in "012"]
+
+    one, two = probabilities("runs/bars"), probabilities("runs/bars-2")
+    mean = [(a + b) / 2 for a, b in zip(one, two, strict=True)]
+    assert one != pytest.approx(two, abs=0.01)
+    assert probabilities("runs/bars", "runs/bars-2") == pytest.approx(mean, abs=1e-6)
+
+
+def test_what_is_taken_for_what(run, bars):
+    run("train", "-c", bars, "optimizer.learning_rate=1e-9", "training.epochs=1", "-q")
+    told = run("evaluate", "runs/bars").stdout
+    matrix = json.loads(run("evaluate", "runs/bars", "--json").stdout)["confusion_matrix"]
+    pairs = re.findall(r"(\d) taken for (\d): (\d+)", told)
+    assert pairs
+    for true, predicted, how_often in pairs:
+        assert matrix[int(true)][int(predicted)] == int(how_often)
+
+
+def test_the_calibration_before_and_after(run, bars):
+    run("train", "-c", bars, "optimizer.learning_rate=2e-3", "training.epochs=1", "-q")
+    facts = json.loads(run("evaluate", "runs/bars", "--json").stdout)["calibration"]
+    told = run("evaluate", "runs/bars").stdout
+    assert facts["temperature"] != 1
+    before, after = (100 * facts[f"expected_error{which}"] for which in ("_before", ""))
+    assert (
+        f"expected calibration error {after:.2f} %; {before:.2f} % before the outputs were divided "
+        f"by {facts['temperature']:.3f}"
+    ) in told
+
+
+@pytest.fixture(scope="module")
+def parabola(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parabola")
+    few = ("training.epochs=2", "training.pictures=false", "data.table.points=40", "-q")
+    assert mlpcli("train", "-c", "examples/square", *few, cwd=folder).returncode == 0
+    return folder / "runs" / "square"
+
+
+def test_a_regression(run, parabola, tmp_path):
+    facts = json.loads(run("evaluate", parabola, "--json", "--predictions", "p.csv").stdout)
+    outputs, targets = ([y for (y,) in facts[what]] for what in ("outputs", "targets"))
+    assert facts["examples"] == len(outputs) == len(targets) == 39  # midway between the 40
+    half_squares = [(z - t) ** 2 / 2 for z, t in zip(outputs, targets, strict=True)]
+    assert facts["loss"] == pytest.approx(sum(half_squares) / 39)
+    with (tmp_path / "p.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["output_0"]) for row in rows] == pytest.approx(outputs)
+    assert [float(row["target_0"]) for row in rows] == pytest.approx(targets)
+    errors = [z - t for z, t in zip(outputs, targets, strict=True)]
+    assert [float(row["error_0"]) for row in rows] == pytest.approx(errors)
+    loss, _, heading, *lines, rest = run("evaluate", parabola).stdout.splitlines()
+    assert loss == f"Loss: {facts['loss']:.6g}"
+    assert heading.split() == ["example", "target", "0", "output", "0", "error", "0"]
+    assert [float(cell) for cell in lines[3].split()] == pytest.approx(
+        [3, targets[3], outputs[3], errors[3]], abs=6e-5
+    )
+    assert rest == f"and {39 - len(lines)} examples more"
+
+
+def test_a_regression_has_no_accuracy_to_ask_for(run, parabola):
+    done = run("evaluate", parabola, "--min-accuracy", "0.5")
+    assert done.returncode == 2
+    assert "a regression has no accuracy" in done.stderr

@@ -1,6 +1,8 @@
 import contextlib
+import csv
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mlpcli.cli.half_blocks import in_black
 from mlpcli.data import synthetic
@@ -222,3 +224,130 @@ def test_a_bar_and_the_answers_share_a_terminal(command, trained_on_digits, pict
     answers = [line.rsplit("\r", 1)[-1] for line in lines if "%)" in line]
     assert [answer.rsplit(": ", 1)[0] for answer in answers] == [str(path) for path in paths]
     assert not lines[-1].rsplit("\r", 1)[-1].strip()
+
+
+def test_standard_input(command, trained_on_digits, pictures, run, tmp_path):
+    arguments = (command, "predict", "--checkpoint", trained_on_digits, "-", "--json")
+    with pictures[0][3].open("rb") as picture:
+        done = subprocess.run(
+            arguments, stdin=picture, capture_output=True, cwd=tmp_path, check=True, timeout=120
+        )
+    named = json.loads(run(*arguments[1:4], pictures[0][3], "--json").stdout)
+    assert json.loads(done.stdout) == named | {"file": "-"}
+
+
+def test_runs_elsewhere(run, trained_on_digits, pictures):
+    done = run("predict", pictures[0][0], "--runs-dir", trained_on_digits.parent)
+    assert str(trained_on_digits) in done.stderr
+    done = run("predict", pictures[0][0], "--runs-dir", "typo")
+    assert done.returncode == 4
+    assert "typo: no folder of runs there" in done.stderr
+
+
+def test_every_form_tells_the_same(run, trained_on_digits, pictures, tmp_path):
+    paths = pictures[0][:3]
+    arguments = ("predict", "--checkpoint", trained_on_digits, *paths)
+    told = [json.loads(line) for line in run(*arguments, "--json").stdout.splitlines()]
+    for facts, first in zip(told, run(*arguments).stdout.splitlines(), strict=True):
+        assert first == f"{facts['file']}: {facts['digit']} ({100 * facts['probability']:.2f} %)"
+    run(*arguments, "--csv", "answers.csv", "--threshold", "1")
+    with (tmp_path / "answers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for facts, row in zip(told, rows, strict=True):
+        assert (row["file"], row["digit"], row["sure"]) == (facts["file"], facts["digit"], "false")
+        assert float(row["probability"]) == facts["probability"]
+        assert {name: float(row[f"probability_{name}"]) for name in "0123456789"} == facts[
+            "probabilities"
+        ]
+    two = [json.loads(line) for line in run(*arguments, "--json", "--top", "2").stdout.splitlines()]
+    for facts, short in zip(told, two, strict=True):
+        ranking = sorted(facts["probabilities"].items(), key=lambda pair: -pair[1])
+        assert list(short["probabilities"].items()) == ranking[:2]
+
+
+def test_how_it_was_prepared(run, trained_on_digits, tmp_path):
+    digit = Image.fromarray(synthetic.draw(1, range(1))[0].reshape(28, 28))
+    digit.save(tmp_path / "as_mnist.png")
+    paper = Image.new("L", (200, 160), 255)
+    paper.paste(Image.fromarray(255 - np.asarray(digit)).resize((84, 84)), (70, 20))
+    paper.save(tmp_path / "on_paper.png")
+    done = run(
+        "predict", "--checkpoint", trained_on_digits, "as_mnist.png", "on_paper.png", "--json"
+    )
+    ready, found = (json.loads(line)["preparation"] for line in done.stdout.splitlines())
+    assert (ready["already_prepared"], ready["inverted"]) == (True, False)
+    assert (found["already_prepared"], found["inverted"]) == (False, True)
+    rows, columns = (np.flatnonzero((np.asarray(paper) < 100).any(axis=axis)) for axis in (1, 0))
+    box = found["box"]
+    assert abs(box["left"] - columns[0]) <= 6
+    assert abs(box["top"] - rows[0]) <= 6
+    assert abs(box["left"] + box["width"] - columns[-1]) <= 7
+    assert abs(box["top"] + box["height"] - rows[-1]) <= 7
+
+
+@pytest.fixture
+def two_digits(tmp_path):
+    """A 1 and a 0, in ink of two strengths, far apart on one paper."""
+    picture = Image.new("L", (300, 120), 255)
+    draw = ImageDraw.Draw(picture)
+    draw.line((60, 25, 60, 95), fill=0, width=8)
+    draw.ellipse((200, 25, 250, 95), outline=0, width=8)
+    picture.save(tmp_path / "two.png")
+    return tmp_path / "two.png"
+
+
+def test_many_digits_have_their_places_and_their_files(run, two_digits, tmp_path):
+    model = ("--checkpoint", "boxed", "--many")
+    done = run("predict", *model, "two.png", "--save-input", "seen", "--save-annotated", "a.png")
+    first, one, zero = done.stdout.splitlines()
+    assert first == "two.png: 10"
+    places = [
+        [int(number) for number in re.findall(r"\d+", line.split(": ")[0])] for line in (one, zero)
+    ]
+    assert places[0] == pytest.approx([9, 71, 56, 25], abs=6)
+    assert places[1] == pytest.approx([51, 71, 200, 25], abs=6)
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["two-1.png", "two-2.png"]
+    with Image.open(tmp_path / "seen" / "two-2.png") as seen:
+        assert np.asarray(seen)[14, 14] == 0  # the inside of the 0
+    with Image.open(tmp_path / "a.png") as annotated, Image.open(two_digits) as plain:
+        changed = np.asarray(annotated.convert("L")) != np.asarray(plain)
+    columns = np.flatnonzero(changed.any(axis=0))
+    assert set(range(150, 190)).isdisjoint(columns)
+    assert columns[0] < 60 < columns[-1]
+
+    unsure = run("predict", *model, "two.png", "--threshold", "1")
+    assert unsure.stdout.splitlines()[0] == "two.png: ??"
+
+
+def test_files_of_the_same_name_are_not_overwritten(run, trained_on_digits, pictures, tmp_path):
+    for folder, path in zip("ab", pictures[0], strict=False):
+        (tmp_path / folder).mkdir()
+        shutil.copy(path, tmp_path / folder / "x.png")
+    model = ("--checkpoint", trained_on_digits)
+    run("predict", *model, "a/x.png", "b/x.png", "--save-input", "seen")
+    first, second = ((tmp_path / "seen" / name).read_bytes() for name in ("x.png", "x-2.png"))
+    assert first != second
+
+
+def test_json_alone_is_on_standard_output(run, trained_on_digits, pictures, tmp_path):
+    path = pictures[0][0]
+    (tmp_path / "labels.csv").write_text(f"file,label\n{path.name},{pictures[1][0]}\n")
+    more = ("--show", "--labels", "labels.csv", "--json", "--threshold", "1")
+    done = run("predict", "--checkpoint", trained_on_digits, path, *more)
+    assert len(done.stdout.splitlines()) == 1
+    json.loads(done.stdout)
+    assert "Accuracy: " in done.stderr
+    assert "Sure: 0 of 1" in done.stderr
+    assert len(done.stderr.splitlines()) > 14
+
+
+def test_what_goes_with_one_picture_alone(run, trained_on_digits, pictures, tmp_path):
+    model = ("--checkpoint", trained_on_digits)
+    done = run("predict", *model, *pictures[0][:2], "--save-annotated", "a.png")
+    assert done.returncode == 2
+    assert "--save-annotated takes one picture" in done.stderr
+    assert not (tmp_path / "a.png").exists()
+    (tmp_path / "labels.csv").write_text("file,label\n0.png,1\n")
+    done = run("predict", *model, pictures[0][0], "--many", "--labels", "labels.csv")
+    assert done.returncode == 2
+    assert "--labels knows one digit a picture" in done.stderr

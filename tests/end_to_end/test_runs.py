@@ -128,3 +128,33 @@ def test_a_comparison_with_no_run(run, runs):
     done = run("runs", "--compare", "bars", "nonsense")
     assert done.returncode == 4
     assert "nonsense: no run there" in done.stderr
+
+
+def test_the_folder_of_a_run_itself(run, runs):
+    done = run("runs", runs / "bars")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["name", "bars"]
+
+
+def test_where_every_run_is_damaged_nothing_else_is_said(run, runs):
+    for name in ("bars", "bars-2"):
+        (runs / name / "metrics.csv").write_text("nonsense")
+    done = run("runs")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["Left out", "Left out"]
+
+
+def test_the_order_and_the_times_of_runs(run, runs):
+    for name, started, seconds in (
+        ("bars", "2026-02-01T00:00:00+00:00", 7384.2),
+        ("bars-2", "2026-01-31T12:05:59+00:00", 125.0),
+    ):
+        path = runs / name / "environment.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"started": started}))
+        summary = {"stopped": "interrupted", "seconds": seconds}
+        (runs / name / "summary.json").write_text(json.dumps(summary))
+    _, first, second = run("runs").stdout.splitlines()
+    assert first.split()[:3] == ["bars-2", "2026-01-31", "12:05"]
+    assert first.endswith("2:05 min")
+    assert second.split()[:3] == ["bars", "2026-02-01", "00:00"]
+    assert second.endswith("2:03:04 h")

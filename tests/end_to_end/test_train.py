@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -228,3 +229,90 @@ def test_nohup_keeps_a_hangup_away(command, bars, tmp_path):
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_what_the_hint_of_a_finished_run_says_can_be_typed(run, bars, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    run("train", "-c", bars, "training.epochs=1", "-q", at=here)
+    done = run("train", "--resume", "runs/bars", "--trust-paths", at=here)
+    (line,) = [line for line in done.stderr.splitlines() if "To train longer: " in line]
+    program, *arguments = shlex.split(line.split("To train longer: ")[1])
+    assert program == "mlpcli"
+    done = run(*arguments, "-q", at=here)
+    assert done.returncode == 0, done.stderr
+    assert "of 2" in done.stdout
+
+
+def test_it_says_why_it_stopped(run, bars):
+    never = "{patience: 1, monitor: val_loss, min_delta: 100}"
+    done = run("train", "-c", bars, f"training.early_stopping={never}", "-q")
+    assert re.search(r"Best epoch: 1 of 2 \(val_accuracy [\d.]+\), stopped early\n", done.stdout)
+    done = run("train", "-c", bars, "training.stop_at_loss=100", "-q")
+    assert ", stopped where the loss reached training.stop_at_loss\n" in done.stdout
+
+
+def test_what_is_next_for_digits_and_for_a_table(run):
+    few = ("data.train_size=60", "data.test_size=10", "data.validation=10", "training.epochs=1")
+    done = run("train", "-c", "quickstart", *few, "training.pictures=false")
+    _, *lines = done.stderr[done.stderr.index("Try next:") :].splitlines()
+    assert [line.split("  ")[1] for line in lines] == [
+        "mlpcli train --config mnist",
+        "mlpcli evaluate runs/quickstart",
+        "mlpcli evaluate runs/quickstart --dataset mnist",
+        "mlpcli predict photo.png --checkpoint runs/quickstart",
+    ]
+    done = run("train", "-c", "examples/xor", "training.epochs=1", "training.pictures=false")
+    _, *lines = done.stderr[done.stderr.index("Try next:") :].splitlines()
+    assert len(lines) == 2
+    program, *arguments = shlex.split(lines[1].split("  ")[1])
+    assert program == "mlpcli"
+    assert run(*arguments).returncode == 0
+
+
+def test_a_start_that_is_not_finite(run, bars):
+    done = run("train", "-c", bars, "network.initializer={name: normal, std: 1e300}", "-q")
+    assert done.returncode == 5
+    assert "a parameter is not finite at the start" in done.stderr
+    assert "network.initializer" in done.stderr
+    assert "learning rate" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ("optimizer.l1=1e30", "a weaker L1 penalty (optimizer.l1)"),
+        ("optimizer.weight_decay=1e6", "less weight decay (optimizer.weight_decay)"),
+        ("optimizer.learning_rate=1e30", "optimizer.learning_rate=1e+29"),
+    ],
+)
+def test_what_to_try_after_a_divergence(run, bars, setting, advice):
+    done = run("train", "-c", bars, setting, "training.epochs=30", "-q")
+    assert done.returncode == 5, done.stderr
+    assert advice in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("train", "--config"), "mlpcli train"),
+        (("data", "preview", "--count"), "mlpcli data preview"),
+        (("runs", "--compare", "a"), "mlpcli runs"),
+        (("train", "--no-such-option"), "mlpcli train"),
+        (("--no-such-option",), "mlpcli"),
+    ],
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(run, arguments, where):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f" See `{where} --help`.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("predict", ""), ("train", "-c", ""), ("runs", ""), ("evaluate", ""), ("gradcheck", "")],
+)
+def test_an_empty_name_is_not_this_folder(run, arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "expected a name, found an empty one" in done.stderr

@@ -96,7 +96,8 @@ def _network_conflicts(network: NetworkConfig) -> Iterator[Conflict]:
             yield Conflict(
                 f"network.{key}",
                 (f"network.{key}", "network.hidden"),
-                f"found {on!r}, but it is for hidden layers, and network.hidden has none",
+                f"found {str(on).lower()}, but it is for hidden layers, and network.hidden has "
+                "none",
             )
     for key in ("initializer", "bias_initializer"):
         start = getattr(network, key)
