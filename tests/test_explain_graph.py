@@ -277,3 +277,13 @@ def test_as_text_and_json():
     assert "too large to print each number" in large
     summary = json.loads(explain("--config", "examples/vanishing", "--format", "json").output)
     assert summary["nodes"][0]["value"]["shape"] == [784]
+
+
+def test_another_example():
+    def inputs(*arguments):
+        told = explain("--config", "examples/xor", "--format", "json", *arguments).output
+        return [node["value"] for node in json.loads(told)["nodes"] if node["name"][0] in "xt"]
+
+    assert inputs() == inputs("--example", "1")
+    told = {str(inputs("--example", str(n))) for n in (1, 2, 3, 4)}
+    assert len(told) == 4  # every row of the truth table is another

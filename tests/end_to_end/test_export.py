@@ -47,3 +47,13 @@ def test_nothing_to_export_and_nowhere_to_write(run, trained, tmp_path):
     assert done.returncode == 7
     assert "cannot be written" in done.stderr
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_numbers_too_large_for_float16(run, bars, tmp_path):
+    huge = ("network.initializer={name: normal, std: 1e6}", "optimizer.learning_rate=1e-9")
+    run("train", "-c", bars, *huge, "training.epochs=1", "-q")
+    assert run("export", "runs/bars", "whole.safetensors").returncode == 0
+    done = run("export", "runs/bars", "half.safetensors", "--float16")
+    assert done.returncode == 4
+    assert "without --float16" in done.stderr
+    assert not (tmp_path / "half.safetensors").exists()

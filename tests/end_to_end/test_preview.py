@@ -76,3 +76,19 @@ def test_wrong_settings(run, bars):
     done = run("data", "preview", "-c", bars, "-o", "sheet.svg")
     assert done.returncode == 2
     assert "a PNG file is written; expected a name in .png, found sheet.svg" in done.stderr
+
+
+def test_upright_digits_are_previewed_upright(run, tmp_path):
+    few = ("data.train_size=20", "data.test_size=10", "data.validation=0", "--count", "2")
+    for name, setting in (("slanted", "false"), ("upright", "true")):
+        arguments = (f"data.deslant={setting}", "-o", f"{name}.png")
+        assert run("data", "preview", "-c", "quickstart", *few, *arguments).returncode == 0
+    slanted, upright = (pixels(tmp_path / f"{name}.png") for name in ("slanted", "upright"))
+    assert slanted.shape == upright.shape
+    assert (slanted != upright).any()
+
+
+def test_a_table_has_no_images(run):
+    done = run("data", "preview", "-c", "examples/xor")
+    assert done.returncode == 2
+    assert "A table has no images to draw" in done.stderr
