@@ -229,7 +229,7 @@ def test_json_has_the_norm_of_each_gradient_and_no_empty_part():
 
 
 def test_with_dropout_each_loss_of_the_further_steps_has_units_of_its_own():
-    words = "the units which its own step switches off"
+    words = "with the units switched off that its own step draws"
     dropped = worked("text", "network.dropout.hidden=0.5", "--steps", "3")
     assert words in " ".join(dropped.split())
     assert words not in " ".join(worked("text", "--steps", "3").split())
@@ -278,6 +278,45 @@ def test_the_step_of_every_optimizer_is_its_formula(name):
     assert "/ (√s" in text
     for formula in re.findall(r"<math.*?</math>", worked("html", optimizer), re.DOTALL):
         ET.fromstring(formula)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_gradient_that_the_step_takes(optimizer):
+    """Clipped to a length, then number by number, then with the penalties, of weights alone."""
+    settings = "learning_rate: 0.1, clip_norm: 0.5, clip_value: 0.2, weight_decay: 0.5, l1: 0.25"
+    facts = json.loads(worked("json", f"optimizer={{name: {optimizer}, {settings}}}"))
+    gradient, update = numbers(facts, "backward"), numbers(facts, "update")
+    names = ("dW1", "db1", "dW2", "db2")
+    length = np.linalg.norm(np.concatenate([np.ravel(gradient[name]) for name in names]))
+    for name, W in (("W1", np.array(W1)), ("W2", np.array(W2)), ("b1", None), ("b2", None)):
+        expected = np.clip(np.array(gradient[f"d{name}"]) * 0.5 / length, -0.2, 0.2)
+        if W is not None:
+            expected = expected + 0.5 * W + 0.25 * np.sign(W)
+        np.testing.assert_allclose(update[f"taken_{name}"], expected, rtol=1e-12)
+        if W is not None and optimizer == "sgd":
+            np.testing.assert_allclose(update[f"new_{name}"], W - 0.1 * expected, rtol=1e-12)
+    assert "taken_W1" not in numbers(json.loads(worked("json")), "update")
+
+
+def test_what_the_schedule_makes_of_the_learning_rate_is_said():
+    warm = worked("text", "schedule={name: constant, warmup_epochs: 4}")
+    said = "0.0125 (0.1 × 0.125 by the schedule, constant after a warm-up)"  # half of step 1 of 4
+    assert f"η = {said}" in " ".join(warm.split())
+    assert f"with learning rate {said};" in " ".join(warm.split())
+    assert "η = 0.1, g" in worked("text")
+
+
+def test_binary_cross_entropy_has_a_sigmoid_of_its_own():
+    facts = json.loads(
+        explain("explain", "--config", "examples/xor", "loss=binary_cross_entropy", "--format=json")
+    )
+    forward, backward = numbers(facts, "forward"), numbers(facts, "backward")
+    p, t = 1 / (1 + np.exp(-np.array(forward["z2"]))), np.array(forward["t"])
+    np.testing.assert_allclose(forward["p"], p, rtol=1e-12)
+    np.testing.assert_allclose(backward["delta2"], (p - t) / 4, rtol=1e-12)
+    text = explain("explain", "--config", "examples/xor", "loss=binary_cross_entropy")
+    assert "p = 1 / (1 + exp(−z₂))" in text
+    assert "L = −Σ (t log p + (1 − t) log(1 − p))" in text
 
 
 def test_the_penalties_stand_in_the_formulae():

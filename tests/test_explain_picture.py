@@ -194,7 +194,7 @@ def story_of(loss, sizes=(784, 12, 62), **settings):
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
     p = step.probabilities[0]
-    return PictureStory(pixels, names, 0, 1, step, 0.9, p, p, "log a", x.reshape(28, 28))
+    return PictureStory(pixels, names, 0, 1, step, 0.9, p, p, "log p", x.reshape(28, 28))
 
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
@@ -262,7 +262,7 @@ def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monk
     expected = (scores(x + moved) - scores(x - moved)) / (2 * h)
     np.testing.assert_allclose(story.for_the_label.ravel(), expected, rtol=1e-5, atol=1e-9)
     page = as_text(picture_document("seven.png", story))
-    said = "log a" if loss == "smoothed" else "output"
+    said = "log p" if loss == "smoothed" else "output"
     assert f"∂ {said}/∂x at each pixel, with the {said} of {label}: more ink speaks" in page
 
 

@@ -71,14 +71,15 @@ class SGD:
             part: which of them are updated.
         """
         for here in parts_in_cache(part):
-            g = grad[here]
-            if self.clip_value is not None:
-                most = self.clip_value * self.gradient_scale
-                np.clip(g, -most, most, out=g)
-            if here.start < self.n_weights and (self.weight_decay or self.l1):
-                weights = slice(here.start, min(here.stop, self.n_weights))
-                self._penalize(theta[weights], grad[weights])
-            self._move(theta[here], g, here)
+            self._change_gradient(theta, grad, here)
+            self._move(theta[here], grad[here], here)
+
+    def changed_gradient(self, theta: Array, grad: Array, learning_rate: float) -> Array:
+        """The gradient (P,) that a step would take: clipped, with the penalties', in a copy."""
+        changed, twin = grad.copy(), self.twin()
+        twin.learning_rate, twin.gradient_scale = learning_rate, 1.0
+        twin._change_gradient(theta.copy(), changed, slice(0, self.n_parameters))
+        return changed
 
     def state(self) -> dict[str, Array]:
         """The vectors (P,) a checkpoint must hold to go on as if never stopped, by name.
@@ -94,6 +95,14 @@ class SGD:
     def _prepare(self, learning_rate: float) -> float:
         """What is the same for every parameter; returns the factor for the gradient."""
         return learning_rate
+
+    def _change_gradient(self, theta: Array, grad: Array, part: slice) -> None:
+        if self.clip_value is not None:
+            most = self.clip_value * self.gradient_scale
+            np.clip(grad[part], -most, most, out=grad[part])
+        if part.start < self.n_weights and (self.weight_decay or self.l1):
+            weights = slice(part.start, min(part.stop, self.n_weights))
+            self._penalize(theta[weights], grad[weights])
 
     def _penalize(self, w: Array, g: Array) -> None:
         if self.weight_decay:

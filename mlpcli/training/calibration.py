@@ -25,6 +25,8 @@ WIDEST = math.log(100)
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _STEPS = 60
 """each leaves 0.62 of the interval; after these, a millionth of a millionth"""
+_WORTH_IT = 1e-9
+"""nats by which T must make the labels likelier: less is rounding, which any T may win by"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
             hotter = low + _GOLDEN * (high - low)
             at_hotter = surprise(hotter)
     found = (low + high) / 2
-    return math.exp(found) if surprise(found) < surprise(0) else 1.0
+    return math.exp(found) if surprise(found) < surprise(0) - _WORTH_IT else 1.0
 
 
 def calibrate(path: Path, validation: Dataset | None) -> None:

@@ -36,8 +36,8 @@ class PictureStory:
     """(n_classes,), as `mlpcli predict` has them"""
     probabilities_after: Array
     """the same after that step"""
-    score: Literal["log a", "output"]
-    """what is taken to measure how much speaks for the label; a is its prediction"""
+    score: Literal["log p", "output"]
+    """what is taken to measure how much speaks for the label; p is its probability"""
     for_the_label: Array
     """d(score)/dx (height, width): where it is positive, more ink speaks for the label"""
 
@@ -143,15 +143,15 @@ def _rate(model: Model) -> float:
 
 def _evidence(
     network: MLP, loss: Loss, x: Array, t: Array
-) -> tuple[Literal["log a", "output"], Array]:
+) -> tuple[Literal["log p", "output"], Array]:
     """The label's score, and its derivative d(score)/dx (1, n_in).
 
     Not -dL/dx: a loss may want the label's output lower, as label smoothing does beyond its target.
-    Softmax's outputs count only against each other, so there the score is log a = log softmax(z),
-    whose derivative by z is t - a; otherwise it is the label's own output.
+    Softmax's outputs count only against each other, so there the score is log p = log softmax(z),
+    whose derivative by z is t - p; otherwise it is the label's own output.
     """
     z = network.forward(x)
     among_all = isinstance(loss, CrossEntropy)
     network.send_back(t - loss.prediction(z) if among_all else t.copy())
     first = network.dense[0]
-    return "log a" if among_all else "output", first.backward(first.delta).copy()
+    return "log p" if among_all else "output", first.backward(first.delta).copy()

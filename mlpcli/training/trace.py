@@ -35,6 +35,8 @@ class ParameterTrace:
     gradient: Array
     numerical: Array | None
     """the gradient by centred differences; None in a network too large for them"""
+    taken: Array
+    """the gradient that the step takes: clipped, and with that of the penalties"""
     new: Array
     """after the update"""
     state: dict[str, Array]
@@ -254,12 +256,15 @@ def trace_step(
     if clipping is not None:
         clipping.apply(network.grad, [everything], 1.0, WHOLE)
     clipped_norm = float(np.linalg.norm(network.grad))
+    taken = network.with_parameters(
+        optimizer.changed_gradient(network.theta, network.grad, learning_rate)
+    )
     optimizer.step(network.theta, network.grad, learning_rate)
     lengths = None
     if max_norm is not None:
         lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
         max_norm.apply([everything], WHOLE)
-    parameters = _parameters(network, before, gradient, numerical, optimizer)
+    parameters = _parameters(network, before, gradient, numerical, taken, optimizer)
     z = listeners[-1].forward_result
     return StepTrace(
         number=number,
@@ -285,7 +290,12 @@ def in_float64(network: MLP) -> MLP:
 
 
 def _parameters(
-    network: MLP, before: MLP, gradient: MLP, numerical: MLP | None, optimizer: SGD
+    network: MLP,
+    before: MLP,
+    gradient: MLP,
+    numerical: MLP | None,
+    taken: MLP,
+    optimizer: SGD,
 ) -> list[dict[str, ParameterTrace]]:
     """Of each layer, by name; what each network has in the place of a parameter is meant."""
     after = network.with_parameters(network.theta.copy())
@@ -298,6 +308,7 @@ def _parameters(
                 value=value,
                 gradient=_views(gradient, i)[name],
                 numerical=None if numerical is None else _views(numerical, i)[name],
+                taken=_views(taken, i)[name],
                 new=_views(after, i)[name],
                 state={of: _views(vector, i)[name] for of, vector in state.items()},
             )

@@ -13,7 +13,12 @@ from mlpcli.cli.documents.layer_symbols import (
     symbol_in,
     symbol_mask,
 )
-from mlpcli.cli.documents.loss_formulae import loss_formula, output_symbol, smoothed_target
+from mlpcli.cli.documents.loss_formulae import (
+    loss_formula,
+    output_symbol,
+    probability_formula,
+    smoothed_target,
+)
 from mlpcli.nn.layers import BatchNorm
 from mlpcli.training.symbols import subscript
 
@@ -71,13 +76,13 @@ def forward_sections(config: "Config", story: "Story") -> Iterator[Section]:
                 quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
             )
     output = output_symbol(step)
-    if config.loss.name == "cross_entropy":
+    if formula := probability_formula(config, output):
         yield Section(
             "The probabilities",
             3,
-            formula=f"p = softmax({output})    pⱼ = exp(zⱼ) / Σ exp(z)",
+            formula=formula,
             shapes=f"{by(step.t.shape)} → {by(step.t.shape)}",
-            quantities=[Quantity("p", "p", step.probabilities)],
+            quantities=[Quantity("p", "p", step.prediction)],
         )
     yield Section(
         "The loss",

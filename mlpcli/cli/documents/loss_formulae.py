@@ -15,13 +15,24 @@ def output_symbol(step: "StepTrace") -> str:
     return subscript("z" if last.activation == "identity" else "a", last.number)
 
 
+def probability_formula(config: "Config", output: str) -> str:
+    """What the loss makes of the output before it judges it; empty where that is nothing."""
+    match config.loss.name:
+        case "cross_entropy":
+            return f"p = softmax({output})    pⱼ = exp(zⱼ) / Σ exp(z)"
+        case "binary_cross_entropy":
+            return f"p = 1 / (1 + exp(−{output}))"
+        case _:
+            return ""
+
+
 def loss_formula(config: "Config", output: str) -> str:
     """One example's loss."""
     match config.loss.name:
         case "cross_entropy":
             return f"L = −Σ {_target(config)} log p{smoothed_target(config)}"
         case "binary_cross_entropy":
-            return f"L = −Σ (t log σ({output}) + (1 − t) log(1 − σ({output})))"
+            return "L = −Σ (t log p + (1 − t) log(1 − p))"
         case "mse":
             return f"L = Σ ({output} − t)² / n"
         case "quadratic":
@@ -32,7 +43,7 @@ def error_formula(config: "Config", output: str) -> str:
     """The derivative of one example's loss with respect to the output."""
     return {
         "cross_entropy": f"p − {_target(config)}",
-        "binary_cross_entropy": f"σ({output}) − t",
+        "binary_cross_entropy": "p − t",
         "mse": f"2 ({output} − t) / n",
         "quadratic": f"{output} − t",
     }[config.loss.name]

@@ -41,7 +41,7 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
                 "z": layer.z[0].tolist(),
                 "a": layer.a[0].tolist(),
                 "delta": layer.delta[0].tolist(),
-                "gradient_norm": _norm(layer.W.gradient),
+                "gradient_norm": layer.gradient_norm,
             }
             for layer in step.layers
         ],
@@ -85,13 +85,15 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
     )
     yield Section(
         "What each output should do",
-        words=f"The target y is {_target(story)}; a is what the loss holds against it. The "
-        "arrow is as long as a is away from y.",
+        words=f"The target t is {_target(story)}; p is what the loss holds against it. The "
+        "arrow is as long as p is away from t.",
         rows=[
-            ["class", "a − y", "should go"],
+            ["class", "p − t", "should go"],
             *(
-                [name, f"{a - y:+.4f}", _arrow(float(y - a))]
-                for name, a, y in zip(names, step.prediction[0], step.target[0], strict=True)
+                [name, f"{held - wanted:+.4f}", _arrow(float(wanted - held))]
+                for name, held, wanted in zip(
+                    names, step.prediction[0], step.target[0], strict=True
+                )
             ),
         ],
     )
@@ -110,7 +112,7 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
                 [
                     str(layer.number),
                     " × ".join(map(str, layer.W.value.shape)),
-                    f"{_norm(layer.W.gradient):.4e}",
+                    f"{layer.gradient_norm:.4e}",
                 ]
                 for layer in step.layers
             ),
@@ -135,16 +137,16 @@ def _of_temperature(story: "PictureStory") -> str:
         return ""
     return (
         f" Its probabilities are those of the outputs divided by the run's temperature, "
-        f"{story.temperature:.3f}; a, y and the loss below know nothing of that."
+        f"{story.temperature:.3f}; p, t and the loss below know nothing of that."
     )
 
 
 def _target(story: "PictureStory") -> str:
-    y, label = story.step.target[0], story.label
-    own = f"{y[label]:.4g} for the class {story.class_names[label]}"
-    if np.array_equal(y, story.step.t[0]):
+    t, label = story.step.target[0], story.label
+    own = f"{t[label]:.4g} for the class {story.class_names[label]}"
+    if np.array_equal(t, story.step.t[0]):
         return f"{own} and 0 for the others"
-    return f"smoothed, as the loss asks: {own} and {y.min():.4g} for the others"
+    return f"smoothed, as the loss asks: {own} and {t.min():.4g} for the others"
 
 
 def _pixels(story: "PictureStory") -> Section:
@@ -191,7 +193,3 @@ def _levels(a: "Array") -> str:
     low = min(0.0, float(a.min()))
     height = (float(a.max()) - low) or 1.0
     return "".join(LEVELS[round((float(v) - low) / height * (len(LEVELS) - 1))] for v in a)
-
-
-def _norm(values: "Array") -> float:
-    return float(np.linalg.norm(values))

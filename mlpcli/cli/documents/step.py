@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mlpcli.cli.documents.backward import backward_sections
 from mlpcli.cli.documents.document import MOST_COLUMNS, MOST_NUMBERS, Document, Section, number
 from mlpcli.cli.documents.forward import forward_sections
-from mlpcli.cli.documents.update import drops, new_parameters, update_sections
+from mlpcli.cli.documents.update import drops, learning_rate, new_parameters, update_sections
 from mlpcli.cli.text import count
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def step_document(config: "Config", story: "Story") -> Document:
         Section(
             "The network",
             words=f"{network}, {config.dtype}; loss {config.loss.name}; {config.optimizer.name} "
-            f"with learning rate {first.learning_rate:g}; {count(len(first.x), 'example')} a step. "
+            f"with learning rate {learning_rate(config, first)}; "
+            f"{count(len(first.x), 'example')} a step. "
             f"Every array has a row for each {_examples(first)}." + LARGE * large,
         ),
         Section("Forward"),
@@ -111,7 +112,7 @@ def _further(story: "Story") -> Iterator[Section]:
             "one before, until the last: that of the last step's batch after it. "
         )
     if drops(story.first):
-        words += "Each is that with the units which its own step switches off."
+        words += "Each is measured with the units switched off that its own step draws."
     yield Section(
         f"After {count(steps, 'step')}",
         words=words.strip(),

@@ -63,6 +63,17 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
     )
 
 
+def learning_rate(config: "Config", step: "StepTrace") -> str:
+    """What it is, and what the schedule has made it of."""
+    whole, schedule = config.optimizer.learning_rate, config.schedule
+    if step.learning_rate == whole:
+        return f"{whole:g}"
+    by = schedule.name + " after a warm-up" * bool(schedule.warmup_epochs)
+    return (
+        f"{step.learning_rate:g} ({whole:g} × {step.learning_rate / whole:g} by the schedule, {by})"
+    )
+
+
 def new_parameters(layer: "LayerTrace") -> list[Quantity]:
     """What a layer's parameters are after the step."""
     return [
@@ -124,13 +135,27 @@ def _what_is_done_to_the_gradient(config: "Config", step: "StepTrace") -> Iterat
                 ["g ← g + λ W"] * bool(decay) + ["g ← g + κ sign(W)"] * bool(settings.l1)
             ),
         )
+    if _is_changed(config):
+        yield Section(
+            "The gradient that the step takes",
+            3,
+            quantities=[
+                Quantity(
+                    f"taken_{name}{layer.number}",
+                    f"g of {subscript(SYMBOLS[name], layer.number)}",
+                    trace.taken,
+                )
+                for layer in step.layers
+                for name, trace in layer.parameters.items()
+            ],
+        )
 
 
 def _the_step(config: "Config", step: "StepTrace") -> Section:
     settings = config.optimizer
     decays = settings.name == "adamw" and settings.weight_decay > 0
     values = {key: getattr(settings, key, None) for key in formulae.SETTINGS}
-    said = [f"η = {step.learning_rate:g}"]
+    said = [f"η = {learning_rate(config, step)}"]
     formula = formulae.OPTIMIZERS[settings.name]
     said += [
         f"{symbol} = {values[key]:g}"
