@@ -187,6 +187,8 @@ def test_batch_normalisation_is_told():
     np.testing.assert_allclose(backward["delta1"], expected, rtol=1e-9, atol=1e-15)
     text = explain(*arguments)
     assert "s₁ = (z₁ − μ₁) / √(v₁ + ε)" in text
+    assert np.abs(backward["db1"]).max() < 1e-15
+    assert "μ₁ takes b₁ out again, so its gradient is 0" in " ".join(text.split())
     assert "δ₁ = ∂L/∂z₁ = γ₁ / √(v₁ + ε) ⊙ (∂L/∂y₁ − ∂L/∂β₁ / B − s₁ ⊙ ∂L/∂γ₁ / B)" in text
 
 

@@ -90,7 +90,7 @@ def textbook_adamw(*arguments, **settings):
 
 
 def textbook_nadam(theta, decay, beta1, beta2, epsilon):
-    """Dozat's algorithm with his schedule of the momentum."""
+    """Dozat's look ahead with his schedule of the momentum; m itself moves by β₁, as PyTorch's."""
     m = s = 0
     mu = [beta1 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in range(1, 13)]
     for step in range(10):

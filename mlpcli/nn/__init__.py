@@ -1,7 +1,11 @@
 """The mathematics of a multilayer perceptron: NumPy only, no files, no printing.
 
-Read in this order: `activations`, `initializers`, `losses`, `layers`, `network`, `optimizers`,
-`schedules`, `gradcheck`. The letters are the textbook's: x input, y label, z = aW + b before and
-a = σ(z) after the activation, delta = dL/dz, theta all parameters, grad their gradient. A row of an
-array is one example; B is the number of examples in a batch.
+Read in this order: `arrays` (of which `Share` may be skipped: it is everything where one process
+trains), `activations`, `initializers`, `losses`, `layers`, `network`, `optimizers`, `constraints`,
+`averaging`, `schedules`, `gradcheck`. `norms` and `saturation` measure, and train nothing.
+
+The letters are the textbook's: x input, t target, z = aW + b before and a = σ(z) after the
+activation, p what a loss makes of the output, delta = dL/dz, theta all parameters, grad their
+gradient. A row of an array is one example, counted by n; i counts the units in front of a layer, j
+its own; B is the number of examples in a batch.
 """

@@ -38,7 +38,10 @@ def _identity_derivative(z: Array, a: Array, out: Array) -> None:
 
 
 def _sigmoid(z: Array, out: Array) -> None:
-    """σ(z) = 1 / (1 + e^-z), computed as (1 + tanh(z/2)) / 2, in which nothing can overflow."""
+    """σ(z) = 1 / (1 + e^-z), computed as (1 + tanh(z/2)) / 2, in which nothing can overflow.
+
+    It is right to the last digit of 1, not of itself: in float32 it is 0 from z = -20 down.
+    """
     np.multiply(z, 0.5, out=out)
     np.tanh(out, out=out)
     out += 1

@@ -4,7 +4,9 @@ from mlpcli.nn.arrays import Array, parts_in_cache, shared_zeros
 
 
 class MovingAverage:
-    """An exponential moving average of theta (Polyak and Juditsky 1992), or of what goes with it.
+    """An exponential moving average of theta, or of what goes with it.
+
+    Polyak and Juditsky 1992 take the plain mean of all steps; this one forgets those of long ago.
 
     The mean of the parameters sends other sums to batch normalisation than the last ones do, so
     what belongs to it is the mean of the running means and variances.

@@ -30,7 +30,7 @@ class NormClipping:
             share: the member.
         """
         own = sum(float(np.vdot(grad[b.part], grad[b.part])) for b in blocks)
-        if not math.isfinite(own):  # far rarer than a float64 of every number is slow
+        if not math.isfinite(own):  # rare: so only then in float64, which is slower
             own = sum(sum_of_squares(grad[b.part]) for b in blocks)
         length = math.sqrt(share.total(self._parts, np.array([own]))[0])
         if length > self.most * scale:

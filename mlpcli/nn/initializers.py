@@ -18,7 +18,11 @@ Initializer = Callable[[Generator, int, int], Array]
 
 
 def xavier_normal(rng: Generator, n_in: int, n_out: int) -> Array:
-    """Glorot and Bengio 2010: variance 2 / (n_in + n_out), for sigmoid and tanh."""
+    """Glorot and Bengio 2010: variance 2 / (n_in + n_out), for tanh.
+
+    It is derived for a σ whose slope at 0 is 1. The sigmoid's is a quarter: what comes back through
+    a layer of it is four times smaller than was meant.
+    """
     return rng.normal(0.0, math.sqrt(2 / (n_in + n_out)), (n_in, n_out))
 
 
@@ -38,17 +42,20 @@ def he_uniform(rng: Generator, n_in: int, n_out: int) -> Array:
 
 
 def lecun_normal(rng: Generator, n_in: int, n_out: int) -> Array:
-    """LeCun et al. 1998: variance 1 / n_in, which keeps that of inputs with variance 1."""
+    """LeCun, Bottou, Orr and Müller 1998: variance 1 / n_in, which keeps inputs' variance of 1."""
     return rng.normal(0.0, math.sqrt(1 / n_in), (n_in, n_out))
 
 
 def lecun_uniform(rng: Generator, n_in: int, n_out: int) -> Array:
-    """LeCun et al. 1998: the same variance, uniform within ±√(3 / n_in)."""
+    """LeCun, Bottou, Orr and Müller 1998: the same variance, uniform within ±√(3 / n_in)."""
     return _uniform(rng, math.sqrt(3 / n_in), n_in, n_out)
 
 
 def orthogonal(gain: float = 1.0) -> Initializer:
-    """Saxe, McClelland and Ganguli 2014: a random rotation, which keeps every length, times `gain`.
+    """Saxe, McClelland and Ganguli 2014: a random rotation, times `gain`.
+
+    It keeps every length, times `gain`, where n_out is at least n_in; fewer units see a projection,
+    √(n_out / n_in) of the length in the mean.
 
     The columns of W are at right angles and `gain` long; with fewer rows than columns, the rows
     are. QR of a normal matrix gives every rotation the same chance once the signs of R's diagonal

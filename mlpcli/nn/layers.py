@@ -25,7 +25,7 @@ class Layer(Protocol):
         ...
 
     def backward(self, delta: Array, share: Share = WHOLE) -> Array:
-        """dL/d(output) (B, m) -> dL/d(input) (B, n); `delta` may be overwritten."""
+        """dL/d(output) (B, m), here `delta`, -> dL/d(input) (B, n); it may be overwritten."""
         ...
 
 
@@ -34,11 +34,11 @@ class Dense:
 
     Backward, from delta = dL/dz (B, n_out):
 
-        z_bj = Σ_i a_bi W_ij + b_j, so
+        z_nj = Σ_i a_ni W_ij + b_j, so
 
-        dL/dW_ij = Σ_b a_bi delta_bj      dW = aᵀ delta         (n_in, n_out)
-        dL/db_j  = Σ_b delta_bj           db = sum over b       (n_out,)
-        dL/da_bi = Σ_j delta_bj W_ij      da = delta Wᵀ         (B, n_in)
+        dL/dW_ij = Σ_n a_ni delta_nj      dW = aᵀ delta              (n_in, n_out)
+        dL/db_j  = Σ_n delta_nj           db = sum over the rows     (n_out,)
+        dL/da_ni = Σ_j delta_nj W_ij      da = delta Wᵀ              (B, n_in)
 
     W, b, dW and db are views into the network's `theta` and `grad`.
 
@@ -118,7 +118,7 @@ class Dense:
 class Elementwise:
     """An activation as a layer: a = σ(z).
 
-    Backward, because a_bj depends on z_bj alone: dL/dz_bj = dL/da_bj σ'(z_bj).
+    Backward, because a_nj depends on z_nj alone: dL/dz_nj = dL/da_nj σ'(z_nj).
     """
 
     def __init__(self, activation: Activation, width: int, dtype: np.dtype[Any]) -> None:
@@ -145,18 +145,18 @@ class Elementwise:
 
 
 class Dropout:
-    """Each number is 0 with probability `rate`, and divided by 1 - rate otherwise.
+    """What goes into a layer is multiplied by m: 0 with probability `rate`, else 1 / (1 - rate).
 
     So no unit can rely on another one (Srivastava et al. 2014). Divided by the share that is kept,
     the expected sum stays as it is, and prediction needs no dropout and no scaling.
 
-        a_bj = m_bj z_bj / (1 - rate), so dL/dz_bj = dL/da_bj m_bj / (1 - rate)
+        a'_ni = m_ni a_ni, so dL/da_ni = m_ni dL/da'_ni
     """
 
     def __init__(self, rate: float, width: int, dtype: np.dtype[Any]) -> None:
         self.rate = rate
         self._mask = Rows(width, dtype)
-        self._a = Rows(width, dtype)
+        self._dropped = Rows(width, dtype)
 
     def draw(self, n: int, rng: Generator, share: Share = WHOLE) -> None:
         """Draw which numbers of the next batch of `n` rows are kept."""
@@ -168,36 +168,46 @@ class Dropout:
         mask *= 65_536 / (65_536 - off)
 
     def mask(self, n: int) -> Array:
-        """What the last batch of `n` rows was, or the next is, multiplied by (n, width)."""
+        """m (n, width), by which the last batch of `n` rows was, or the next is, multiplied."""
         return self._mask.first(n)
 
-    def forward(self, z: Array, share: Share = WHOLE) -> Array:
-        """z (B, n) -> a (B, n)."""
-        n = len(z)
-        a = self._a.first(n)
-        np.multiply(z[share.rows], self._mask.first(n)[share.rows], out=a[share.rows])
-        return a
+    def forward(self, a: Array, share: Share = WHOLE) -> Array:
+        """a (B, n) -> a' (B, n)."""
+        n = len(a)
+        dropped = self._dropped.first(n)
+        np.multiply(a[share.rows], self._mask.first(n)[share.rows], out=dropped[share.rows])
+        return dropped
 
-    def backward(self, da: Array, share: Share = WHOLE) -> Array:
-        """dL/da (B, n) -> dL/dz (B, n), in place."""
-        own = da[share.rows]
-        own *= self._mask.first(len(da))[share.rows]
-        return da
+    def backward(self, error: Array, share: Share = WHOLE) -> Array:
+        """dL/da' (B, n) -> dL/da (B, n), in place."""
+        own = error[share.rows]
+        own *= self._mask.first(len(error))[share.rows]
+        return error
 
 
 class BatchNorm:
     """Each unit's sums are standardised over the batch (Ioffe and Szegedy 2015), then scaled.
 
-        μ_j = mean over b of z_bj      v_j = mean over b of (z_bj - μ_j)²
-        x_bj = (z_bj - μ_j) / √(v_j + ε)      y_bj = γ_j x_bj + β_j
+        μ_j = mean over n of z_nj      v_j = mean over n of (z_nj - μ_j)²
+        s_nj = (z_nj - μ_j) / √(v_j + ε)      y_nj = γ_j s_nj + β_j
 
-    Backward, because every z_bj has a part in μ_j and v_j:
+    The mean takes the layer's own bias out again, whose gradient so is 0: β is there for it.
 
-        dL/dγ_j = Σ_b dL/dy_bj x_bj      dL/dβ_j = Σ_b dL/dy_bj
-        dL/dz_bj = γ_j / √(v_j + ε) (dL/dy_bj - dL/dβ_j / B - x_bj dL/dγ_j / B)
+    Backward, γ and β are like a weight and a bias of each unit for itself:
+
+        dL/dγ_j = Σ_n dL/dy_nj s_nj      dL/dβ_j = Σ_n dL/dy_nj      dL/ds_nj = γ_j dL/dy_nj
+
+    A z_nj changes its own s_nj, and, by way of μ_j and v_j, those of the whole batch:
+
+        ds_kj/dz_nj = ([k = n] - 1/B - s_kj s_nj / B) / √(v_j + ε)
+
+    where 1/B is dμ_j/dz_nj, and s_kj s_nj / B comes from dv_j/dz_nj = 2 (z_nj - μ_j) / B, halved by
+    the root. Summed over k, with the two sums that are dL/dβ_j and dL/dγ_j already:
+
+        dL/dz_nj = γ_j / √(v_j + ε) (dL/dy_nj - dL/dβ_j / B - s_nj dL/dγ_j / B)
 
     A prediction must not depend on what else is in the batch: it uses running means of μ and v,
-    each moved a tenth of the way in a step, v with the B - 1 of an unbiased estimate.
+    each moved a tenth of the way in a step; of v, that is v B / (B - 1), which is unbiased.
 
     A batch of a single example, such as may be left over at the end of an epoch, has no variance:
     it is standardised by the running means as well, and they stay as they are. They are constants
@@ -211,7 +221,7 @@ class BatchNorm:
         variance: the running variance (n,).
         batch_mean: the mean (n,) by which the last batch was standardised.
         batch_variance: the variance (n,) by which it was.
-        x: its standardised sums (B, n).
+        s: its standardised sums (B, n).
     """
 
     EPSILON = 1e-5
@@ -229,48 +239,48 @@ class BatchNorm:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
         self.mean, self.variance = mean, variance
         width, dtype = len(gamma), gamma.dtype
-        self._x = Rows(width, dtype)
+        self._s = Rows(width, dtype)
         self._y = Rows(width, dtype)
         self._parts = [shared_zeros((MOST_MEMBERS, width), dtype) for _ in range(4)]
         self._scale: Array = np.ones(width, dtype)
         self.batch_mean, self.batch_variance = self.mean, self.variance
-        self.x: Array = np.empty((0, width), dtype)
+        self.s: Array = np.empty((0, width), dtype)
 
     def forward(self, z: Array, share: Share = WHOLE) -> Array:
         """z (B, n) -> y (B, n); moves the running means."""
         n = len(z)
         rows = share.rows
-        self.x = self._x.first(n)
-        x = self.x[rows]
+        self.s = self._s.first(n)
+        s = self.s[rows]
         if n == 1:
             mean, variance = self.mean, self.variance
-            np.subtract(z[rows], mean, out=x)
+            np.subtract(z[rows], mean, out=s)
         else:
             mean = share.total(self._parts[0], z[rows].sum(axis=0)) / n
-            np.subtract(z[rows], mean, out=x)
-            variance = share.total(self._parts[1], np.einsum("bj,bj->j", x, x)) / n
+            np.subtract(z[rows], mean, out=s)
+            variance = share.total(self._parts[1], np.einsum("nj,nj->j", s, s)) / n
             if share.member == 0:
                 self.mean += self.RATE * (mean - self.mean)
                 self.variance += self.RATE * (variance * (n / (n - 1)) - self.variance)
         self.batch_mean, self.batch_variance = mean, variance
         self._scale = 1 / np.sqrt(variance + self.EPSILON)
-        x *= self._scale
+        s *= self._scale
         y = self._y.first(n)
-        np.multiply(x, self.gamma, out=y[rows])
+        np.multiply(s, self.gamma, out=y[rows])
         y[rows] += self.beta
         return y
 
     def backward(self, dy: Array, share: Share = WHOLE) -> Array:
         """dL/dy (B, n) -> dL/dz (B, n), in place; fills dγ and dβ."""
         n = len(dy)
-        own, x = dy[share.rows], self.x[share.rows]
+        own, s = dy[share.rows], self.s[share.rows]
         dbeta = share.total(self._parts[2], own.sum(axis=0))
-        dgamma = share.total(self._parts[3], np.einsum("bj,bj->j", own, x))
+        dgamma = share.total(self._parts[3], np.einsum("nj,nj->j", own, s))
         if share.member == 0:
             self.dgamma[...], self.dbeta[...] = dgamma, dbeta
         if n > 1:
             own -= dbeta / n
-            own -= x * (dgamma / n)
+            own -= s * (dgamma / n)
         own *= self.gamma * self._scale
         return dy
 

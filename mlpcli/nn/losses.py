@@ -16,7 +16,10 @@ from mlpcli.nn.arrays import Array, row_maxima, row_sums
 
 
 class Loss(Protocol):
-    """What the training loop needs of a loss; `z` is the network's output (B, n_out)."""
+    """What the training loop needs of a loss.
+
+    `z` is the network's output (B, n_out), of whatever output activation: mostly of none.
+    """
 
     def value(self, z: Array, t: Array) -> Array:
         """The loss of each example (B,)."""
@@ -96,8 +99,8 @@ class BinaryCrossEntropy:
 
     L = -Σ_j [t_j log σ(z_j) + (1 - t_j) log(1 - σ(z_j))] in nats, summed over the outputs as in
     Nielsen 2015, chapter 3. PyTorch's BCEWithLogitsLoss with reduction="sum", divided by B, is its
-    mean over a batch; its reduction="mean" is n_out times smaller. As with softmax, the derivative
-    of the sigmoid cancels: dL/dz = σ(z) - t.
+    mean over a batch; its reduction="mean" is n_out times smaller. With p = σ(z), dL/dp is
+    (p - t) / (p (1 - p)), whose denominator is σ'(z): so dL/dz = p - t, as with softmax.
     """
 
     def value(self, z: Array, t: Array) -> Array:

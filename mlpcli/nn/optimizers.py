@@ -4,8 +4,8 @@ They see flat vectors, never layers. A step may be taken part by part: members o
 different ones, and a part that fits the processor's caches is read and written once.
 
 They add the gradient of the penalties to that of the loss: weight_decay/2 · Σ w² (L2; AdamW lets
-the weights decay in another way) and l1 · Σ |w|, over the weights. The biases are left out, for
-they do not make the function steeper (Bishop 2006, 5.5).
+the weights decay in another way) and l1 · Σ |w|, over the weights. The biases are left out: they
+shift the function and do not make it steeper.
 """
 
 import copy
@@ -303,7 +303,8 @@ class AdamW(Adam):
     """Adam whose weights decay apart from the gradient (Loshchilov and Hutter 2019).
 
     θ ← (1 - η λ) θ before the step: an L2 penalty inside Adam would be divided by √ŝ, so that
-    weights with large gradients would hardly decay.
+    weights with large gradients would hardly decay. That λ is multiplied by η is PyTorch's way; in
+    the paper it is multiplied by the schedule alone.
     """
 
     def _penalize(self, w: Array, g: Array) -> None:
@@ -314,9 +315,14 @@ class AdamW(Adam):
 
 
 class NAdam(Adam):
-    """Adam with Nesterov's look ahead (Dozat 2016): this step's g, and m as the next has it.
+    """Adam with Nesterov's look ahead (Dozat 2016), as PyTorch and Keras have it.
 
-    μ_t = β₁ (1 - ½ 0.96^(0.004 t)) takes the place of β₁ in the corrections.
+    With μ_t = β₁ (1 - ½ 0.96^(0.004 t)) and π_t = μ_1 μ_2 ... μ_t, Adam's m̂ becomes
+
+        m̂ = μ_{t+1} m / (1 - π_{t+1}) + (1 - μ_t) g / (1 - π_t)
+
+    which has of m what the next step will, and of g more than m has yet. m itself moves by β₁, as
+    in Adam; in the paper it moves by μ_t.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -1,8 +1,9 @@
 """What makes an activation easy or hard to learn through: where it saturates, and its mean output.
 
 Where σ is flat, an error that comes back is multiplied by next to nothing, and what lies in front
-learns next to nothing (Glorot and Bengio 2010). Outputs with another mean than 0 push all weights
-of a unit behind the same way (LeCun et al. 1998, section 4.4).
+learns next to nothing (Glorot and Bengio 2010). Outputs that are all positive push, in a step on
+one example, all weights of a unit behind the same way; a mean other than 0 does so in part (LeCun,
+Bottou, Orr and Müller, "Efficient BackProp", 1998).
 """
 
 import math

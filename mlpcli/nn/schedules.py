@@ -29,8 +29,8 @@ def exponential(factor: float) -> Schedule:
 def inverse_time(decay: float) -> Schedule:
     """1 / (1 + decay t): falls fast, then ever more slowly.
 
-    The steps add up to infinity, so they reach any minimum, but their squares do not, so the noise
-    of the batches dies away (Robbins and Monro 1951).
+    The steps add up to infinity, so they can go any distance, but their squares do not, so the
+    noise of the batches dies away (Robbins and Monro 1951).
     """
     return lambda t, epochs: 1 / (1 + decay * t)
 

@@ -51,10 +51,10 @@ class NormTrace:
     """(n_out,), of the batch; of a single example, the running mean"""
     variance: Array
     """(n_out,), likewise"""
-    x: Array
+    s: Array
     """the standardised sums (B, n_out)"""
     y: Array
-    """γ x + β (B, n_out)"""
+    """γ s + β (B, n_out)"""
     dy: Array
     """dL/dy (B, n_out)"""
     gamma: ParameterTrace
@@ -361,7 +361,7 @@ def _layers(
             else NormTrace(
                 mean=norm.layer.batch_mean.copy(),
                 variance=norm.layer.batch_variance.copy(),
-                x=norm.layer.x.copy(),
+                s=norm.layer.s.copy(),
                 y=norm.forward_result,
                 dy=da if activation is None else activation.backward_result,
                 gamma=parameters[i]["gamma"],

@@ -125,7 +125,9 @@ def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Sec
     n = layer.number
     z, y, s, mu, v, gamma, beta = (subscript(each, n) for each in "zysμvγβ")
     whose = (
-        f"{mu} and {v} are mean and variance of each unit over the examples"
+        f"{mu} and {v} are mean and variance of each unit over the examples. {mu} takes "
+        f"{subscript('b', n)} out again, so its gradient is 0, but for rounding, and {beta} does "
+        "its work"
         if examples > 1
         else f"One example has no variance: {mu} and {v} are the running mean and variance"
     )
@@ -138,7 +140,7 @@ def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Sec
         quantities=[
             Quantity(f"mean{n}", mu, norm.mean),
             Quantity(f"variance{n}", v, norm.variance),
-            Quantity(f"standardised{n}", s, norm.x),
+            Quantity(f"standardised{n}", s, norm.s),
             Quantity(f"gamma{n}", gamma, norm.gamma.value),
             Quantity(f"beta{n}", beta, norm.beta.value),
             Quantity(f"y{n}", y, norm.y),

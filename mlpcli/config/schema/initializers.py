@@ -26,18 +26,20 @@ class ScaledInitializer(Section):
     ] = Field(
         default="he_normal",
         description="he (He et al., 2015) suits relu and its kin; xavier (Glorot and Bengio, 2010)"
-        " suits tanh and sigmoid; lecun (LeCun et al., 1998) looks forward only: variance 1/n_in.",
+        " suits tanh; lecun (LeCun, Bottou, Orr and Müller, 1998) looks forward only: variance"
+        " 1/n_in.",
     )
 
 
 class OrthogonalInitializer(Section):
-    """Weights that rotate and stretch nothing (Saxe, McClelland and Ganguli, 2014)."""
+    """Weights that rotate and, into as many units or more, stretch nothing (Saxe et al., 2014)."""
 
     name: Literal["orthogonal"]
     gain: float = Field(
         default=1.0,
         gt=0,
-        description="What the rotation is multiplied by; 1 keeps lengths, √2 makes up for relu.",
+        description="What the rotation is multiplied by; 1 keeps lengths, but not into fewer units;"
+        " √2 makes up for relu.",
     )
 
 
