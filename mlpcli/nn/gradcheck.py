@@ -22,11 +22,6 @@ WIDE_STEP = 1e-3
 """The same for differences of fourth order, in a network without kinks to run into."""
 
 
-def numerical_gradient(network: MLP, loss: Loss, x: Array, t: Array, step: float = STEP) -> Array:
-    """The gradient of the mean loss by `centred_differences`, which see: (P,)."""
-    return centred_differences(network, loss, x, t, step)[0]
-
-
 def centred_differences(
     network: MLP, loss: Loss, x: Array, t: Array, step: float = STEP
 ) -> tuple[Array, NDArray[np.bool_]]:

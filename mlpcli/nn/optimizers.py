@@ -39,7 +39,7 @@ class SGD:
         l1: float = 0.0,
         clip_value: float | None = None,
     ) -> None:
-        self.n_parameters, self.n_weights, self.dtype = n_parameters, n_weights, dtype
+        self.n_parameters, self.n_weights = n_parameters, n_weights
         self.weight_decay, self.l1, self.clip_value = weight_decay, l1, clip_value
         self.steps = 0
         self.learning_rate = 0.0

@@ -50,7 +50,7 @@ def train_epochs(
     history, begun = list(progress.history), progress
 
     def when(epoch: int, step: int, factor: float) -> str:
-        rate = factor * training.learning_rate(epoch, step - 1)
+        rate = factor * setup.learning_rate(epoch, step - 1)
         return f"epoch {epoch}, step {step}, at learning rate {rate:g}"
 
     with training.team:
@@ -91,7 +91,7 @@ def train_epochs(
             row = EpochMetrics(
                 epoch=epoch,
                 seconds=time.perf_counter() - started,
-                learning_rate=factor * training.learning_rate(epoch, len(batches) - 1),
+                learning_rate=factor * setup.learning_rate(epoch, len(batches) - 1),
                 train_loss=measured.loss,
                 train_accuracy=measured.accuracy,
                 val_loss=validation.loss if validation else None,

@@ -65,6 +65,12 @@ class Setup:
             return "epoch"
         return "val_accuracy" if self.validation.targets is None else "val_loss"
 
+    def learning_rate(self, epoch: int, step: int) -> float:
+        """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
+        middle_of_step = epoch - 1 + (step + 0.5) / len(self.batches)
+        share = self.schedule(middle_of_step, self.config.training.epochs)
+        return self.config.optimizer.learning_rate * share
+
     def for_prediction(self) -> MLP:
         """The network as it is judged and used: its averaged parameters, if there are any."""
         if self.average is None:

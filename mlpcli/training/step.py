@@ -73,13 +73,6 @@ class Training:
         """
         self.team.run(epoch, start, stop, rate_factor)
 
-    def learning_rate(self, epoch: int, step: int) -> float:
-        """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
-        setup = self._setup
-        middle_of_step = epoch - 1 + (step + 0.5) / len(setup.batches)
-        share = setup.schedule(middle_of_step, setup.config.training.epochs)
-        return setup.config.optimizer.learning_rate * share
-
     def first_step_not_finite(self, epoch: int, start: int, stop: int) -> int:
         """The first step of the block just done, counted from 1, whose loss was not finite."""
         _, t = self._filling.arrays(Stretch(epoch, start, stop))
@@ -137,7 +130,7 @@ class Training:
             share = self._share(member, batch.stop - at)
             if drops:
                 setup.network.draw_dropout(batch.stop - at, dice, share)
-            rate = rate_factor * self.learning_rate(epoch, step)
+            rate = rate_factor * setup.learning_rate(epoch, step)
             self._step(share, x[batch], t[batch], self._z[batch], rate)
         own = self._rows(member, n)
         self.measured.add(member, self._z[own], t[own])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.nn.arrays import WHOLE, Array, Share
+from mlpcli.nn.arrays import WHOLE, Array, Share, part_of
 from mlpcli.nn.constraints import MaxNorm, NormClipping
 from mlpcli.nn.gradcheck import centred_differences, relative_error
 from mlpcli.nn.layers import BatchNorm, Dropout, Elementwise
@@ -20,7 +20,6 @@ from mlpcli.nn.network import MLP, Block
 from mlpcli.nn.optimizers import SGD
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
-from mlpcli.training.step import Training
 
 MOST_DIFFERENCES = 2000
 """Parameters whose gradient is checked; each costs two forward passes."""
@@ -173,7 +172,6 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
         steps: how many; further epochs follow when one is over.
     """
     batches, network, settings = setup.batches, setup.network, setup.config.optimizer
-    learning_rate = Training(setup, processes=False).learning_rate
     augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
     clipping = NormClipping(settings.clip_norm) if settings.clip_norm else None
     max_norm = MaxNorm(settings.max_norm, network) if settings.max_norm else None
@@ -193,7 +191,7 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
             setup.optimizer,
             x[:n],
             t[:n],
-            learning_rate(epoch, step),
+            setup.learning_rate(epoch, step),
             clipping=clipping,
             max_norm=max_norm,
             number=number,
@@ -217,8 +215,8 @@ class _DropoutOfTraining:
                 for member in range(members)
             ]
         for member, dice in enumerate(self._dice):
-            rows = slice(n * member // members, n * (member + 1) // members)
-            setup.network.draw_dropout(n, dice, Share(rows, member, members))
+            share = Share(part_of(n, member, members), member, members)
+            setup.network.draw_dropout(n, dice, share)
 
 
 def trace_step(

@@ -1,6 +1,6 @@
 """The formulae of the parts of a network, in the notation of `mathml`; four spaces part them."""
 
-HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
+from mlpcli.cli.documents.mathml import HAT
 
 ACTIVATIONS = {
     "identity": "σ(z) = z    σ′(z) = 1",
