@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mlpcli.errors import DivergedError
-from mlpcli.training.evaluation import evaluate
+from mlpcli.training.evaluation import Evaluation, evaluate
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
@@ -79,15 +79,7 @@ def train_epochs(
                 on_batch(math.ceil(stop / batches.batch_size), measured.loss, measured.accuracy)
             last_step = when(epoch, len(batches), factor)
             check_state(setup, f"after {last_step}")
-            validation = None
-            if setup.validation is not None:
-                validation = evaluate(
-                    setup.for_prediction(), setup.loss, setup.validation, setup.normalization
-                )
-                if not math.isfinite(validation.loss):
-                    raise diverged(
-                        setup, f"the validation loss is {validation.loss} after {last_step}"
-                    )
+            validation = _validate(setup, f"after {last_step}")
             row = EpochMetrics(
                 epoch=epoch,
                 seconds=time.perf_counter() - started,
@@ -102,6 +94,16 @@ def train_epochs(
             if on_epoch(row):
                 break
     return Progress(history=tuple(history), steps=len(history) * len(batches))
+
+
+def _validate(setup: Setup, when: str) -> Evaluation | None:
+    """The network as it is now on the validation part, if there is one."""
+    if setup.validation is None:
+        return None
+    found = evaluate(setup.for_prediction(), setup.loss, setup.validation, setup.normalization)
+    if not math.isfinite(found.loss):
+        raise diverged(setup, f"the validation loss is {found.loss} {when}")
+    return found
 
 
 def check_start(setup: Setup) -> None:
