@@ -173,6 +173,8 @@ def test_the_numbers_of_the_sheet(run, by_hand):
     panels = {axes.get_title() or axes.get_title("left"): axes for axes in figure.axes}
     outputs, should, after = figure.axes[-5:-2]
     assert_close([bar.get_width() for bar in outputs.patches], by_hand["z"])
+    assert should.get_title().endswith("go from p to t")
+    assert should.get_xlabel() == "dot: p, the prediction; bar: t, the target"
     assert_close(should.lines[0].get_xdata(), by_hand["p"])
     assert_close(should.lines[1].get_xdata(), np.eye(10)[2])
     bars = [bar.get_width() for bar in after.patches]
@@ -268,7 +270,7 @@ def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monk
 
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "mse"])
 def test_what_each_output_should_do_is_what_the_loss_says(loss):
-    """The arrows are as long as a is away from y, where a is what the loss compares."""
+    """The arrows are as long as p is away from t, where p is what the loss compares."""
     step = story_of(loss).step
     z = step.layers[-1].z
     expected = z if loss == "mse" else 1 / (1 + np.exp(-z))

@@ -107,11 +107,11 @@ def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None
     some = "" if len(classes) == len(story.class_names) else f", {len(classes)} furthest off"
     outputs.set_title(f"Outputs{some}")
     outputs.set_xlabel("output")
-    a, y = step.prediction[0][classes], step.target[0][classes]
-    arrows.plot(a, places, "o", color="black", markersize=4)
-    arrows.plot(y, places, "|", color=COLOURS[1], markersize=11, mew=2)
-    low, high = min(0.0, float(a.min())), max(1.0, float(a.max()))
-    for place, start, end in zip(places, a, y, strict=True):
+    p, t = step.prediction[0][classes], step.target[0][classes]
+    arrows.plot(p, places, "o", color="black", markersize=4)
+    arrows.plot(t, places, "|", color=COLOURS[1], markersize=11, mew=2)
+    low, high = min(0.0, float(p.min())), max(1.0, float(p.max()))
+    for place, start, end in zip(places, p, t, strict=True):
         if abs(start - end) > SHORTEST_ARROW * (high - low):
             arrows.annotate(
                 "",
@@ -121,9 +121,9 @@ def _outputs(panels: "np.ndarray", story: PictureStory, classes: Labels) -> None
             )
     room = 0.06 * (high - low)
     arrows.set_xlim(low - room, high + room)
-    arrows.set_title("What each output should do:\ngo from a to y")
+    arrows.set_title("What each output should do:\ngo from p to t")
     smoothed = "" if np.array_equal(step.target, step.t) else ", smoothed"
-    arrows.set_xlabel(f"dot: a, the prediction; bar: y, the target{smoothed}")
+    arrows.set_xlabel(f"dot: p, the prediction; bar: t, the target{smoothed}")
     before = 100 * story.probabilities[classes]
     later = 100 * story.probabilities_after[classes]
     after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")
