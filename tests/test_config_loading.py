@@ -769,3 +769,25 @@ def test_what_a_kind_lacks_is_told_where_it_was_chosen(order):
     lines = problems(overrides=chosen)
     assert len(lines) == 2
     assert all(line.startswith("schedule.name=step: schedule.") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("sections", "problem"),
+    [
+        (
+            {"network": {"hidden": [], "batch_norm": True}},
+            r"network.batch_norm.*: found true, but it is for hidden layers",
+        ),
+        (
+            {"network": {"hidden": [], "dropout": {"hidden": 0.5}}},
+            r"network.dropout.hidden.*: found 0.5, but it is for hidden layers",
+        ),
+        (
+            {"data": {"dataset": "table", "table": {"formula": "x", "low": 1, "high": 1}}},
+            r"data.table.high.*: expected a number above data.table.low, 1.0, found 1.0",
+        ),
+    ],
+)
+def test_what_has_no_meaning_is_refused(sections, problem):
+    with pytest.raises(ConfigError, match=problem):
+        load_config(sections)

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlpcli.cli.main import command
+from mlpcli.data import cache
 from mlpcli.errors import DataError
 
 MNIST = ("--config", "mnist", "data.validation=0", "network.hidden=[4]", "training.epochs=1")
@@ -122,3 +123,10 @@ def test_where_no_data_are_read_it_is_refused(arguments):
     done = mlpcli(*arguments, "--data-dir", "cache")
     assert done.exit_code == 2
     assert "--data-dir goes with --config." in done.output
+
+
+def test_the_cache_a_hint_names(tmp_path, monkeypatch):
+    assert cache.fetch_command(["mnist"], cache.DEFAULT_FOLDER) == "mlpcli data fetch mnist"
+    monkeypatch.setenv("MLPCLI_DATA", str(tmp_path))
+    assert cache.fetch_command([], tmp_path) == "mlpcli data fetch"
+    assert cache.fetch_command([], cache.DEFAULT_FOLDER) == "mlpcli data fetch --data-dir data"

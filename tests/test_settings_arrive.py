@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from mlpcli.config.loading import load_config
-from mlpcli.data import cache
 from mlpcli.data.augmentation.draws import Draws
 from mlpcli.data.augmentation.warp import Warp
 from mlpcli.data.dataset import Dataset, numbered
-from mlpcli.errors import ConfigError
 from mlpcli.training.building import build_network, build_optimizer, build_plateau, build_schedule
 from mlpcli.training.setup import assemble
 
@@ -149,32 +147,3 @@ def test_elastic_distortion():
         return np.abs(np.diff(d)).mean() / np.abs(d).mean()
 
     assert waviness(smooth) < 0.6 * waviness(rough)
-
-
-@pytest.mark.parametrize(
-    ("sections", "problem"),
-    [
-        (
-            {"network": {"hidden": [], "batch_norm": True}},
-            r"network.batch_norm.*: found true, but it is for hidden layers",
-        ),
-        (
-            {"network": {"hidden": [], "dropout": {"hidden": 0.5}}},
-            r"network.dropout.hidden.*: found 0.5, but it is for hidden layers",
-        ),
-        (
-            {"data": {"dataset": "table", "table": {"formula": "x", "low": 1, "high": 1}}},
-            r"data.table.high.*: expected a number above data.table.low, 1.0, found 1.0",
-        ),
-    ],
-)
-def test_what_has_no_meaning_is_refused(sections, problem):
-    with pytest.raises(ConfigError, match=problem):
-        load_config(sections)
-
-
-def test_the_cache_a_hint_names(tmp_path, monkeypatch):
-    assert cache.fetch_command(["mnist"], cache.DEFAULT_FOLDER) == "mlpcli data fetch mnist"
-    monkeypatch.setenv("MLPCLI_DATA", str(tmp_path))
-    assert cache.fetch_command([], tmp_path) == "mlpcli data fetch"
-    assert cache.fetch_command([], cache.DEFAULT_FOLDER) == "mlpcli data fetch --data-dir data"

@@ -170,6 +170,8 @@ def _result_text(run: "Run") -> str:
 
 
 def _what_next(run: "Run", data_dir: Path | None) -> str:
+    from mlpcli.data.cache import option_for
+
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
     folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
@@ -179,7 +181,7 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
         (f"mlpcli predict photo.png --checkpoint {folder}", mine),
     ]
     if run.config.data.dataset == "synthetic":
-        cache = "" if data_dir is None else f" --data-dir {as_argument(data_dir)}"
+        cache = option_for(data_dir)
         lines.insert(
             0, (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)")
         )

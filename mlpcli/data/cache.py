@@ -165,10 +165,15 @@ def read_verified(file: SourceFile, path: Path) -> bytes:
     return content
 
 
+def option_for(data_dir: str | Path | None) -> str:
+    """What says on a command line where the cache is; nothing where it is the usual one."""
+    return "" if data_dir is None else f" --data-dir {as_argument(Path(data_dir))}"
+
+
 def fetch_command(names: Iterable[str], folder: Path) -> str:
     """What downloads datasets into this cache, as it is written on a command line."""
-    elsewhere = "" if folder == data_directory(None) else f" --data-dir {as_argument(folder)}"
-    return " ".join(["mlpcli data fetch", *names]) + elsewhere
+    elsewhere = None if folder == data_directory(None) else folder
+    return " ".join(["mlpcli data fetch", *names]) + option_for(elsewhere)
 
 
 def locations(source: Source, file: SourceFile, mirror: str | None) -> list[str]:

@@ -11,7 +11,6 @@ from mlpcli.data import ahead, cache, idx, synthetic, table
 from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
 from mlpcli.data.sources import SOURCES, SourceFile
 from mlpcli.errors import DataError
-from mlpcli.files import as_argument
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 
@@ -182,7 +181,7 @@ def options_for(config: DataConfig, data_dir: str | Path | None) -> str:
     folder = None if data_dir is None else Path(data_dir)
     at_home = all(lies_at_home(path, cache.data_directory(folder)) for path in paths)
     trusting = "" if at_home else " --trust-paths"
-    return trusting if folder is None else f"{trusting} --data-dir {as_argument(folder)}"
+    return trusting + cache.option_for(data_dir)
 
 
 def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
-from mlpcli.data.cache import data_directory
+from mlpcli.data.cache import data_directory, option_for
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import CheckpointError
@@ -46,12 +46,11 @@ class Subject:
             CheckpointError: it has not.
         """
         if not self.record.history:
-            there = self._data_dir
-            elsewhere = "" if there is None else f" --data-dir {as_argument(there)}"
             raise CheckpointError(
                 f"{self.folder}: this run has not finished an epoch, or has lost its metrics.csv, "
                 f"so there is nothing to draw; go on: mlpcli train --resume "
-                f"{as_argument(self.folder)}{' --trust-paths' * self._trust_paths}{elsewhere}"
+                f"{as_argument(self.folder)}{' --trust-paths' * self._trust_paths}"
+                f"{option_for(self._data_dir)}"
             )
         return self.record
 

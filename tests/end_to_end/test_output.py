@@ -61,6 +61,32 @@ def test_a_wrong_command_line(run):
         assert " --help`" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("train", "--config"), "mlpcli train"),
+        (("data", "preview", "--count"), "mlpcli data preview"),
+        (("runs", "--compare", "a"), "mlpcli runs"),
+        (("train", "--no-such-option"), "mlpcli train"),
+        (("--no-such-option",), "mlpcli"),
+    ],
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(run, arguments, where):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f" See `{where} --help`.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("predict", ""), ("train", "-c", ""), ("runs", ""), ("evaluate", ""), ("gradcheck", "")],
+)
+def test_an_empty_name_is_not_this_folder(run, arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "expected a name, found an empty one" in done.stderr
+
+
 def test_a_misspelt_command(run):
     assert "No such command 'evalute'. Did you mean 'evaluate'? " in run("evalute", "x").stderr
     assert "No such command 'zzz'. See " in run("zzz").stderr

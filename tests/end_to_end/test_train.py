@@ -290,29 +290,3 @@ def test_what_to_try_after_a_divergence(run, bars, setting, advice):
     done = run("train", "-c", bars, setting, "training.epochs=30", "-q")
     assert done.returncode == 5, done.stderr
     assert advice in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "where"),
-    [
-        (("train", "--config"), "mlpcli train"),
-        (("data", "preview", "--count"), "mlpcli data preview"),
-        (("runs", "--compare", "a"), "mlpcli runs"),
-        (("train", "--no-such-option"), "mlpcli train"),
-        (("--no-such-option",), "mlpcli"),
-    ],
-)
-def test_a_wrong_command_line_names_the_help_of_its_command(run, arguments, where):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.endswith(f" See `{where} --help`.\n")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [("predict", ""), ("train", "-c", ""), ("runs", ""), ("evaluate", ""), ("gradcheck", "")],
-)
-def test_an_empty_name_is_not_this_folder(run, arguments):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert "expected a name, found an empty one" in done.stderr
