@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from mlpcli.data.image import prepare
 from mlpcli.errors import ImageError
-from mlpcli.training.committee import load_committee, newest_reader
+from mlpcli.inference.committee import load_committee, newest_reader
+from mlpcli.reading.digit import prepare
 
 ANGLES = range(0, 360, 45)
 ORIENTATION_TAG = 0x0112

@@ -18,7 +18,7 @@ from parts.data import write_data
 from parts.settings import Settings, progress
 from parts.tables import replace_section
 
-from mlpcli.training.environment import environment
+from mlpcli.storage.environment import environment
 
 HERE = Path(__file__).parent
 PARTS = {"epoch": epoch, "command": command, "predict": predict, "growth": growth}

@@ -14,8 +14,8 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing would take a
 if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
     from mlpcli.data.dataset import Dataset
-    from mlpcli.training.model import Model, load_model
-    from mlpcli.training.run import Run, resume, train
+    from mlpcli.inference.model import Model, load_model
+    from mlpcli.runs.run import Run, resume, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,12 +31,12 @@ __all__ = [
 
 _HOMES = {
     "Dataset": "mlpcli.data.dataset",
-    "Model": "mlpcli.training.model",
-    "Run": "mlpcli.training.run",
+    "Model": "mlpcli.inference.model",
+    "Run": "mlpcli.runs.run",
     "load_config": "mlpcli.config.loading",
-    "load_model": "mlpcli.training.model",
-    "resume": "mlpcli.training.run",
-    "train": "mlpcli.training.run",
+    "load_model": "mlpcli.inference.model",
+    "resume": "mlpcli.runs.run",
+    "train": "mlpcli.runs.run",
 }
 
 

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parent))  # for the helpers beside the tests
 from digits import write_bars
 from mirrors import Mirror, SmallDataset, small_dataset
 
-from mlpcli.data.sources import SOURCES
+from mlpcli.data.published.sources import SOURCES
 
 settings.register_profile("mlpcli", deadline=None)  # a busy machine is no failure
 settings.load_profile("mlpcli")

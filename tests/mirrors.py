@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.data import sources
+from mlpcli.data.published import sources
 
 PAUSE_OF_A_DRIP = 0.05  # seconds; shorter than any read timeout the tests set
 

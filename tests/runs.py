@@ -4,7 +4,7 @@ import csv
 import json
 
 from mlpcli.reporting import Reporter
-from mlpcli.training.run_directory import RunDirectory
+from mlpcli.storage.run_folder import RunDirectory
 
 
 class Told(Reporter):

@@ -9,8 +9,9 @@ import pytest
 from mirrors import SmallDataset
 
 from mlpcli.config.loading import load_config
-from mlpcli.data import ahead, cache
+from mlpcli.data import ahead
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.published import cache
 from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
 

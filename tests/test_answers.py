@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from mlpcli.cli.answers import Labels, answer, read_labels, score
-from mlpcli.data.image import Prepared
-from mlpcli.data.picture_files import pictures_named
+from mlpcli.cli.commands.predict_answers import Labels, answer, read_labels, score
 from mlpcli.errors import DataError, ImageError
+from mlpcli.reading.digit import Prepared
+from mlpcli.reading.picture_files import pictures_named
 
 
 def answered(file, name):

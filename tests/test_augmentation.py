@@ -15,7 +15,7 @@ from mlpcli.data.augmentation.augmenter import BLOCK_PIXELS
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.augmentation.elastic import ElasticField, grid_weights
 from mlpcli.data.augmentation.pixels import Erase
-from mlpcli.data.augmentation.strokes import thicken
+from mlpcli.data.augmentation.thickness import thicken
 from mlpcli.data.resampling import RESAMPLERS
 
 EVERYTHING = AugmentationConfig(

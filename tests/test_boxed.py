@@ -8,10 +8,10 @@ import pytest
 import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.errors import CheckpointError
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.committee import newest_reader
-from mlpcli.training.judging import judge
-from mlpcli.training.run_directory import BOXED
+from mlpcli.inference.committee import newest_reader
+from mlpcli.inference.judging import judge
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.run_folder import BOXED
 
 RIGHT_ON_MNIST = 9_932
 SHARED_MNIST = Path(__file__).parents[1].parent / "shared" / "mnist"

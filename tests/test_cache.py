@@ -11,10 +11,10 @@ import mirrors
 import pytest
 from mirrors import Mirror, SmallDataset
 
-from mlpcli.data import cache
-from mlpcli.data.cache import State
-from mlpcli.data.download import Patience
-from mlpcli.data.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, SourceFile
+from mlpcli.data.published import cache
+from mlpcli.data.published.cache import State
+from mlpcli.data.published.download import Patience
+from mlpcli.data.published.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, SourceFile
 from mlpcli.errors import DataError, WriteError
 
 Fabricate = Callable[..., SmallDataset]
@@ -210,7 +210,8 @@ import sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
 from mirrors import small_dataset
-from mlpcli.data import cache, sources
+from mlpcli.data.published import cache
+from mlpcli.data.published import sources
 sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source
 input()
 cache.fetch("mnist", Path(sys.argv[3]))

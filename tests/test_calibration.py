@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import mlpcli
+from mlpcli.inference.calibration import calibration, fit_temperature
+from mlpcli.inference.judging import judge
 from mlpcli.nn.losses import BinaryCrossEntropy, CrossEntropy, QuadraticError
 from mlpcli.reporting import Reporter
-from mlpcli.training.calibration import calibration, fit_temperature
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.judging import judge
+from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.training.setup import prepare
 
 

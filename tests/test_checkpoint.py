@@ -15,15 +15,15 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS
-from mlpcli.training import tensor_file
-from mlpcli.training.building import build_network
-from mlpcli.training.checkpoint import (
+from mlpcli.storage import tensor_file
+from mlpcli.storage.checkpoint import (
     Checkpoint,
     export,
     load_checkpoint,
     save_checkpoint,
     to_bytes,
 )
+from mlpcli.training.building import build_network
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import assemble
@@ -154,7 +154,7 @@ def trained(optimizer, dtype="float32", batch_norm=True):
     training = Training(setup)
     with training.team:
         training.run_block(1, 0, 40)
-    return setup, setup.checkpoint(Progress())
+    return setup, Checkpoint.of(setup, Progress())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -4,8 +4,8 @@ from runs import Told
 
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
-from mlpcli.training.committee import load_committee
-from mlpcli.training.judging import judge
+from mlpcli.inference.committee import load_committee
+from mlpcli.inference.judging import judge
 
 
 def trained(bars, folder, *overrides):
@@ -158,7 +158,7 @@ def test_networks_of_different_datasets_need_one_to_be_named(bars, tmp_path):
     content = mlpcli.load_config("quickstart", overrides=settings).model_dump(mode="json")
     import dataclasses
 
-    from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
+    from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
     checkpoint = load_checkpoint(drawn / "weights" / "best.safetensors")
     content["data"]["dataset"] = "mnist"

@@ -9,8 +9,8 @@ from PIL import Image
 
 import mlpcli
 from mlpcli.data import synthetic
-from mlpcli.data.image import prepare, prepare_many
 from mlpcli.errors import ImageError
+from mlpcli.reading.digit import prepare, prepare_many
 
 N = 40
 FLOOR = 0.85

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlpcli.cli.main import command
-from mlpcli.data import cache
+from mlpcli.data.published import cache
 from mlpcli.errors import DataError
 
 MNIST = ("--config", "mnist", "data.validation=0", "network.hidden=[4]", "training.epochs=1")

@@ -12,8 +12,8 @@ import mirrors
 import pytest
 from mirrors import Mirror
 
-from mlpcli.data import sources
-from mlpcli.data.download import Patience, download
+from mlpcli.data.published import sources
+from mlpcli.data.published.download import Patience, download
 from mlpcli.errors import DataError, WriteError
 
 CONTENT = bytes(range(256)) * 200

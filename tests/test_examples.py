@@ -1,9 +1,9 @@
 """The example configs show what their comments promise."""
 
 import mlpcli
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.records import read_gradients
-from mlpcli.training.run_directory import RunDirectory
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.records import read_gradients
+from mlpcli.storage.run_folder import RunDirectory
 
 
 def run(tmp_path, name, *overrides):

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from test_worked_example import W1, W2, assert_exact
 
-from mlpcli.cli.documents import document, formulae
-from mlpcli.cli.documents.mathml import mathml
 from mlpcli.cli.main import command
 from mlpcli.config.loading import load_config
+from mlpcli.explaining.documents import document, formulae
+from mlpcli.explaining.documents.mathml import mathml
+from mlpcli.explaining.first_steps import explain_training
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.optimizers import OPTIMIZERS
-from mlpcli.training.explaining import explain_training
 
 WORKED = ("explain", "--config", "examples/worked_3_2_3")
 
@@ -131,7 +131,7 @@ def test_the_steps_are_those_that_training_takes(tmp_path):
 )
 def test_they_are_with_whatever_training_does_besides(overrides, tmp_path):
     import mlpcli
-    from mlpcli.training.checkpoint import load_checkpoint
+    from mlpcli.storage.checkpoint import load_checkpoint
 
     config = load_config(
         "examples/sine", overrides=["data.table.points=25", "training.epochs=3", *overrides]
@@ -193,11 +193,11 @@ def test_batch_normalisation_is_told():
 
 
 def test_the_sheet_does_not_move_the_running_means():
-    from mlpcli.data.cache import data_directory
     from mlpcli.data.loading import DataLoader
+    from mlpcli.data.published.cache import data_directory
+    from mlpcli.explaining.trace import follow_training
     from mlpcli.reporting import Reporter
     from mlpcli.training.setup import set_up
-    from mlpcli.training.trace import follow_training
 
     config = load_config("examples/xor", overrides=["network.batch_norm=true"])
     loader = DataLoader(config.data, config.seed, data_directory(None), Reporter())

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mlpcli.cli.main import command
+from mlpcli.explaining.saturation import FLAT, character, curves
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.saturation import FLAT, character, curves
 from mlpcli.pictures import activation_functions, style
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import ConfigError, DivergedError
+from mlpcli.explaining.graph import explain_graph, product
 from mlpcli.pictures.graph import draw
 from mlpcli.pictures.style import house_style
-from mlpcli.training.graph import explain_graph, product
 
 LONG = (
     "network.hidden=[1,1,1,1,1,1,1,1]",

@@ -12,19 +12,19 @@ from click.testing import CliRunner
 from PIL import Image
 
 import mlpcli
-from mlpcli.cli.documents.picture import picture_document, picture_facts
-from mlpcli.cli.documents.plain_text import as_text
 from mlpcli.cli.main import command
-from mlpcli.data.image import prepare
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
+from mlpcli.explaining import prediction as picture
+from mlpcli.explaining.documents.picture import picture_document, picture_facts
+from mlpcli.explaining.documents.plain_text import as_text
+from mlpcli.explaining.prediction import PictureStory, explain_picture
+from mlpcli.explaining.trace import trace_step
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.pictures import picture_sheet
 from mlpcli.pictures.style import house_style
-from mlpcli.training import picture
-from mlpcli.training.picture import PictureStory, explain_picture
-from mlpcli.training.trace import trace_step
+from mlpcli.reading.digit import prepare
 
 SEVEN = Path(__file__).parents[1] / "docs" / "seven.png"
 RATE = 0.01

@@ -7,8 +7,8 @@ from digits import bars_dataset
 import mlpcli
 from mlpcli.errors import CheckpointError, Interrupted
 from mlpcli.reporting import Reporter
-from mlpcli.training.checkpoint import export, load_checkpoint, save_checkpoint, to_bytes
-from mlpcli.training.run_directory import checkpoint_path
+from mlpcli.storage.checkpoint import export, load_checkpoint, save_checkpoint, to_bytes
+from mlpcli.storage.run_folder import checkpoint_path
 
 IMAGES, _ = bars_dataset(60, 1)
 WHOLE = ["network.batch_norm=true", "training.averaging={}", "optimizer=adam", "training.epochs=2"]

@@ -10,10 +10,15 @@ import mlpcli
 PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
-    {"files", "locking", "randomness", "reporting"},
+    {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
     {"nn", "config"},
+    {"parallel"},
     {"data"},
-    {"training"},
+    {"reading", "training"},
+    {"storage"},
+    {"inference"},
+    {"runs"},
+    {"explaining"},
     {"pictures"},
     {"__init__"},
     {"cli"},
@@ -29,9 +34,9 @@ ONLY_IN = {
     "pydantic": {"config"},
     "yaml": {"config"},
     "requests": {"data"},
-    "PIL": {"data"},
-    "safetensors": {"training"},
-    "threadpoolctl": {"training"},
+    "PIL": {"data", "reading"},
+    "safetensors": {"storage"},
+    "threadpoolctl": {"parallel", "storage"},
 }
 
 

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mlpcli.data import synthetic
-from mlpcli.data.image import prepare_many
-from mlpcli.data.preparation.forms import without_boxes
+from mlpcli.reading.digit import prepare_many
+from mlpcli.reading.forms import without_boxes
 
 BOX, LINE = 60, 2
 THRESHOLD = 0.5

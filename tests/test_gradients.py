@@ -8,12 +8,12 @@ from runs import timeless
 
 import mlpcli
 from mlpcli.nn.gradcheck import centred_differences
-from mlpcli.nn.norms import layer_norms
-from mlpcli.training import gradients
-from mlpcli.training.gradients import GradientProbe
+from mlpcli.storage.records import read_gradients
+from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.training import gradient_probe as gradients
+from mlpcli.training.gradient_probe import GradientProbe
+from mlpcli.training.layer_lengths import layer_norms
 from mlpcli.training.metrics import LayerNorms
-from mlpcli.training.records import read_gradients
-from mlpcli.training.run_directory import RunDirectory
 from mlpcli.training.setup import prepare
 
 HEADER = "epoch,layer,gradient_norm,update_norm\n"

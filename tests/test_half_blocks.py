@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlpcli.cli.half_blocks import in_black, in_greys
+from mlpcli.half_blocks import in_black, in_greys
 
 
 def test_in_black():

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mlpcli.data.image import prepare, prepare_array, prepare_many
-from mlpcli.data.picture import MAX_BYTES, WORKING_SIDE, read_grey
-from mlpcli.data.preparation.boxes import box_of
-from mlpcli.data.preparation.page import PAGE_SIDE, digits_on_page
 from mlpcli.errors import ImageError
+from mlpcli.reading.boxes import box_of
+from mlpcli.reading.decoding import MAX_BYTES, WORKING_SIDE, read_grey
+from mlpcli.reading.digit import prepare, prepare_array, prepare_many
+from mlpcli.reading.page import PAGE_SIDE, digits_on_page
 
 MNIST_IMAGES = Path(__file__).parents[1].parent / "shared" / "mnist" / "t10k-images-idx3-ubyte.gz"
 
@@ -214,7 +214,7 @@ def test_a_page_is_looked_at_as_finely_as_is_said(monkeypatch, side, file_format
         looked_at.append(max(grey.shape))
         return digits_on_page(grey)
 
-    monkeypatch.setattr("mlpcli.data.image.digits_on_page", digits_of)
+    monkeypatch.setattr("mlpcli.reading.digit.digits_on_page", digits_of)
     prepare_many(as_file(draw_ell().resize((side, side * 4 // 5)), file_format))
     assert looked_at[0] >= min(side, PAGE_SIDE)
 

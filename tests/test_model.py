@@ -5,7 +5,7 @@ from digits import bars_dataset
 import mlpcli
 from mlpcli.data.dataset import Dataset
 from mlpcli.errors import CheckpointError, DataError, DivergedError
-from mlpcli.training.judging import judge
+from mlpcli.inference.judging import judge
 
 IMAGES, LABELS = bars_dataset(60, 1)
 

@@ -4,7 +4,7 @@ import pytest
 from mlpcli.nn.arrays import WHOLE
 from mlpcli.nn.constraints import NormClipping
 from mlpcli.nn.network import MLP
-from mlpcli.nn.norms import gradient_norms, layer_norms
+from mlpcli.training.layer_lengths import gradient_norms, layer_norms
 
 
 def test_the_norm_of_each_layer_takes_its_weights_and_biases_together():

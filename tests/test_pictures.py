@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 import mlpcli
-from mlpcli.cli import plot
+from mlpcli.cli.commands import plot
 from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
+from mlpcli.inference.model import Model
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
 from mlpcli.pictures import (
@@ -34,13 +35,12 @@ from mlpcli.pictures import (
     weights,
 )
 from mlpcli.pictures.catalogue import PICTURES
-from mlpcli.pictures.drawing import draw_pictures
+from mlpcli.pictures.of_runs import draw_pictures
 from mlpcli.pictures.subject import Subject
 from mlpcli.reporting import Reporter
+from mlpcli.storage.records import read_gradients, read_record
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, LayerNorms
-from mlpcli.training.model import Model
-from mlpcli.training.records import read_gradients, read_record
 from mlpcli.training.setup import set_up
 
 BY_DEFAULT = [

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mlpcli.data import synthetic
-from mlpcli.data.image import prepare_array
-from mlpcli.data.preparation.dither import without_dots
-from mlpcli.data.preparation.ground import ink_on_ground, plane
-from mlpcli.data.preparation.labelling import labelled
-from mlpcli.data.preparation.morphology import closed, odd, opened, sliding_max, without_grain
-from mlpcli.data.preparation.page import digits_on_page, reading_order
-from mlpcli.data.preparation.ruling import without_ruling
-from mlpcli.data.preparation.strokes import stroke_width
-from mlpcli.data.preparation.touching import separated
 from mlpcli.errors import ImageError
+from mlpcli.reading.digit import prepare_array
+from mlpcli.reading.dither import without_dots
+from mlpcli.reading.ground import ink_on_ground, plane
+from mlpcli.reading.labelling import labelled
+from mlpcli.reading.morphology import closed, odd, opened, sliding_max, without_grain
+from mlpcli.reading.page import digits_on_page, reading_order
+from mlpcli.reading.ruling import without_ruling
+from mlpcli.reading.stroke_width import stroke_width
+from mlpcli.reading.touching import separated
 
 MASKS = arrays.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 

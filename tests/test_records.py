@@ -7,8 +7,8 @@ import pytest
 
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
-from mlpcli.training import records
-from mlpcli.training.records import (
+from mlpcli.storage import records
+from mlpcli.storage.records import (
     differences,
     read_metrics,
     read_record,

@@ -24,10 +24,10 @@ from mlpcli.errors import (
 )
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.reporting import Reporter
-from mlpcli.training import recorder, run
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.run_directory import RunDirectory
-from mlpcli.training.tensor_file import to_bytes
+from mlpcli.runs import recorder, run
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.tensor_file import to_bytes
 
 SCHEDULES = [
     "constant",

@@ -13,13 +13,13 @@ import mlpcli
 from mlpcli.data.batches import Normalization
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
+from mlpcli.inference.judging import judge
 from mlpcli.reporting import Reporter
+from mlpcli.runs.dry_run import dry_run
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.run_folder import RunDirectory
 from mlpcli.training import loop
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.dry_run import dry_run
-from mlpcli.training.filling import Filling
-from mlpcli.training.judging import judge
-from mlpcli.training.run_directory import RunDirectory
+from mlpcli.training.blocks import Filling
 
 
 def train(bars, tmp_path, *overrides):
@@ -356,7 +356,7 @@ def test_the_test_set_is_evaluated_once_and_last(bars, tmp_path, monkeypatch):
         "mlpcli.training.loop.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
     )
     monkeypatch.setattr(
-        "mlpcli.training.model.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
+        "mlpcli.inference.model.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
     )
     train(bars, tmp_path)
     assert judged == [30, 30, 30, 30, 60]
@@ -394,7 +394,7 @@ def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     config = mlpcli.load_config(bars)
     alone = dry_run(mlpcli.load_config(bars, overrides=["training.threads=1"]))
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
-    monkeypatch.setattr("mlpcli.training.threads.available_cores", lambda: 2)
+    monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: 2)
     filled = []
     fill = Filling.fill
     monkeypatch.setattr(

@@ -9,9 +9,9 @@ from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
 from mlpcli.data.shaping import BLOCK_PIXELS, STEEPEST, Shaping, centres, slants
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.training.checkpoint import load_checkpoint, save_checkpoint
-from mlpcli.training.committee import load_committee
-from mlpcli.training.judging import judge
+from mlpcli.inference.committee import load_committee
+from mlpcli.inference.judging import judge
+from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
 UPRIGHT = Shaping(deslant=True)
 

@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from mlpcli.data.sources import SOURCES, Source, SourceFile
+from mlpcli.data.published.sources import SOURCES, Source, SourceFile
 
 EACH_SOURCE = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 

@@ -6,10 +6,10 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.averaging import MovingAverage
 from mlpcli.nn.layers import Dropout
-from mlpcli.training.filling import Stretch
+from mlpcli.parallel.workers import can_fork
+from mlpcli.training.blocks import Stretch
 from mlpcli.training.setup import assemble
 from mlpcli.training.step import Training
-from mlpcli.training.team import can_fork
 
 RNG = np.random.default_rng(0)
 DATA = Dataset(
@@ -138,7 +138,7 @@ AUTO = ["training.threads=auto"]
 def small_blocks(monkeypatch):
     """An epoch is of three blocks, and two processors are there."""
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 20)
-    monkeypatch.setattr("mlpcli.training.threads.available_cores", lambda: 2)
+    monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: 2)
 
 
 @pytest.mark.parametrize("processes", KINDS)
@@ -190,7 +190,7 @@ def test_the_first_step_that_is_not_finite_is_that_of_its_block(settings, block,
 def test_nothing_is_filled_ahead(cores, threads, images, monkeypatch):
     """On a single core, where the number of threads is told, and where an epoch is one block."""
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", images)
-    monkeypatch.setattr("mlpcli.training.threads.available_cores", lambda: cores)
+    monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: cores)
     assert not setup(threads).fills_ahead
 
 

@@ -9,8 +9,8 @@ import pytest
 import mlpcli
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError
+from mlpcli.inference.judging import judge
 from mlpcli.reporting import Reporter
-from mlpcli.training.judging import judge
 
 XOR = {
     "data": {

@@ -10,7 +10,7 @@ import pytest
 
 from mlpcli.errors import TeamError
 from mlpcli.nn.arrays import shared_zeros
-from mlpcli.training.team import Team, can_fork
+from mlpcli.parallel.workers import Team, can_fork
 
 needs_fork = pytest.mark.skipif(not can_fork(), reason="members cannot be processes here")
 KINDS = [False, pytest.param(True, marks=needs_fork)]

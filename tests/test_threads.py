@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from mlpcli.training import threads
+from mlpcli.parallel import threads
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from mlpcli.config.loading import load_config
-from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.published.cache import data_directory
 from mlpcli.reporting import Reporter
 from parts.settings import Settings
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlpcli.data.cache import DATA_VARIABLE, data_directory
+from mlpcli.data.published.cache import DATA_VARIABLE, data_directory
 
 PEERS = Path(__file__).parent.parent / "peers"
 MLPCLI = [sys.executable, "-m", "mlpcli"]

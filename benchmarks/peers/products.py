@@ -8,7 +8,7 @@ import time
 import numpy as np
 from common import Task, contest
 
-from mlpcli.training import threads
+from mlpcli.parallel import threads
 
 
 def train(task: Task) -> tuple[list[float], None]:

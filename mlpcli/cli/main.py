@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
         """Import the command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"mlpcli.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"mlpcli.cli.commands.{cmd_name}").command
         return command
 
     def resolve_command(

@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlpcli.data.cache import read_verified
-from mlpcli.data.sources import SOURCES, SourceFile
+from mlpcli.data.published.cache import read_verified
+from mlpcli.data.published.sources import SOURCES, SourceFile
 
 GZIP = 31
 """What zlib calls its largest window within a gzip header and trailer (RFC 1952)."""

@@ -7,9 +7,10 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
-from mlpcli.data import ahead, cache, idx, synthetic, table
+from mlpcli.data import ahead, idx, synthetic, table
 from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
-from mlpcli.data.sources import SOURCES, SourceFile
+from mlpcli.data.published import cache
+from mlpcli.data.published.sources import SOURCES, SourceFile
 from mlpcli.errors import DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter

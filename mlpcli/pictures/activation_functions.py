@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mlpcli.explaining.saturation import FLAT, Character, character, curves
 from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
-from mlpcli.nn.saturation import FLAT, Character, character, curves
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid
 
 REACH = 8.0

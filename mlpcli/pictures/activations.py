@@ -8,11 +8,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset
+from mlpcli.inference.model import Model
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Labels
 from mlpcli.pictures.style import COLOURS, figure, grid
 from mlpcli.training.evaluation import outputs
-from mlpcli.training.model import Model
 
 MOST_LAYERS, MOST_NAMED = 6, 12
 CONSTANT = 1e-6

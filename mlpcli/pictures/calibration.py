@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from mlpcli.inference.calibration import BINS, calibration
 from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, run_label
-from mlpcli.training.calibration import BINS, calibration
 from mlpcli.training.evaluation import Evaluation
 
 

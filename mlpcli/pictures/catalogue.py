@@ -8,8 +8,8 @@ import numpy as np
 
 from mlpcli.errors import DataError
 from mlpcli.pictures.subject import Subject
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.records import read_gradients
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.records import read_gradients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,8 +20,8 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
+from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics
-from mlpcli.training.records import RunRecord
 
 LOSS_UNITS = {
     "cross_entropy": "nats",

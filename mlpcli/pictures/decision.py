@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset
+from mlpcli.inference.model import Model
 from mlpcli.pictures.fit import answers, spread
 from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label, shown
-from mlpcli.training.model import Model
 
 PLACES, MARGIN = 161, 0.25
 """along each axis, over the range of the points and this share of it beyond"""

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset
+from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, run_label
 from mlpcli.training.evaluation import outputs
-from mlpcli.training.model import Model
 
 PLACES, MARGIN = 601, 0.05
 """where the curve is computed, evenly over the range of the points and this share of it beyond"""

@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from mlpcli.explaining.graph import Edge, Graph, Node, product
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, shown
-from mlpcli.training.graph import Edge, Graph, Node, product
 
 BOX, ROW, UNIT_ROW, MARGIN = 0.52, 1.02, 1.25, 0.3
 """Heights of a box, of a row of the one kind and of the other, and the edge; all in inches"""

@@ -25,13 +25,13 @@ from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
+from mlpcli.parallel.threads import one_blas_thread
 from mlpcli.pictures.curves import loss_unit
 from mlpcli.pictures.style import figure
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.loop import train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.setup import Setup
-from mlpcli.training.threads import one_blas_thread
 
 GRID = 25
 """points a side"""

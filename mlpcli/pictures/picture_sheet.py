@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mlpcli.explaining.prediction import PictureStory, strongest_changes
+from mlpcli.explaining.trace import LayerTrace
 from mlpcli.nn.arrays import Labels
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid, shown
-from mlpcli.training.picture import PictureStory, strongest_changes
-from mlpcli.training.trace import LayerTrace
 
 MOST_LAYERS = 4
 """hidden ones that are drawn"""

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
-from mlpcli.data.cache import data_directory, option_for
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.published.cache import data_directory, option_for
 from mlpcli.errors import CheckpointError
 from mlpcli.files import as_argument
+from mlpcli.inference.model import Model, load_model
 from mlpcli.reporting import Reporter
+from mlpcli.storage.records import RunRecord, read_record
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.model import Model, load_model
-from mlpcli.training.records import RunRecord, read_record
 from mlpcli.training.setup import Setup, set_up
 
 

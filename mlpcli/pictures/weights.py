@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.pictures.style import shown, tiled
-from mlpcli.training.model import Model
 
 MOST, COLUMNS = 100, 10
 CLIPPED = 99.8

@@ -1,1 +1,1 @@
-"""The loop, what it measures, and what it leaves on disk. No command line and no printing here."""
+"""The training loop and what it needs. Opens no file, prints nothing."""

@@ -12,9 +12,9 @@ from mlpcli.nn.losses import LOSSES, Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS, SGD
 from mlpcli.nn.schedules import Schedule
+from mlpcli.parallel.threads import one_blas_thread
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.plateau import Plateau
-from mlpcli.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config

@@ -31,7 +31,7 @@ class EpochMetrics:
 
 @dataclass(frozen=True)
 class LayerNorms:
-    """One row of gradients.csv; `training/gradients.py` says what is measured.
+    """One row of gradients.csv; `training/gradient_probe.py` says what is measured.
 
     A norm is None where it is too large to be a number.
     """

@@ -8,22 +8,20 @@ from typing import Any
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches, Normalization
-from mlpcli.data.cache import data_directory
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.published.cache import data_directory
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import ConfigError, DataError
-from mlpcli.nn.arrays import Array
 from mlpcli.nn.averaging import MovingAverage
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.nn.schedules import Schedule
+from mlpcli.parallel import threads
 from mlpcli.reporting import Reporter
-from mlpcli.training import building, threads
-from mlpcli.training.checkpoint import Checkpoint
+from mlpcli.training import building
 from mlpcli.training.plateau import Plateau
-from mlpcli.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -78,28 +76,9 @@ class Setup:
         running = self.running_average.theta if self.running_average else None
         return self.network.with_parameters(self.average.theta, running).for_prediction()
 
-    def checkpoint(self, progress: Progress, epoch_start: Array | None = None) -> Checkpoint:
-        """The run as it stands now.
-
-        Args:
-            progress: how far it is.
-            epoch_start: the parameters (P,) at the beginning of the epoch, if it is within one.
-        """
-        return Checkpoint(
-            network=self.network,
-            optimizer=self.optimizer.state(),
-            average=self.average.theta if self.average else None,
-            running_average=self.running_average.theta if self.running_average else None,
-            epoch_start=epoch_start,
-            config=self._plain_config,
-            progress=progress,
-            normalization=self.normalization,
-            image_shape=self.training.image_shape,
-            class_names=self.training.class_names,
-        )
-
     @cached_property
-    def _plain_config(self) -> dict[str, Any]:
+    def plain_config(self) -> dict[str, Any]:
+        """The config as JSON has it."""
         return self.config.model_dump(mode="json")
 
     @property

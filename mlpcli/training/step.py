@@ -16,11 +16,11 @@ import numpy as np
 
 from mlpcli.nn.arrays import Array, Rows, Share, part_of, shared_zeros
 from mlpcli.nn.constraints import MaxNorm, NormClipping
+from mlpcli.parallel.workers import Team
 from mlpcli.randomness import Purpose, generator
-from mlpcli.training.filling import Filling, Stretch
+from mlpcli.training.blocks import Filling, Stretch
 from mlpcli.training.metrics import RunningMetrics
 from mlpcli.training.setup import Setup
-from mlpcli.training.team import Team
 
 BLOCK = 524_288
 """Parameters whose gradient is found, and which are updated, in one go. An epoch of 784-800-800-10,

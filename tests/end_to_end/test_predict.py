@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mlpcli.cli.half_blocks import in_black
 from mlpcli.data import synthetic
+from mlpcli.half_blocks import in_black
 
 
 @pytest.fixture

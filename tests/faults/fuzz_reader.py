@@ -16,9 +16,9 @@ import atheris
 with atheris.instrument_imports(include=["mlpcli", "yaml"]):
     from mlpcli.config.loading import load_config
     from mlpcli.data.idx import read_images, read_labels
-    from mlpcli.data.picture import read_grey
     from mlpcli.errors import MlpcliError
-    from mlpcli.training.checkpoint import load_checkpoint
+    from mlpcli.reading.decoding import read_grey
+    from mlpcli.storage.checkpoint import load_checkpoint
 
 warnings.simplefilter("error")
 FILE = Path(sys.argv[2]).with_suffix(".file")

@@ -20,7 +20,7 @@ from processes import environment
 
 import mlpcli
 from mlpcli.errors import CheckpointError
-from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.training.metrics import EpochMetrics
 
 pytestmark = [
@@ -230,7 +230,7 @@ import errno, itertools, os, sys
 from pathlib import Path
 import mlpcli
 from mlpcli.errors import CheckpointError, WriteError
-from mlpcli.training.checkpoint import load_checkpoint
+from mlpcli.storage.checkpoint import load_checkpoint
 
 config = mlpcli.load_config(sys.argv[1], overrides=["training.epochs=2"])
 runs, left = Path("runs"), 0
@@ -316,7 +316,7 @@ import resource, sys
 from pathlib import Path
 from mlpcli.errors import WriteError
 from mlpcli.training.metrics import EpochMetrics
-from mlpcli.training.run_directory import RunDirectory
+from mlpcli.storage.run_folder import RunDirectory
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 directory = RunDirectory(Path())

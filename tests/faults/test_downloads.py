@@ -15,9 +15,9 @@ import pytest
 from mirrors import Mirror
 from processes import environment, mlpcli, peak_megabytes
 
-from mlpcli.data import cache
-from mlpcli.data.download import Patience, download
-from mlpcli.data.sources import TEST_LABELS, TRAIN_IMAGES
+from mlpcli.data.published import cache
+from mlpcli.data.published.download import Patience, download
+from mlpcli.data.published.sources import TEST_LABELS, TRAIN_IMAGES
 from mlpcli.errors import DataError
 
 pytestmark = [
@@ -132,7 +132,8 @@ import sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
 from mirrors import small_dataset
-from mlpcli.data import cache, sources
+from mlpcli.data.published import cache
+from mlpcli.data.published import sources
 sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source
 print("ready", flush=True)
 input()

@@ -27,11 +27,11 @@ import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
-from mlpcli.data.picture import WORKING_SIDE, read_grey
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
-from mlpcli.training.checkpoint import load_checkpoint
-from mlpcli.training.judging import judge
-from mlpcli.training.tensor_file import to_bytes
+from mlpcli.inference.judging import judge
+from mlpcli.reading.decoding import WORKING_SIDE, read_grey
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.tensor_file import to_bytes
 
 pytestmark = pytest.mark.faults
 SECONDS = 20

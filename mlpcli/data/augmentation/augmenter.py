@@ -8,7 +8,7 @@ import numpy as np
 
 from mlpcli.data.augmentation.draws import Draws, key_of_epoch
 from mlpcli.data.augmentation.pixels import Erase, Noise
-from mlpcli.data.augmentation.strokes import Thickness
+from mlpcli.data.augmentation.thickness import Thickness
 from mlpcli.data.augmentation.warp import Warp
 from mlpcli.data.dataset import IntArray, UInt8Array
 

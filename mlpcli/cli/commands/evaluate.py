@@ -1,0 +1,218 @@
+"""`mlpcli evaluate`."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.errors import AccuracyError, ConfigError
+from mlpcli.text import count, percent, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpcli.inference.judging import DatasetName, Split
+    from mlpcli.training.evaluation import Evaluation
+
+MOST_CONFUSED = 5
+MOST_ROWS = 25
+_COLUMNS = ("target", "output", "error")
+
+
+def _share(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:  # nan is neither
+        raise click.BadParameter(f"expected a number from 0 to 1, found {value:g}")
+    return value
+
+
+@click.command("evaluate")
+@click.argument("checkpoints", type=options.PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+    help="Which part of the data to judge it on.",
+)
+@click.option(
+    "--dataset",
+    type=click.Choice(["mnist", "fashion_mnist", "kmnist", "synthetic"]),
+    help="Judge it on another dataset.  [default: the one it was trained on]",
+)
+@click.option(
+    "--min-accuracy",
+    type=float,
+    callback=_share,
+    metavar="X",
+    help="Exit with 8 if the accuracy is below X (0 to 1).",
+)
+@click.option(
+    "--predictions",
+    type=options.PATH,
+    metavar="FILE.csv",
+    help="Write each example's label, prediction and probabilities.",
+)
+@options.as_json
+@options.data_dir
+@options.trust_paths
+def command(
+    checkpoints: tuple[Path, ...],
+    split: "Split",
+    dataset: "DatasetName | None",
+    min_accuracy: float | None,
+    predictions: Path | None,
+    as_json: bool,
+    data_dir: Path | None,
+    trust_paths: bool,
+) -> None:
+    """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
+
+    Of several, the mean of their probabilities is judged: of each network's outputs, divided by its
+    temperature. The loss of one is that of its outputs as they are.
+
+    \b
+    mlpcli evaluate runs/mnist
+    mlpcli evaluate runs/committee runs/committee-2 runs/committee-3
+    mlpcli evaluate runs/quickstart --dataset mnist
+    mlpcli evaluate runs/mnist --min-accuracy 0.98 --json
+    """
+    from mlpcli.cli.reporters import reporter
+    from mlpcli.inference.judging import judge
+
+    evaluation = judge(
+        *checkpoints,
+        split=split,
+        dataset=dataset,
+        data_dir=data_dir,
+        trust_paths=trust_paths,
+        reporter=reporter(quiet=False),
+    )
+    if predictions is not None:
+        _write_predictions(predictions, evaluation)
+    click.echo(json.dumps(_facts(evaluation), allow_nan=False) if as_json else _text(evaluation))
+    if min_accuracy is not None and evaluation.accuracy is None:
+        raise ConfigError("--min-accuracy: a regression has no accuracy; leave it out.")
+    if min_accuracy is not None and (evaluation.accuracy or 0) < min_accuracy:
+        raise AccuracyError(
+            f"The accuracy is {evaluation.accuracy:.6g}, below the {min_accuracy:g} asked for."
+        )
+
+
+def _facts(evaluation: "Evaluation") -> dict[str, Any]:
+    import dataclasses
+
+    from mlpcli.training.metrics import class_metrics
+
+    if evaluation.outputs is not None and evaluation.targets is not None:
+        return {
+            "examples": len(evaluation.labels),
+            "loss": evaluation.loss,
+            "outputs": evaluation.outputs.tolist(),
+            "targets": evaluation.targets.tolist(),
+        }
+    return {
+        "images": len(evaluation.labels),
+        "loss": evaluation.loss,
+        "accuracy": evaluation.accuracy,
+        "calibration": _calibration_facts(evaluation),
+        "classes": [
+            dataclasses.asdict(each)
+            for each in class_metrics(evaluation.confusion, evaluation.class_names)
+        ],
+        "confusion_matrix": evaluation.confusion.tolist(),
+    }
+
+
+def _calibration_facts(evaluation: "Evaluation") -> dict[str, float]:
+    from mlpcli.inference.calibration import calibration
+
+    before, labels = evaluation.uncalibrated, evaluation.labels
+    after = calibration(evaluation.probabilities, labels).expected_error
+    return {
+        "temperature": evaluation.temperature,
+        "expected_error_before": calibration(before, labels).expected_error
+        if before is not None
+        else after,
+        "expected_error": after,
+    }
+
+
+def _calibration_text(evaluation: "Evaluation") -> str:
+    facts = _calibration_facts(evaluation)
+    text = f"expected calibration error {percent(facts['expected_error'])}"
+    if evaluation.uncalibrated is None:
+        return text
+    before = percent(facts["expected_error_before"])
+    return f"{text}; {before} before the outputs were divided by {evaluation.temperature:.3f}"
+
+
+def _text(evaluation: "Evaluation") -> str:
+    from mlpcli.training.metrics import class_metrics, most_confused
+
+    if evaluation.accuracy is None:
+        return _regression_text(evaluation)
+    names, confusion = evaluation.class_names, evaluation.confusion
+    total = len(evaluation.labels)
+    right = int(confusion.trace())
+    by_class = table(
+        [["class", "precision", "recall", "F1", "images"]]
+        + [
+            [m.name, f"{m.precision:.4f}", f"{m.recall:.4f}", f"{m.f1:.4f}", str(m.support)]
+            for m in class_metrics(confusion, names)
+        ]
+    )
+    matrix = table(
+        [["true \\ predicted", *names]]
+        + [[name, *map(str, row)] for name, row in zip(names, confusion, strict=True)]
+    )
+    pairs = "\n".join(
+        f"  {names[true]} taken for {names[predicted]}: {count}"
+        for true, predicted, count in most_confused(confusion, MOST_CONFUSED)
+    )
+    return (
+        f"Accuracy: {percent(evaluation.accuracy)} ({right:,} of {total:,} right)\n"
+        f"Loss:     {evaluation.loss:.4f}\n"
+        f"Trust:    {_calibration_text(evaluation)}\n\n"
+        f"{by_class}\n\n{matrix}\n\nMost confused:\n{pairs or '  nothing'}"
+    )
+
+
+def _regression_text(evaluation: "Evaluation") -> str:
+    rows = [
+        ["example", *(f"{what} {name}" for name in evaluation.class_names for what in _COLUMNS)],
+        *([str(i), *(f"{value:.4f}" for value in row)] for i, row in _outputs(evaluation)),
+    ]
+    text = f"Loss: {evaluation.loss:.6g}\n\n{table(rows[: MOST_ROWS + 1])}"
+    rest = len(rows) - 1 - MOST_ROWS
+    return text if rest <= 0 else f"{text}\nand {count(rest, 'example')} more"
+
+
+def _outputs(evaluation: "Evaluation") -> "Iterator[tuple[int, list[float]]]":
+    """Each example of a regression: its number, and target, output and error of each output."""
+    assert evaluation.outputs is not None  # noqa: S101
+    assert evaluation.targets is not None  # noqa: S101
+    for i, pair in enumerate(zip(evaluation.targets, evaluation.outputs, strict=True)):
+        yield i, [float(x) for t, z in zip(*pair, strict=True) for x in (t, z, z - t)]
+
+
+def _write_predictions(path: Path, evaluation: "Evaluation") -> None:
+    from mlpcli.files import write_text
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = evaluation.class_names
+    if evaluation.accuracy is None:
+        writer.writerow(["index", *(f"{what}_{name}" for name in names for what in _COLUMNS)])
+        writer.writerows([i, *row] for i, row in _outputs(evaluation))
+        write_text(path, text.getvalue())
+        return
+    writer.writerow(["index", "label", "prediction", *(f"probability_{name}" for name in names)])
+    for i, (label, prediction, probabilities) in enumerate(
+        zip(evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True)
+    ):
+        writer.writerow([i, names[label], names[prediction], *map(float, probabilities)])
+    write_text(path, text.getvalue())

@@ -1,0 +1,251 @@
+"""`mlpcli explain`."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mlpcli.explaining.documents.document import Document
+
+ENDINGS = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".html": "html",
+    ".json": "json",
+    ".png": "png",
+    ".svg": "svg",
+}
+DRAWN = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be told in every form, and drawn where there is a picture of it."""
+
+    document: "Document"
+    facts: dict[str, Any]
+    draw: "Callable[[], Figure] | None" = None
+
+
+@click.command("explain")
+@click.argument("arguments", nargs=-1, type=options.NAME, metavar="[RUN IMAGE] [KEY=VALUE]...")
+@options.configs_without_default
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="With --config: train so many steps; the first is told in full.  [default: 1]",
+)
+@click.option("--graph", is_flag=True, help="With --config: draw the computational graph.")
+@click.option(
+    "--example",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --graph: of which training example.  [default: 1]",
+)
+@click.option(
+    "--activations",
+    is_flag=True,
+    help="Draw the activation functions with their derivatives: all, or those named.",
+)
+@click.option(
+    "--label",
+    metavar="CLASS",
+    help="With a RUN: which class is in the picture.  [default: what the network takes it for]",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html", "json"]),
+    help="How it is printed. html is one page that opens anywhere.  [default: text]",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=options.PATH,
+    metavar="FILE",
+    help="Write it to a file instead: .png and .svg are drawn, .html, .md, .json and .txt written. "
+    " [default: graph.png with --graph, activations.png with --activations]",
+)
+@options.data_dir
+def command(
+    arguments: tuple[str, ...],
+    configs: tuple[str, ...],
+    steps: int | None,
+    graph: bool,
+    example: int | None,
+    activations: bool,
+    label: str | None,
+    form: str | None,
+    output: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Show every number of a step of training, or what a trained network makes of a picture.
+
+    With --config: forward, backward and update of the first step, from the code that trains, and
+    each gradient beside its centred difference. With RUN, a run folder or a checkpoint, and IMAGE:
+    what the network saw, what each layer and each pixel said, and what one step would change.
+
+    \b
+    mlpcli explain --config examples/worked_3_2_3
+    mlpcli explain --config examples/worked_3_2_3 --steps 277 --output worked.html
+    mlpcli explain --config examples/chain --graph --output chain.svg
+    mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
+    mlpcli explain --activations tanh relu
+    """
+    _refuse_what_does_not_go_together(configs, steps, graph, example, activations, label)
+    if data_dir is not None and not configs:
+        raise click.UsageError("--data-dir goes with --config.")
+    written = _form_of(output, form) if output is not None else form
+    if written is None and (graph or activations):
+        output, written = Path("graph.png" if graph else "activations.png"), "png"
+    if written in DRAWN and configs and not graph:
+        raise click.UsageError(
+            "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
+        )
+    if activations:
+        told = _activations(arguments)
+    elif graph:
+        told = _graph(configs, arguments, example or 1, data_dir)
+    elif configs:
+        told = _training(configs, arguments, steps or 1, data_dir)
+    elif len(arguments) == 2:
+        told = _picture(Path(arguments[0]), Path(arguments[1]), label)
+    else:
+        raise click.UsageError(
+            "Give --config, with KEY=VALUE if you like, or a RUN and an IMAGE alone, or "
+            "--activations."
+        )
+    if output is None:
+        click.echo(_text(told, written or "text"), nl=written != "html")
+        return
+    _write(output, told, written or "text")
+    click.echo(f"{output}: written")
+
+
+def _refuse_what_does_not_go_together(
+    configs: tuple[str, ...],
+    steps: int | None,
+    graph: bool,
+    example: int | None,
+    activations: bool,
+    label: str | None,
+) -> None:
+    if activations and (configs or graph):
+        raise click.UsageError("--activations goes without --config and --graph.")
+    if graph and not configs:
+        raise click.UsageError("--graph goes with --config.")
+    if label is not None and (configs or activations):
+        raise click.UsageError("--label goes with RUN and IMAGE alone.")
+    if steps is not None and (graph or not configs):
+        raise click.UsageError("--steps goes with --config, and not with --graph.")
+    if example is not None and not graph:
+        raise click.UsageError("--example goes with --graph.")
+
+
+def _form_of(output: Path, form: str | None) -> str:
+    """How a file is written, by its ending."""
+    found = ENDINGS.get(output.suffix.lower())
+    if found is None:
+        raise click.UsageError(
+            f"--output {output}: expected a file that ends in {', '.join(ENDINGS)}."
+        )
+    if form not in (None, found):
+        raise click.UsageError(f"--output {output} is {found}, but --format says {form}.")
+    return found
+
+
+def _text(told: Explanation, form: str) -> str:
+    from mlpcli.explaining.documents.html_page import as_html
+    from mlpcli.explaining.documents.plain_text import as_markdown, as_text
+
+    if form == "json":
+        return json.dumps(told.facts, indent=2, allow_nan=False)
+    return {"text": as_text, "markdown": as_markdown, "html": as_html}[form](told.document)
+
+
+def _write(output: Path, told: Explanation, form: str) -> None:
+    from mlpcli.files import write_text
+
+    if form not in DRAWN:
+        write_text(output, _text(told, form) + "\n" * (form != "html"))
+        return
+    from mlpcli.pictures import style
+
+    assert told.draw is not None  # noqa: S101 - what has no picture was refused
+    with style.house_style():
+        style.save(told.draw(), output, "svg" if form == "svg" else "png")
+
+
+def _training(
+    configs: tuple[str, ...], overrides: tuple[str, ...], steps: int, data_dir: Path | None
+) -> Explanation:
+    from mlpcli.cli.reporters import reporter
+    from mlpcli.config.loading import load_config
+    from mlpcli.explaining.documents.step import step_document, step_facts
+    from mlpcli.explaining.first_steps import explain_training
+
+    config = load_config(*configs, overrides=overrides)
+    story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
+    return Explanation(step_document(config, story), step_facts(config, story))
+
+
+def _graph(
+    configs: tuple[str, ...], overrides: tuple[str, ...], example: int, data_dir: Path | None
+) -> Explanation:
+    from mlpcli.cli.reporters import reporter
+    from mlpcli.config.loading import load_config
+    from mlpcli.explaining.documents.graph import graph_document, graph_facts
+    from mlpcli.explaining.graph import explain_graph
+
+    config = load_config(*configs, overrides=overrides)
+    found = explain_graph(config, example, data_dir=data_dir, reporter=reporter(quiet=True))
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import graph
+
+        return graph.draw(found)
+
+    return Explanation(graph_document(found), graph_facts(found), draw)
+
+
+def _activations(names: tuple[str, ...]) -> Explanation:
+    from mlpcli.explaining.documents.activations import activation_document, activation_facts
+    from mlpcli.nn.activations import ACTIVATIONS
+
+    for name in names:
+        if name not in ACTIVATIONS:
+            raise ConfigError(
+                f"{name}: there is no such activation; there are {', '.join(ACTIVATIONS)}."
+            )
+    chosen = [ACTIVATIONS[name] for name in dict.fromkeys(names)] or list(ACTIVATIONS.values())
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import activation_functions
+
+        return activation_functions.draw(chosen)
+
+    return Explanation(activation_document(chosen), activation_facts(chosen), draw)
+
+
+def _picture(run: Path, image: Path, label: str | None) -> Explanation:
+    from mlpcli.explaining.documents.picture import picture_document, picture_facts
+    from mlpcli.explaining.prediction import explain_picture
+
+    story = explain_picture(run, image, label)
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import picture_sheet
+
+        return picture_sheet.draw(image.name, story)
+
+    return Explanation(picture_document(str(image), story), picture_facts(str(image), story), draw)

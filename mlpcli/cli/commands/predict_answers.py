@@ -1,0 +1,212 @@
+"""The answers of `mlpcli predict`, and how they are written."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpcli.errors import DataError
+from mlpcli.nn.arrays import Array
+from mlpcli.reading.digit import Prepared
+from mlpcli.text import count, file_name, percent
+
+UNSURE = "unsure"
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network made of one digit."""
+
+    file: str
+    prepared: Prepared
+    ranking: list[tuple[str, float]]
+    """every class with its probability, the likeliest first"""
+    sure: bool
+    """the probability reaches the threshold"""
+
+    @property
+    def digit(self) -> str:
+        """The likeliest class."""
+        return self.ranking[0][0]
+
+    @property
+    def probability(self) -> float:
+        """Of the likeliest class."""
+        return self.ranking[0][1]
+
+    @property
+    def box(self) -> dict[str, int]:
+        """Where it is, in pixels of the upright picture."""
+        rows, columns = self.prepared.box
+        return {
+            "left": columns.start,
+            "top": rows.start,
+            "width": columns.stop - columns.start,
+            "height": rows.stop - rows.start,
+        }
+
+    def text(self, top: int) -> str:
+        """The `top` likeliest classes, for people."""
+        ranking = ", ".join(f"{name} ({percent(p)})" for name, p in self.ranking[:top])
+        return ranking if self.sure else f"{UNSURE}, perhaps {ranking}"
+
+    def facts(self, top: int | None) -> dict[str, Any]:
+        """The same, for programs."""
+        return {
+            "file": self.file,
+            "digit": self.digit,
+            "probability": self.probability,
+            "sure": self.sure,
+            "probabilities": dict(self.ranking[:top]),
+            "preparation": {
+                "inverted": self.prepared.inverted,
+                "already_prepared": self.prepared.already_prepared,
+                "box": self.box,
+            },
+        }
+
+
+def answer(
+    file: str, prepared: Prepared, probabilities: Array, names: Sequence[str], threshold: float
+) -> Answer:
+    """Rank the classes `names` (n,) by their `probabilities` (n,)."""
+    order = np.argsort(-probabilities, kind="stable")
+    ranking = [(names[i], float(probabilities[i])) for i in order]
+    return Answer(file, prepared, ranking, ranking[0][1] >= threshold)
+
+
+def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
+    """A table with a row an answer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "digit", "probability", "sure", *(f"probability_{n}" for n in names)])
+    for each in answers:
+        by_name = dict(each.ranking)
+        row = [each.file, each.digit, each.probability, str(each.sure).lower()]
+        writer.writerow([*row, *(by_name[name] for name in names)])
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the files of a table are labelled."""
+
+    by_path: dict[tuple[str, ...], str]
+    """by the parts of the path that stands there"""
+    by_end: dict[tuple[str, ...], str | None]
+    """by each end of those paths; None where files that have it differ"""
+
+    def of(self, file: str) -> str | None:
+        """The label of the row that is most of the file's path, or else ends in all of it.
+
+        None where there is none.
+
+        Raises:
+            DataError: several rows end in the file's path, with different labels.
+        """
+        for end in _ends(file):
+            if end in self.by_path:
+                return self.by_path[end]
+        whole = Path(file).parts
+        if whole in self.by_end and self.by_end[whole] is None:
+            raise DataError(
+                f"{file}: the table of --labels has different labels for files that end so; "
+                "name the picture by more of its path."
+            )
+        return self.by_end.get(whole)
+
+
+def _ends(file: str | Path) -> list[tuple[str, ...]]:
+    parts = Path(file).parts
+    return [parts[start:] for start in range(len(parts))]
+
+
+def read_labels(path: Path) -> Labels:
+    """What a table with the columns `file` and `label` says.
+
+    Raises:
+        DataError: it cannot be read, lacks a column or a label, or has two of one file.
+    """
+    found = Labels({}, {})
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"file", "label"} <= set(reader.fieldnames or ()):
+                raise DataError(f"{path}: expected a table with the columns file and label.")
+            for row in reader:
+                if not row["file"] or row["label"] is None:
+                    raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
+                if found.by_path.setdefault(Path(row["file"]).parts, row["label"]) != row["label"]:
+                    raise DataError(
+                        f"{path}:{reader.line_num}: {row['file']} has another label further up."
+                    )
+                for end in _ends(row["file"]):
+                    known = found.by_end.setdefault(end, row["label"])
+                    found.by_end[end] = row["label"] if row["label"] == known else None
+            return found
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: cannot be read as a table: {error}.") from error
+
+
+def score(answers: Sequence[Answer], labels: Labels) -> str:
+    """How many answers are right, which are wrong, and what has a label or an answer alone.
+
+    Args:
+        answers: at least one.
+        labels: of their files.
+
+    Raises:
+        DataError: none of the files has a label, or one has several, or one that is no class.
+    """
+    labelled = [(each, labels.of(each.file)) for each in answers]
+    judged = [(each, label) for each, label in labelled if label is not None]
+    if not judged:
+        raise DataError(
+            "None of the pictures that were read has a label in the table of --labels; its files "
+            "are told by their names, or by as much of their paths as is the same here."
+        )
+    classes = sorted(name for name, _ in answers[0].ranking)
+    for each, label in judged:
+        if label not in classes:
+            raise DataError(
+                f"{each.file}: its label is {label!r}, which is none of the network's classes: "
+                f"{', '.join(classes)}."
+            )
+    wrong = [(each, label) for each, label in judged if each.digit != label]
+    right = len(judged) - len(wrong)
+    lines = [f"Accuracy: {percent(right / len(judged))} ({right:,} of {len(judged):,} right)"]
+    sure = [each.digit == label for each, label in judged if each.sure]
+    if len(sure) < len(judged):
+        share = f", {percent(sum(sure) / len(sure))} of them right" if sure else ""
+        lines.append(f"Sure: {len(sure):,} of {len(judged):,}{share}")
+    lines += [
+        f"  {file_name(each.file)}: {label}, answered {each.text(1)}" for each, label in wrong
+    ]
+    lines += _not_counted(labelled, labels)
+    return "\n".join(lines)
+
+
+def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) -> list[str]:
+    """What the accuracy says nothing of."""
+    whole = {Path(each.file).parts for each, _ in labelled}
+    ends = {end for each, _ in labelled for end in _ends(each.file)}
+    unanswered = [
+        file_name(str(Path(*parts)))
+        for parts in labels.by_path
+        if parts not in ends and whole.isdisjoint(_ends(Path(*parts)))
+    ]
+    unlabelled = sum(label is None for _, label in labelled)
+    lines = []
+    if unanswered:
+        named = ", ".join(unanswered[:MOST_NAMED]) + ", ..." * (len(unanswered) > MOST_NAMED)
+        lines.append(f"Not counted: {count(len(unanswered), 'label')} without an answer: {named}")
+    if unlabelled:
+        lines.append(f"Not counted: {count(unlabelled, 'answer')} without a label")
+    return lines

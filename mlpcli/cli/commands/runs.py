@@ -1,0 +1,182 @@
+"""`mlpcli runs`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.errors import DataError
+from mlpcli.text import percent, table
+
+if TYPE_CHECKING:
+    from mlpcli.storage.records import RunRecord
+
+MISSING = "-"
+
+
+@click.command("runs")
+@click.argument("folder", required=False, type=options.PATH, default=Path("runs"), metavar="[DIR]")
+@click.option(
+    "--compare",
+    nargs=2,
+    type=options.PATH,
+    metavar="A B",
+    help="Only the settings in which two runs differ, and their results.",
+)
+@options.as_json
+def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> None:
+    """List the runs of a folder (runs), or compare two of them.
+
+    \b
+    mlpcli runs
+    mlpcli runs --json elsewhere/runs
+    mlpcli runs --compare mnist mnist-2
+    """
+    if compare is not None:
+        click.echo(_comparison(*(_run(folder, path) for path in compare), as_json=as_json))
+        return
+    records, left_out = _readable(folder)
+    if as_json:
+        for record in records:
+            click.echo(json.dumps(_facts(record)))
+    elif records:
+        click.echo(_list(records))
+    elif not left_out:
+        click.echo(f"{folder}: no runs there yet; `mlpcli train` makes one.", err=True)
+
+
+def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
+    """The runs by the time when they began, and how many are damaged, which does not hide them."""
+    from mlpcli.storage.records import read_record, run_folders
+
+    records, left_out = [], 0
+    for path in run_folders(folder):
+        try:
+            records.append(read_record(path))
+        except DataError as error:
+            left_out += 1
+            click.echo(f"Left out: {error}", err=True)
+    return sorted(records, key=lambda record: (_when(record), record.name)), left_out
+
+
+def _run(folder: Path, name: Path) -> "RunRecord":
+    """The run of this name in the folder, or at this path."""
+    from mlpcli.storage.records import is_run, read_record
+
+    return read_record(folder / name if is_run(folder / name) else name)
+
+
+def _facts(record: "RunRecord") -> dict[str, Any]:
+    best, summary = record.best, record.summary or {}
+    return {
+        "name": record.name,
+        "folder": str(record.directory.path),
+        "started": record.environment.get("started"),
+        "finished": record.has_ended,
+        "hidden": record.setting("network", "hidden"),
+        "optimizer": record.setting("optimizer", "name"),
+        "learning_rate": record.setting("optimizer", "learning_rate"),
+        "epochs": len(record.history),
+        "epochs_planned": record.setting("training", "epochs"),
+        "best_epoch": best.epoch if best else None,
+        "val_loss": best.val_loss if best else None,
+        "val_accuracy": best.val_accuracy if best else None,
+        "test_loss": summary.get("test_loss"),
+        "test_accuracy": summary.get("test_accuracy"),
+        "seconds": record.seconds,
+    }
+
+
+def _list(records: list["RunRecord"]) -> str:
+    rows = [["name", "when", "network", "optimizer", "epochs", "validation", "test", "time"]]
+    for record in records:
+        facts = _facts(record)
+        rows.append(
+            [
+                facts["name"],
+                _when(record) or MISSING,
+                _network(record),
+                f"{facts['optimizer']} {facts['learning_rate']:g}"
+                if isinstance(facts["learning_rate"], int | float)
+                else str(facts["optimizer"]),
+                f"{facts['epochs']} of {facts['epochs_planned']}",
+                _judged(facts["val_accuracy"], facts["val_loss"]) or MISSING,
+                _judged(facts["test_accuracy"], facts["test_loss"]) or _state(record),
+                _time(facts["seconds"]),
+            ]
+        )
+    return table(rows)
+
+
+def _when(record: "RunRecord") -> str:
+    """The beginning in UTC, as it is read: 2026-01-31 12:05."""
+    return str(record.environment.get("started") or "")[:16].replace("T", " ")
+
+
+def _network(record: "RunRecord") -> str:
+    hidden = record.setting("network", "hidden")
+    return "-".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "no hidden layer"
+
+
+def _judged(accuracy: Any, loss: Any) -> str:
+    """An accuracy; of a regression, which has none, the loss."""
+    if isinstance(accuracy, int | float):
+        return percent(accuracy)
+    return f"loss {loss:.4g}" if isinstance(loss, int | float) else ""
+
+
+def _state(record: "RunRecord") -> str:
+    """What there is to say of a run that was not tested."""
+    stopped = (record.summary or {}).get("stopped")
+    return stopped if stopped in ("interrupted", "diverged") else "unfinished"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
+    from mlpcli.storage.records import differences
+
+    settings = differences(a.config, b.config)
+    results = {
+        key: (_facts(a)[key], _facts(b)[key])
+        for key in (
+            "best_epoch",
+            "val_loss",
+            "val_accuracy",
+            "test_loss",
+            "test_accuracy",
+            "seconds",
+        )
+    }
+    if as_json:
+        return json.dumps(
+            {
+                "runs": [str(a.directory.path), str(b.directory.path)],
+                "settings": {key: list(pair) for key, pair in settings.items()},
+                "results": {key: list(pair) for key, pair in results.items()},
+            }
+        )
+    names = [a.name, b.name]
+    if a.name == b.name:
+        names = [str(a.directory.path), str(b.directory.path)]
+    rows = [["setting", *names]]
+    rows += [[key, *map(_plain, pair)] for key, pair in settings.items()]
+    if not settings:
+        rows.append(["(all the same)", "", ""])
+    rows += [["", "", ""], ["result", *names]]
+    rows += [[key, *map(_plain, pair)] for key, pair in results.items()]
+    return table(rows)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return MISSING if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,195 @@
+"""`mlpcli train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlpcli.cli import options
+from mlpcli.errors import Interrupted, MlpcliError, printable
+from mlpcli.files import as_argument
+from mlpcli.text import percent
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema.config import Config
+    from mlpcli.reporting import Reporter
+    from mlpcli.runs.dry_run import DryRun
+    from mlpcli.runs.run import Run
+
+
+@click.command("train")
+@options.configs
+@options.overrides
+@options.runs_dir
+@options.data_dir
+@click.option(
+    "--resume",
+    "resumed",
+    type=options.PATH,
+    metavar="RUN",
+    help="Go on with a run: its folder, or a checkpoint in it.",
+)
+@options.trust_paths
+@click.option("--print-config", is_flag=True, help="Print the whole resolved config and stop.")
+@click.option("--dry-run", is_flag=True, help="Push one batch through everything; write nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
+def command(
+    configs: tuple[str, ...],
+    overrides: tuple[str, ...],
+    runs_dir: Path,
+    data_dir: Path | None,
+    resumed: Path | None,
+    trust_paths: bool,
+    print_config: bool,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Train a network and leave a run folder.
+
+    A KEY=VALUE sets one setting and wins over the config, which wins over the defaults.
+
+    \b
+    mlpcli train --config quickstart
+    mlpcli train --config mnist training.epochs=3 optimizer.learning_rate=1e-2
+    mlpcli train --config runs/mnist/config.yaml       the same run once more
+    mlpcli train --resume runs/mnist                   on from where it was interrupted
+    mlpcli train --resume runs/mnist training.epochs=20      or for longer
+    """
+    if resumed is not None:
+        _refuse_beside_resume("configs", "runs_dir", "dry_run")
+    elif trust_paths:
+        raise click.UsageError("--trust-paths goes with --resume alone: a config is trusted.")
+    from mlpcli.config.loading import load_config
+    from mlpcli.config.writing import resolved_yaml
+
+    if resumed is None:
+        config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
+    else:
+        from mlpcli.runs import resuming
+
+        config = resuming.find(resumed, overrides).config
+    if print_config:
+        click.echo(resolved_yaml(config), nl=False)
+        return
+
+    from mlpcli.data import ahead
+    from mlpcli.data.published.cache import data_directory
+
+    reading = ahead.reading_ahead(config.data.dataset, data_directory(data_dir))
+    click.get_current_context().with_resource(reading)
+    from mlpcli.cli.reporters import reporter
+
+    report = reporter(quiet)
+    if dry_run:
+        from mlpcli.runs.dry_run import dry_run as push_one_batch
+
+        click.echo(_dry_run_text(push_one_batch(config, data_dir=data_dir, reporter=report)))
+        return
+    from mlpcli.runs import run
+
+    try:
+        if resumed is None:
+            finished = run.train(config, runs_dir=runs_dir, data_dir=data_dir, reporter=report)
+        else:
+            finished = run.resume(
+                resumed, overrides, data_dir=data_dir, trust_paths=trust_paths, reporter=report
+            )
+    except Interrupted as stop:
+        how = f"{stop} To go on: {_resuming_command(stop.folder, config, data_dir)}"
+        raise Interrupted(how, stop.signal, stop.folder) from stop
+    click.echo(_result_text(finished))
+    if config.training.pictures:
+        _leave_pictures(finished, data_dir, report)
+    if not quiet:
+        report.remark(_what_next(finished, data_dir))
+
+
+def _refuse_beside_resume(*parameters: str) -> None:
+    """Refuse options that a run which is gone on with has settled."""
+    for parameter in click.get_current_context().command.params:
+        if parameter.name in parameters and options.is_given(parameter.name):
+            raise click.UsageError(f"{parameter.opts[0]} does not go with --resume.")
+
+
+def _resuming_command(folder: Path, config: "Config", data_dir: Path | None) -> str:
+    return f"mlpcli train --resume {as_argument(folder)}{_with_its_data(config, data_dir)}"
+
+
+def _with_its_data(config: "Config", data_dir: Path | None) -> str:
+    from mlpcli.data.loading import options_for
+
+    return options_for(config.data, data_dir)
+
+
+def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> None:
+    """Draw the run. It is whole already, so what goes wrong here is told and is not its failure."""
+    try:
+        from mlpcli.pictures.of_runs import draw_pictures
+
+        draw_pictures(
+            run.folder, data_dir=data_dir, trust_paths=True, reporter=report, test=run.test
+        )
+    except Exception as error:
+        what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
+        report.remark(
+            f"The run is whole, but its pictures could not all be drawn: {printable(what)} "
+            f"`mlpcli plot {as_argument(run.folder)}{_with_its_data(run.config, data_dir)}` draws "
+            "them again."
+        )
+
+
+def _dry_run_text(dry: "DryRun") -> str:
+    return (
+        f"Network:    {'-'.join(map(str, dry.sizes))} ({dry.parameters:,} parameters)\n"
+        f"Examples:   {dry.training_images:,} for training, {dry.validation_images:,} for "
+        f"validation, {dry.test_images:,} for the test\n"
+        f"One batch:  loss {dry.loss_before:.4f}, after one step {dry.loss_after:.4f}\n"
+        "Nothing was written."
+    )
+
+
+def _result_text(run: "Run") -> str:
+    best = f"{run.best_epoch} of {len(run.history)}"
+    if run.monitor != "epoch":
+        best += f" ({run.monitor} {getattr(run.best, run.monitor):.4f})"
+    if run.stopped_early:
+        best += ", stopped early"
+    if run.reached_loss:
+        best += ", stopped where the loss reached training.stop_at_loss"
+    test = f"loss {run.test.loss:.4f}"
+    if run.test.accuracy is not None:
+        right = int(run.test.confusion.trace())
+        total = len(run.test.labels)
+        test = f"{percent(run.test.accuracy)} right ({right:,} of {total:,}), {test}"
+    return (
+        f"Run:        {run.folder}\n"
+        f"Best epoch: {best}\n"
+        f"Test:       {test}\n"
+        f"Time:       {run.seconds:.1f} s"
+    )
+
+
+def _what_next(run: "Run", data_dir: Path | None) -> str:
+    from mlpcli.data.published.cache import option_for
+
+    has_classes = run.test.accuracy is not None
+    report = "each class, and what is confused with what" if has_classes else "each output"
+    folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
+    mine = "your own picture" + " of a digit" * (run.config.data.dataset in ("mnist", "synthetic"))
+    lines = [
+        (f"mlpcli evaluate {folder}{its_data}", report),
+        (f"mlpcli predict photo.png --checkpoint {folder}", mine),
+    ]
+    if run.config.data.dataset == "synthetic":
+        cache = option_for(data_dir)
+        lines.insert(
+            0, (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)")
+        )
+        lines.insert(2, (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"))
+    if run.config.data.dataset == "table":
+        lines[1] = (
+            f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}",
+            "each step of its training, with its numbers",
+        )
+    width = max(len(text) for text, _ in lines)
+    return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

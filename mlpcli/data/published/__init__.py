@@ -1,0 +1,1 @@
+"""The published datasets: where they are, how they are downloaded, verified and cached."""

@@ -1,0 +1,82 @@
+"""The activations as a document: formula, where each saturates, and whether it is centred on 0."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlpcli.explaining.documents import formulae
+from mlpcli.explaining.documents.document import Document, Section
+
+if TYPE_CHECKING:
+    from mlpcli.nn.activations import Activation
+
+
+def activation_document(activations: "Sequence[Activation]") -> Document:
+    """The document."""
+    from mlpcli.explaining.saturation import FLAT, character
+
+    document = Document("Activations and their derivatives")
+    rows = [
+        ["activation", "saturates below", "above", "lowest", "highest", "mean output", "centred"]
+    ]
+    for activation in activations:
+        found = character(activation)
+        rows.append(
+            [
+                activation.name,
+                _edge(found.saturates_below),
+                _edge(found.saturates_above),
+                _bound(found.lowest),
+                _bound(found.highest),
+                f"{found.mean_output:.4f}",
+                "yes" if found.is_centred else "no",
+            ]
+        )
+    document.sections = [
+        Section(
+            "Where they saturate, and what they put out",
+            words=f"An activation is saturated where its slope stays below {FLAT:g}: less than a "
+            "hundredth of the error that comes back passes. Its mean output is that for z from the "
+            "standard normal distribution; it is centred on zero where that is 0.",
+            rows=rows,
+        ),
+        Section("Their formulae"),
+        *(
+            Section(activation.name, 3, formula=formulae.ACTIVATIONS[activation.name])
+            for activation in activations
+        ),
+    ]
+    return document
+
+
+def activation_facts(activations: "Sequence[Activation]") -> dict[str, Any]:
+    """The same for JSON; null where there is no bound."""
+    from mlpcli.explaining.saturation import FLAT, character
+
+    facts = {}
+    for activation in activations:
+        found = character(activation)
+        facts[activation.name] = {
+            "formula": formulae.ACTIVATIONS[activation.name],
+            "saturates_below": found.saturates_below,
+            "saturates_above": found.saturates_above,
+            "lowest": _finite(found.lowest),
+            "highest": _finite(found.highest),
+            "mean_output": found.mean_output,
+            "centred": found.is_centred,
+        }
+    return {"saturated_slope": FLAT, "activations": facts}
+
+
+def _edge(value: float | None) -> str:
+    return "nowhere" if value is None else _bound(value)
+
+
+def _bound(value: float) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{round(value, 4) + 0.0:.4f}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,107 @@
+"""A document as one HTML page, with formulae in MathML."""
+
+import html
+from collections.abc import Callable, Sequence
+
+from mlpcli.explaining.documents.document import APART, Document, Quantity, Section, by
+from mlpcli.explaining.documents.mathml import MATH, mathml, mathml_parts
+from mlpcli.nn.arrays import Array
+
+STYLE = """\
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h2 { border-bottom: 1px solid #aaa; margin-top: 2.5rem; }
+math { font-size: 1.1em; }
+p.shapes { color: #666; font-size: 0.9em; margin: 0.2rem 0; }
+p.formula { margin: 0.4rem 0; }
+div.quantities { display: flex; flex-wrap: wrap; gap: 0.8rem 2rem; margin: 0.6rem 0; }
+mtd { padding: 0.1em 0.4em; text-align: right; }
+table { border-collapse: collapse; margin: 0.6rem 0; }
+th, td { border: 1px solid #ccc; padding: 0.1rem 0.6rem; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+@media (prefers-color-scheme: dark) {
+  body { background: #1b1b1b; color: #ddd; }
+  p.shapes { color: #aaa; }
+}
+"""
+
+
+def as_html(document: Document) -> str:
+    """One page that needs nothing else: formulae in MathML, pictures in SVG."""
+    title = html.escape(document.title)
+    body = "\n".join(_html_section(section) for section in document.sections)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        f"{body}\n</body>\n</html>\n"
+    )
+
+
+def _html_section(section: Section) -> str:
+    parts = [f"<h{section.level}>{html.escape(section.title)}</h{section.level}>"]
+    if section.words:
+        parts.append(f"<p>{html.escape(section.words)}</p>")
+    if section.formula:
+        formulae = " &emsp; ".join(map(mathml, section.formula.split(APART)))
+        parts.append(f'<p class="formula">{formulae}</p>')
+    if section.shapes:
+        parts.append(f'<p class="shapes">{html.escape(section.shapes)}</p>')
+    if section.quantities:
+        inside = "".join(f"<div>{_html_quantity(each)}</div>" for each in section.quantities)
+        parts.append(f'<div class="quantities">{inside}</div>')
+    if section.rows:
+        header, *rows = section.rows
+        parts.append(
+            "<table>"
+            + _html_row(header, "th")
+            + "".join(_html_row(row, "td") for row in rows)
+            + "</table>"
+        )
+    if section.image is not None:
+        parts.append(_svg(section.image, _signed_colour if section.is_signed else _grey))
+    return "\n".join(parts)
+
+
+def _html_row(cells: Sequence[str], tag: str) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _html_quantity(quantity: Quantity) -> str:
+    symbol = mathml_parts(quantity.symbol)
+    if not quantity.is_small:
+        rows = [["", "shape", *quantity.summary()]]
+        figures = [f"{value:.4g}" for value in quantity.summary().values()]
+        rows.append([quantity.symbol, by(quantity.values.shape), *figures])
+        return f"<table>{_html_row(rows[0], 'th')}{_html_row(rows[1], 'td')}</table>"
+    cells = "".join(
+        "<mtr>" + "".join(f"<mtd><mn>{cell}</mn></mtd>" for cell in row) + "</mtr>"
+        for row in quantity.rows()
+    )
+    return (
+        f"{MATH}<mrow>{symbol}<mo>=</mo><mo>(</mo><mtable>{cells}</mtable><mo>)</mo></mrow></math>"
+    )
+
+
+def _svg(image: Array, colour: Callable[[float], str]) -> str:
+    height, width = image.shape
+    squares = "".join(
+        f'<rect x="{x}" y="{y}" width="1" height="1" fill="{colour(float(image[y, x]))}"/>'
+        for y in range(height)
+        for x in range(width)
+        if image[y, x]
+    )
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{10 * width}" height="{10 * height}" '
+        'role="img" style="background: #fff; border: 1px solid #888" '
+        f'shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg">{squares}</svg>'
+    )
+
+
+def _grey(value: float) -> str:
+    rest = round(255 * (1 - value))
+    return f"rgb({rest},{rest},{rest})"
+
+
+def _signed_colour(value: float) -> str:
+    rest = round(255 * (1 - min(1, abs(value))))
+    return f"rgb({rest},{rest},255)" if value < 0 else f"rgb(255,{rest},{rest})"

@@ -1,0 +1,121 @@
+"""A document as plain text, or as Markdown."""
+
+import textwrap
+
+from mlpcli import half_blocks
+from mlpcli.explaining.documents.document import (
+    APART,
+    BY_DIFFERENCES,
+    Document,
+    Quantity,
+    Section,
+    by,
+)
+from mlpcli.nn.arrays import Array
+from mlpcli.text import table
+
+PAGE_WIDTH = 100
+LEAST_INK = 0.35
+"""of a pixel that is black in a text"""
+
+
+def as_text(document: Document) -> str:
+    """Plain text, at most `PAGE_WIDTH` columns wide where its parts allow."""
+    parts = [f"{document.title}\n{'=' * len(document.title)}"]
+    for section in document.sections:
+        lines = [section.title]
+        if section.level == 2:
+            lines.append("-" * len(section.title))
+        parts.append("\n".join([*lines, *_plain_body(section)]))
+    return "\n\n".join(parts)
+
+
+def as_markdown(document: Document) -> str:
+    """Headings and blocks of text that keep their columns."""
+    parts = [f"# {document.title}"]
+    for section in document.sections:
+        parts.append(f"{'#' * section.level} {section.title}")
+        if section.words:
+            parts.append(section.words)
+        body = _plain_body(section, words=False)
+        if body:
+            parts.append("\n".join(["```text", *body, "```"]))
+    return "\n\n".join(parts)
+
+
+def _plain_body(section: Section, *, words: bool = True) -> list[str]:
+    lines = textwrap.wrap(section.words, PAGE_WIDTH) if words else []
+    if section.formula:
+        parts = section.formula.split(APART)
+        parts += [f"  {section.shapes}"] if section.shapes else []
+        lines += [f"  {line}" for line in _joined(parts)]
+    blocks: list[list[str]] = []
+    for each in section.quantities:
+        block = _plain_quantity(each)
+        if each.symbol == BY_DIFFERENCES:  # never parted from what it is compared with
+            block = [line[4:] for line in _side_by_side([blocks.pop(), block])]
+        blocks.append(block)
+    lines += _side_by_side(blocks)
+    if section.rows:
+        lines += ["  " + line for line in table(section.rows).splitlines()]
+    if section.image is not None:
+        lines += _signed(section.image) if section.is_signed else _ink(section.image)
+    return lines
+
+
+def _joined(parts: list[str]) -> list[str]:
+    """Formulae beside each other, in as many lines as the page's width asks for."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(APART) + len(part) <= PAGE_WIDTH:
+            lines[-1] += APART + part
+        else:
+            lines.append(part)
+    return lines
+
+
+def _plain_quantity(quantity: Quantity) -> list[str]:
+    head = f"{quantity.symbol} = "
+    if not quantity.is_small:
+        figures = "  ".join(f"{key} {value:.4g}" for key, value in quantity.summary().items())
+        return [f"{head}{by(quantity.values.shape)}  {figures}"]
+    rows = quantity.rows()
+    width = max((len(cell) for row in rows for cell in row), default=0)
+    lines = ["  ".join(cell.rjust(width) for cell in row) for row in rows]
+    return [(head if i == 0 else " " * len(head)) + line for i, line in enumerate(lines)]
+
+
+def _side_by_side(blocks: list[list[str]]) -> list[str]:
+    """Blocks of lines beside each other, in as many bands as the page's width asks for."""
+    bands: list[list[list[str]]] = []
+    used = 0
+    for block in blocks:
+        width = 4 + max(map(len, block))
+        if bands and used + width <= PAGE_WIDTH:
+            bands[-1].append(block)
+            used += width
+        else:
+            bands.append([block])
+            used = width
+    lines = []
+    for band in bands:
+        for i in range(max(map(len, band))):
+            line = "".join(
+                "    " + (block[i] if i < len(block) else "").ljust(max(map(len, block)))
+                for block in band
+            )
+            lines.append(line.rstrip())
+    return lines
+
+
+def _ink(image: Array) -> list[str]:
+    return [f"  |{line}|" for line in half_blocks.in_black(image > LEAST_INK)]
+
+
+def _signed(image: Array) -> list[str]:
+    """An image from -1 to 1: + and - where strong, ' and . where weak, nothing below a tenth."""
+    steps = [(0.4, "+"), (0.1, "'"), (-0.1, " "), (-0.4, "."), (-2.0, "-")]
+    return [
+        "  |" + "".join(next(sign for least, sign in steps if v > least) for v in row) + "|"
+        for row in image
+    ]

@@ -1,0 +1,59 @@
+"""Is the gradient of this network right? For a run that a config describes, or a checkpoint."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.config.schema.config import Config
+from mlpcli.explaining.trace import in_float64
+from mlpcli.inference.model import load_model
+from mlpcli.nn.arrays import one_hot
+from mlpcli.nn.gradcheck import LayerCheck, check_layers
+from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.randomness import Purpose, generator
+from mlpcli.reporting import Reporter
+from mlpcli.training.setup import prepare
+
+MOST_EXAMPLES = 8
+"""The gradient is a mean over examples: a few show what is wrong, and cost little."""
+
+
+def check_config(
+    config: Config, most: int, *, data_dir: Path | None = None, reporter: Reporter | None = None
+) -> list[LayerCheck]:
+    """Check a network with its starting weights, on its first training examples.
+
+    Args:
+        config: of the run.
+        most: parameters that are compared in each layer.
+        data_dir: the cache of datasets; None for the usual one.
+        reporter: told of downloads.
+
+    Raises:
+        DataError: the data cannot be had.
+    """
+    setup = prepare(config, data_dir, reporter or Reporter())
+    network = in_float64(setup.network)
+    few = setup.training.part(setup.batches.order(1)[:MOST_EXAMPLES])
+    x = np.empty((len(few), network.sizes[0]))
+    t = np.empty((len(few), network.sizes[-1]))
+    setup.normalization.apply(few.images, x)
+    few.write_targets(np.arange(len(few)), t)
+    network.draw_dropout(len(few), generator(config.seed, Purpose.DROPOUT))
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # it shows in the error
+        return check_layers(network, setup.loss, x, t, most)
+
+
+def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
+    """Check a trained network, on random inputs of random classes: it needs no data.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    model = load_model(path)
+    network = in_float64(model.network)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(MOST_EXAMPLES, network.sizes[0]))
+    t = one_hot(rng.integers(0, network.sizes[-1], MOST_EXAMPLES), network.sizes[-1], np.float64)
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # it shows in the error
+        return check_layers(network, model.loss, x, t, most)

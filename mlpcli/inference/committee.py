@@ -1,0 +1,103 @@
+"""Several trained networks that answer together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.errors import CheckpointError, DataError
+from mlpcli.inference.model import Model, load_model
+from mlpcli.nn.arrays import Array
+from mlpcli.storage.run_folder import BOXED, newest_checkpoints
+from mlpcli.training.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Models that read the same images and know the same classes."""
+
+    models: Sequence[Model]
+    """at least one"""
+
+    def __post_init__(self) -> None:
+        first = self.models[0]
+        for model in self.models[1:]:
+            if model.image_shape != first.image_shape or model.class_names != first.class_names:
+                raise CheckpointError(
+                    f"{model.path}: reads other images or knows other classes than {first.path}; "
+                    "only networks trained for the same task can answer together."
+                )
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """The images' (height, width)."""
+        return self.models[0].image_shape
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the answers are called."""
+        return self.models[0].class_names
+
+    def predict_proba(self, x: ArrayLike) -> Array:
+        """The mean of the models' probabilities: (N, n_classes); `x` as in `Model.predict_proba`.
+
+        Raises:
+            DataError: the images do not fit the networks.
+            CheckpointError: a model's outputs are not finite.
+        """
+        mean: Array = np.mean([model.predict_proba(x) for model in self.models], axis=0)
+        return mean
+
+    def seen(self, pixels: UInt8Array) -> UInt8Array:
+        """A prepared image (height * width,) as the first model sees it: (height, width)."""
+        return self.models[0].seen(pixels).reshape(self.image_shape)
+
+    def evaluate(self, dataset: Dataset) -> Evaluation:
+        """Judge the models' common answer on a labelled dataset.
+
+        The loss is that of the one model; of several, it is the mean of -log p of the right class,
+        in nats, where p is their mean probability.
+
+        Raises:
+            DataError: its images or classes do not fit the networks, or it has no classes.
+            CheckpointError: a model's outputs are not finite.
+        """
+        judged = [model.evaluate(dataset) for model in self.models]
+        for model, evaluation in zip(self.models, judged, strict=True):
+            model.refuse_unless_finite(evaluation.loss)
+        if len(judged) == 1:
+            return judged[0]
+        if dataset.targets is not None:
+            raise DataError("A regression has no probabilities to average; give one checkpoint.")
+        mean: Array = np.mean([each.probabilities for each in judged], axis=0, dtype=np.float64)
+        right = mean[np.arange(len(mean)), dataset.labels]
+        surprise = -np.log(np.maximum(right, np.finfo(np.float64).tiny))
+        return Evaluation(
+            loss=float(surprise.mean()) if len(mean) else 0.0,
+            labels=dataset.labels,
+            predictions=mean.argmax(axis=1),
+            probabilities=mean,
+            class_names=self.class_names,
+        )
+
+
+def newest_reader(runs: Path) -> Committee:
+    """The newest network under `runs` that reads images; without any, the one in the box.
+
+    Raises:
+        CheckpointError: the folder, or the newest run in it, cannot be read.
+    """
+    models = map(load_model, [*newest_checkpoints(runs), BOXED])
+    return Committee([next(model for model in models if not model.learned_from_a_table)])
+
+
+def load_committee(paths: Sequence[str | Path]) -> Committee:
+    """The networks of some checkpoints or run folders, at least one.
+
+    Raises:
+        CheckpointError: one is not there, is damaged, or was trained for another task.
+    """
+    return Committee([load_model(path) for path in paths])

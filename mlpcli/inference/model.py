@@ -1,0 +1,176 @@
+"""A trained network, ready to use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlpcli.data.batches import Normalization
+from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.shaping import Shaping
+from mlpcli.errors import CheckpointError, DataError
+from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.losses import Loss
+from mlpcli.nn.network import MLP
+from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.run_folder import checkpoint_path
+from mlpcli.training.building import build_loss
+from mlpcli.training.evaluation import Evaluation, evaluate
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with what it needs to read images and name its answers."""
+
+    network: MLP
+    loss: Loss
+    normalization: Normalization
+    image_shape: tuple[int, int]
+    """(height, width)"""
+    class_names: tuple[str, ...]
+    config: dict[str, Any]
+    """the resolved config of the run that trained it"""
+    epoch: int
+    """how many epochs it was trained for"""
+    path: Path
+    """the checkpoint it came from"""
+    temperature: float = 1.0
+    """what its outputs are divided by, so that its probabilities can be believed"""
+
+    def predict_proba(self, x: ArrayLike) -> Array:
+        """The probability of each class: (N, n_classes).
+
+        Args:
+            x: images of whole numbers from 0 (background) to 255 (ink), as MNIST has them:
+                (N, height, width), (N, height * width), or one image (height, width).
+
+        Raises:
+            DataError: the images do not fit the network.
+            CheckpointError: the outputs are not finite.
+        """
+        return self._judged(x).probabilities
+
+    def predict(self, x: ArrayLike) -> Labels:
+        """The index of the class of each image: (N,); `x` as in `predict_proba`.
+
+        Raises:
+            DataError: the images do not fit the network.
+            CheckpointError: the outputs are not finite.
+        """
+        return self._judged(x).predictions
+
+    def evaluate(self, dataset: Dataset) -> Evaluation:
+        """Judge the network on a labelled dataset.
+
+        Raises:
+            DataError: its images or classes do not fit the network.
+        """
+        if dataset.image_shape != self.image_shape:
+            raise DataError(
+                f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
+                f"{_by(self.image_shape)}; evaluate it on images of that size."
+            )
+        if len(dataset.class_names) != len(self.class_names):
+            raise DataError(
+                f"The dataset has {len(dataset.class_names)} classes, but the network knows "
+                f"{len(self.class_names)}; evaluate it on a dataset of as many."
+            )
+        seen = self.as_seen(dataset)
+        with one_blas_thread():
+            return evaluate(self.network, self.loss, seen, self.normalization, self.temperature)
+
+    def as_seen(self, dataset: Dataset) -> Dataset:
+        """The dataset with its images in the shape of those that the network learned from.
+
+        Raises:
+            DataError: the images are narrower than a digit shall be.
+        """
+        return Shaping.from_settings(self.config["data"]).apply(dataset)
+
+    def seen(self, x: ArrayLike) -> UInt8Array:
+        """The images as the network gets them: (N, height * width); `x` as in `predict_proba`.
+
+        Raises:
+            DataError: the images do not fit the network.
+        """
+        images: UInt8Array = self.as_seen(self._unlabelled(x)).images
+        return images
+
+    def _judged(self, x: ArrayLike) -> Evaluation:
+        judged = self.evaluate(self._unlabelled(x))
+        self.refuse_unless_finite(judged.probabilities)
+        return judged
+
+    def refuse_unless_finite(self, figures: ArrayLike) -> None:
+        """Weights may be finite and yet so large that what follows from them is not.
+
+        Raises:
+            CheckpointError: a figure is infinite or not a number.
+        """
+        if not np.isfinite(figures).all():
+            raise CheckpointError(
+                f"{self.path}: its weights are so large that its outputs are not finite numbers; "
+                "the training diverged. Use another checkpoint."
+            )
+
+    @property
+    def learned_from_a_table(self) -> bool:
+        """Whether it knows numbers and no images."""
+        return bool(self.config["data"].get("dataset") == "table")
+
+    def _unlabelled(self, x: ArrayLike) -> Dataset:
+        images = self._images(x)
+        unknown = np.zeros(len(images), np.intp)
+        return Dataset(images, unknown, self.image_shape, self.class_names)
+
+    def _images(self, x: ArrayLike) -> UInt8Array:
+        images: NDArray[Any] = np.asarray(x)
+        if self.learned_from_a_table:
+            raise DataError(
+                f"{self.path}: this network was trained on a table of numbers and knows no images; "
+                "`mlpcli evaluate` shows what it makes of its own."
+            )
+        if images.dtype.kind not in "ui" or (
+            images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255)
+        ):
+            raise DataError(
+                "Images must be whole numbers from 0 (background) to 255 (ink), found "
+                f"{images.dtype}; for pixels from 0 to 1, give np.rint(255 * x).astype(np.uint8)."
+            )
+        n_in = self.network.sizes[0]
+        if images.shape == self.image_shape or images.shape == (n_in,):
+            images = images[np.newaxis]
+        if images.ndim < 2 or images.shape[1:] not in ((n_in,), self.image_shape):
+            raise DataError(
+                f"Images must have the shape (N, {self.image_shape[0]}, {self.image_shape[1]}) or "
+                f"(N, {n_in}), found {images.shape}."
+            )
+        return images.reshape(len(images), n_in).astype(np.uint8)
+
+
+def load_model(path: str | Path) -> Model:
+    """Load a trained network from a checkpoint, or from a run folder (its best epoch).
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    file = checkpoint_path(Path(path))
+    checkpoint = load_checkpoint(file)
+    return Model(
+        network=checkpoint.for_prediction(),
+        loss=build_loss(checkpoint.config["loss"]),
+        normalization=checkpoint.normalization,
+        image_shape=checkpoint.image_shape,
+        class_names=checkpoint.class_names,
+        config=checkpoint.config,
+        epoch=checkpoint.epoch,
+        temperature=checkpoint.temperature,
+        path=file,
+    )
+
+
+def _by(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}×{shape[1]}"

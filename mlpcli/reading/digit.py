@@ -1,0 +1,150 @@
+"""From a picture of one digit to the image that MNIST would have made of it.
+
+A network trained on MNIST knows light ink on an exactly black ground, 20 pixels large, with its
+centre of mass in the middle of 28×28. A picture that is anything else (dark on light, large,
+off-centre, on grey paper) is misread however well the network was trained, so `predict` repeats
+MNIST's own preparation: LeCun et al., "Gradient-based learning applied to document recognition",
+1998, section III A.
+"""
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from mlpcli.data.dataset import UInt8Array
+from mlpcli.errors import ImageError
+from mlpcli.reading.boxes import Box, box_of, longer_side, moved, rescaled, widened
+from mlpcli.reading.decoding import Remark, border, no_remark, read_grey, source_name
+from mlpcli.reading.edges import refuse_without_edges
+from mlpcli.reading.fitting import centred, fitted, is_already_prepared
+from mlpcli.reading.ground import is_dark_on_light
+from mlpcli.reading.ink import find_ink, full_contrast
+from mlpcli.reading.morphology import FloatArray, sliding_max
+from mlpcli.reading.not_a_digit import refuse_no_digit
+from mlpcli.reading.page import PAGE_SIDE, digits_on_page
+from mlpcli.reading.parts import digit_mask
+from mlpcli.reading.resizing import shrunk
+from mlpcli.reading.stroke_width import stroke_width, widened_strokes
+
+MNIST_SHAPE = (28, 28)
+WORKING_SIDE = 128
+"""Pixels of the longer side while the digit is looked for: six times what becomes of it."""
+LEAST_SIZE = 6
+"""Pixels of the digit's longer side: fewer do not tell one digit from another."""
+SMALL_DIGIT = 0.45
+"""Of the picture's longer side: a smaller digit is looked at again, from near."""
+SURROUNDINGS = 0.6
+"""Of the digit's size: how much of the picture on each side of it is then looked at."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image as the network expects it, and what was found on the way."""
+
+    pixels: UInt8Array
+    """(height * width,), 0 is the ground and 255 full ink"""
+    inverted: bool
+    """the picture was dark on light"""
+    already_prepared: bool
+    """the picture was like MNIST's own: at most moved, neither scaled nor stretched in contrast"""
+    box: Box
+    """the rows and columns of the digit, in pixels of the upright picture or of the array"""
+
+
+def prepare(
+    source: Path | BinaryIO, shape: tuple[int, int] = MNIST_SHAPE, remark: Remark = no_remark
+) -> Prepared:
+    """Read a picture file of one digit and prepare it as MNIST was.
+
+    Args:
+        source: a file's path, or an open binary file.
+        shape: (height, width) of the images that the network was trained on.
+        remark: told what the user should know.
+
+    Raises:
+        ImageError: the file cannot be read as a picture, or there is no digit in it.
+    """
+    grey, full_shape = read_grey(source, remark=remark)
+    try:
+        found = prepare_array(grey, shape)
+    except ImageError as error:
+        raise ImageError(f"{source_name(source)}: {error}") from error
+    return replace(found, box=rescaled(found.box, grey.shape, full_shape))
+
+
+def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Prepared:
+    """Prepare an array of grey values as MNIST was.
+
+    Args:
+        grey: (H, W) in 0 .. 1, light ink on dark or dark on light.
+        shape: (height, width) of the images that the network was trained on.
+
+    Raises:
+        ImageError: there is no digit in it; the message names no file.
+    """
+    dark = is_dark_on_light(grey)
+    exact = 1 - grey if dark else grey
+    already_prepared = float(np.median(border(exact))) == 0 and is_already_prepared(exact, shape)
+    if already_prepared:
+        box = box_of(exact > 0)
+        found = digit = exact[box]
+    else:
+        found, box = _digit(grey, dark)
+        digit = fitted(found, shape)
+    refuse_no_digit(found)
+    pixels = np.rint(digit * 255).astype(np.uint8)
+    return Prepared(centred(pixels, shape).ravel(), dark, already_prepared, box)
+
+
+def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
+    """The digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W)."""
+    digit, box = _seen_from_here(grey, dark)
+    size = longer_side(box)
+    if size < LEAST_SIZE:
+        raise ImageError("no digit found: there is nothing but specks.")
+    if size >= SMALL_DIGIT * max(grey.shape):
+        return digit, box
+    refuse_no_digit(digit, from_afar=True)
+    view = widened(box, SURROUNDINGS * size, grey.shape)
+    digit, box = _seen_from_here(grey[view], dark)
+    return digit, moved(box, view)
+
+
+def _seen_from_here(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
+    """The same, of a digit that is not small in its picture."""
+    small = shrunk(grey, WORKING_SIDE)
+    found = find_ink(small, dark)
+    mask = digit_mask(found)
+    refuse_without_edges(found.ink, mask)
+    soft = full_contrast(found.ink, found.threshold) * sliding_max(mask, 3)
+    box = box_of(mask)
+    digit = widened_strokes(soft[box], stroke_width(mask))
+    return digit, rescaled(box, small.shape, grey.shape)
+
+
+def prepare_many(
+    source: Path | BinaryIO, shape: tuple[int, int] = MNIST_SHAPE, remark: Remark = no_remark
+) -> list[Prepared]:
+    """Read a picture of many digits and prepare each, in reading order.
+
+    Raises:
+        ImageError: the file cannot be read as a picture, or there is no digit in it.
+    """
+    # Reading averages by whole factors: to no less than half of this.
+    grey, full_shape = read_grey(source, 2 * PAGE_SIDE, remark)
+    try:
+        pieces = digits_on_page(grey)
+    except ImageError as error:
+        raise ImageError(f"{source_name(source)}: {error}") from error
+    dark = is_dark_on_light(grey)
+    found = []
+    for ink, box in pieces:
+        with contextlib.suppress(ImageError):  # a spot among the digits
+            box = rescaled(box, grey.shape, full_shape)
+            found.append(replace(prepare_array(ink, shape), box=box, inverted=dark))
+    if not found:
+        raise ImageError(f"{source_name(source)}: no digit found: there is nothing but spots.")
+    return found

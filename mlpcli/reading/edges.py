@@ -1,0 +1,56 @@
+"""How sharp the edges of what was found are: ink has edges, light and noise have none."""
+
+import numpy as np
+
+from mlpcli.errors import ImageError
+from mlpcli.reading.boxes import box_of, longer_side, widened
+from mlpcli.reading.morphology import (
+    FloatArray,
+    Mask,
+    median,
+    sliding_max,
+    sliding_min,
+    smoothed,
+)
+from mlpcli.reading.stroke_width import outline, stroke_width
+
+LEAST_RISE = 0.25
+"""Of full ink: how much it rises at an edge, over the width of a stroke. At least 0.30 was measured
+on 326 digits, sharp or blurred, in eight kinds of light; in noise it is below 0.21."""
+WIDE_EDGE, SOFT = 5.0, 0.28
+"""Pixels from a third of full ink to two thirds, and of a stroke's width. What has edges as wide as
+both, is a vignette or a spot of light. Pictures out of focus have edges of up to 4 pixels."""
+
+LEAST_SIZE = 12
+"""Pixels of the digit's longer side: in a smaller one, each is an edge."""
+
+_MARGIN = 5
+_SHARP = 0.8  # pixels that the same edge takes where it is as sharp as pixels can show
+
+
+def refuse_without_edges(ink: FloatArray, mask: Mask) -> None:
+    """Refuse the slopes of light that are left of a vignette, and grain that looks like parts.
+
+    Args:
+        ink: (H, W), 0 the ground.
+        mask: (H, W), where the digit is thought to be.
+
+    Raises:
+        ImageError: it is no ink.
+    """
+    box = box_of(mask)
+    if longer_side(box) < LEAST_SIZE:
+        return
+    view = widened(box, _MARGIN, mask.shape)
+    mask = mask[view]
+    level = smoothed(ink[view]) * sliding_max(mask, 2 * _MARGIN - 1)
+    full = float(np.quantile(level[mask], 0.9))
+    stroke = stroke_width(mask)
+    slopes = np.gradient(np.pad(level, 1, "edge"))
+    rise = np.hypot(*slopes)[1:-1, 1:-1][sliding_max(mask, 3) & ~sliding_min(mask, 3)]
+    if median(rise) * stroke < LEAST_RISE * full:
+        raise ImageError("no digit found: there is nothing but noise.")
+    between = np.count_nonzero((level > 0.3 * full) & (level <= 0.7 * full))
+    edge = between / outline(mask)
+    if edge > WIDE_EDGE and edge - _SHARP > SOFT * stroke:
+        raise ImageError("no digit found: there is nothing but light and shadow.")

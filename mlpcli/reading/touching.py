@@ -1,0 +1,69 @@
+"""Digits that touch, taken apart."""
+
+import numpy as np
+
+from mlpcli.reading.boxes import Box, box_of, moved
+from mlpcli.reading.morphology import Mask
+from mlpcli.reading.stroke_width import stroke_width
+
+WIDE = 1.25
+"""Of its height and of the usual one: nearly no digit is wider than both."""
+MIDDLE = 0.2
+"""Of the width: how far from either end the cut is at least."""
+MOST_CUT = 2.5
+"""In widths of a stroke: a cut through more ink would go through a digit."""
+LEAST_HEIGHT = 0.6
+"""Of the height: a lower piece is the bar of a 5, or another end of a stroke."""
+_OFF_THE_MIDDLE = 0.5  # strokes' widths that a cut at the end of its range counts more
+
+
+def separated(own: Mask, box: Box, usual: float) -> list[tuple[Mask, Box]]:
+    """Take a part apart where it is wider than a digit, at the thinnest places.
+
+    Args:
+        own: (h, w), where the part is in its box.
+        box: in the page.
+        usual: height of a digit on this page.
+
+    Returns:
+        for each piece, where it is in its box, and its box in the page; from the left.
+    """
+    height, width = own.shape
+    if width <= WIDE * max(height, usual):
+        return [(own, box)]
+    left = _left_of_seam(own)
+    pieces = []
+    for piece in (own & left, own & ~left):
+        within = box_of(piece) if piece.any() else (slice(0, 0), slice(0, 0))
+        if within[0].stop - within[0].start < LEAST_HEIGHT * height:
+            return [(own, box)]
+        pieces += separated(piece[within], moved(within, box), usual)
+    return pieces
+
+
+def _left_of_seam(own: Mask) -> Mask:
+    """What lies left of the way from top to bottom through the least ink; nothing if that is much.
+
+    The way moves at most one column a row, and ends are not cut off. It is found row by row: the
+    cheapest way to a pixel is by the cheapest of the three above it (dynamic programming).
+    """
+    height, width = own.shape
+    stroke = stroke_width(own)
+    first, last = int(MIDDLE * width), width - int(MIDDLE * width)
+    off = np.abs(np.linspace(-1, 1, last - first)) * _OFF_THE_MIDDLE * stroke / height
+    cost = own[:, first:last] + off
+    total = cost[0]
+    came_from = np.zeros(cost.shape, np.intp)
+    columns = np.arange(last - first)
+    for row in range(1, height):
+        wide = np.pad(total, 1, constant_values=np.inf)
+        above = np.stack([wide[1:-1], wide[:-2], wide[2:]])
+        best = above.argmin(axis=0)
+        came_from[row] = columns + np.array([0, -1, 1])[best]
+        total = above[best, columns] + cost[row]
+    seam = np.zeros(height, np.intp)
+    seam[-1] = int(total.argmin())
+    for row in range(height - 1, 0, -1):
+        seam[row - 1] = came_from[row, seam[row]]
+    cut = np.count_nonzero(own[np.arange(height), first + seam])
+    return (np.arange(width) < first + seam[:, np.newaxis]) & (cut <= MOST_CUT * stroke)

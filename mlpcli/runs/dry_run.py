@@ -1,0 +1,70 @@
+"""One batch through everything that a run does, to see whether it would."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.config.schema.config import Config
+from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.reporting import Reporter
+from mlpcli.storage.checkpoint import Checkpoint, to_bytes
+from mlpcli.training.evaluation import evaluate
+from mlpcli.training.loop import diverged
+from mlpcli.training.progress import Progress
+from mlpcli.training.setup import prepare
+from mlpcli.training.step import Training
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What one batch showed."""
+
+    sizes: tuple[int, ...]
+    parameters: int
+    training_images: int
+    validation_images: int
+    test_images: int
+    loss_before: float
+    """of the batch, at the starting weights"""
+    loss_after: float
+    """of the same batch, after one step"""
+
+
+def dry_run(
+    config: Config, *, data_dir: str | Path | None = None, reporter: Reporter | None = None
+) -> DryRun:
+    """Push one batch through forward, backward, update, evaluation and checkpoint; write nothing.
+
+    Raises:
+        DivergedError: the first step leads out of the finite numbers.
+        DataError: the data is not there; a dry run does not download it.
+    """
+    setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False)
+    network, loss = setup.network, setup.loss
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        # A batch alone is no block, after which the next could be filled.
+        training = Training(dataclasses.replace(setup, fills_ahead=False))
+        batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
+        before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
+        with training.team:
+            training.run_block(1, 0, len(batch))
+        after = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
+        for dataset in (setup.validation, setup.test):
+            if dataset is not None:
+                few = np.arange(min(len(dataset), len(batch)))
+                evaluate(setup.for_prediction(), loss, dataset.part(few), setup.normalization)
+    if not math.isfinite(after):
+        raise diverged(setup, f"the loss of the first batch is {after} after one step")
+    to_bytes(Checkpoint.of(setup, Progress()))
+    return DryRun(
+        sizes=network.sizes,
+        parameters=len(network.theta),
+        training_images=len(setup.training),
+        validation_images=len(setup.validation) if setup.validation is not None else 0,
+        test_images=len(setup.test),
+        loss_before=before,
+        loss_after=after,
+    )

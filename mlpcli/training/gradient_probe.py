@@ -1,0 +1,75 @@
+"""How long each layer's gradient and update are: what an epoch adds to gradients.csv.
+
+The gradient of a single batch jumps from one to the next, so it is taken of the same examples after
+each epoch: that of their mean loss at the weights then, without dropout, distortion or penalties,
+and before the optimizer clips or rescales it. The update is how far the epoch has moved the
+parameters: those after it minus those before it. Both norms are Euclidean, over a layer's W and b.
+
+Nothing of it goes back into the training, which takes the same steps without it.
+"""
+
+import math
+
+import numpy as np
+
+from mlpcli.nn.arrays import Array
+from mlpcli.nn.network import MLP
+from mlpcli.training.layer_lengths import gradient_norms, layer_norms
+from mlpcli.training.metrics import LayerNorms
+from mlpcli.training.setup import Setup
+
+EXAMPLES = 256
+"""What the gradient is taken of, evenly spread over the training set; twice as many take twice as
+long."""
+
+
+class GradientProbe:
+    """Measures a training after each epoch.
+
+    Args:
+        setup: the run, at the beginning of an epoch or within one.
+        epoch_start: the parameters (P,) at the beginning of that epoch; None where they are those
+            of now.
+
+    Attributes:
+        epoch_start: the parameters (P,) at the beginning of the epoch that is being trained.
+    """
+
+    def __init__(self, setup: Setup, epoch_start: Array | None = None) -> None:
+        network, batches = setup.network, setup.batches
+        self._network, self._loss = network, setup.loss
+        self.epoch_start: Array = (network.theta if epoch_start is None else epoch_start).copy()
+        self._observer = MLP(
+            network.sizes,
+            network.activation,
+            network.output_activation,
+            network.dtype,
+            network.theta,
+            batch_norm=network.batch_norm,
+        )
+        n = min(EXAMPLES, len(setup.training))
+        examples = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
+        self._x = np.empty((n, network.sizes[0]), network.dtype)
+        self._t = np.empty((n, network.sizes[-1]), network.dtype)
+        batches.normalization.apply(setup.training.images[examples], self._x)
+        setup.training.write_targets(examples, self._t)
+
+    @np.errstate(over="ignore", invalid="ignore")  # left out of the row
+    def end_epoch(self, epoch: int) -> list[LayerNorms]:
+        """The norms of each layer, from the first on, now that an epoch is done."""
+        observer, theta, moved = self._observer, self._network.theta, self.epoch_start
+        delta = np.empty_like(self._t)
+        self._loss.delta(observer.forward(self._x), self._t, delta)
+        delta /= len(delta)
+        observer.backward(delta)
+        np.subtract(theta, moved, out=moved)
+        norms = zip(gradient_norms(observer), layer_norms(observer, moved), strict=True)
+        moved[...] = theta
+        return [
+            LayerNorms(epoch, layer, _finite(gradient), _finite(update))
+            for layer, (gradient, update) in enumerate(norms, 1)
+        ]
+
+
+def _finite(norm: float) -> float | None:
+    return norm if math.isfinite(norm) else None
