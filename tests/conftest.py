@@ -12,8 +12,8 @@ from hypothesis import settings
 
 sys.path.append(str(Path(__file__).parent))  # for the helpers beside the tests
 
-from digits import write_bars
-from mirrors import Mirror, SmallDataset, small_dataset
+from helpers.digits import write_bars
+from helpers.mirrors import Mirror, SmallDataset, small_dataset
 
 from mlpcli.data.published.sources import SOURCES
 

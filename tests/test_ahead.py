@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mirrors import SmallDataset
+from helpers.mirrors import SmallDataset
 
 from mlpcli.config.loading import load_config
 from mlpcli.data import ahead

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import mirrors
 import pytest
-from mirrors import Mirror, SmallDataset
+from helpers import mirrors
+from helpers.mirrors import Mirror, SmallDataset
 
 from mlpcli.data.published import cache
 from mlpcli.data.published.cache import State
@@ -209,7 +209,7 @@ FETCH_IN_A_PROCESS = """
 import sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
-from mirrors import small_dataset
+from helpers.mirrors import small_dataset
 from mlpcli.data.published import cache
 from mlpcli.data.published import sources
 sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source

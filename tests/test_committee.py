@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from runs import Told
+from helpers.runs import Told
 
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError

@@ -3,8 +3,8 @@
 from io import BytesIO
 
 import numpy as np
-import photographs
 import pytest
+from helpers import photographs
 from PIL import Image
 
 import mlpcli

@@ -8,9 +8,9 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-import mirrors
 import pytest
-from mirrors import Mirror
+from helpers import mirrors
+from helpers.mirrors import Mirror
 
 from mlpcli.data.published import sources
 from mlpcli.data.published.download import Patience, download

@@ -2,7 +2,7 @@ import signal
 
 import numpy as np
 import pytest
-from digits import bars_dataset
+from helpers.digits import bars_dataset
 
 import mlpcli
 from mlpcli.errors import CheckpointError, Interrupted

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from runs import timeless
+from helpers.runs import timeless
 
 import mlpcli
 from mlpcli.nn.gradcheck import centred_differences

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.mirrors import idx
 from hypothesis import given
 from hypothesis import strategies as st
-from mirrors import idx
 
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.errors import DataError

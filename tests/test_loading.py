@@ -2,8 +2,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pytest
-from digits import bars_dataset
-from mirrors import idx
+from helpers.digits import bars_dataset
+from helpers.mirrors import idx
 
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.section import MOST_IMAGES

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from digits import bars_dataset
+from helpers.digits import bars_dataset
 
 import mlpcli
 from mlpcli.data.dataset import Dataset

@@ -26,11 +26,11 @@ from mlpcli.pictures import (
     confusion_matrix,
     curves,
     decision,
-    drawing,
     fit,
     gradients,
     landscape,
     mistakes,
+    of_runs,
     style,
     weights,
 )
@@ -517,7 +517,7 @@ def test_curves_need_no_weights(run):
 def test_runs_of_one_name_are_told_apart_by_their_folders(run, tmp_path):
     other = mlpcli.train(run.config, runs_dir=tmp_path / "elsewhere")
     subjects = [Subject(r.folder, None, Reporter(), None, True) for r in (run, other, run)]
-    assert drawing._labels(subjects) == ["runs/bars", "elsewhere/bars", "runs/bars"]
+    assert of_runs._labels(subjects) == ["runs/bars", "elsewhere/bars", "runs/bars"]
     assert style.run_label("a" * 30 + "b" * 30) == "a" * 17 + "…" + "b" * 18
 
 

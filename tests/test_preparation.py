@@ -1,8 +1,8 @@
 """The steps of the preparation against definitions written out, and on drawn photographs."""
 
 import numpy as np
-import photographs
 import pytest
+from helpers import photographs
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

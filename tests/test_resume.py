@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import timeless
+from helpers.runs import timeless
 from safetensors.numpy import load
 
 import mlpcli

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from runs import Told
+from helpers.runs import Told
 
 import mlpcli
 from mlpcli.data.batches import Normalization
@@ -340,8 +340,8 @@ def test_no_hidden_layer(bars, tmp_path):
 
 
 def test_test_images_of_another_size_are_found_before_training(bars, tmp_path):
-    from digits import bars_dataset
-    from mirrors import idx
+    from helpers.digits import bars_dataset
+    from helpers.mirrors import idx
 
     (bars.parent / "test-images").write_bytes(idx(bars_dataset(60, 1)[0][:, :5]))
     with pytest.raises(DataError, match="of one size"):

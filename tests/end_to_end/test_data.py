@@ -1,4 +1,4 @@
-from mirrors import status
+from helpers.mirrors import status
 
 
 def test_nothing_cached(run):

@@ -3,7 +3,7 @@ import json
 import re
 
 import pytest
-from processes import mlpcli
+from helpers.processes import mlpcli
 
 
 def test_the_report(run, trained):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import environment
+from helpers.processes import environment
 
 import mlpcli
 

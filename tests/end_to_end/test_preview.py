@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from digits import write_bars
+from helpers.digits import write_bars
 from PIL import Image
 
 from mlpcli.data import preview

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from processes import environment
-from runs import timeless
+from helpers.processes import environment
+from helpers.runs import timeless
 
 import mlpcli
 

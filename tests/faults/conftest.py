@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from digits import write_bars
-from processes import COMMAND
+from helpers.digits import write_bars
+from helpers.processes import COMMAND
 
 FIGURES: Counter[str] = Counter()
 

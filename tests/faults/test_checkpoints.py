@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from processes import environment
+from helpers.processes import environment
 
 import mlpcli
 from mlpcli.errors import CheckpointError

@@ -10,10 +10,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import mirrors
 import pytest
-from mirrors import Mirror
-from processes import environment, mlpcli, peak_megabytes
+from helpers import mirrors
+from helpers.mirrors import Mirror
+from helpers.processes import environment, mlpcli, peak_megabytes
 
 from mlpcli.data.published import cache
 from mlpcli.data.published.download import Patience, download
@@ -131,7 +131,7 @@ FETCH = """
 import sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
-from mirrors import small_dataset
+from helpers.mirrors import small_dataset
 from mlpcli.data.published import cache
 from mlpcli.data.published import sources
 sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source

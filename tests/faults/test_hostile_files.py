@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.mirrors import idx
+from helpers.processes import environment, peak_megabytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mirrors import idx
 from PIL import Image
-from processes import environment, peak_megabytes
 from safetensors.numpy import load
 
 import mlpcli

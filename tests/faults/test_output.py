@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.processes import environment, mlpcli
 from PIL import Image
-from processes import environment, mlpcli
 
 import mlpcli as package
 

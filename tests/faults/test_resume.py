@@ -8,9 +8,9 @@ import subprocess
 import time
 
 import pytest
-from digits import write_bars
-from processes import environment, mlpcli
-from runs import timeless
+from helpers.digits import write_bars
+from helpers.processes import environment, mlpcli
+from helpers.runs import timeless
 
 pytestmark = [
     pytest.mark.faults,

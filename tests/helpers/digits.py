@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from mirrors import idx
+
+from helpers.mirrors import idx
 
 HEIGHT, WIDTH, CLASSES = 6, 5, 3
 

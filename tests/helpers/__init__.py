@@ -1,0 +1,1 @@
+"""What several tests share: datasets, mirrors, pictures, processes, runs."""
