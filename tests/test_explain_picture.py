@@ -191,8 +191,8 @@ def story_of(loss, sizes=(784, 12, 62), **settings):
     network.theta[:] = np.random.default_rng(0).normal(0, 0.1, len(network.theta))
     x = np.linspace(-1, 1, 784)[np.newaxis]
     t = np.eye(sizes[-1])[:1]
-    plain = SGD(len(network.theta), network.n_weights, network.dtype)
-    step = trace_step(network, LOSSES[loss](**settings), plain, x, t, 0.01, differences=False)
+    plain = SGD()
+    step = trace_step(network, LOSSES[loss](**settings), plain, {}, x, t, 0.01, differences=False)
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
     p = step.probabilities[0]

@@ -5,7 +5,7 @@ from common import LEARNING_RATE, MOMENTUM, Task, contest
 
 from mlpcli.config.loading import load_config
 from mlpcli.data.dataset import Dataset
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.loop import train_epochs
 from mlpcli.training.setup import assemble

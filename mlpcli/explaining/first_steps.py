@@ -9,7 +9,7 @@ import numpy as np
 from mlpcli.config.schema.config import Config
 from mlpcli.errors import ConfigError
 from mlpcli.explaining.trace import StepTrace, follow_training
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
 from mlpcli.training.loop import diverged
 from mlpcli.training.setup import Setup, prepare

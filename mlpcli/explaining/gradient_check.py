@@ -9,7 +9,7 @@ from mlpcli.explaining.trace import in_float64
 from mlpcli.inference.model import load_model
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import LayerCheck, check_layers
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare

@@ -17,12 +17,12 @@ import numpy as np
 from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.errors import ConfigError, DivergedError
-from mlpcli.explaining.symbols import subscript
+from mlpcli.explaining.notation import subscript
 from mlpcli.explaining.trace import LayerTrace, StepTrace, trace_step
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare
@@ -139,9 +139,9 @@ def explain_graph(
     augmenter = Augmenter.from_config(config, setup.training.image_shape)
     setup.batches.fill(np.array([example - 1]), 1, augmenter, x, t)
     network.draw_dropout(1, generator(config.seed, Purpose.DROPOUT, 1))
-    still = SGD(len(network.theta), network.n_weights, network.dtype)
+    still = SGD()
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        step = trace_step(network, setup.loss, still, x, t, 0.0, differences=False)
+        step = trace_step(network, setup.loss, still, {}, x, t, 0.0, differences=False)
         stages = list(_stages(network, step, config.loss.name))
         detail = _detail(network.sizes)
         if detail == "layers":

@@ -14,7 +14,7 @@ from mlpcli.nn.arrays import Array, one_hot
 from mlpcli.nn.losses import CrossEntropy, Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reading.digit import prepare
 
 
@@ -87,8 +87,8 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
             target = predicted
         t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)
         score, for_the_label = _evidence(network, model.loss, x, t)
-        plain = SGD(len(network.theta), network.n_weights, network.dtype)
-        step = trace_step(network, model.loss, plain, x, t, _rate(model), differences=False)
+        plain = SGD()
+        step = trace_step(network, model.loss, plain, {}, x, t, _rate(model), differences=False)
         after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
     model.refuse_unless_finite(after)
     shape = model.image_shape

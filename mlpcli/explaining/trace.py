@@ -1,23 +1,23 @@
 """One step of gradient descent with every number on the way written down.
 
 The numbers come from the code that trains: the layers' own `forward` and `backward`, the loss, the
-optimizer and the constraints, with a listener in front of each layer.
+optimizer and the constraints.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.nn.arrays import WHOLE, Array, Share, part_of
-from mlpcli.nn.constraints import MaxNorm, NormClipping
+from mlpcli.nn.arrays import Array
+from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
 from mlpcli.nn.gradcheck import centred_differences, relative_error
-from mlpcli.nn.layers import BatchNorm, Dropout, Elementwise
+from mlpcli.nn.layers import Dropout
 from mlpcli.nn.losses import Loss
-from mlpcli.nn.network import MLP, Block
+from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
+from mlpcli.parallel.communicator import shard
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
 
@@ -39,7 +39,7 @@ class ParameterTrace:
     new: Array
     """after the update"""
     state: dict[str, Array]
-    """what the optimizer remembers of it after the update, by the names in its `state`"""
+    """what the optimizer remembers of it after the update, by name"""
 
 
 @dataclass(frozen=True)
@@ -145,36 +145,15 @@ class StepTrace:
     """of the same batch, after the update, with the same units switched off"""
 
 
-class _Listener:
-    """Stands in front of a layer and keeps a copy of what it hands on."""
-
-    def __init__(self, layer: Any) -> None:
-        self.layer = layer
-        self.forward_result: Array
-        self.backward_result: Array
-
-    def forward(self, a: Array, *rest: Any) -> Array:
-        result: Array = self.layer.forward(a, *rest)
-        self.forward_result = result.copy()
-        return result
-
-    def backward(self, delta: Array, *rest: Any) -> Array:
-        result: Array = self.layer.backward(delta, *rest)
-        self.backward_result = result.copy()
-        return result
-
-
 def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
     """Train the network of `setup` in place, and yield what happened in each step.
 
     Args:
         setup: a run that has not begun.
-        steps: how many; further epochs follow when one is over.
+        steps: number of steps; further epochs follow when one is over.
     """
-    batches, network, settings = setup.batches, setup.network, setup.config.optimizer
+    batches, network, limits = setup.batches, setup.network, setup.config.optimizer
     augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
-    clipping = NormClipping(settings.clip_norm) if settings.clip_norm else None
-    max_norm = MaxNorm(settings.max_norm, network) if settings.max_norm else None
     dropout = _DropoutOfTraining(setup)
     x = np.empty((batches.batch_size, network.sizes[0]), network.dtype)
     t = np.empty((batches.batch_size, network.sizes[-1]), network.dtype)
@@ -189,46 +168,60 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
             network,
             setup.loss,
             setup.optimizer,
+            setup.vectors,
             x[:n],
             t[:n],
             setup.learning_rate(epoch, step),
-            clipping=clipping,
-            max_norm=max_norm,
+            most_value=limits.clip_value,
+            most_norm=limits.clip_norm,
+            most_weights_norm=limits.max_norm,
             number=number,
             differences=number == 1,
         )
 
 
 class _DropoutOfTraining:
-    """Draws which units are switched off as each member of the training's team would."""
+    """Draws which units are switched off as each worker of the training would."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._dice: list[np.random.Generator] = []
+        self._rngs: list[np.random.Generator] = []
 
     def draw(self, epoch: int, start: int, n: int) -> None:
-        """For the `n` examples from `start` on in an epoch's order, the steps before it drawn."""
-        setup, members = self._setup, self._setup.threads
+        """Draw for the `n` examples from `start` on in an epoch's order, step after step."""
+        setup, network = self._setup, self._setup.network
         if start % setup.batches.block_size == 0:
-            self._dice = [
-                generator(setup.config.seed, Purpose.DROPOUT, epoch, start, member)
-                for member in range(members)
+            self._rngs = [
+                generator(setup.config.seed, Purpose.DROPOUT, epoch, start, rank)
+                for rank in range(setup.workers)
             ]
-        for member, dice in enumerate(self._dice):
-            share = Share(part_of(n, member, members), member, members)
-            setup.network.draw_dropout(n, dice, share)
+        masks = []
+        for rank, rng in enumerate(self._rngs):
+            rows = shard(n, rank, setup.workers)
+            network.draw_dropout(rows.stop - rows.start, rng)
+            masks.append(
+                [layer.mask(rows.stop - rows.start).copy() for layer in _dropouts(network)]
+            )
+        for layer, of_workers in zip(_dropouts(network), zip(*masks, strict=True), strict=True):
+            layer.mask(n)[...] = np.concatenate(of_workers)
+
+
+def _dropouts(network: MLP) -> list[Dropout]:
+    return [stage.dropout for stage in network.stages if stage.dropout]
 
 
 def trace_step(
     network: MLP,
     loss: Loss,
     optimizer: SGD,
+    vectors: dict[str, Array],
     x: Array,
     t: Array,
     learning_rate: float,
     *,
-    clipping: NormClipping | None = None,
-    max_norm: MaxNorm | None = None,
+    most_value: float | None = None,
+    most_norm: float | None = None,
+    most_weights_norm: float | None = None,
     number: int = 1,
     differences: bool = True,
 ) -> StepTrace:
@@ -238,45 +231,50 @@ def trace_step(
         network: whose dropout, if any, has been drawn for this batch.
         loss: what is made smaller.
         optimizer: takes the step.
+        vectors: what the optimizer remembers (P,), by name.
         x: inputs (B, n_in).
         t: targets (B, n_out).
         learning_rate: of this step.
-        clipping: shortens the gradient before the step.
-        max_norm: shortens the weights after it.
-        number: which step it is.
+        most_value: limit on each number of the gradient.
+        most_norm: limit on the norm of the gradient.
+        most_weights_norm: limit on the norm of the weights into a hidden unit.
+        number: of the step, from 1 on.
         differences: also take each gradient by centred differences, in a network of few parameters.
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
-    before = network.with_parameters(network.theta.copy())
-    listeners, output_delta = _listen(network, loss, x, t)
-    gradient = network.with_parameters(network.grad.copy())
-    everything = Block(slice(0, len(network.theta)), tuple((d, slice(None)) for d in network.dense))
-    if clipping is not None:
-        clipping.apply(network.grad, [everything], 1.0, WHOLE)
-    clipped_norm = float(np.linalg.norm(network.grad))
-    taken = network.with_parameters(
-        optimizer.changed_gradient(network.theta, network.grad, learning_rate)
-    )
-    optimizer.step(network.theta, network.grad, learning_rate)
-    lengths = None
-    if max_norm is not None:
-        lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
-        max_norm.apply([everything], WHOLE)
-    parameters = _parameters(network, before, gradient, numerical, taken, optimizer)
-    z = listeners[-1].forward_result
+    before, n = network.theta.copy(), network.n_weights
+    forward, backward = _pass(network, loss, x, t)
+    gradient = network.grad.copy()
+    g = network.grad
+    gradient_norm = clipped_norm = float(np.linalg.norm(g))
+    if most_norm:
+        clip_norm(g, gradient_norm, most_norm)
+        clipped_norm = float(np.linalg.norm(g))
+    if most_value:
+        clip_value(g, most_value)
+    optimizer.penalize(network.theta[:n], g[:n], learning_rate)
+    taken = g.copy()
+    optimizer.update(network.theta, g, learning_rate, number, *vectors.values())
+    norms = None
+    if most_weights_norm:
+        norms = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
+        for layer in network.dense[:-1]:
+            max_norm(layer.W, most_weights_norm)
+    parameters = _parameters(network, before, gradient, numerical, taken, vectors)
+    z = forward[-1]
     return StepTrace(
         number=number,
         x=x.copy(),
         t=t.copy(),
-        layers=list(_layers(network, listeners, x, output_delta, parameters)),
+        layers=list(_layers(network, x, forward, backward, parameters)),
         prediction=loss.prediction(z),
         target=loss.target(t).copy(),
         probabilities=loss.probabilities(z),
         loss=float(loss.value(z, t).mean()),
         learning_rate=learning_rate,
-        gradient_norm=float(np.linalg.norm(gradient.theta)),
+        gradient_norm=gradient_norm,
         clipped_norm=clipped_norm,
-        lengths=lengths,
+        lengths=norms,
         crosses_a_kink=crosses,
         loss_after=float(loss.value(_twin(network, network.theta, len(x)).forward(x), t).mean()),
     )
@@ -289,108 +287,108 @@ def in_float64(network: MLP) -> MLP:
 
 def _parameters(
     network: MLP,
-    before: MLP,
-    gradient: MLP,
-    numerical: MLP | None,
-    taken: MLP,
-    optimizer: SGD,
+    before: Array,
+    gradient: Array,
+    numerical: Array | None,
+    taken: Array,
+    vectors: dict[str, Array],
 ) -> list[dict[str, ParameterTrace]]:
-    """Of each layer, by name; what each network has in the place of a parameter is meant."""
-    after = network.with_parameters(network.theta.copy())
-    state = {
-        name: network.with_parameters(vector.copy()) for name, vector in optimizer.state().items()
-    }
+    """Return the arrays of each layer by name; the arguments are vectors (P,)."""
+    views = network.layout.views
+    after = views(network.theta.copy())
+    differences = None if numerical is None else views(numerical)
+    state = {name: views(vector.copy()) for name, vector in vectors.items()}
     return [
         {
             name: ParameterTrace(
                 value=value,
-                gradient=_views(gradient, i)[name],
-                numerical=None if numerical is None else _views(numerical, i)[name],
-                taken=_views(taken, i)[name],
-                new=_views(after, i)[name],
-                state={of: _views(vector, i)[name] for of, vector in state.items()},
+                gradient=views(gradient)[i][name],
+                numerical=None if differences is None else differences[i][name],
+                taken=views(taken)[i][name],
+                new=after[i][name],
+                state={of: layers[i][name] for of, layers in state.items()},
             )
-            for name, value in _views(before, i).items()
+            for name, value in layer.items()
         }
-        for i in range(len(network.dense))
+        for i, layer in enumerate(views(before))
     ]
 
 
-def _views(network: MLP, i: int) -> dict[str, Array]:
-    """The parameters of the i-th layer, by name."""
-    views = {"W": network.dense[i].W, "b": network.dense[i].b}
-    if i < len(network.norms):
-        views |= {"gamma": network.norms[i].gamma, "beta": network.norms[i].beta}
-    return views
+def _pass(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[list[Array], list[Array]]:
+    """Go forward and back; return the output of each layer, and dL/d(output) of each."""
+    forward, a = [], x
+    for layer in network.layers:
+        a = layer.forward(a)
+        forward.append(a.copy())
+    delta = np.empty_like(a)
+    loss.delta(a, t, delta)
+    delta /= len(delta)
+    backward: list[Array] = []
+    for layer in reversed(network.layers):
+        backward.insert(0, delta.copy())
+        delta = layer.backward(delta)
+    for dense in network.dense:
+        dense.gradient()
+    return forward, backward
 
 
 def _layers(
     network: MLP,
-    listeners: list[_Listener],
     x: Array,
-    output_delta: Array,
+    forward: list[Array],
+    backward: list[Array],
     parameters: list[dict[str, ParameterTrace]],
 ) -> Iterator[LayerTrace]:
-    """Each dense layer with the dropout in front of it and what stands behind it."""
-    for i, dense in enumerate(network.dense):
-        at = network.layers.index(dense)
-        end = network.layers.index(network.dense[i + 1]) if i + 1 < len(network.dense) else None
-        dropout = network.layers[at - 1] if at else None
-        linear, *behind = listeners[at:end]
-        norm, activation = (_of_kind(behind, kind) for kind in (BatchNorm, Elementwise))
-        given = (norm or linear).forward_result
-        slope = np.ones_like(given)
-        if activation is not None:
-            sigma = activation.layer.activation
-            sigma.derivative(given, activation.forward_result, slope)
-        last = activation or norm or linear
-        after = listeners.index(last) + 1
-        da = listeners[after].backward_result if after < len(listeners) else output_delta
+    """Yield each dense layer with what belongs to it.
+
+    Args:
+        network: after the step.
+        x: the batch (B, n_in).
+        forward: the output of each of its layers.
+        backward: dL/d(output) of each.
+        parameters: of each dense layer, by name.
+    """
+    passes = zip(forward, backward, strict=True)
+    a = x
+    for number, (stage, of_layer) in enumerate(zip(network.stages, parameters, strict=True), 1):
+        mask = None
+        if stage.dropout:
+            mask = stage.dropout.mask(len(x)).copy()
+            a, _ = next(passes)
+        a_in = a
+        z, error = next(passes)
+        given, da, norm = z, error, None
+        if stage.batch_norm:
+            y, error = next(passes)
+            given, da = y, error
+            norm = NormTrace(
+                mean=stage.batch_norm.batch_mean.copy(),
+                variance=stage.batch_norm.batch_variance.copy(),
+                s=stage.batch_norm.s.copy(),
+                y=y,
+                dy=error,
+                gamma=of_layer["gamma"],
+                beta=of_layer["beta"],
+            )
+        a, slope, activation = given, np.ones_like(given), "identity"
+        if stage.activation:
+            a, da = next(passes)
+            activation = stage.activation.activation.name
+            stage.activation.activation.derivative(given, a, slope)
         yield LayerTrace(
-            number=i + 1,
-            activation="identity" if activation is None else sigma.name,
-            mask=dropout.mask(len(x)).copy() if isinstance(dropout, Dropout) else None,
-            a_in=listeners[at - 1].forward_result if at else x.copy(),
-            W=parameters[i]["W"],
-            b=parameters[i]["b"],
-            z=linear.forward_result,
-            norm=None
-            if norm is None
-            else NormTrace(
-                mean=norm.layer.batch_mean.copy(),
-                variance=norm.layer.batch_variance.copy(),
-                s=norm.layer.s.copy(),
-                y=norm.forward_result,
-                dy=da if activation is None else activation.backward_result,
-                gamma=parameters[i]["gamma"],
-                beta=parameters[i]["beta"],
-            ),
-            a=last.forward_result,
+            number=number,
+            activation=activation,
+            mask=mask,
+            a_in=a_in,
+            W=of_layer["W"],
+            b=of_layer["b"],
+            z=z,
+            norm=norm,
+            a=a,
             da=da,
             slope=slope,
-            delta=dense.delta.copy(),
+            delta=stage.dense.delta.copy(),
         )
-
-
-def _of_kind(listeners: list[_Listener], kind: type) -> _Listener | None:
-    return next((each for each in listeners if isinstance(each.layer, kind)), None)
-
-
-def _listen(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[list[_Listener], Array]:
-    """Forward and backward: what each layer handed on, and dL/d(output) (B, n_out)."""
-    layers: list[Any] = network.layers
-    listeners: list[Any] = [_Listener(layer) for layer in layers]
-    network.layers = listeners
-    try:
-        z = network.forward(x)
-        delta = np.empty_like(z)
-        loss.delta(z, t, delta)
-        delta /= len(delta)
-        output_delta = delta.copy()
-        network.backward(delta)
-    finally:
-        network.layers = layers
-    return listeners, output_delta
 
 
 def _twin(network: MLP, theta: Array, n: int) -> MLP:
@@ -398,22 +396,16 @@ def _twin(network: MLP, theta: Array, n: int) -> MLP:
 
     Its running means are copies, and the next `n` rows lose the same units to dropout.
     """
-    twin = network.with_parameters(theta)
-    for norm, other in zip(network.norms, twin.norms, strict=True):
-        other.mean, other.variance = (
-            norm.mean.astype(theta.dtype),
-            norm.variance.astype(theta.dtype),
-        )
-    for layer, copied in zip(network.layers, twin.layers, strict=True):
-        if isinstance(layer, Dropout) and isinstance(copied, Dropout):
-            copied.mask(n)[...] = layer.mask(n)
+    twin = network.with_parameters(theta, network.running.astype(theta.dtype))
+    for layer, copied in zip(_dropouts(network), _dropouts(twin), strict=True):
+        copied.mask(n)[...] = layer.mask(n)
     return twin
 
 
-def _differences(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[MLP | None, bool]:
-    """The gradient of each parameter at that parameter's place, and whether one crosses a kink."""
+def _differences(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[Array | None, bool]:
+    """Return the gradient (P,) by centred differences, and whether one crosses a kink."""
     if len(network.theta) > MOST_DIFFERENCES:
         return None, False
     copy = _twin(network, network.theta.astype(np.float64), len(x))
     gradient, crossed = centred_differences(copy, loss, x.astype(np.float64), t.astype(np.float64))
-    return network.with_parameters(gradient), bool(crossed.any())
+    return gradient, bool(crossed.any())

@@ -14,7 +14,7 @@ from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import checkpoint_path
 from mlpcli.training.building import build_loss

@@ -1,8 +1,7 @@
 """The mathematics of a multilayer perceptron: NumPy only, no files, no printing.
 
-Read in this order: `arrays` (of which `Share` may be skipped: it is everything where one process
-trains), `activations`, `initializers`, `losses`, `layers`, `network`, `optimizers`, `constraints`,
-`averaging`, `schedules`, `gradcheck`. `norms` and `saturation` measure, and train nothing.
+Read in this order: `arrays`, `activations`, `initializers`, `losses`, `layers`, `network`,
+`optimizers`, `constraints`, `averaging`, `schedules`, `gradcheck`.
 
 The letters are the textbook's: x input, t target, z = aW + b before and a = σ(z) after the
 activation, p what a loss makes of the output, delta = dL/dz, theta all parameters, grad their

@@ -1,36 +1,22 @@
-"""Averages over the steps: the parameters' mean jumps about less than the last of them."""
+"""An average over the steps: it jumps about less than the last parameters do."""
 
-from mlpcli.nn.arrays import Array, parts_in_cache, shared_zeros
+from mlpcli.nn.arrays import Array
 
 
-class MovingAverage:
-    """An exponential moving average of theta, or of what goes with it.
+def move_average(mean: Array, theta: Array, decay: float, t: int) -> None:
+    """θ̄ ← d θ̄ + (1 - d) θ, with d = min(decay, (1 + t) / (10 + t)), in place.
 
-    Polyak and Juditsky 1992 take the plain mean of all steps; this one forgets those of long ago.
+    An exponential moving average; Polyak and Juditsky 1992 take the plain mean of all steps. The
+    average of the first steps forgets fast, so that it soon loses the random start.
 
-    The mean of the parameters sends other sums to batch normalisation than the last ones do, so
-    what belongs to it is the mean of the running means and variances.
-
-    θ̄ ← d θ̄ + (1 - d) θ after each step, with d = min(decay, (1 + t) / (10 + t)) after t steps: the
-    mean of few steps forgets fast, so that the random start is not in it for long.
+    Averaged parameters produce other sums than the latest ones, so the running means and variances
+    of batch normalisation are averaged in the same way.
 
     Args:
-        theta: the numbers (P, ...) at the start.
+        mean: θ̄ (P,), the average so far.
+        theta: θ (P,), the numbers after step `t`.
         decay: d in the long run.
-
-    Attributes:
-        theta: their mean (P, ...).
+        t: the number of the step, from 1 on.
     """
-
-    def __init__(self, theta: Array, decay: float) -> None:
-        self.decay = decay
-        self.theta: Array = shared_zeros(theta.shape, theta.dtype)
-        self.theta[...] = theta
-
-    def update(self, theta: Array, part: slice, steps: int) -> None:
-        """Take in some of the numbers as they are after `steps` steps."""
-        share = 1 - min(self.decay, (1 + steps) / (10 + steps))
-        for here in parts_in_cache(part):
-            step = theta[here] - self.theta[here]
-            step *= share
-            self.theta[here] += step
+    d = min(decay, (1 + t) / (10 + t))
+    mean += (1 - d) * (theta - mean)

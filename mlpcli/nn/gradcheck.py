@@ -10,16 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 
-KINKED = {"relu", "leaky_relu", "elu"}
-"""Activations whose slope, or of elu the slope's slope, jumps at 0: a difference taken across it
-mixes both sides."""
 STEP = 1e-5  # the error of the difference, h² · L''', meets the rounding of L, 1e-16/h, near here
-WIDE_STEP = 1e-3
-"""The same for differences of fourth order, in a network without kinks to run into."""
+WIDE_STEP = 1e-3  # likewise for differences of fourth order, in a network without kinks
 
 
 def centred_differences(
@@ -119,20 +116,17 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
 
 
 def _positions(network: MLP) -> list[list[Labels]]:
-    """Where in theta each layer's W, b, and with batch normalisation γ and β, stand."""
-    numbered = network.with_parameters(np.arange(len(network.theta), dtype=np.float64))
-    arrays = [[layer.W.ravel(), layer.b] for layer in numbered.dense]
-    for norm, of_layer in zip(numbered.norms, arrays, strict=False):
-        of_layer += [norm.gamma, norm.beta]
-    return [[each.astype(np.intp) for each in of_layer] for of_layer in arrays]
+    """Return, for each layer, the places in theta of its W, its b and any γ and β."""
+    views = network.layout.views(np.arange(len(network.theta), dtype=np.float64))
+    return [[each.ravel().astype(np.intp) for each in layer.values()] for layer in views]
 
 
 def _sample(arrays: list[Labels], most: int, rng: np.random.Generator) -> Labels:
-    """At most `most` numbers, from each array as many; what a small one leaves, others take."""
+    """Return at most `most` numbers, as evenly from all arrays as their lengths allow."""
     chosen = []
     for done, each in enumerate(sorted(arrays, key=len)):
-        share = most // (len(arrays) - done)
-        chosen.append(rng.choice(each, min(share, len(each)), replace=False))
+        fair = most // (len(arrays) - done)
+        chosen.append(rng.choice(each, min(fair, len(each)), replace=False))
         most -= len(chosen[-1])
     return np.sort(np.concatenate(chosen))
 
@@ -141,7 +135,8 @@ def _differences(
     network: MLP, loss: Loss, x: Array, t: Array, sample: Labels
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Centred differences of the parameters in `sample` (n,), and which crossed no kink (n,)."""
-    step = WIDE_STEP if KINKED.isdisjoint(network.activations) else STEP
+    has_kink = any(ACTIVATIONS[name].has_kink for name in network.activations)
+    step = STEP if has_kink else WIDE_STEP
     differences = np.empty(len(sample))
     smooth = np.empty(len(sample), bool)
     for at, i in enumerate(sample):
@@ -162,8 +157,8 @@ def _differences(
 def _loss_and_sides(
     network: MLP, loss: Loss, x: Array, t: Array
 ) -> tuple[float, NDArray[np.bool_]]:
-    """The mean loss, and which units with a kinked activation are above the kink."""
+    """Return the mean loss, and which units whose activation has a kink are above it."""
     z = network.forward(x)
     after = zip(network.activations, [*(layer.a for layer in network.dense[1:]), z], strict=True)
-    sides = [a.ravel() > 0 for name, a in after if name in KINKED]
+    sides = [a.ravel() > 0 for name, a in after if ACTIVATIONS[name].has_kink]
     return float(loss.value(z, t).mean()), np.concatenate([np.zeros(0, bool), *sides])

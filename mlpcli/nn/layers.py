@@ -1,31 +1,28 @@
 """Layers: each computes forward, remembers what it needs, and sends the error backward.
 
-Every array has one row an example: (B, n). What a layer returns is a view of a buffer that its next
-call overwrites. With a `share` a layer works on a member's rows of the batch alone, while others do
-the rest; what it returns is the whole batch all the same.
+Every array has one row an example: (B, n). A layer returns a view of a buffer, which its next call
+overwrites.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
 
 from mlpcli.nn.activations import Activation
-from mlpcli.nn.arrays import WHOLE, Array, Rows, Share, column_sums, part_of, shared_zeros
-
-MOST_MEMBERS = 64
-"""That may share a batch."""
+from mlpcli.nn.arrays import Array, Buffer, column_sums
 
 
 class Layer(Protocol):
-    """What the network asks of each layer."""
+    """The interface of every layer."""
 
-    def forward(self, a: Array, share: Share = WHOLE) -> Array:
-        """Input (B, n) -> output (B, m)."""
+    def forward(self, a: Array) -> Array:
+        """Return the output (B, m) for the input (B, n)."""
         ...
 
-    def backward(self, delta: Array, share: Share = WHOLE) -> Array:
-        """dL/d(output) (B, m), here `delta`, -> dL/d(input) (B, n); it may be overwritten."""
+    def backward(self, delta: Array) -> Array:
+        """Return dL/d(input) (B, n) for `delta` = dL/d(output) (B, m), which may be overwritten."""
         ...
 
 
@@ -50,68 +47,29 @@ class Dense:
     def __init__(self, W: Array, b: Array, dW: Array, db: Array) -> None:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         n_in, n_out = W.shape
-        self._z = Rows(n_out, W.dtype)
-        self._sums: list[Rows] = []
-        self._da = Rows(n_in, W.dtype)
+        self._z = Buffer(n_out, W.dtype)
+        self._da = Buffer(n_in, W.dtype)
         self.a: Array = np.empty((0, n_in), W.dtype)
         self.delta: Array = np.empty((0, n_out), W.dtype)
 
-    def forward(self, a: Array, share: Share = WHOLE) -> Array:
+    def forward(self, a: Array) -> Array:
         """a (B, n_in) -> z (B, n_out)."""
         self.a = a
-        z = self._z.first(len(a))
-        own = z[share.rows]
-        np.dot(a[share.rows], self.W, out=own)
-        own += self.b
+        z = self._z.rows(len(a))
+        np.dot(a, self.W, out=z)
+        z += self.b
         return z
 
-    def forward_by_inputs(self, a: Array, share: Share) -> Array:
-        """As `forward`, where every row of a (B, n_in) is there already, and not just a member's.
-
-        Each member sums over the inputs whose weights it updates, for the whole batch, and adds up
-        what all found for its own rows. So B · n_out sums go from processor to processor, and none
-        of the n_in · n_out weights.
-        """
-        n_in, n_out = self.W.shape
-        while len(self._sums) < share.members:
-            self._sums.append(Rows(n_out, self.W.dtype))
-        sums = [part.first(len(a)) for part in self._sums[: share.members]]
-        inputs = part_of(n_in, share.member, share.members)
-        np.dot(a[:, inputs], self.W[inputs], out=sums[share.member])
-        share.meet()  # until here a member may need the last batch
-        self.a = a
-        z = self._z.first(len(a))
-        own = z[share.rows]
-        np.add(sums[0][share.rows], self.b, out=own)
-        for part in sums[1:]:
-            own += part[share.rows]
-        return z
-
-    def backward(self, delta: Array, share: Share = WHOLE) -> Array:
+    def backward(self, delta: Array) -> Array:
         """delta (B, n_out) -> dL/da (B, n_in)."""
         self.delta = delta
-        da = self._da.first(len(delta))
-        np.dot(delta[share.rows], self.W.T, out=da[share.rows])
+        da = self._da.rows(len(delta))
+        np.dot(delta, self.W.T, out=da)
         return da
 
-    def backward_by_inputs(self, delta: Array, share: Share) -> Array:
-        """As `backward`, where every row of delta (B, n_out) is there already.
-
-        Each member finds the error of every row at the inputs whose weights it updates.
-        """
-        self.delta = delta
-        da = self._da.first(len(delta))
-        inputs = part_of(len(self.W), share.member, share.members)
-        np.matmul(delta, self.W[inputs].T, out=da[:, inputs])
-        share.meet()
-        return da
-
-    def weight_gradient(self, inputs: slice = slice(None)) -> None:
-        """Fill dW, or its rows for some of the inputs, from the whole batch's a and delta."""
-        np.dot(self.a.T[inputs], self.delta, out=self.dW[inputs])
-
-    def bias_gradient(self) -> None:
-        """Fill db from the whole batch's delta."""
+    def gradient(self) -> None:
+        """Write dW and db, from a and delta."""
+        np.dot(self.a.T, self.delta, out=self.dW)
         column_sums(self.delta, self.db)
 
 
@@ -123,95 +81,91 @@ class Elementwise:
 
     def __init__(self, activation: Activation, width: int, dtype: np.dtype[Any]) -> None:
         self.activation = activation
-        self._a = Rows(width, dtype)
-        self._slope = Rows(width, bool if activation.is_switch else dtype)
+        self._a = Buffer(width, dtype)
+        self._slope = Buffer(width, bool if activation.is_switch else dtype)
         self._z: Array = np.empty((0, width), dtype)
 
-    def forward(self, z: Array, share: Share = WHOLE) -> Array:
+    def forward(self, z: Array) -> Array:
         """z (B, n) -> a (B, n)."""
         self._z = z
-        a = self._a.first(len(z))
-        self.activation.value(z[share.rows], a[share.rows])
+        a = self._a.rows(len(z))
+        self.activation.value(z, a)
         return a
 
-    def backward(self, da: Array, share: Share = WHOLE) -> Array:
+    def backward(self, da: Array) -> Array:
         """dL/da (B, n) -> dL/dz (B, n), in place."""
-        n, rows = len(da), share.rows
-        slope = self._slope.first(n)[rows]
-        self.activation.derivative(self._z[rows], self._a.first(n)[rows], slope)
-        own = da[rows]
-        own *= slope
+        slope = self._slope.rows(len(da))
+        self.activation.derivative(self._z, self._a.rows(len(da)), slope)
+        da *= slope
         return da
 
 
 class Dropout:
-    """What goes into a layer is multiplied by m: 0 with probability `rate`, else 1 / (1 - rate).
-
-    So no unit can rely on another one (Srivastava et al. 2014). Divided by the share that is kept,
-    the expected sum stays as it is, and prediction needs no dropout and no scaling.
+    """Multiplies each input of a layer by m: 0 with probability `rate`, else 1 / (1 - rate).
 
         a'_ni = m_ni a_ni, so dL/da_ni = m_ni dL/da'_ni
+
+    No unit can rely on another one (Srivastava et al. 2014). Dividing by the fraction that is kept
+    leaves the expected sum unchanged, so prediction needs no dropout and no scaling.
     """
 
     def __init__(self, rate: float, width: int, dtype: np.dtype[Any]) -> None:
         self.rate = rate
-        self._mask = Rows(width, dtype)
-        self._dropped = Rows(width, dtype)
+        self._mask = Buffer(width, dtype)
+        self._dropped = Buffer(width, dtype)
 
-    def draw(self, n: int, rng: Generator, share: Share = WHOLE) -> None:
-        """Draw which numbers of the next batch of `n` rows are kept."""
-        mask = self._mask.first(n)[share.rows]
-        # 16 bits a number: four times as fast as a uniform float, and the rate right to 1/65,536.
+    def draw(self, n: int, rng: Generator) -> None:
+        """Draw m for the next batch of `n` rows."""
+        mask = self._mask.rows(n)
+        # 16 random bits a number cost less than a uniform float; the rate is right to 1/65,536.
         dice = np.frombuffer(rng.bytes(2 * mask.size), np.uint16).reshape(mask.shape)
         off = min(round(self.rate * 65_536), 65_535)
         np.greater_equal(dice, off, out=mask, casting="unsafe")
         mask *= 65_536 / (65_536 - off)
 
     def mask(self, n: int) -> Array:
-        """m (n, width), by which the last batch of `n` rows was, or the next is, multiplied."""
-        return self._mask.first(n)
+        """Return m (n, width), as it was drawn last."""
+        return self._mask.rows(n)
 
-    def forward(self, a: Array, share: Share = WHOLE) -> Array:
+    def forward(self, a: Array) -> Array:
         """a (B, n) -> a' (B, n)."""
-        n = len(a)
-        dropped = self._dropped.first(n)
-        np.multiply(a[share.rows], self._mask.first(n)[share.rows], out=dropped[share.rows])
+        dropped = self._dropped.rows(len(a))
+        np.multiply(a, self._mask.rows(len(a)), out=dropped)
         return dropped
 
-    def backward(self, error: Array, share: Share = WHOLE) -> Array:
+    def backward(self, error: Array) -> Array:
         """dL/da' (B, n) -> dL/da (B, n), in place."""
-        own = error[share.rows]
-        own *= self._mask.first(len(error))[share.rows]
+        error *= self._mask.rows(len(error))
         return error
 
 
 class BatchNorm:
-    """Each unit's sums are standardised over the batch (Ioffe and Szegedy 2015), then scaled.
+    """Standardises each unit's sums over the batch, then scales them (Ioffe and Szegedy 2015).
 
         μ_j = mean over n of z_nj      v_j = mean over n of (z_nj - μ_j)²
         s_nj = (z_nj - μ_j) / √(v_j + ε)      y_nj = γ_j s_nj + β_j
 
-    The mean takes the layer's own bias out again, whose gradient so is 0: β is there for it.
+    Subtracting the mean removes the layer's own bias, whose gradient is therefore 0; β replaces it.
 
-    Backward, γ and β are like a weight and a bias of each unit for itself:
+    Backward, γ and β act like a weight and a bias of each unit:
 
         dL/dγ_j = Σ_n dL/dy_nj s_nj      dL/dβ_j = Σ_n dL/dy_nj      dL/ds_nj = γ_j dL/dy_nj
 
-    A z_nj changes its own s_nj, and, by way of μ_j and v_j, those of the whole batch:
+    A z_nj changes its own s_nj and, through μ_j and v_j, those of the whole batch:
 
         ds_kj/dz_nj = ([k = n] - 1/B - s_kj s_nj / B) / √(v_j + ε)
 
     where 1/B is dμ_j/dz_nj, and s_kj s_nj / B comes from dv_j/dz_nj = 2 (z_nj - μ_j) / B, halved by
-    the root. Summed over k, with the two sums that are dL/dβ_j and dL/dγ_j already:
+    the root. Summed over k, where two of the sums are dL/dβ_j and dL/dγ_j:
 
         dL/dz_nj = γ_j / √(v_j + ε) (dL/dy_nj - dL/dβ_j / B - s_nj dL/dγ_j / B)
 
-    A prediction must not depend on what else is in the batch: it uses running means of μ and v,
-    each moved a tenth of the way in a step; of v, that is v B / (B - 1), which is unbiased.
+    A prediction must not depend on the other examples in the batch. It uses running means of μ and
+    of the unbiased variance v B / (B - 1); each step moves them a tenth of the way.
 
-    A batch of a single example, such as may be left over at the end of an epoch, has no variance:
-    it is standardised by the running means as well, and they stay as they are. They are constants
-    then, so dL/dz_j = γ_j / √(v_j + ε) dL/dy_j.
+    A batch of one example, which may be left over at the end of an epoch, has no variance. It is
+    standardised by the running means too, and leaves them unchanged. They are constants then, so
+    dL/dz_j = γ_j / √(v_j + ε) dL/dy_j.
 
     γ, β and their gradients are views into the network's `theta` and `grad`, and the running means
     and variances into its `running`.
@@ -219,9 +173,11 @@ class BatchNorm:
     Attributes:
         mean: the running mean (n,).
         variance: the running variance (n,).
-        batch_mean: the mean (n,) by which the last batch was standardised.
-        batch_variance: the variance (n,) by which it was.
-        s: its standardised sums (B, n).
+        batch_mean: the mean (n,) that standardised the last batch.
+        batch_variance: the variance (n,) that did.
+        s: the standardised sums (B, n) of the last batch.
+        total: completes a sum over the examples of a batch when z holds only some of its rows; the
+            identity where z holds them all.
     """
 
     EPSILON = 1e-5
@@ -239,53 +195,46 @@ class BatchNorm:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
         self.mean, self.variance = mean, variance
         width, dtype = len(gamma), gamma.dtype
-        self._s = Rows(width, dtype)
-        self._y = Rows(width, dtype)
-        self._parts = [shared_zeros((MOST_MEMBERS, width), dtype) for _ in range(4)]
+        self._s = Buffer(width, dtype)
+        self._y = Buffer(width, dtype)
+        self.total: Callable[[Any], Any] = lambda sums: sums
         self._scale: Array = np.ones(width, dtype)
         self.batch_mean, self.batch_variance = self.mean, self.variance
         self.s: Array = np.empty((0, width), dtype)
 
-    def forward(self, z: Array, share: Share = WHOLE) -> Array:
-        """z (B, n) -> y (B, n); moves the running means."""
-        n = len(z)
-        rows = share.rows
-        self.s = self._s.first(n)
-        s = self.s[rows]
+    def forward(self, z: Array) -> Array:
+        """z (B, n) -> y (B, n); also moves the running means."""
+        n = self.total(len(z))
+        self.s = s = self._s.rows(len(z))
         if n == 1:
             mean, variance = self.mean, self.variance
-            np.subtract(z[rows], mean, out=s)
+            np.subtract(z, mean, out=s)
         else:
-            mean = share.total(self._parts[0], z[rows].sum(axis=0)) / n
-            np.subtract(z[rows], mean, out=s)
-            variance = share.total(self._parts[1], np.einsum("nj,nj->j", s, s)) / n
-            if share.member == 0:
-                self.mean += self.RATE * (mean - self.mean)
-                self.variance += self.RATE * (variance * (n / (n - 1)) - self.variance)
+            mean = self.total(z.sum(axis=0)) / n
+            np.subtract(z, mean, out=s)
+            variance = self.total(np.einsum("nj,nj->j", s, s)) / n
+            self.mean += self.RATE * (mean - self.mean)
+            self.variance += self.RATE * (variance * (n / (n - 1)) - self.variance)
         self.batch_mean, self.batch_variance = mean, variance
         self._scale = 1 / np.sqrt(variance + self.EPSILON)
         s *= self._scale
-        y = self._y.first(n)
-        np.multiply(s, self.gamma, out=y[rows])
-        y[rows] += self.beta
+        y = self._y.rows(len(z))
+        np.multiply(s, self.gamma, out=y)
+        y += self.beta
         return y
 
-    def backward(self, dy: Array, share: Share = WHOLE) -> Array:
-        """dL/dy (B, n) -> dL/dz (B, n), in place; fills dγ and dβ."""
-        n = len(dy)
-        own, s = dy[share.rows], self.s[share.rows]
-        dbeta = share.total(self._parts[2], own.sum(axis=0))
-        dgamma = share.total(self._parts[3], np.einsum("nj,nj->j", own, s))
-        if share.member == 0:
-            self.dgamma[...], self.dbeta[...] = dgamma, dbeta
-        if n > 1:
-            own -= dbeta / n
-            own -= s * (dgamma / n)
-        own *= self.gamma * self._scale
+    def backward(self, dy: Array) -> Array:
+        """dL/dy (B, n) -> dL/dz (B, n), in place; also writes dγ and dβ."""
+        self.dbeta[...] = self.total(dy.sum(axis=0))
+        self.dgamma[...] = self.total(np.einsum("nj,nj->j", dy, self.s))
+        if (n := self.total(len(dy))) > 1:
+            dy -= self.dbeta / n
+            dy -= self.s * (self.dgamma / n)
+        dy *= self.gamma * self._scale
         return dy
 
     def folded(self, W: Array, b: Array) -> tuple[Array, Array]:
-        """The weights (n_in, n) and biases (n,) of a dense layer that predicts as both together."""
-        with np.errstate(over="ignore", invalid="ignore"):  # it shows in the outputs
+        """Return weights (n_in, n) and biases (n,) of a dense layer that predicts as both do."""
+        with np.errstate(over="ignore", invalid="ignore"):  # such outputs are refused later
             scale = self.gamma / np.sqrt(self.variance + self.EPSILON)
             return W * scale, (b - self.mean) * scale + self.beta

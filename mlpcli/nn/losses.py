@@ -1,9 +1,9 @@
-"""Losses: how wrong the network's output is, and which way each output should move.
+"""Losses: how wrong the network's output is, and in which direction each output should move.
 
-Both sides are of one example each: `value` (B,), the loss, and `delta` (B, n_out), its derivative
-with respect to the network's output, where backpropagation begins. The loss of a batch is the mean
-of its examples'. The target t (B, n_out) is 1 for the example's class and 0 elsewhere.
-`probabilities` (B, n_out) reads the output as a share for each class.
+`value` (B,) is the loss of each example, and `delta` (B, n_out) its derivative with respect to the
+network's output, where backpropagation begins. The loss of a batch is the mean over its examples.
+The target t (B, n_out) is 1 for the example's class and 0 elsewhere. `probabilities` (B, n_out)
+turns the output into a probability for each class.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,35 @@ from mlpcli.nn.arrays import Array, row_maxima, row_sums
 
 
 class Loss(Protocol):
-    """What the training loop needs of a loss.
+    """The interface of every loss.
 
-    `z` is the network's output (B, n_out), of whatever output activation: mostly of none.
+    `z` is the network's output (B, n_out), after its output activation, which is mostly none. The
+    formulae are for people to read: of one example, with {z} for the symbol of the output; four
+    spaces separate their parts.
     """
 
+    unit: str
+    """the unit of `value`"""
+    prediction_formula: str
+    """empty where the prediction is the output itself"""
+
+    @property
+    def formula(self) -> str:
+        """The formula of `value`."""
+        ...
+
+    @property
+    def delta_formula(self) -> str:
+        """The formula of `delta`."""
+        ...
+
+    @property
+    def target_formula(self) -> str:
+        """The formula of `target`; empty where it is t itself."""
+        ...
+
     def value(self, z: Array, t: Array) -> Array:
-        """The loss of each example (B,)."""
+        """Return the loss of each example (B,)."""
         ...
 
     def delta(self, z: Array, t: Array, out: Array) -> None:
@@ -30,15 +52,15 @@ class Loss(Protocol):
         ...
 
     def prediction(self, z: Array) -> Array:
-        """What is held against `target` (B, n_out)."""
+        """Return what is compared with `target` (B, n_out)."""
         ...
 
     def target(self, t: Array) -> Array:
-        """What the prediction should become (B, n_out): t, or what the loss makes of it."""
+        """Return what the prediction should become (B, n_out): t, or what the loss makes of it."""
         ...
 
     def probabilities(self, z: Array) -> Array:
-        """The share of each class (B, n_out); each row sums to 1."""
+        """Return the probability of each class (B, n_out); each row sums to 1."""
         ...
 
 
@@ -48,24 +70,44 @@ class CrossEntropy:
     Together they are simpler than apart: dL/dz = softmax(z) - t, with no division by a probability
     that may be 0 (Bishop 2006, section 4.3.4).
 
-    With label smoothing (Szegedy et al. 2016, section 7) t becomes (1 - ε) t + ε / n_out: the share
-    ε is spread over all classes, the right one included. The best logits are then finite, instead
-    of ever further apart, and L is never below the entropy of t.
+    With label smoothing (Szegedy et al. 2016, section 7) t becomes t' = (1 - ε) t + ε / n_out: a
+    fraction ε is spread over all classes, the right one included. The best logits are then finite
+    instead of ever further apart, and L is never below the entropy of t'.
 
     Args:
         label_smoothing: ε, at least 0 and below 1.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ε is out of range.
     """
+
+    unit = "nats"
+    prediction_formula = "p = softmax({z})    pⱼ = exp(zⱼ) / Σ exp(z)"
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing is {label_smoothing}")
         self.label_smoothing = label_smoothing
 
+    @property
+    def formula(self) -> str:
+        return f"L = −Σ {self._t} log p"
+
+    @property
+    def delta_formula(self) -> str:
+        return f"p − {self._t}"
+
+    @property
+    def target_formula(self) -> str:
+        epsilon = self.label_smoothing
+        return f"t′ = (1 − {epsilon:g}) t + {epsilon:g} / n" if epsilon else ""
+
+    @property
+    def _t(self) -> str:
+        return "t′" if self.label_smoothing else "t"
+
     def value(self, z: Array, t: Array) -> Array:
-        """log Σ exp(z) - Σ t z; the row's maximum is taken out first: exp cannot overflow."""
+        """log Σ exp(z) - Σ t z; without the row's maximum, so that exp cannot overflow."""
         shifted = z - row_maxima(z)
         value: Array = np.log(row_sums(np.exp(shifted))[:, 0])
         value -= np.einsum("bj,bj->b", self.target(t), shifted)
@@ -103,6 +145,12 @@ class BinaryCrossEntropy:
     (p - t) / (p (1 - p)), whose denominator is σ'(z): so dL/dz = p - t, as with softmax.
     """
 
+    unit = "nats"
+    formula = "L = −Σ (t log p + (1 − t) log(1 − p))"
+    delta_formula = "p − t"
+    prediction_formula = "p = 1 / (1 + exp(−{z}))"
+    target_formula = ""
+
     def value(self, z: Array, t: Array) -> Array:
         """Σ_j t_j log(1 + exp(-z_j)) + (1 - t_j) log(1 + exp(z_j)), as 1 - σ(z) = σ(-z)."""
         value: Array = (t * _softplus(-z) + (1 - t) * _softplus(z)).sum(axis=1)
@@ -120,13 +168,13 @@ class BinaryCrossEntropy:
         return a
 
     def target(self, t: Array) -> Array:
-        """As it is."""
+        """Return t."""
         return t
 
     def probabilities(self, z: Array) -> Array:
-        """σ(z), scaled to sum to 1, for every example belongs to one class.
+        """Return σ(z), scaled to sum to 1, because every example belongs to one class.
 
-        Computed as softmax(log σ(z)), because every σ(z) of a row may be too small to be a number.
+        Computed as softmax(log σ(z)), because every σ(z) of a row may underflow.
         """
         log_sigmoid = -_softplus(-z)
         _softmax(log_sigmoid, log_sigmoid)
@@ -136,8 +184,14 @@ class BinaryCrossEntropy:
 class MeanSquaredError:
     """L = mean over the outputs of (z - t)²."""
 
+    unit = "mean squared error"
+    formula = "L = Σ ({z} − t)² / n"
+    delta_formula = "2 ({z} − t) / n"
+    prediction_formula = ""
+    target_formula = ""
+
     def value(self, z: Array, t: Array) -> Array:
-        """Mean squared distance from the target."""
+        """Return the mean squared distance from the target (B,)."""
         error = z - t
         mean: Array = (error * error).mean(axis=1)
         return mean
@@ -148,19 +202,19 @@ class MeanSquaredError:
         out *= 2 / z.shape[1]
 
     def prediction(self, z: Array) -> Array:
-        """The outputs themselves."""
+        """Return a copy of the outputs."""
         return z.copy()
 
     def target(self, t: Array) -> Array:
-        """As it is."""
+        """Return t."""
         return t
 
     def probabilities(self, z: Array) -> Array:
-        """The outputs, cut off at 0 and scaled to sum to 1.
+        """Return the outputs, cut off at 0 and scaled to sum to 1.
 
         Squared error makes the outputs estimates of the class probabilities (Richard and Lippmann
-        1991), but nothing keeps an estimate inside 0..1. With every output at or below 0 nothing
-        is known, and each class gets the same share.
+        1991), but nothing keeps an estimate inside 0..1. Where no output is above 0, nothing is
+        known, and all classes are equally probable.
         """
         p = np.maximum(z, 0)
         total = p.sum(axis=1, keepdims=True)
@@ -168,13 +222,17 @@ class MeanSquaredError:
 
 
 class QuadraticError(MeanSquaredError):
-    """L = ½ Σ_j (z_j - t_j)²: the same as a sum and halved, so that its derivative is z - t.
+    """L = ½ Σ_j (z_j - t_j)², so that its derivative is z - t.
 
     The quadratic cost of Nielsen 2015, chapter 1; n_out / 2 times the mean squared error.
     """
 
+    unit = "half squared error"
+    formula = "L = ½ Σ ({z} − t)²"
+    delta_formula = "{z} − t"
+
     def value(self, z: Array, t: Array) -> Array:
-        """Half the squared distance from the target."""
+        """Return half the squared distance from the target (B,)."""
         error = z - t
         half: Array = (error * error).sum(axis=1)
         half *= 0.5
@@ -201,7 +259,7 @@ def _softplus(z: Array) -> Array:
 
 
 def _softmax(z: Array, out: Array) -> None:
-    """exp(z) / Σ exp(z), row by row, after taking out the row's maximum (B, n_out)."""
+    """exp(z) / Σ exp(z) (B, n_out), after subtracting the row's maximum."""
     np.subtract(z, row_maxima(z), out=out)
     np.exp(out, out=out)
     out /= row_sums(out)

@@ -4,63 +4,96 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import WHOLE, Array, Share, part_of, shared_zeros
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.initializers import Initializer, zeros
 from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise, Layer
 
-WORTH_MEETINGS = 100_000
-"""Weights of a layer, above which the error sent back through it is divided by its inputs instead
-of the rows of the batch. BLAS then turns half of W over for each of two members, not all of it: at
-800x800 and a batch of 256 the product takes 0.80 ms instead of 0.93, and each of two meetings 0.01.
-"""
-FEW_ROWS = 1 / 4
-"""Rows of a batch for each input of such a layer, up to which it is divided so on the way forward,
-too, for the sake of what goes from processor to processor: an epoch of 784-512-512-10, batch 128,
-takes 0.98 of the time then, of 784-800-800-10, batch 256, 1.01."""
-
 
 @dataclass(frozen=True)
-class Block:
-    """Parameters whose gradient is found, and which are updated, in one go."""
+class Layout:
+    """Where the parameters of each layer lie in a vector (P,).
 
-    part: slice
-    """of theta and grad"""
-    weights: tuple[tuple[Dense, slice], ...] = ()
-    """each layer whose weights they are, with the rows of its W"""
-    biases: tuple[Dense, ...] = ()
-    """each layer whose biases they are"""
+    All weights come first, then all biases, then every γ and every β of batch normalisation. So
+    what is meant for weights alone works on the first `n_weights` numbers.
+    """
 
-    def joined(self, other: "Block") -> "Block":
-        """This block and the one that follows it."""
-        part = slice(self.part.start, other.part.stop)
-        return Block(part, self.weights + other.weights, self.biases + other.biases)
+    sizes: tuple[int, ...]
+    """number of units of each layer, from the input's to the output's"""
+    batch_norm: bool
+
+    @property
+    def n_weights(self) -> int:
+        """The number of weights."""
+        return sum(n_in * n_out for n_in, n_out in itertools.pairwise(self.sizes))
+
+    @property
+    def n_parameters(self) -> int:
+        """P."""
+        return self.n_weights + sum(self.sizes[1:]) + 2 * self.n_running
+
+    @property
+    def n_running(self) -> int:
+        """R, the number of running means."""
+        return sum(self.sizes[1:-1]) if self.batch_norm else 0
+
+    def views(self, vector: Array) -> list[dict[str, Array]]:
+        """Return the arrays W, b and, in hidden layers with batch normalisation, gamma and beta.
+
+        Args:
+            vector: laid out as `theta` (P,); the arrays are views into it.
+        """
+        views: list[dict[str, Array]] = [{} for _ in self.sizes[1:]]
+        normalised = views[:-1] if self.batch_norm else []
+        start = 0
+        for name, layers in {
+            "W": views,
+            "b": views,
+            "gamma": normalised,
+            "beta": normalised,
+        }.items():
+            for i, layer in enumerate(layers):
+                n_in, n_out = self.sizes[i : i + 2]
+                shape = (n_in, n_out) if name == "W" else (n_out,)
+                stop = start + math.prod(shape)
+                layer[name] = vector[start:stop].reshape(shape)
+                start = stop
+        return views
+
+
+class Stage(NamedTuple):
+    """A dense layer with what belongs to it, in the order in which an example passes through."""
+
+    dropout: Dropout | None
+    dense: Dense
+    batch_norm: BatchNorm | None
+    activation: Elementwise | None
+    """None for the identity"""
 
 
 class MLP:
     """Dense layers with an activation between them.
 
-    Every W and b is a view into `theta` (P,), and every gradient one into `grad` (P,): the weights
-    first, then the biases, then every γ and every β of batch normalisation. So an optimizer works
-    on two vectors and knows nothing of layers, and what is meant for weights alone works on
-    `theta[:n_weights]`. Every running mean and variance of batch normalisation is a view into a row
-    of `running` (2, R). All three are allocated once and only ever written in place: a view must
-    not be orphaned.
+    Every parameter is a view into `theta` (P,), and every gradient a view into `grad` (P,), both in
+    the order of `Layout`. So an optimizer works on two vectors and knows no layers. The running
+    means and variances of batch normalisation are views into the rows of `running` (2, R). All
+    three are allocated once and only ever written in place: a view must not be orphaned.
 
     Args:
-        sizes: the number of units of each layer, from the input's to the output's.
-        activation: the name of σ between the layers, or a list with one for each hidden layer.
-        output_activation: the name of the activation after the last layer.
+        sizes: number of units of each layer, from the input's to the output's.
+        activation: name of σ between the layers, or a list with one name for each hidden layer.
+        output_activation: name of the activation after the last layer.
         dtype: float32 or float64.
-        theta: parameters (P,) to share with another network; None for some of its own.
-        running: running means and variances (2, R) to share; None for some of its own.
-        dropout: the shares of the inputs and of each hidden layer that are switched off.
+        theta: parameters (P,) to use; None allocates them.
+        grad: where `backward` writes the gradient (P,); None allocates it.
+        running: running means and variances (2, R) to use; None allocates them.
+        dropout: the rates of dropout for the inputs and for each hidden layer.
         batch_norm: whether each hidden layer is normalised over the batch, before σ.
     """
 
@@ -71,6 +104,7 @@ class MLP:
         output_activation: str = "identity",
         dtype: DTypeLike = np.float32,
         theta: Array | None = None,
+        grad: Array | None = None,
         running: Array | None = None,
         *,
         dropout: tuple[float, float] = (0.0, 0.0),
@@ -80,211 +114,146 @@ class MLP:
         self.activation, self.output_activation = activation, output_activation
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.dropout, self.batch_norm = dropout, batch_norm
-        shapes: list[tuple[int, ...]] = list(itertools.pairwise(self.sizes))
-        self.n_weights = sum(map(math.prod, shapes))
-        widths = [(n_out,) for n_out in self.sizes[1:]]
-        shapes += widths + 2 * batch_norm * widths[:-1]
-        n_parameters = sum(map(math.prod, shapes))
-        self.theta = shared_zeros(n_parameters, self.dtype) if theta is None else theta
-        self.grad = shared_zeros(n_parameters, self.dtype)
-        depth = len(widths)
-        values, slopes = _views(self.theta, shapes), _views(self.grad, shapes)
-        both = list(zip(values, slopes, strict=True))
-        weights, biases, norms = both[:depth], both[depth : 2 * depth], both[2 * depth :]
-        self.dense = [Dense(W, b, dW, db) for (W, dW), (b, db) in zip(weights, biases, strict=True)]
-        gammas, betas = norms[: depth - 1], norms[depth - 1 :]
-        ends = list(itertools.accumulate(len(gamma) for gamma, _ in gammas))
+        self.layout = Layout(self.sizes, batch_norm)
+        n = self.layout.n_parameters
+        self.theta: Array = np.zeros(n, self.dtype) if theta is None else theta
+        self.grad: Array = np.zeros(n, self.dtype) if grad is None else grad
         if running is None:
-            running = shared_zeros((2, ends[-1] if ends else 0), self.dtype)
+            running = np.zeros((2, self.layout.n_running), self.dtype)
             running[1] = 1
         self.running = running
-        self.norms = [
-            BatchNorm(gamma, beta, dgamma, dbeta, mean, variance)
-            for (gamma, dgamma), (beta, dbeta), (mean, variance) in zip(
-                gammas, betas, np.split(running, ends, axis=1)[:-1], strict=True
-            )
+        self.stages = list(self._stages())
+        self.dense = [stage.dense for stage in self.stages]
+        self.batch_norms = [stage.batch_norm for stage in self.stages if stage.batch_norm]
+        self.layers: list[Layer] = [
+            layer for stage in self.stages for layer in stage if layer is not None
         ]
-        for norm in self.norms if theta is None else ():
-            norm.gamma.fill(1)
-        self.layers: list[Layer] = list(self._layers())
         self._after_the_first_dense = self.layers.index(self.dense[0]) + 1
+        if theta is None:
+            for batch_norm_layer in self.batch_norms:
+                batch_norm_layer.gamma.fill(1)
 
-    def _layers(self) -> Iterator[Layer]:
-        """Yield them in the order in which an example goes through them."""
-        shares = [self.dropout[0]] + [self.dropout[1]] * (len(self.dense) - 1)
-        norms = iter(self.norms)
-        for layer, name, share in zip(self.dense, self.activations, shares, strict=True):
-            n_in, n_out = layer.W.shape
-            if share:
-                yield Dropout(share, n_in, self.dtype)
-            yield layer
-            if self.norms and layer is not self.dense[-1]:
-                yield next(norms)
-            if name != "identity":
-                yield Elementwise(ACTIVATIONS[name], n_out, self.dtype)
+    def _stages(self) -> Iterator[Stage]:
+        views = zip(self.layout.views(self.theta), self.layout.views(self.grad), strict=True)
+        for i, ((value, slope), name) in enumerate(zip(views, self.activations, strict=True)):
+            n_in, n_out = self.sizes[i : i + 2]
+            rate = self.dropout[0] if i == 0 else self.dropout[1]
+            batch_norm = None
+            if "gamma" in value:
+                start = sum(self.sizes[1 : i + 1])
+                mean, variance = self.running[:, start : start + n_out]
+                batch_norm = BatchNorm(
+                    value["gamma"], value["beta"], slope["gamma"], slope["beta"], mean, variance
+                )
+            yield Stage(
+                dropout=Dropout(rate, n_in, self.dtype) if rate else None,
+                dense=Dense(value["W"], value["b"], slope["W"], slope["b"]),
+                batch_norm=batch_norm,
+                activation=None
+                if name == "identity"
+                else Elementwise(ACTIVATIONS[name], n_out, self.dtype),
+            )
 
     @property
     def activations(self) -> list[str]:
         """The name of σ after each dense layer."""
-        names, hidden = self.activation, len(self.sizes) - 2
-        each = [names] * hidden if isinstance(names, str) else list(names)
-        return [*each, self.output_activation]
+        names, n_hidden = self.activation, len(self.sizes) - 2
+        hidden = [names] * n_hidden if isinstance(names, str) else list(names)
+        return [*hidden, self.output_activation]
+
+    @property
+    def n_weights(self) -> int:
+        """The number of weights, which are the first numbers of theta."""
+        return self.layout.n_weights
 
     def for_prediction(self) -> "MLP":
-        """The same function without what is for training alone, and with buffers of its own.
+        """Return the same function without what only training needs, with buffers of its own.
 
-        There is no dropout in it, and batch normalisation is folded into weights and biases, which
-        are then copies; otherwise it shares the parameters.
+        It has no dropout. Batch normalisation is folded into weights and biases, which are then
+        copies; otherwise it uses the same parameters.
         """
-        theta = None if self.norms else self.theta
-        found = MLP(self.sizes, self.activation, self.output_activation, self.dtype, theta)
-        if self.norms:
-            for norm, layer, folded in zip(
-                self.norms, self.dense[:-1], found.dense[:-1], strict=True
-            ):
-                folded.W[...], folded.b[...] = norm.folded(layer.W, layer.b)
-            found.dense[-1].W[...], found.dense[-1].b[...] = self.dense[-1].W, self.dense[-1].b
-        return found
+        theta = None if self.batch_norms else self.theta
+        network = MLP(self.sizes, self.activation, self.output_activation, self.dtype, theta)
+        if self.batch_norms:
+            for stage, dense in zip(self.stages, network.dense, strict=True):
+                W, b = stage.dense.W, stage.dense.b
+                if stage.batch_norm:
+                    W, b = stage.batch_norm.folded(W, b)
+                dense.W[...], dense.b[...] = W, b
+        return network
 
     def with_parameters(self, theta: Array, running: Array | None = None) -> "MLP":
-        """The same network with other numbers, which it shares; it computes in their dtype.
+        """Return the same network over other numbers, in their dtype.
 
         Args:
             theta: parameters (P,).
             running: running means and variances (2, R); None for those of this network.
         """
+        return self._copy(theta, None, self.running if running is None else running)
+
+    def replica(self, grad: Array, running: Array) -> "MLP":
+        """Return the same network over the same `theta`, with buffers of its own.
+
+        Args:
+            grad: where its `backward` writes the gradient (P,).
+            running: the running means and variances (2, R) that it moves.
+        """
+        return self._copy(self.theta, grad, running)
+
+    def _copy(self, theta: Array, grad: Array | None, running: Array) -> "MLP":
         return MLP(
             self.sizes,
             self.activation,
             self.output_activation,
             theta.dtype,
             theta,
-            self.running if running is None else running,
+            grad,
+            running,
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
 
-    def draw_dropout(self, n: int, rng: Generator, share: Share = WHOLE) -> None:
+    def draw_dropout(self, n: int, rng: Generator) -> None:
         """Draw which units are switched off for each of the next `n` examples."""
-        for layer in self.layers:
-            if isinstance(layer, Dropout):
-                layer.draw(n, rng, share)
+        for stage in self.stages:
+            if stage.dropout:
+                stage.dropout.draw(n, rng)
 
     def initialize(
         self, initializer: Initializer, rng: Generator, bias_initializer: Initializer = zeros
     ) -> None:
         """Draw every weight, then every bias, so that the weights do not depend on the biases."""
-        with np.errstate(over="ignore"):  # too large for float32: infinite, and so diverging
+        with np.errstate(over="ignore"):  # infinite in float32, which is refused as diverged
             for layer in self.dense:
                 layer.W[...] = initializer(rng, *layer.W.shape)
             for layer in self.dense:
                 layer.b[...] = bias_initializer(rng, 1, len(layer.b))[0]
 
-    def forward(self, x: Array, share: Share = WHOLE) -> Array:
-        """x (B, n_in) -> output (B, n_out), logits if there is no output activation.
+    def forward(self, x: Array) -> Array:
+        """x (B, n_in) -> output (B, n_out): logits where there is no output activation.
 
-        The result is a view of a buffer: the next call overwrites it. With a `share` only its rows
-        are computed, and the members meet before they use what others have updated.
+        The output is a view of a buffer, which the next call overwrites.
         """
-        a, is_first = x, True
+        a = x
         for layer in self.layers:
-            if (
-                share.by_inputs
-                and isinstance(layer, Dense)
-                and (is_first or _is_large_for(len(x), layer))
-            ):
-                if not is_first:
-                    share.meet()
-                a = layer.forward_by_inputs(a, share)
-            else:
-                if is_first:
-                    share.meet()
-                a = layer.forward(a, share)
-            is_first = False
+            a = layer.forward(a)
         return a
 
     def backward(self, delta: Array) -> None:
-        """Backpropagation (Rumelhart, Hinton and Williams 1986); fills `grad`.
+        """Backpropagation (Rumelhart, Hinton and Williams 1986): write `grad`.
 
         Args:
             delta: dL/d(output) (B, n_out) of the last `forward`; it may be overwritten.
         """
         self.send_back(delta)
         for layer in self.dense:
-            layer.weight_gradient()
-            layer.bias_gradient()
+            layer.gradient()
 
-    def send_back(self, delta: Array, share: Share = WHOLE) -> None:
-        """The first half of backpropagation: every layer gets its error."""
-        for layer in reversed(self.layers[self._after_the_first_dense :]):
-            if share.by_inputs and isinstance(layer, Dense) and _is_large(layer):
-                share.meet()
-                delta = layer.backward_by_inputs(delta, share)
-            else:
-                delta = layer.backward(delta, share)
-        self.dense[0].delta = delta
+    def send_back(self, delta: Array) -> None:
+        """The first half of backpropagation: bring to each dense layer its error dL/dz.
 
-    def gradient(self, block: Block) -> None:
-        """The second half, for one block of `grad`: from the inputs and errors of every row."""
-        for layer, inputs in block.weights:
-            layer.weight_gradient(inputs)
-        for layer in block.biases:
-            layer.bias_gradient()
-
-    def blocks(self, members: int, most: int) -> list[list[Block]]:
-        """Every parameter in one block, dealt out to `members` of a team in about equal parts.
-
-        The last come first: then the weights, the inputs and the errors of a layer that the way
-        back has just used, and the next step's way forward will, are still in the cache. An epoch
-        of 784-800-800-10 takes 0.99 of the time.
-
-        Args:
-            members: how many get a list.
-            most: parameters a block should have; a row of a W is not divided.
+        Nothing asks for the error at the inputs, so the first layer does not compute it.
         """
-        dealt: list[list[Block]] = [[] for _ in range(members)]
-        end = 0
-        for layer in self.dense:
-            n_in, n_out = layer.W.shape
-            start, end = end, end + n_in * n_out
-            for member, blocks in enumerate(dealt):
-                own = part_of(n_in, member, members)
-                height = max(1, most // n_out)
-                for top in range(own.start, own.stop, height):
-                    rows = slice(top, min(top + height, own.stop))
-                    part = slice(start + rows.start * n_out, start + rows.stop * n_out)
-                    blocks.append(Block(part, weights=((layer, rows),)))
-        everything_else = slice(self.n_weights, len(self.theta))
-        dealt[-1].append(Block(everything_else, biases=tuple(self.dense)))
-        return [_joined_where_small(blocks, most)[::-1] for blocks in dealt]
-
-
-def _is_large(layer: Dense) -> bool:
-    return layer.W.size >= WORTH_MEETINGS
-
-
-def _is_large_for(n: int, layer: Dense) -> bool:
-    return _is_large(layer) and n <= FEW_ROWS * len(layer.W)
-
-
-def _views(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """The parts of a vector, one after the other, in these shapes."""
-    ends = list(itertools.accumulate(map(math.prod, shapes)))
-    parts = np.split(vector, ends[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _joined_where_small(blocks: list[Block], most: int) -> list[Block]:
-    """The same blocks, neighbours in one where that has at most `most` parameters."""
-    joined: list[Block] = []
-    for block in blocks:
-        last = joined[-1] if joined else None
-        if (
-            last
-            and last.part.stop == block.part.start
-            and block.part.stop - last.part.start <= most
-        ):
-            joined[-1] = last.joined(block)
-        else:
-            joined.append(block)
-    return joined
+        for layer in reversed(self.layers[self._after_the_first_dense :]):
+            delta = layer.backward(delta)
+        self.dense[0].delta = delta

@@ -1,255 +1,174 @@
 """Optimizers, in rising complexity: how the gradient moves the parameters.
 
-They see flat vectors, never layers. A step may be taken part by part: members of a team update
-different ones, and a part that fits the processor's caches is read and written once.
+An optimizer knows flat vectors and no layers. It holds the settings; the vectors that it remembers
+from step to step are handed in, so that they can live anywhere and be saved by their names.
 
-They add the gradient of the penalties to that of the loss: weight_decay/2 · Σ w² (L2; AdamW lets
-the weights decay in another way) and l1 · Σ |w|, over the weights. The biases are left out: they
-shift the function and do not make it steeper.
+Each adds the gradient of the penalties to that of the loss: λ/2 · Σ w² (L2; AdamW lets the weights
+decay in another way) and κ · Σ |w| (L1, Tibshirani 1996), over the weights. Biases are left out:
+they shift the function and do not make it steeper.
 """
 
-import copy
-import math
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, parts_in_cache, shared_zeros
+from mlpcli.nn.arrays import Array
+
+_HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 
 
 class SGD:
-    """Stochastic gradient descent (Robbins and Monro 1951): θ ← θ - η g.
+    """Stochastic gradient descent (Robbins and Monro 1951).
+
+    θ ← θ - η g
 
     Args:
-        n_parameters: P, the length of theta.
-        n_weights: how many of them, from the start, are weights: no biases and the like.
-        dtype: of theta.
-        weight_decay: the strength of the L2 penalty.
-        l1: the strength of the L1 penalty (Tibshirani 1996), which keeps many weights at about 0.
-        clip_value: the most that a number of the gradient of the loss may be, up and down.
+        weight_decay: λ, the strength of the L2 penalty.
+        l1: κ, the strength of the L1 penalty, which keeps many weights at about 0.
     """
 
-    def __init__(
-        self,
-        n_parameters: int,
-        n_weights: int,
-        dtype: np.dtype[Any],
-        *,
-        weight_decay: float = 0.0,
-        l1: float = 0.0,
-        clip_value: float | None = None,
-    ) -> None:
-        self.n_parameters, self.n_weights = n_parameters, n_weights
-        self.weight_decay, self.l1, self.clip_value = weight_decay, l1, clip_value
-        self.steps = 0
-        self.learning_rate = 0.0
-        self.gradient_scale = 1.0
+    formula: ClassVar[str] = "θ ← θ − η g"
+    """of a step, for people to read; four spaces separate its parts"""
+    symbols: ClassVar[Mapping[str, str]] = {}
+    """setting → its symbol in the formula"""
+    vectors: ClassVar[Mapping[str, str]] = {}
+    """name of each remembered vector → its symbol in the formula, in the order of `update`"""
+    never_negative: ClassVar[frozenset[str]] = frozenset()
+    """the remembered vectors of which a root is taken"""
+    decays_apart: ClassVar[bool] = False
+    """whether weight decay is kept out of the gradient"""
 
-    def step(self, theta: Array, grad: Array, learning_rate: float) -> None:
-        """One step: theta (P,) is changed in place; grad (P,) is used up as scratch."""
-        grad *= self.begin_step(learning_rate)
-        self.update(theta, grad, slice(0, self.n_parameters))
+    def __init__(self, *, weight_decay: float = 0.0, l1: float = 0.0) -> None:
+        self.weight_decay, self.l1 = weight_decay, l1
 
-    def begin_step(self, learning_rate: float) -> float:
-        """Count a step; returns the factor with which `update` expects the gradient.
+    def penalize(self, w: Array, g: Array, learning_rate: float) -> None:
+        """g ← g + λ w + κ sign(w), for weights w and their gradient g, in place."""
+        if self.weight_decay:
+            g += self.weight_decay * w
+        if self.l1:
+            g += self.l1 * np.sign(w)
 
-        Where a step is linear in the gradient the factor is η. The gradient is linear in the error
-        at the output: multiplied there, η costs a product for each of B · n_out numbers instead of
-        for each parameter.
-        """
-        self.steps += 1
-        self.learning_rate = learning_rate
-        self.gradient_scale = self._prepare(learning_rate)
-        return self.gradient_scale
+    def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
+        """Change `theta` and `vectors` in place, by the formula.
 
-    def update(self, theta: Array, grad: Array, part: slice) -> None:
-        """The part of the step that concerns some of the parameters.
+        It works number by number, so it may be called for slices of the vectors.
 
         Args:
-            theta: all the parameters (P,).
-            grad: their gradient (P,), times the factor; used up as scratch.
-            part: which of them are updated.
+            theta: θ (P,), the parameters.
+            g: their gradient (P,).
+            learning_rate: η.
+            t: the number of the step, from 1 on.
+            vectors: (P,) each, as `vectors` names them; all zeros before the first step.
         """
-        for here in parts_in_cache(part):
-            self._change_gradient(theta, grad, here)
-            self._move(theta[here], grad[here], here)
-
-    def changed_gradient(self, theta: Array, grad: Array, learning_rate: float) -> Array:
-        """The gradient (P,) that a step would take: clipped, with the penalties', in a copy."""
-        changed, twin = grad.copy(), self.twin()
-        twin.learning_rate, twin.gradient_scale = learning_rate, 1.0
-        twin._change_gradient(theta.copy(), changed, slice(0, self.n_parameters))
-        return changed
-
-    def state(self) -> dict[str, Array]:
-        """The vectors (P,) a checkpoint must hold to go on as if never stopped, by name.
-
-        The number of steps belongs to it too.
-        """
-        return {}
-
-    def twin(self) -> Self:
-        """An optimizer of the same vectors, not copies, that counts its steps by itself."""
-        return copy.copy(self)
-
-    def _prepare(self, learning_rate: float) -> float:
-        """What is the same for every parameter; returns the factor for the gradient."""
-        return learning_rate
-
-    def _change_gradient(self, theta: Array, grad: Array, part: slice) -> None:
-        if self.clip_value is not None:
-            most = self.clip_value * self.gradient_scale
-            np.clip(grad[part], -most, most, out=grad[part])
-        if part.start < self.n_weights and (self.weight_decay or self.l1):
-            weights = slice(part.start, min(part.stop, self.n_weights))
-            self._penalize(theta[weights], grad[weights])
-
-    def _penalize(self, w: Array, g: Array) -> None:
-        if self.weight_decay:
-            g += self.gradient_scale * self.weight_decay * w
-        if self.l1:
-            g += self.gradient_scale * self.l1 * np.sign(w)
-
-    def _move(self, theta: Array, g: Array, part: slice) -> None:
-        theta -= g
+        theta -= learning_rate * g
 
 
 class Momentum(SGD):
-    """Momentum (Polyak 1964), as Sutskever et al. 2013 write it: v ← μ v - η g; θ ← θ + v.
+    """Momentum (Polyak 1964), as Sutskever et al. 2013 write it.
+
+    v ← μ v - η g
+    θ ← θ + v
 
     Args:
         momentum: μ.
     """
 
-    def __init__(
-        self,
-        n_parameters: int,
-        n_weights: int,
-        dtype: np.dtype[Any],
-        *,
-        momentum: float = 0.9,
-        **penalties: Any,
-    ) -> None:
-        super().__init__(n_parameters, n_weights, dtype, **penalties)
-        # As an array: NumPy multiplies by it sooner than by a Python number, by 0.3 µs a step.
-        self.momentum: Array = np.array(momentum, dtype)
-        self.v: Array = shared_zeros(n_parameters, dtype)
+    formula = "v ← μ v − η g    θ ← θ + v"
+    symbols: ClassVar[Mapping[str, str]] = {"momentum": "μ"}
+    vectors: ClassVar[Mapping[str, str]] = {"velocity": "v"}
 
-    def state(self) -> dict[str, Array]:
-        """The velocity."""
-        return {"velocity": self.v}
+    def __init__(self, *, momentum: float = 0.9, **penalties: float) -> None:
+        super().__init__(**penalties)
+        self.momentum = momentum
 
-    def _move(self, theta: Array, g: Array, part: slice) -> None:
-        v = self.v[part]
+    def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
+        (v,) = vectors
         v *= self.momentum
-        v -= g
+        v -= learning_rate * g
         theta += v
 
 
 class Nesterov(Momentum):
-    """Nesterov's accelerated gradient (1983), with the gradient taken where theta is.
+    """Nesterov's accelerated gradient (1983), with the gradient taken where θ is.
 
-    Sutskever et al. 2013 take it at the point ahead, θ + μ v. Keeping that point itself as theta
-    (Bengio et al. 2013) gives v ← μ v - η g; θ ← θ + μ v - η g.
+    v ← μ v - η g
+    θ ← θ + μ v - η g
+
+    Sutskever et al. 2013 take the gradient at the point ahead, θ + μ v. Here θ is that point
+    itself (Bengio et al. 2013).
     """
 
-    def _move(self, theta: Array, g: Array, part: slice) -> None:
-        v = self.v[part]
+    formula = "v ← μ v − η g    θ ← θ + μ v − η g"
+
+    def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
+        (v,) = vectors
+        step = learning_rate * g
         v *= self.momentum
-        v -= g
-        theta -= g
-        np.multiply(v, self.momentum, out=g)
-        theta += g
+        v -= step
+        theta -= step
+        theta += self.momentum * v
 
 
 class AdaGrad(SGD):
-    """Duchi, Hazan and Singer 2011: s ← s + g²; θ ← θ - η g / (√s + ε).
+    """Duchi, Hazan and Singer 2011.
 
-    A parameter whose gradients were small so far moves further; what g is multiplied by never
-    grows.
+    s ← s + g²
+    θ ← θ - η g / (√s + ε)
+
+    Parameters with small past gradients take larger steps; no parameter's steps grow again.
 
     Args:
         epsilon: ε, against a division by zero.
     """
 
-    def __init__(
-        self,
-        n_parameters: int,
-        n_weights: int,
-        dtype: np.dtype[Any],
-        *,
-        epsilon: float = 1e-10,
-        **penalties: Any,
-    ) -> None:
-        super().__init__(n_parameters, n_weights, dtype, **penalties)
+    formula = "s ← s + g²    θ ← θ − η g / (√s + ε)"
+    symbols: ClassVar[Mapping[str, str]] = {"epsilon": "ε"}
+    vectors: ClassVar[Mapping[str, str]] = {"square_sum": "s"}
+    never_negative = frozenset({"square_sum"})
+
+    def __init__(self, *, epsilon: float = 1e-10, **penalties: float) -> None:
+        super().__init__(**penalties)
         self.epsilon = epsilon
-        self.s: Array = shared_zeros(n_parameters, dtype)
 
-    def state(self) -> dict[str, Array]:
-        """The sum of the squared gradients."""
-        return {"square_sum": self.s}
-
-    def _prepare(self, learning_rate: float) -> float:
-        return 1.0
-
-    def _move(self, theta: Array, g: Array, part: slice) -> None:
-        s = self.s[part]
-        scratch = g * g
-        s += scratch
-        np.sqrt(s, out=scratch)
-        scratch += self.epsilon
-        g /= scratch
-        g *= self.learning_rate
-        theta -= g
+    def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
+        (s,) = vectors
+        s += g * g
+        theta -= learning_rate * g / (np.sqrt(s) + self.epsilon)
 
 
 class RMSprop(SGD):
-    """Tieleman and Hinton 2012, lecture 6.5: s ← ρ s + (1 - ρ) g²; θ ← θ - η g / (√s + ε).
+    """Tieleman and Hinton 2012, lecture 6.5: AdaGrad that forgets, so that its steps don't dwindle.
 
-    AdaGrad that forgets, so that its steps do not dwindle.
+    s ← ρ s + (1 - ρ) g²
+    θ ← θ - η g / (√s + ε)
 
     Args:
         decay: ρ.
         epsilon: ε.
     """
 
-    def __init__(
-        self,
-        n_parameters: int,
-        n_weights: int,
-        dtype: np.dtype[Any],
-        *,
-        decay: float = 0.9,
-        epsilon: float = 1e-7,
-        **penalties: Any,
-    ) -> None:
-        super().__init__(n_parameters, n_weights, dtype, **penalties)
+    formula = "s ← ρ s + (1 − ρ) g²    θ ← θ − η g / (√s + ε)"
+    symbols: ClassVar[Mapping[str, str]] = {"decay": "ρ", "epsilon": "ε"}
+    vectors: ClassVar[Mapping[str, str]] = {"square_mean": "s"}
+    never_negative = frozenset({"square_mean"})
+
+    def __init__(self, *, decay: float = 0.9, epsilon: float = 1e-7, **penalties: float) -> None:
+        super().__init__(**penalties)
         self.decay, self.epsilon = decay, epsilon
-        self.s: Array = shared_zeros(n_parameters, dtype)
 
-    def state(self) -> dict[str, Array]:
-        """The mean of the squared gradients."""
-        return {"square_mean": self.s}
-
-    def _prepare(self, learning_rate: float) -> float:
-        return 1.0
-
-    def _move(self, theta: Array, g: Array, part: slice) -> None:
-        s = self.s[part]
-        scratch = g * g
-        _move_toward(scratch, s, 1 - self.decay)
-        np.sqrt(s, out=scratch)
-        scratch += self.epsilon
-        g /= scratch
-        g *= self.learning_rate
-        theta -= g
+    def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
+        (s,) = vectors
+        s += (1 - self.decay) * (g * g - s)
+        theta -= learning_rate * g / (np.sqrt(s) + self.epsilon)
 
 
 class Adam(SGD):
-    """Kingma and Ba 2015: m and s, running means of g and g², each freed of its start at 0.
+    """Kingma and Ba 2015: m and s, running means of g and g², each corrected for its start at 0.
 
-    m ← β₁ m + (1 - β₁) g; s ← β₂ s + (1 - β₂) g²; θ ← θ - η m̂ / (√ŝ + ε), where after t steps
-    m̂ = m / (1 - β₁ᵗ) and ŝ = s / (1 - β₂ᵗ).
+    m ← β₁ m + (1 - β₁) g        m̂ = m / (1 - β₁ᵗ)
+    s ← β₂ s + (1 - β₂) g²       ŝ = s / (1 - β₂ᵗ)
+    θ ← θ - η m̂ / (√ŝ + ε)
 
     Args:
         beta1: β₁.
@@ -257,59 +176,55 @@ class Adam(SGD):
         epsilon: ε.
     """
 
+    formula = (
+        "m ← β₁ m + (1 − β₁) g    s ← β₂ s + (1 − β₂) g²    "
+        f"m{_HAT} = m / (1 − β₁ᵗ)    s{_HAT} = s / (1 − β₂ᵗ)    θ ← θ − η m{_HAT} / (√s{_HAT} + ε)"
+    )
+    symbols: ClassVar[Mapping[str, str]] = {"beta1": "β₁", "beta2": "β₂", "epsilon": "ε"}
+    vectors: ClassVar[Mapping[str, str]] = {"mean": "m", "square_mean": "s"}
+    never_negative = frozenset({"square_mean"})
+
     def __init__(
         self,
-        n_parameters: int,
-        n_weights: int,
-        dtype: np.dtype[Any],
         *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
-        **penalties: Any,
+        **penalties: float,
     ) -> None:
-        super().__init__(n_parameters, n_weights, dtype, **penalties)
+        super().__init__(**penalties)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        self.m: Array = shared_zeros(n_parameters, dtype)
-        self.s: Array = shared_zeros(n_parameters, dtype)
 
-    def state(self) -> dict[str, Array]:
-        """The means of the gradients and of their squares."""
-        return {"mean": self.m, "square_mean": self.s}
+    def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
+        m, s = vectors
+        m += (1 - self.beta1) * (g - m)
+        s += (1 - self.beta2) * (g * g - s)
+        m_hat = self.corrected_mean(m, g, t)
+        s_hat = s / (1 - self.beta2**t)
+        theta -= learning_rate * m_hat / (np.sqrt(s_hat) + self.epsilon)
 
-    def _prepare(self, learning_rate: float) -> float:
-        self._root = math.sqrt(1 - self.beta2**self.steps)
-        self._rate = learning_rate / (1 - self.beta1**self.steps)
-        return 1.0
-
-    def _move(self, theta: Array, g: Array, part: slice) -> None:
-        m, s = self.m[part], self.s[part]
-        scratch = g.copy()
-        _move_toward(scratch, m, 1 - self.beta1)
-        np.multiply(g, g, out=scratch)
-        _move_toward(scratch, s, 1 - self.beta2)
-        self._take(theta, g, m, s, scratch)
-
-    def _take(self, theta: Array, g: Array, m: Array, s: Array, scratch: Array) -> None:
-        """θ ← θ - η m̂ / (√ŝ + ε), with the roots of the corrections taken out of the division."""
-        np.sqrt(s, out=scratch)
-        scratch += self.epsilon * self._root
-        np.divide(m, scratch, out=scratch)
-        scratch *= self._rate * self._root
-        theta -= scratch
+    def corrected_mean(self, m: Array, g: Array, t: int) -> Array:
+        """Return m̂ (P,) after step `t`."""
+        m_hat: Array = m / (1 - self.beta1**t)
+        return m_hat
 
 
 class AdamW(Adam):
     """Adam whose weights decay apart from the gradient (Loshchilov and Hutter 2019).
 
-    θ ← (1 - η λ) θ before the step: an L2 penalty inside Adam would be divided by √ŝ, so that
-    weights with large gradients would hardly decay. That λ is multiplied by η is PyTorch's way; in
-    the paper it is multiplied by the schedule alone.
+    w ← (1 - η λ) w, for weights w, before Adam's step
+
+    An L2 penalty inside Adam would be divided by √ŝ, so that weights with large gradients would
+    hardly decay. That λ is multiplied by η is PyTorch's way; in the paper it is multiplied by the
+    schedule alone.
     """
 
-    def _penalize(self, w: Array, g: Array) -> None:
+    decays_apart = True
+
+    def penalize(self, w: Array, g: Array, learning_rate: float) -> None:
+        """w ← (1 - η λ) w and g ← g + κ sign(w), in place."""
         if self.weight_decay:
-            w *= 1 - self.learning_rate * self.weight_decay
+            w *= 1 - learning_rate * self.weight_decay
         if self.l1:
             g += self.l1 * np.sign(w)
 
@@ -321,37 +236,36 @@ class NAdam(Adam):
 
         m̂ = μ_{t+1} m / (1 - π_{t+1}) + (1 - μ_t) g / (1 - π_t)
 
-    which has of m what the next step will, and of g more than m has yet. m itself moves by β₁, as
-    in Adam; in the paper it moves by μ_t.
+    m is weighted as in the next step, and g by what m has not absorbed yet. m itself moves by β₁,
+    as in Adam; in the paper it moves by μ_t.
     """
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self._product = 1.0
-        self._counted = 0
+    formula = (
+        "m ← β₁ m + (1 − β₁) g    s ← β₂ s + (1 − β₂) g²    "
+        "μₜ = β₁ (1 − ½ 0.96^(0.004 t))    πₜ = μ₁ μ₂ … μₜ    "
+        f"m{_HAT} = μₜ₊₁ m / (1 − πₜ₊₁) + (1 − μₜ) g / (1 − πₜ)    s{_HAT} = s / (1 − β₂ᵗ)    "
+        f"θ ← θ − η m{_HAT} / (√s{_HAT} + ε)"
+    )
 
-    def _mu(self, t: int) -> float:
+    def __init__(self, **settings: float) -> None:
+        super().__init__(**settings)
+        self._products = [1.0]
+
+    def mu(self, t: int) -> float:
+        """Return μ_t."""
         return float(self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * t)))
 
-    def _prepare(self, learning_rate: float) -> float:
-        super()._prepare(learning_rate)
-        while self._counted < self.steps:  # more than one where a checkpoint is gone on from
-            self._counted += 1
-            self._product *= self._mu(self._counted)
-        mu, next_mu = self._mu(self.steps), self._mu(self.steps + 1)
-        self._share_of_g = learning_rate * (1 - mu) / (1 - self._product)
-        self._share_of_m = learning_rate * next_mu / (1 - self._product * next_mu)
-        return 1.0
+    def product(self, t: int) -> float:
+        """Return π_t; those up to t are remembered, for there is no closed form."""
+        while len(self._products) <= t:
+            self._products.append(self._products[-1] * self.mu(len(self._products)))
+        return self._products[t]
 
-    def _take(self, theta: Array, g: Array, m: Array, s: Array, scratch: Array) -> None:
-        g *= self._share_of_g
-        np.multiply(m, self._share_of_m, out=scratch)
-        g += scratch
-        np.sqrt(s, out=scratch)
-        scratch += self.epsilon * self._root
-        g /= scratch
-        g *= self._root
-        theta -= g
+    def corrected_mean(self, m: Array, g: Array, t: int) -> Array:
+        """Return m̂ (P,) after step `t`."""
+        m_hat: Array = self.mu(t + 1) / (1 - self.product(t + 1)) * m
+        m_hat += (1 - self.mu(t)) / (1 - self.product(t)) * g
+        return m_hat
 
 
 OPTIMIZERS: dict[str, type[SGD]] = {
@@ -364,10 +278,3 @@ OPTIMIZERS: dict[str, type[SGD]] = {
     "adamw": AdamW,
     "nadam": NAdam,
 }
-
-
-def _move_toward(new: Array, mean: Array, share: float) -> None:
-    """mean ← (1 - share) mean + share new; `new` is used up."""
-    new -= mean
-    new *= share
-    mean += new

@@ -1,1 +1,5 @@
-"""Processes that share one training on one machine. Nothing here knows of networks."""
+"""Parallel work, and nothing of what is worked on: no word of networks here.
+
+`communicator` is what workers need of each other, `shared_memory` how they get it on one machine,
+`workers` starts and ends them, and `processors` counts cores and holds back BLAS.
+"""

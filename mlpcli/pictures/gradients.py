@@ -19,7 +19,7 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
-from mlpcli.training.metrics import LayerNorms
+from mlpcli.training.metrics import GradientNorms
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Norms:
     update: list[float] = field(default_factory=list)
 
 
-def by_layer(rows: Sequence[LayerNorms]) -> dict[int, Norms]:
+def by_layer(rows: Sequence[GradientNorms]) -> dict[int, Norms]:
     """The norms of each layer, from the first on."""
     layers: dict[int, Norms] = {layer: Norms() for layer in sorted({row.layer for row in rows})}
     for row in rows:

@@ -6,10 +6,7 @@ Landscape of Neural Nets", 2018, section 7). The path is had by training once mo
 function of the config and its seed.
 """
 
-import dataclasses
 import math
-import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +21,7 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
-from mlpcli.nn.optimizers import SGD
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.pictures.curves import loss_unit
 from mlpcli.pictures.style import figure
 from mlpcli.training.evaluation import evaluate
@@ -112,12 +108,9 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
     thetas: list[Array] = []
     ends: list[int] = []
     steps_begun = blocks_done = 0
-    own = (os.getpid(), threading.get_ident())  # one member of the team watches, the others train
 
     def on_step() -> None:
         nonlocal steps_begun
-        if (os.getpid(), threading.get_ident()) != own:
-            return
         is_end = steps_begun % (epochs_apart * steps) == 0
         if is_end:
             ends.append(len(thetas))
@@ -133,29 +126,12 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
     def on_epoch(row: EpochMetrics) -> bool:
         return row.epoch == epochs
 
-    setup = dataclasses.replace(setup, optimizer=_observed(setup.optimizer, on_step))
     with one_blas_thread():
-        train_epochs(setup, on_batch=on_batch, on_epoch=on_epoch)
+        train_epochs(setup, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
     if epochs % epochs_apart == 0:
         ends.append(len(thetas))
     thetas.append(theta.copy())
     return Path(np.stack(thetas), tuple(ends), epochs_apart)
-
-
-def _observed(optimizer: SGD, on_step: Callable[[], None]) -> SGD:
-    """A twin that says when a step begins; no parameter changes before every member is there.
-
-    Its twins say so too, each in the process and thread in which it is.
-    """
-    kind = type(optimizer)
-
-    def begin_step(self: SGD, learning_rate: float) -> float:
-        on_step()
-        return kind.begin_step(self, learning_rate)
-
-    twin = optimizer.twin()
-    twin.__class__ = type(kind.__name__, (kind,), {"begin_step": begin_step})
-    return twin
 
 
 def principal_plane(thetas: Array) -> Plane:

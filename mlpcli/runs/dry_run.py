@@ -1,6 +1,5 @@
 """One batch through everything that a run does, to see whether it would."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
 from mlpcli.storage.checkpoint import Checkpoint, to_bytes
+from mlpcli.training.blocks import Block
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.loop import diverged
 from mlpcli.training.progress import Progress
@@ -45,12 +45,11 @@ def dry_run(
     setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        # A batch alone is no block, after which the next could be filled.
-        training = Training(dataclasses.replace(setup, fills_ahead=False))
+        training = Training(setup, prefetch=False)
         batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
         before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
-        with training.team:
-            training.run_block(1, 0, len(batch))
+        with training.workers:
+            training.run_block(Block(1, 0, len(batch)))
         after = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         for dataset in (setup.validation, setup.test):
             if dataset is not None:

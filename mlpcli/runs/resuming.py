@@ -26,7 +26,7 @@ MAY_CHANGE = (
     "training.epochs",
     "training.early_stopping",
     "training.stop_at_loss",
-    "training.threads",
+    "training.workers",
     "training.pictures",
 )
 """When the run ends, what only moves the rounding, and what is drawn of it."""
@@ -115,12 +115,12 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
         )
     setup.network.theta[...] = checkpoint.network.theta
     setup.network.running[...] = checkpoint.network.running
-    for name, vector in setup.optimizer.state().items():
+    for name, vector in setup.vectors.items():
         vector[...] = checkpoint.optimizer[name]
-    if setup.average and checkpoint.average is not None:
-        setup.average.theta[...] = checkpoint.average
-    if setup.running_average and checkpoint.running_average is not None:
-        setup.running_average.theta[...] = checkpoint.running_average
+    if setup.average is not None and checkpoint.average is not None:
+        setup.average[...] = checkpoint.average
+    if setup.running_average is not None and checkpoint.running_average is not None:
+        setup.running_average[...] = checkpoint.running_average
 
 
 def put_folder_in_order(

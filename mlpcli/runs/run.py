@@ -11,7 +11,7 @@ from mlpcli.config.writing import resolved_yaml
 from mlpcli.errors import DivergedError, Interrupted
 from mlpcli.files import write_json, write_text
 from mlpcli.inference.model import Model, load_model
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
 from mlpcli.runs import resuming
 from mlpcli.runs.interruption import Interruption
@@ -87,7 +87,7 @@ def train(
     def begin(directory: RunDirectory) -> None:
         save_checkpoint(directory.last, Checkpoint.of(setup, FROM_THE_START))
         write_text(directory.config, resolved_yaml(config))
-        write_json(directory.environment, environment(config.seed, setup.threads))
+        write_json(directory.environment, environment(config.seed, setup.workers))
 
     with Interruption() as interruption:
         directory = RunDirectory.create(Path(runs_dir), config.name or "run", begin)
@@ -150,7 +150,7 @@ def resume(
                 return session.run(session.test())
         with Interruption(directory.path) as interruption:
             resuming.put_folder_in_order(found, recorder.history, recorder.best.best_epoch)
-            now = environment(setup.config.seed, setup.threads)
+            now = environment(setup.config.seed, setup.workers)
             now["after_epoch"], now["after_steps"] = progress.epoch, progress.steps
             if warning := add_session(directory.environment, now):
                 reporter.remark(warning)

@@ -39,9 +39,10 @@ from mlpcli.files import open_ordinary, write_bytes
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
+from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.storage import tensor_file
 from mlpcli.storage.tensor_file import UNREADABLE, Entry, Header, whole_number
-from mlpcli.training.building import build_loss, optimizer_vectors
+from mlpcli.training.building import build_loss
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 
@@ -85,9 +86,9 @@ class Checkpoint:
         """
         return cls(
             network=setup.network,
-            optimizer=setup.optimizer.state(),
-            average=setup.average.theta if setup.average else None,
-            running_average=setup.running_average.theta if setup.running_average else None,
+            optimizer=setup.vectors,
+            average=setup.average,
+            running_average=setup.running_average,
             epoch_start=epoch_start,
             config=setup.plain_config,
             progress=progress,
@@ -216,7 +217,7 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     averaged = bool(config["training"].get("averaging"))
     progress = Progress.from_json(json.loads(metadata["progress"]))
-    kept = optimizer_vectors(config["optimizer"]["name"])
+    kept = _optimizer_vectors(config["optimizer"]["name"])
     vectors = [*(f"optimizer.{name}" for name in kept), *["average"] * averaged]
     vectors += ["epoch_start"] * (progress.examples > 0)
     dtypes = {config["dtype"], "float16"} if is_exported else {config["dtype"]}
@@ -235,6 +236,17 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
         temperature=temperature,
         is_exported=is_exported,
     )
+
+
+def _optimizer_vectors(name: str) -> Collection[str]:
+    """Return the names of the vectors that the optimizer of this name remembers.
+
+    Raises:
+        ValueError: there is no optimizer of that name.
+    """
+    if name not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {name!r}")
+    return OPTIMIZERS[name].vectors.keys()
 
 
 def _check_tensors(
@@ -276,7 +288,7 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
     for i, layer in enumerate(description.network.dense):
         layer.W[...] = tensors[f"layers.{i}.weight"].T
         layer.b[...] = tensors[f"layers.{i}.bias"]
-    for i, norm in enumerate(description.network.norms):
+    for i, norm in enumerate(description.network.batch_norms):
         norm.gamma[...] = tensors[f"norms.{i}.weight"]
         norm.beta[...] = tensors[f"norms.{i}.bias"]
         norm.mean[...] = tensors[f"norms.{i}.running_mean"]
@@ -287,7 +299,7 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
         if name.startswith("optimizer.")
     }
     average, running = tensors.get("average"), None
-    if average is not None and description.network.norms:
+    if average is not None and description.network.batch_norms:
         found = [tensors[name] for name in AVERAGED if name in tensors]
         running = np.stack(found) if found else description.network.running
     return dataclasses.replace(
@@ -305,7 +317,7 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
     for i, layer in enumerate(checkpoint.network.dense):
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(layer.W.T)
         tensors[f"layers.{i}.bias"] = layer.b
-    for i, norm in enumerate(checkpoint.network.norms):
+    for i, norm in enumerate(checkpoint.network.batch_norms):
         tensors[f"norms.{i}.weight"], tensors[f"norms.{i}.bias"] = norm.gamma, norm.beta
         tensors[f"norms.{i}.running_mean"] = norm.mean
         tensors[f"norms.{i}.running_var"] = norm.variance

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 
 import mlpcli
 from mlpcli.files import read_json, write_json
-from mlpcli.parallel.threads import available_cores
+from mlpcli.parallel.processors import available_cores
 
 
 def environment(seed: int, threads: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import read_json, read_ordinary
 from mlpcli.storage.run_folder import COLUMNS, ENDINGS, GRADIENT_COLUMNS, RunDirectory
-from mlpcli.training.metrics import EpochMetrics, LayerNorms
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.watch import Watch
 
 MOST_BYTES = 2**27
@@ -28,7 +28,7 @@ OPTIONAL_COLUMNS = {
 }
 MEASURED_OR_NOT = ("train_accuracy", "val_loss", "val_accuracy")
 """columns of metrics.csv that a run has in every row, or in none"""
-_Row = TypeVar("_Row", EpochMetrics, LayerNorms)
+_Row = TypeVar("_Row", EpochMetrics, GradientNorms)
 
 
 @dataclass(frozen=True)
@@ -157,14 +157,15 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
     return rows
 
 
-def read_gradients(path: Path) -> list[LayerNorms]:
+def read_gradients(path: Path) -> list[GradientNorms]:
     """The rows of a gradients.csv.
 
     Raises:
         DataError: it cannot be read, or is not one.
     """
     return [
-        _row(LayerNorms, row, f"{path}:{line}") for line, row in read_table(path, GRADIENT_COLUMNS)
+        _row(GradientNorms, row, f"{path}:{line}")
+        for line, row in read_table(path, GRADIENT_COLUMNS)
     ]
 
 

@@ -22,10 +22,10 @@ from mlpcli.files import (
     write_text,
 )
 from mlpcli.locking import held
-from mlpcli.training.metrics import EpochMetrics, LayerNorms
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
-GRADIENT_COLUMNS = [field.name for field in dataclasses.fields(LayerNorms)]
+GRADIENT_COLUMNS = [field.name for field in dataclasses.fields(GradientNorms)]
 ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
 """why a run that came to its end stopped, as summary.json says it"""
 _MOST_OF_A_SUMMARY = 2**20
@@ -209,7 +209,7 @@ class RunDirectory:
         """
         _append(self.metrics, COLUMNS, [dataclasses.astuple(row)], flush=flush)
 
-    def append_gradients(self, rows: Sequence[LayerNorms], *, flush: bool) -> None:
+    def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
         """Add an epoch's rows to gradients.csv, with the header if they are the first.
 
         Args:

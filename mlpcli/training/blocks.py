@@ -1,61 +1,70 @@
-"""The examples of a block: in which order, how they look in their epoch, and into which buffer."""
+"""Blocks: the examples trained on between two looks, prepared together to spread a call's cost."""
 
 import functools
 from typing import NamedTuple
 
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.nn.arrays import Array, shared_zeros
+from mlpcli.data.batches import Batches
+from mlpcli.nn.arrays import Array
+from mlpcli.parallel.communicator import shard
+from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.training.setup import Setup
 
-WHOLE_BLOCK = slice(None)
 
-
-class Stretch(NamedTuple):
-    """The examples from `start` to `stop` of an epoch's order, at most a block."""
+class Block(NamedTuple):
+    """The examples from `start` to `stop` of an epoch's order, counted from 1."""
 
     epoch: int
     start: int
+    """a multiple of the block size"""
     stop: int
 
 
-class Filling:
-    """Buffers of normalised examples, that every member of a team can fill and read.
+def next_block(block: Block, batches: Batches) -> Block:
+    """Return the block that is trained on after this one."""
+    n = len(batches.dataset)
+    epoch, start = (block.epoch, block.stop) if block.stop < n else (block.epoch + 1, 0)
+    return Block(epoch, start, min(start + batches.block_size, n))
+
+
+class BlockBuffers:
+    """The examples of a block: inputs x (n, n_in), normalised and distorted, and targets t.
 
     Args:
-        setup: the parts of the run.
-        members: how many fill; each has an augmenter, which has buffers of its own.
-        buffers: 2 if one stretch is filled while another is trained on.
+        setup: the run.
+        count: number of buffers; with two, one block can be filled while another is trained on.
     """
 
-    def __init__(self, setup: Setup, members: int, buffers: int) -> None:
+    def __init__(self, setup: Setup, count: int) -> None:
         self._batches = setup.batches
-        network, size = setup.network, setup.batches.block_size
+        n, network = setup.batches.block_size, setup.network
         self._buffers: list[tuple[Array, Array]] = [
             (
-                shared_zeros((size, network.sizes[0]), network.dtype),
-                shared_zeros((size, network.sizes[-1]), network.dtype),
+                shared_zeros((n, network.sizes[0]), network.dtype),
+                shared_zeros((n, network.sizes[-1]), network.dtype),
             )
-            for _ in range(buffers)
+            for _ in range(count)
         ]
-        shape = setup.training.image_shape
-        self._augmenters = [Augmenter.from_config(setup.config, shape) for _ in range(members)]
-        self._order = functools.lru_cache(maxsize=1)(self._batches.order)
 
-    def fill(self, member: int, stretch: Stretch, rows: slice = WHOLE_BLOCK) -> None:
-        """Write some rows of a stretch."""
-        x, t = self.arrays(stretch)
-        indices = self._order(stretch.epoch)[stretch.start : stretch.stop][rows]
-        self._batches.fill(indices, stretch.epoch, self._augmenters[member], x[rows], t[rows])
-
-    def arrays(self, stretch: Stretch) -> tuple[Array, Array]:
-        """Where the images (n, n_in) and targets (n, n_out) of a stretch are."""
+    def arrays(self, block: Block) -> tuple[Array, Array]:
+        """Return where x (n, n_in) and t (n, n_out) of a block are; always the same place."""
         size, n = self._batches.block_size, len(self._batches.dataset)
-        blocks_before = stretch.epoch * -(-n // size) + stretch.start // size
-        x, t = self._buffers[blocks_before % len(self._buffers)]
-        return x[: stretch.stop - stretch.start], t[: stretch.stop - stretch.start]
+        number = block.epoch * -(-n // size) + block.start // size
+        x, t = self._buffers[number % len(self._buffers)]
+        return x[: block.stop - block.start], t[: block.stop - block.start]
 
-    def next(self, stretch: Stretch) -> Stretch:
-        """The one that is trained on after this."""
-        size, n = self._batches.block_size, len(self._batches.dataset)
-        epoch, start = (stretch.epoch, stretch.stop) if stretch.stop < n else (stretch.epoch + 1, 0)
-        return Stretch(epoch, start, min(start + size, n))
+
+class Filler:
+    """Fills buffers; each worker has its own, because distorting images needs buffers too."""
+
+    def __init__(self, setup: Setup, buffers: BlockBuffers) -> None:
+        self._batches, self._buffers = setup.batches, buffers
+        self._augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
+        self._order = functools.lru_cache(maxsize=1)(setup.batches.order)
+
+    def fill(self, block: Block, rank: int = 0, size: int = 1) -> None:
+        """Write one worker's shard of a block."""
+        x, t = self._buffers.arrays(block)
+        own = shard(len(x), rank, size)
+        indices = self._order(block.epoch)[block.start : block.stop][own]
+        self._batches.fill(indices, block.epoch, self._augmenter, x[own], t[own])

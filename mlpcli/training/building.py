@@ -1,18 +1,18 @@
 """From the words of the config to the parts in `nn/`."""
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlpcli.errors import ConfigError
-from mlpcli.nn import initializers, schedules
-from mlpcli.nn.initializers import Initializer
+from mlpcli.nn.arrays import Array
+from mlpcli.nn.initializers import INITIALIZERS, Initializer
 from mlpcli.nn.losses import LOSSES, Loss
-from mlpcli.nn.network import MLP
+from mlpcli.nn.network import MLP, Layout
 from mlpcli.nn.optimizers import OPTIMIZERS, SGD
-from mlpcli.nn.schedules import Schedule
-from mlpcli.parallel.threads import one_blas_thread
+from mlpcli.nn.schedules import SCHEDULES, Schedule, constant, with_warmup
+from mlpcli.parallel.processors import one_blas_thread
+from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.plateau import Plateau
 
@@ -21,29 +21,37 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.initializers import BiasInitializerConfig, InitializerConfig
     from mlpcli.config.schema.network import NetworkConfig
 
+OF_THE_STEP = {"name", "learning_rate", "clip_value", "clip_norm", "max_norm"}
+"""settings of an optimizer's section that are not the optimizer's own"""
+
 
 def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
-    """The network with its starting weights."""
+    """Return the network with its starting weights, in memory that workers can share."""
+    settings = config.network
+    layout = Layout((n_in, *settings.hidden, n_out), settings.batch_norm)
     network = MLP(
-        sizes=[n_in, *config.network.hidden, n_out],
-        activation=config.network.activation,
-        output_activation=config.network.output_activation,
-        dtype=config.dtype,
-        dropout=(config.network.dropout.input, config.network.dropout.hidden),
-        batch_norm=config.network.batch_norm,
+        layout.sizes,
+        settings.activation,
+        settings.output_activation,
+        config.dtype,
+        shared_zeros(layout.n_parameters, config.dtype),
+        dropout=(settings.dropout.input, settings.dropout.hidden),
+        batch_norm=settings.batch_norm,
     )
-    _check_given(config.network, network)
-    with one_blas_thread():  # more of them round an orthogonal start in another way
+    for batch_norm in network.batch_norms:
+        batch_norm.gamma.fill(1)
+    _check_given(settings, network)
+    with one_blas_thread():  # several round an orthogonal start in another way
         network.initialize(
-            build_initializer(config.network.initializer),
+            build_initializer(settings.initializer),
             generator(config.seed, Purpose.INITIALIZATION),
-            build_initializer(config.network.bias_initializer),
+            build_initializer(settings.bias_initializer),
         )
     return network
 
 
 def _check_given(settings: "NetworkConfig", network: MLP) -> None:
-    """Refuse numbers written out for a network of another shape.
+    """Check that numbers written out fit the network.
 
     Raises:
         ConfigError: a layer has more or fewer.
@@ -70,70 +78,40 @@ def _refuse_unless(
 
 
 def build_initializer(settings: "InitializerConfig | BiasInitializerConfig") -> Initializer:
-    """The initializer, with its settings filled in."""
-    match settings.name:
-        case "zeros":
-            return initializers.zeros
-        case "constant":
-            return initializers.constant(settings.value)
-        case "normal":
-            return initializers.normal(settings.mean, settings.std)
-        case "uniform":
-            return initializers.uniform(settings.low, settings.high)
-        case "orthogonal":
-            return initializers.orthogonal(settings.gain)
-        case "given":
-            return initializers.given(settings.values)
-        case "he_normal":
-            return initializers.he_normal
-        case "he_uniform":
-            return initializers.he_uniform
-        case "xavier_normal":
-            return initializers.xavier_normal
-        case "xavier_uniform":
-            return initializers.xavier_uniform
-        case "lecun_normal":
-            return initializers.lecun_normal
-        case "lecun_uniform":
-            return initializers.lecun_uniform
+    """Return the initializer, with its settings filled in."""
+    arguments = settings.model_dump(exclude={"name"})
+    if "values" in arguments:
+        arguments["values"] = iter(arguments["values"])
+    return functools.partial(INITIALIZERS[settings.name], **arguments)
 
 
 def build_loss(settings: Mapping[str, Any]) -> Loss:
-    """The loss, from the section of a config or of a checkpoint.
+    """Return the loss for a section of a config or of a checkpoint.
 
     Raises:
-        ValueError: there is none of that name, or its settings are out of range.
+        ValueError: there is no loss of that name, or its settings are out of range.
         TypeError: it has no such settings.
     """
-    name = settings["name"]
+    arguments = dict(settings)
+    name = arguments.pop("name")
     if name not in LOSSES:
         raise ValueError(f"unknown loss {name!r}")
-    return LOSSES[name](**{key: value for key, value in settings.items() if key != "name"})
+    return LOSSES[name](**arguments)
 
 
-def build_optimizer(config: "Config", network: MLP) -> SGD:
-    """The optimizer, with empty state."""
-    settings = config.optimizer.model_dump(
-        exclude={"name", "learning_rate", "clip_norm", "max_norm"}
-    )
-    return OPTIMIZERS[config.optimizer.name](
-        len(network.theta), network.n_weights, network.dtype, **settings
-    )
+def build_optimizer(config: "Config") -> SGD:
+    """Return the optimizer."""
+    settings = config.optimizer.model_dump(exclude=OF_THE_STEP)
+    return OPTIMIZERS[config.optimizer.name](**settings)
 
 
-def optimizer_vectors(name: str) -> Collection[str]:
-    """The names of the vectors that the optimizer of this name keeps.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}")
-    return OPTIMIZERS[name](0, 0, np.dtype(np.float32)).state().keys()
+def build_vectors(names: Iterable[str], network: MLP) -> dict[str, Array]:
+    """Return vectors (P,) of zeros by these names, in memory that workers can share."""
+    return {name: shared_zeros(len(network.theta), network.dtype) for name in names}
 
 
 def build_plateau(config: "Config") -> Plateau | None:
-    """What lowers the learning rate by what was measured, if that is the schedule."""
+    """Return what lowers the learning rate by what was measured, if that is the schedule."""
     settings = config.schedule
     if settings.name != "plateau":
         return None
@@ -141,22 +119,10 @@ def build_plateau(config: "Config") -> Plateau | None:
 
 
 def build_schedule(config: "Config") -> Schedule:
-    """The schedule with its warm-up."""
+    """Return the schedule with its warm-up."""
     settings = config.schedule
-    schedule: Schedule
-    match settings.name:
-        case "constant" | "plateau":
-            schedule = schedules.constant
-        case "step":
-            schedule = schedules.step(settings.every_epochs, settings.factor)
-        case "exponential":
-            schedule = schedules.exponential(settings.factor)
-        case "inverse_time":
-            schedule = schedules.inverse_time(settings.decay)
-        case "one_cycle":
-            schedule = schedules.one_cycle(
-                settings.rise, settings.initial_fraction, settings.final_fraction
-            )
-        case "cosine":
-            schedule = schedules.cosine(settings.final_fraction)
-    return schedules.with_warmup(schedule, settings.warmup_epochs)
+    if settings.name == "plateau":  # its factor is measured
+        return with_warmup(constant, settings.warmup_epochs)
+    arguments = settings.model_dump(exclude={"name", "warmup_epochs"})
+    schedule = functools.partial(SCHEDULES[settings.name], **arguments)
+    return with_warmup(schedule, settings.warmup_epochs)

@@ -12,15 +12,13 @@ import math
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array
-from mlpcli.nn.network import MLP
-from mlpcli.training.layer_lengths import gradient_norms, layer_norms
-from mlpcli.training.metrics import LayerNorms
+from mlpcli.nn.arrays import Array, sum_of_squares
+from mlpcli.nn.network import MLP, Layout
+from mlpcli.training.metrics import GradientNorms
 from mlpcli.training.setup import Setup
 
 EXAMPLES = 256
-"""What the gradient is taken of, evenly spread over the training set; twice as many take twice as
-long."""
+"""number of examples the gradient is taken of, evenly spread over the training set"""
 
 
 class GradientProbe:
@@ -55,20 +53,29 @@ class GradientProbe:
         setup.training.write_targets(examples, self._t)
 
     @np.errstate(over="ignore", invalid="ignore")  # left out of the row
-    def end_epoch(self, epoch: int) -> list[LayerNorms]:
-        """The norms of each layer, from the first on, now that an epoch is done."""
+    def end_epoch(self, epoch: int) -> list[GradientNorms]:
+        """Return the norms of each layer, from the first on, at the end of an epoch."""
         observer, theta, moved = self._observer, self._network.theta, self.epoch_start
         delta = np.empty_like(self._t)
         self._loss.delta(observer.forward(self._x), self._t, delta)
         delta /= len(delta)
         observer.backward(delta)
         np.subtract(theta, moved, out=moved)
-        norms = zip(gradient_norms(observer), layer_norms(observer, moved), strict=True)
+        layout = observer.layout
+        norms = zip(layer_norms(layout, observer.grad), layer_norms(layout, moved), strict=True)
         moved[...] = theta
         return [
-            LayerNorms(epoch, layer, _finite(gradient), _finite(update))
+            GradientNorms(epoch, layer, _finite(gradient), _finite(update))
             for layer, (gradient, update) in enumerate(norms, 1)
         ]
+
+
+def layer_norms(layout: Layout, vector: Array) -> list[float]:
+    """Return the Euclidean norm of each layer's W and b together in a vector (P,)."""
+    return [
+        math.sqrt(sum_of_squares(layer["W"].ravel()) + sum_of_squares(layer["b"]))
+        for layer in layout.views(vector)
+    ]
 
 
 def _finite(norm: float) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mlpcli.errors import DivergedError
+from mlpcli.training.blocks import Block
 from mlpcli.training.evaluation import Evaluation, evaluate
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
@@ -14,13 +15,13 @@ from mlpcli.training.setup import Setup
 from mlpcli.training.step import Training
 
 OnBatch = Callable[[int, float, float | None], None]
-"""(steps done in this epoch, mean loss so far, accuracy so far, if any); now and then"""
+"""(steps done in this epoch, mean loss so far, accuracy so far, if any)"""
 OnEpoch = Callable[[EpochMetrics], bool]
-"""Takes the epoch's row; True ends the training"""
+"""(the epoch's row) -> whether to stop"""
 FROM_THE_START = Progress()
 
 
-@np.errstate(over="ignore", invalid="ignore")  # found in the loss, and told as DivergedError
+@np.errstate(over="ignore", invalid="ignore")  # seen in the loss, and raised as DivergedError
 def train_epochs(
     setup: Setup,
     *,
@@ -28,15 +29,17 @@ def train_epochs(
     on_epoch: OnEpoch,
     progress: Progress = FROM_THE_START,
     should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[], None] | None = None,
 ) -> Progress:
     """Train the network in place, until its epochs are done or `on_epoch` says stop.
 
     Args:
-        setup: the parts of the run, as they are after `progress`.
-        on_batch: told of steps.
-        on_epoch: told of epochs.
+        setup: the run, in the state that `progress` describes.
+        on_batch: called after each block of batches.
+        on_epoch: called after each epoch; True stops.
         progress: what is done already.
-        should_stop: asked after each block of steps; training ends there.
+        should_stop: called before each block; True stops there.
+        on_step: called before each step.
 
     Returns:
         What is done now.
@@ -45,18 +48,18 @@ def train_epochs(
         DivergedError: the loss, or what is kept from step to step, is no longer finite.
     """
     batches, n = setup.batches, len(setup.training)
-    training = Training(setup, steps_done=progress.steps)
-    measured = training.measured
+    training = Training(setup, on_step=on_step)
+    metrics = training.metrics
     history, begun = list(progress.history), progress
 
     def when(epoch: int, step: int, factor: float) -> str:
         rate = factor * setup.learning_rate(epoch, step - 1)
         return f"epoch {epoch}, step {step}, at learning rate {rate:g}"
 
-    with training.team:
+    with training.workers:
         for epoch in range(progress.epoch + 1, setup.config.training.epochs + 1):
             started = time.perf_counter() - begun.seconds
-            measured.go_on_from(begun.sums)
+            metrics.start_from(begun.sums)
             factor = setup.plateau.factor(history) if setup.plateau else 1.0
             for start in range(begun.examples, n, batches.block_size):
                 stop = min(start + batches.block_size, n)
@@ -67,16 +70,17 @@ def train_epochs(
                         history=tuple(history),
                         steps=(epoch - 1) * len(batches) + steps,
                         examples=start,
-                        sums=measured.sums if start else (),
+                        sums=metrics.sums if start else (),
                         seconds=time.perf_counter() - started if start else 0.0,
                     )
-                training.run_block(epoch, start, stop, factor)
-                if not math.isfinite(measured.loss):
-                    step = training.first_step_not_finite(epoch, start, stop)
+                block = Block(epoch, start, stop)
+                training.run_block(block, factor)
+                if not math.isfinite(metrics.loss):
+                    step = training.first_step_not_finite(block)
                     raise diverged(
-                        setup, f"the loss is {measured.loss} in {when(epoch, step, factor)}"
+                        setup, f"the loss is {metrics.loss} in {when(epoch, step, factor)}"
                     )
-                on_batch(math.ceil(stop / batches.batch_size), measured.loss, measured.accuracy)
+                on_batch(math.ceil(stop / batches.batch_size), metrics.loss, metrics.accuracy)
             last_step = when(epoch, len(batches), factor)
             check_state(setup, f"after {last_step}")
             validation = _validate(setup, f"after {last_step}")
@@ -84,8 +88,8 @@ def train_epochs(
                 epoch=epoch,
                 seconds=time.perf_counter() - started,
                 learning_rate=factor * setup.learning_rate(epoch, len(batches) - 1),
-                train_loss=measured.loss,
-                train_accuracy=measured.accuracy,
+                train_loss=metrics.loss,
+                train_accuracy=metrics.accuracy,
                 val_loss=validation.loss if validation else None,
                 val_accuracy=validation.accuracy if validation else None,
             )
@@ -97,7 +101,7 @@ def train_epochs(
 
 
 def _validate(setup: Setup, when: str) -> Evaluation | None:
-    """The network as it is now on the validation part, if there is one."""
+    """Evaluate the network as it is now on the validation split, if there is one."""
     if setup.validation is None:
         return None
     found = evaluate(setup.for_prediction(), setup.loss, setup.validation, setup.normalization)
@@ -107,10 +111,10 @@ def _validate(setup: Setup, when: str) -> Evaluation | None:
 
 
 def check_start(setup: Setup) -> None:
-    """Refuse to begin from what is not finite.
+    """Check that the network's start is finite.
 
     Raises:
-        DivergedError: something is not.
+        DivergedError: it is not.
     """
     if name := _not_finite(setup):
         raise DivergedError(
@@ -120,10 +124,10 @@ def check_start(setup: Setup) -> None:
 
 
 def check_state(setup: Setup, when: str) -> None:
-    """Refuse to save what is not finite: a square may be infinite where no parameter is.
+    """Check that all that is saved is finite: a square may be infinite where no parameter is.
 
     Raises:
-        DivergedError: something is not.
+        DivergedError: it is not.
     """
     if name := _not_finite(setup):
         raise diverged(setup, f"{name} is not finite {when}")
@@ -131,20 +135,20 @@ def check_state(setup: Setup, when: str) -> None:
 
 def _not_finite(setup: Setup) -> str | None:
     vectors = {"a parameter": setup.network.theta}
-    for name, vector in setup.optimizer.state().items():
+    for name, vector in setup.vectors.items():
         vectors[f"the optimizer's {name}"] = vector
-    for i, norm in enumerate(setup.network.norms, 1):
-        vectors[f"the running mean of layer {i}"] = norm.mean
-        vectors[f"the running variance of layer {i}"] = norm.variance
-    if setup.average:
-        vectors["an averaged parameter"] = setup.average.theta
-    if setup.running_average:
-        vectors["an averaged running mean or variance"] = setup.running_average.theta
+    for i, batch_norm in enumerate(setup.network.batch_norms, 1):
+        vectors[f"the running mean of layer {i}"] = batch_norm.mean
+        vectors[f"the running variance of layer {i}"] = batch_norm.variance
+    if setup.average is not None:
+        vectors["an averaged parameter"] = setup.average
+    if setup.running_average is not None:
+        vectors["an averaged running mean or variance"] = setup.running_average
     return next((name for name, each in vectors.items() if not np.isfinite(each).all()), None)
 
 
 def diverged(setup: Setup, what: str) -> DivergedError:
-    """The error of a training that left the finite numbers, with what to try."""
+    """Return the error for a training that left the finite numbers, with what to try."""
     optimizer = setup.config.optimizer
     rate = optimizer.learning_rate
     tries = [f"a smaller learning rate (optimizer.learning_rate={rate / 10:g})"]

@@ -13,15 +13,16 @@ from mlpcli.data.loading import DataLoader
 from mlpcli.data.published.cache import data_directory
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import ConfigError, DataError
-from mlpcli.nn.averaging import MovingAverage
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.nn.schedules import Schedule
-from mlpcli.parallel import threads
+from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.reporting import Reporter
 from mlpcli.training import building
 from mlpcli.training.plateau import Plateau
+from mlpcli.training.worker_count import may_prefetch, worker_count
 
 
 @dataclass(frozen=True)
@@ -37,22 +38,30 @@ class Setup:
     network: MLP
     loss: Loss
     optimizer: SGD
+    vectors: dict[str, Array]
+    """what the optimizer remembers (P,), by the names that it has for them"""
     schedule: Schedule
-    average: MovingAverage | None
-    """of the parameters, if the config wants one"""
-    running_average: MovingAverage | None
-    """of the running means and variances, if there is batch normalisation too"""
+    average: Array | None
+    """the averaged parameters (P,), if the config wants them"""
+    running_average: Array | None
+    """the averaged running means and variances (2, R), if there is batch normalisation too"""
     plateau: Plateau | None
-    """lowers the learning rate where a metric stays as it is, if the config wants it"""
-    threads: int
-    """members of the team that shares each step"""
-    fills_ahead: bool
-    """whether another member fills the next block of examples meanwhile"""
+    """lowers the learning rate when a metric stops improving, if the config wants it"""
+    workers: int
+    """how many divide each step among them"""
+    prefetch: bool
+    """whether another worker fills the next block of examples meanwhile"""
 
     @property
     def training(self) -> Dataset:
         """The training set, the validation part taken out."""
         return self.batches.dataset
+
+    @property
+    def decay(self) -> float:
+        """The share of the average that a step keeps, in the long run."""
+        averaging = self.config.training.averaging
+        return averaging.decay if averaging else 0.0
 
     @property
     def monitor(self) -> str:
@@ -66,15 +75,14 @@ class Setup:
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
         middle_of_step = epoch - 1 + (step + 0.5) / len(self.batches)
-        share = self.schedule(middle_of_step, self.config.training.epochs)
-        return self.config.optimizer.learning_rate * share
+        fraction = self.schedule(middle_of_step, self.config.training.epochs)
+        return self.config.optimizer.learning_rate * fraction
 
     def for_prediction(self) -> MLP:
-        """The network as it is judged and used: its averaged parameters, if there are any."""
+        """Return the network as it is evaluated and used: averaged, if the config wants it."""
         if self.average is None:
             return self.network.for_prediction()
-        running = self.running_average.theta if self.running_average else None
-        return self.network.with_parameters(self.average.theta, running).for_prediction()
+        return self.network.with_parameters(self.average, self.running_average).for_prediction()
 
     @cached_property
     def plain_config(self) -> dict[str, Any]:
@@ -138,11 +146,16 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         "none": Normalization.none,
     }[config.data.normalization]()
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
+    optimizer = building.build_optimizer(config)
     averaging = config.training.averaging
+    average: Array | None = None
+    if averaging:
+        average = shared_zeros(network.theta.shape, network.dtype)
+        average[...] = network.theta
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
-    members = threads.choose(
-        config.training.threads,
+    workers = worker_count(
+        config.training.workers,
         network.sizes,
         batch_size,
         distorted=config.data.augmentation != AugmentationConfig(),
@@ -155,13 +168,12 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         test=test,
         network=network,
         loss=building.build_loss(config.loss.model_dump()),
-        optimizer=building.build_optimizer(config, network),
+        optimizer=optimizer,
+        vectors=building.build_vectors(optimizer.vectors, network),
         schedule=building.build_schedule(config),
-        average=MovingAverage(network.theta, averaging.decay) if averaging else None,
-        running_average=(
-            MovingAverage(network.running, averaging.decay) if averaging and network.norms else None
-        ),
+        average=average,
+        running_average=(network.running.copy() if averaging and network.batch_norms else None),
         plateau=building.build_plateau(config),
-        threads=members,
-        fills_ahead=several_blocks and threads.may_fill_ahead(config.training.threads, members),
+        workers=workers,
+        prefetch=several_blocks and may_prefetch(config.training.workers, workers),
     )

@@ -1,186 +1,283 @@
-"""One step of gradient descent, shared among a team, and a block of steps.
+"""The steps of gradient descent, by one worker or by several.
 
-The rows of a batch are divided for what is done to each example: forward, the loss, the error sent
-backward. The parameters are divided for what is done to each of them: the gradient, a sum over
-every example, and the update. So no member computes a number that another has, and each keeps its
-part of the parameters in its own processor's cache. Where a layer's weights are more than what a
-batch brings to it, the first product and the large ones are divided by inputs: a member then reads
-the weights that it updates, and no others.
+Every worker has a replica of the network over the same parameters, and takes its rows of the batch
+forward and back. Then all give their rows of each layer's input and error to the others, and each
+worker finds the gradient of its shard of the parameters, from the whole batch, and updates it; then
+the next step begins.
 
-Where steps are too small to be shared, one member trains, and another fills the next block.
+So a worker writes only the gradient that it uses. The usual way, a whole gradient in each worker
+and then a sum (reduce-scatter; Rabenseifner 2004), moves as many numbers as there are parameters
+from core to core, and here a batch brings fewer: benchmarks/README.md has the figures.
 """
 
-import functools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, Rows, Share, part_of, shared_zeros
-from mlpcli.nn.constraints import MaxNorm, NormClipping
-from mlpcli.parallel.workers import Team
+from mlpcli.nn.arrays import Array, Buffer, sum_of_squares
+from mlpcli.nn.averaging import move_average
+from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
+from mlpcli.nn.layers import Dense
+from mlpcli.parallel.communicator import Communicator, shard
+from mlpcli.parallel.shared_memory import SharedMemory, shared_zeros
+from mlpcli.parallel.workers import Workers
 from mlpcli.randomness import Purpose, generator
-from mlpcli.training.blocks import Filling, Stretch
+from mlpcli.training.blocks import Block, BlockBuffers, Filler, next_block
 from mlpcli.training.metrics import RunningMetrics
 from mlpcli.training.setup import Setup
 
-BLOCK = 524_288
-"""Parameters whose gradient is found, and which are updated, in one go. An epoch of 784-800-800-10,
-of whose large layers a member has 320,000 each, takes 1.01 times as long with half as many."""
+IN_CACHE = 32_768
+"""parameters that go through all operations of an update together: with their gradient and a
+vector or two of the optimizer they stay in a cache of 1 MB"""
 
 
 class Training:
     """The steps of a run, with what they need allocated once.
 
-    The result is a function of the data and of the team's size: every member always gets the same
-    rows and the same parameters.
+    The result is a function of the data and of the number of workers: every worker always gets the
+    same rows and the same shard.
+
+    Args:
+        setup: the run.
+        prefetch: whether another worker fills the next block meanwhile; None as `setup` says.
+        processes: whether workers are processes; None for wherever that is possible.
+        on_step: called before each step, while `setup.network.theta` is as the last one left it.
 
     Attributes:
-        team: shares the work; to be entered by whoever runs blocks.
-        measured: the figures of the blocks since its last `reset`.
+        workers: to be entered by whoever runs blocks.
+        metrics: of the epoch so far.
     """
 
-    def __init__(self, setup: Setup, *, steps_done: int = 0, processes: bool | None = None) -> None:
-        """Prepare to go on after some steps, of which `setup` has the result."""
-        self._setup = setup
-        config, network, size = setup.config, setup.network, setup.batches.block_size
-        members = setup.threads + setup.fills_ahead
-        self._filling = Filling(setup, members, buffers=2 if setup.fills_ahead else 1)
-        self._filled: list[Stretch | None] = [None] * members
-        self._z: Array = shared_zeros((size, network.sizes[-1]), network.dtype)
-        self._delta = Rows(network.sizes[-1], network.dtype)
-        self._reserve()
-        self._blocks = network.blocks(setup.threads, BLOCK)
-        most_norm, most_length = config.optimizer.max_norm, config.optimizer.clip_norm
-        self._max_norm = MaxNorm(most_norm, network) if most_norm else None
-        self._clipping = NormClipping(most_length) if most_length else None
-        # One for every member, because each counts its steps.
-        self._optimizers = [setup.optimizer.twin() for _ in range(setup.threads)]
-        for optimizer in self._optimizers:
-            optimizer.steps = steps_done
-        self._share = functools.cache(self._share_of)  # a batch has one of two sizes
-        self.measured = RunningMetrics(
-            setup.loss, setup.threads, has_classes=setup.training.targets is None
-        )
-        self.team = Team(members, self._do_block, processes=processes)
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        prefetch: bool | None = None,
+        processes: bool | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
+        self._setup, self._size = setup, setup.workers
+        self._prefetches = setup.prefetch if prefetch is None else prefetch
+        self._prefetched: Block | None = None
+        self.metrics = RunningMetrics(self._size, has_classes=setup.training.targets is None)
+        self.workers = Workers(self._size + self._prefetches, self._work, processes=processes)
+        self._buffers = BlockBuffers(setup, count=1 + self._prefetches)
+        self._fillers = [Filler(setup, self._buffers) for _ in range(self.workers.size)]
+        n_out = setup.network.sizes[-1]
+        self._z: Array = shared_zeros((setup.batches.block_size, n_out), setup.network.dtype)
+        memory = SharedMemory(self._size, max(setup.network.sizes), self.workers.check)
+        shared = WholeBatch(setup)
+        self._replicas = [Replica(setup, each, shared) for each in memory.communicators]
+        self._replicas[0].on_step = on_step
 
-    def run_block(self, epoch: int, start: int, stop: int, rate_factor: float = 1.0) -> None:
-        """Train on the examples from `start` to `stop` of an epoch's order, batch after batch.
+    def run_block(self, block: Block, rate_factor: float = 1.0) -> None:
+        """Train on a block, batch after batch.
 
         Args:
-            epoch: from 1 on.
-            start: a multiple of the batch size.
-            stop: at most a block after it.
-            rate_factor: what the learning rate is multiplied by.
+            block: the next one, or the first of this object.
+            rate_factor: multiplies the learning rate.
         """
-        self.team.run(epoch, start, stop, rate_factor)
+        self.workers.run(block, rate_factor, block == self._prefetched)
+        if self._prefetches:
+            self._prefetched = next_block(block, self._setup.batches)
 
-    def first_step_not_finite(self, epoch: int, start: int, stop: int) -> int:
-        """The first step of the block just done, counted from 1, whose loss was not finite."""
-        _, t = self._filling.arrays(Stretch(epoch, start, stop))
+    def first_step_not_finite(self, block: Block) -> int:
+        """Return the first step of the block just done, from 1 on, whose loss was not finite."""
+        _, t = self._buffers.arrays(block)
         finite = np.isfinite(self._setup.loss.value(self._z[: len(t)], t))
-        return (start + int(finite.argmin())) // self._setup.batches.batch_size + 1
+        return (block.start + int(finite.argmin())) // self._setup.batches.batch_size + 1
 
-    def _reserve(self) -> None:
-        """Allocate every buffer before the team divides, so that its members share them."""
-        network, size = self._setup.network, self._setup.batches.batch_size
-        running = network.running.copy()
-        whole = Share(members=self._setup.threads, by_inputs=self._by_inputs)
-        left_over = len(self._setup.training) % size
-        for n in (size, left_over) if left_over else (size,):
-            network.draw_dropout(n, generator(0, Purpose.DROPOUT))
-            x, _ = self._filling.arrays(Stretch(1, 0, n))
-            network.forward(x, whole)
-            network.send_back(self._delta.first(n), whole)
-        network.running[...] = running
+    def _work(self, rank: int, block: Block, rate_factor: float, is_filled: bool) -> None:
+        """Do one worker's part of a block."""
+        filler = self._fillers[rank]
+        if rank == self._size:
+            filler.fill(next_block(block, self._setup.batches))
+            return
+        replica = self._replicas[rank]
+        if not is_filled:
+            filler.fill(block, rank, self._size)
+            replica.communicator.barrier()
+        x, t = self._buffers.arrays(block)
+        z = self._z[: len(x)]
+        replica.train(block, x, t, z, rate_factor)
+        own = shard(len(x), rank, self._size)
+        self.metrics.add(rank, self._setup.loss.value(z[own], t[own]), z[own], t[own])
 
-    def _do_block(
-        self, member: int, epoch: float, start: float, stop: float, rate_factor: float
-    ) -> None:
-        """One member's part of a block."""
-        stretch = Stretch(int(epoch), int(start), int(stop))
-        if self._setup.fills_ahead:
-            self._train_or_fill_ahead(member, stretch, rate_factor)
-        else:
-            self._filling.fill(member, stretch, self._rows(member, stretch.stop - stretch.start))
-            self.team.meet(member)
-            self._train(member, stretch, rate_factor)
 
-    def _train_or_fill_ahead(self, member: int, stretch: Stretch, rate_factor: float) -> None:
-        """Member 0 trains on this block while the other fills the next one."""
-        fills = member > 0
-        if self._filled[member] != stretch:
-            if fills:
-                self._filling.fill(member, stretch)
-            self.team.meet(member)
-        self._filled[member] = self._filling.next(stretch)
-        if fills:
-            self._filling.fill(member, self._filling.next(stretch))
-        else:
-            self._train(member, stretch, rate_factor)
+class WholeBatch:
+    """Every row of a batch, of each dense layer's input and error, where all workers see them."""
 
-    def _train(self, member: int, stretch: Stretch, rate_factor: float) -> None:
-        """One member's part of the steps of a block."""
-        setup = self._setup
-        epoch, start, stop = stretch
-        n, size = stop - start, setup.batches.batch_size
-        x, t = self._filling.arrays(stretch)
-        dice = generator(setup.config.seed, Purpose.DROPOUT, epoch, start, member)
-        drops = any(setup.network.dropout)
-        for step, at in enumerate(range(0, n, size), start // size):
-            batch = slice(at, min(at + size, n))
-            share = self._share(member, batch.stop - at)
-            if drops:
-                setup.network.draw_dropout(batch.stop - at, dice, share)
-            rate = rate_factor * setup.learning_rate(epoch, step)
-            self._step(share, x[batch], t[batch], self._z[batch], rate)
-        own = self._rows(member, n)
-        self.measured.add(member, self._z[own], t[own])
+    def __init__(self, setup: Setup) -> None:
+        sizes, n, dtype = setup.network.sizes, setup.batches.batch_size, setup.network.dtype
+        several = setup.workers > 1
+        self.inputs = [shared_zeros((n * several, n_in), dtype) for n_in in sizes[:-1]]
+        self.errors = [shared_zeros((n * several, n_out), dtype) for n_out in sizes[1:]]
 
-    def _step(self, share: Share, x: Array, t: Array, z: Array, learning_rate: float) -> None:
-        """One member's part of a step; leaves the outputs (B, n_out) before the update in z."""
-        network, optimizer = self._setup.network, self._optimizers[share.member]
-        rows, own_blocks = share.rows, self._blocks[share.member]
-        z[rows] = network.forward(x, share)[rows]
-        delta = self._delta.first(len(x))
-        own = delta[rows]
-        self._setup.loss.delta(z[rows], t[rows], own)
-        scale = optimizer.begin_step(learning_rate)
-        own *= scale / len(x)
-        network.send_back(delta, share)
-        share.meet()
-        if self._clipping:
-            for block in own_blocks:
-                network.gradient(block)
-            self._clipping.apply(network.grad, own_blocks, scale, share)
-        for block in own_blocks:
-            if not self._clipping:
-                network.gradient(block)
-            optimizer.update(network.theta, network.grad, block.part)
-        if self._max_norm:
-            self._max_norm.apply(own_blocks, share)
-        if self._setup.average:
-            for block in own_blocks:
-                self._setup.average.update(network.theta, block.part, optimizer.steps)
-        if self._setup.running_average and share.member == 0:  # which has moved them
-            self._setup.running_average.update(network.running, slice(0, 2), optimizer.steps)
 
-    def _share_of(self, member: int, n: int) -> Share:
-        """The member's share of a batch of n."""
-        rows, members = self._rows(member, n), self._setup.threads
-        if members == 1:
-            return Share(rows)
-        meet = functools.partial(self.team.meet, member)
-        return Share(rows, member, members, meet, self._by_inputs)
+@dataclass(frozen=True)
+class _Chunk:
+    """What an update reads and writes together, because it stays in the cache."""
 
-    @property
-    def _by_inputs(self) -> bool:
-        """Whether sums and errors go from processor to processor, instead of weights.
+    theta: Array
+    g: Array
+    vectors: list[Array]
+    """of the optimizer"""
+    average: Array | None
+    are_weights: bool
 
-        With fewer rows than inputs they are less: an epoch of 784-128-10, batch 64, takes 0.92 of
-        the time.
+
+@dataclass(frozen=True)
+class _LayerShard:
+    """A dense layer as one worker updates it: as if it had only some of its inputs."""
+
+    dense: Dense
+    inputs: slice
+    chunks: list[_Chunk]
+
+
+class Replica:
+    """One worker's network: takes its rows of each batch through a step.
+
+    Args:
+        setup: the run.
+        communicator: connects it to the other workers.
+        whole_batch: what the workers give each other.
+
+    Attributes:
+        on_step: called before each step.
+    """
+
+    def __init__(self, setup: Setup, communicator: Communicator, whole_batch: WholeBatch) -> None:
+        self._setup, self.communicator, self._whole = setup, communicator, whole_batch
+        self.on_step: Callable[[], None] | None = None
+        # All workers find the same running means; those of the first are the run's own.
+        running = setup.network.running
+        self._network = network = setup.network.replica(
+            np.zeros_like(setup.network.theta),
+            running if communicator.rank == 0 else running.copy(),
+        )
+        for batch_norm in network.batch_norms:
+            batch_norm.total = communicator.total
+        self._delta = Buffer(network.sizes[-1], network.dtype)
+        self._layers = list(self._layer_shards())
+        last = communicator.rank == communicator.size - 1
+        n_biases = len(network.theta) - network.n_weights
+        self._biases = list(self._chunks(network.n_weights, n_biases * last))
+
+    def _layer_shards(self) -> Iterator[_LayerShard]:
+        """Yield this worker's inputs of every dense layer."""
+        start = 0
+        for dense in self._network.dense:
+            n_in, n_out = dense.W.shape
+            inputs = shard(n_in, self.communicator.rank, self.communicator.size)
+            yield _LayerShard(
+                Dense(dense.W[inputs], dense.b, dense.dW[inputs], dense.db),
+                inputs,
+                list(
+                    self._chunks(start + inputs.start * n_out, (inputs.stop - inputs.start) * n_out)
+                ),
+            )
+            start += n_in * n_out
+
+    def _chunks(self, start: int, length: int) -> Iterator[_Chunk]:
+        """Yield `length` parameters from `start` on, in pieces that stay in the cache."""
+        setup, network = self._setup, self._network
+        for at in range(start, start + length, IN_CACHE):
+            here = slice(at, min(at + IN_CACHE, start + length))
+            yield _Chunk(
+                theta=network.theta[here],
+                g=network.grad[here],
+                vectors=[vector[here] for vector in setup.vectors.values()],
+                average=None if setup.average is None else setup.average[here],
+                are_weights=at < network.n_weights,
+            )
+
+    def train(self, block: Block, x: Array, t: Array, z: Array, rate_factor: float) -> None:
+        """Take the steps of a block.
+
+        Args:
+            block: of an epoch.
+            x: its inputs (n, n_in).
+            t: its targets (n, n_out).
+            z: where the outputs (n, n_out) go, each from before its step.
+            rate_factor: multiplies the learning rate.
         """
-        setup = self._setup
-        return setup.threads > 1 and setup.batches.batch_size < setup.network.sizes[0]
+        setup, communicator = self._setup, self.communicator
+        batch_size = setup.batches.batch_size
+        rng = generator(
+            setup.config.seed, Purpose.DROPOUT, block.epoch, block.start, communicator.rank
+        )
+        for step, at in enumerate(range(0, len(x), batch_size), block.start // batch_size):
+            if self.on_step:
+                self.on_step()
+            batch = slice(at, at + batch_size)
+            learning_rate = rate_factor * setup.learning_rate(block.epoch, step)
+            self._backpropagate(x[batch], t[batch], z[batch], rng)
+            self._update(learning_rate, (block.epoch - 1) * len(setup.batches) + step + 1)
 
-    def _rows(self, member: int, n: int) -> slice:
-        """The member's rows of n."""
-        return part_of(n, member, self._setup.threads)
+    def _backpropagate(self, x: Array, t: Array, z: Array, rng: np.random.Generator) -> None:
+        """Take this worker's rows of a batch forward and back, and give them to all workers."""
+        network, communicator = self._network, self.communicator
+        own = shard(len(x), communicator.rank, communicator.size)
+        network.draw_dropout(own.stop - own.start, rng)
+        z[own] = network.forward(x[own])
+        delta = self._delta.rows(own.stop - own.start)
+        self._setup.loss.delta(z[own], t[own], delta)
+        delta /= len(x)
+        network.send_back(delta)
+        layers = zip(
+            self._layers, network.dense, self._whole.inputs, self._whole.errors, strict=True
+        )
+        for layer, dense, inputs, errors in layers:
+            a = x if dense.a.base is x.base else communicator.gather(dense.a, own, inputs[: len(x)])
+            layer.dense.a = a[:, layer.inputs]
+            layer.dense.delta = communicator.gather(dense.delta, own, errors[: len(x)])
+
+    def _update(self, learning_rate: float, t: int) -> None:
+        """Update this worker's shard of the parameters; return when all shards are updated."""
+        setup, network, communicator = self._setup, self._network, self.communicator
+        limits = setup.config.optimizer
+        communicator.barrier()
+        for layer in reversed(self._layers):  # the errors of the first came last
+            layer.dense.gradient()
+            if not limits.clip_norm:
+                self._take(layer.chunks, learning_rate, t)
+        if limits.clip_norm:
+            self._clip(limits.clip_norm)
+            for layer in self._layers:
+                self._take(layer.chunks, learning_rate, t)
+        self._take(self._biases, learning_rate, t)
+        communicator.barrier()
+        if limits.max_norm:
+            for dense in network.dense[:-1]:
+                columns = shard(dense.W.shape[1], communicator.rank, communicator.size)
+                max_norm(dense.W[:, columns], limits.max_norm)
+            communicator.barrier()
+        for chunk in self._own_chunks():
+            if chunk.average is not None:
+                move_average(chunk.average, chunk.theta, setup.decay, t)
+        if setup.running_average is not None and communicator.rank == 0:
+            move_average(setup.running_average, network.running, setup.decay, t)
+
+    def _own_chunks(self) -> list[_Chunk]:
+        return [*(chunk for layer in self._layers for chunk in layer.chunks), *self._biases]
+
+    def _clip(self, most: float) -> None:
+        """Shorten the gradient, of which each worker has its shard."""
+        chunks = self._own_chunks()
+        squares = sum(sum_of_squares(chunk.g) for chunk in chunks)
+        norm = math.sqrt(self.communicator.total(float(squares)))
+        for chunk in chunks:
+            clip_norm(chunk.g, norm, most)
+
+    def _take(self, chunks: list[_Chunk], learning_rate: float, t: int) -> None:
+        """Take the optimizer's step for some chunks, whose gradient is known."""
+        optimizer, limits = self._setup.optimizer, self._setup.config.optimizer
+        for chunk in chunks:
+            if limits.clip_value:
+                clip_value(chunk.g, limits.clip_value)
+            if chunk.are_weights:
+                optimizer.penalize(chunk.theta, chunk.g, learning_rate)
+            optimizer.update(chunk.theta, chunk.g, learning_rate, t, *chunk.vectors)

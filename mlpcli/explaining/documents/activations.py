@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlpcli.explaining.documents import formulae
 from mlpcli.explaining.documents.document import Document, Section
 
 if TYPE_CHECKING:
@@ -41,10 +40,7 @@ def activation_document(activations: "Sequence[Activation]") -> Document:
             rows=rows,
         ),
         Section("Their formulae"),
-        *(
-            Section(activation.name, 3, formula=formulae.ACTIVATIONS[activation.name])
-            for activation in activations
-        ),
+        *(Section(activation.name, 3, formula=activation.formula) for activation in activations),
     ]
     return document
 
@@ -57,7 +53,7 @@ def activation_facts(activations: "Sequence[Activation]") -> dict[str, Any]:
     for activation in activations:
         found = character(activation)
         facts[activation.name] = {
-            "formula": formulae.ACTIVATIONS[activation.name],
+            "formula": activation.formula,
             "saturates_below": found.saturates_below,
             "saturates_above": found.saturates_above,
             "lowest": _finite(found.lowest),

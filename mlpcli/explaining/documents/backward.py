@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlpcli.explaining.documents.document import BY_DIFFERENCES, Quantity, Section, by
-from mlpcli.explaining.documents.layer_symbols import symbol_given, symbol_in, symbol_mask
-from mlpcli.explaining.documents.loss_formulae import error_formula, output_symbol
-from mlpcli.explaining.symbols import subscript
+from mlpcli.explaining.notation import (
+    output_symbol,
+    subscript,
+    symbol_given,
+    symbol_in,
+    symbol_mask,
+)
+from mlpcli.training.building import build_loss
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
@@ -20,7 +25,8 @@ def backward_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
         n = layer.number
         is_last = layer is step.layers[-1]
         if is_last:
-            error = error_formula(config, output_symbol(step))
+            loss = build_loss(config.loss.model_dump())
+            error = loss.delta_formula.format(z=output_symbol(step))
             error = f"({error}) / B" if several else error
         else:
             behind = step.layers[n]

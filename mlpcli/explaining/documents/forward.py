@@ -1,31 +1,28 @@
 """The way forward as sections of a document: from the examples to their loss."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.explaining.documents import formulae
 from mlpcli.explaining.documents.document import Quantity, Section, by
-from mlpcli.explaining.documents.layer_symbols import (
+from mlpcli.explaining.notation import (
+    output_symbol,
+    subscript,
     symbol_before_dropout,
     symbol_given,
     symbol_in,
     symbol_mask,
 )
-from mlpcli.explaining.documents.loss_formulae import (
-    loss_formula,
-    output_symbol,
-    probability_formula,
-    smoothed_target,
-)
-from mlpcli.explaining.symbols import subscript
+from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.layers import BatchNorm
+from mlpcli.training.building import build_loss
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
     from mlpcli.explaining.first_steps import Story
-    from mlpcli.explaining.trace import LayerTrace, NormTrace, StepTrace
+    from mlpcli.explaining.trace import LayerTrace, NormTrace
 
 MOST_EXAMPLES = 20
 """that are told one by one"""
@@ -64,7 +61,7 @@ def forward_sections(config: "Config", story: "Story") -> Iterator[Section]:
                 f"Layer {n}: the activation, {layer.activation}",
                 3,
                 formula=f"{subscript('a', n)} = σ({symbol_given(layer)})    "
-                f"{formulae.ACTIVATIONS[layer.activation]}",
+                f"{ACTIVATIONS[layer.activation].formula}",
                 shapes=f"{by(layer.z.shape)} → {by(layer.a.shape)}",
                 quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
             )
@@ -76,19 +73,24 @@ def forward_sections(config: "Config", story: "Story") -> Iterator[Section]:
                 quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
             )
     output = output_symbol(step)
-    if formula := probability_formula(config, output):
+    loss = build_loss(config.loss.model_dump())
+    if loss.prediction_formula:
         yield Section(
             "The probabilities",
             3,
-            formula=formula,
+            formula=loss.prediction_formula.format(z=output),
             shapes=f"{by(step.t.shape)} → {by(step.t.shape)}",
             quantities=[Quantity("p", "p", step.prediction)],
         )
+    formula = loss.formula.format(z=output)
+    if loss.target_formula:
+        formula = f"{formula}    {loss.target_formula}"
+    counted = re.findall(r"[A-Za-z]+", formula)
     yield Section(
         "The loss",
         3,
-        words=_outputs_counted(config, step),
-        formula=loss_formula(config, output),
+        words=f"n = {step.t.shape[1]}, the number of outputs." if "n" in counted else "",
+        formula=formula,
         shapes="mean over the examples" if len(step.x) > 1 else "",
         quantities=[Quantity("loss", "L", np.array([step.loss]))],
     )
@@ -146,9 +148,3 @@ def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Sec
             Quantity(f"y{n}", y, norm.y),
         ],
     )
-
-
-def _outputs_counted(config: "Config", step: "StepTrace") -> str:
-    """What n is where the formula has it."""
-    counts = config.loss.name == "mse" or smoothed_target(config)
-    return f"n = {step.t.shape[1]}, the number of outputs." if counts else ""

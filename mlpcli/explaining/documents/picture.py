@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlpcli.explaining.documents.document import Document, Quantity, Section, number
-from mlpcli.explaining.symbols import subscript
+from mlpcli.explaining.notation import subscript
 from mlpcli.text import percent
 
 if TYPE_CHECKING:

@@ -1,13 +1,13 @@
 """The update of a step of training as part of a document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.explaining.documents import formulae
 from mlpcli.explaining.documents.document import Quantity, Section, number
-from mlpcli.explaining.symbols import subscript
+from mlpcli.explaining.notation import subscript
+from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.text import listed
 
 if TYPE_CHECKING:
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 SYMBOLS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
 """of a layer's parameters"""
+PENALTIES = {"weight_decay": "λ", "l1": "κ"}
+BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
+"""symbols of batch normalisation, with the numbers of layers, that an optimizer may have too"""
 
 
 def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
     """What is done to the gradient, the step that the optimizer takes, and what it leaves."""
     yield from _what_is_done_to_the_gradient(config, step)
     yield _the_step(config, step)
-    remembered = [each for layer in step.layers for each in _state(layer)]
+    symbols = OPTIMIZERS[config.optimizer.name].vectors
+    remembered = [each for layer in step.layers for each in _state(layer, symbols)]
     if remembered:
         yield Section(f"What {config.optimizer.name} remembers after it", 3, quantities=remembered)
     if config.optimizer.max_norm is not None and step.lengths:
@@ -82,11 +86,11 @@ def new_parameters(layer: "LayerTrace") -> list[Quantity]:
     ]
 
 
-def _state(layer: "LayerTrace") -> list[Quantity]:
+def _state(layer: "LayerTrace", symbols: Mapping[str, str]) -> list[Quantity]:
     return [
         Quantity(
             f"{of}_{name}{layer.number}",
-            f"{formulae.STATE[of]} of {subscript(SYMBOLS[name], layer.number)}",
+            f"{symbols[of]} of {subscript(SYMBOLS[name], layer.number)}",
             values,
         )
         for name, trace in layer.parameters.items()
@@ -125,15 +129,17 @@ def _what_is_done_to_the_gradient(config: "Config", step: "StepTrace") -> Iterat
             words=f"c = {settings.clip_value:g}",
             formula="g ← max(−c, min(g, c))",
         )
-    decay = settings.weight_decay if settings.name != "adamw" else 0
-    if decay or settings.l1:
+    formulae = []
+    if settings.weight_decay and not OPTIMIZERS[settings.name].decays_apart:
+        formulae.append("g ← g + λ W")
+    if settings.l1:
+        formulae.append("g ← g + κ sign(W)")
+    if formulae:
         yield Section(
             "The gradient of the penalties is added",
             3,
             words="For weights only, not for biases.",
-            formula="    ".join(
-                ["g ← g + λ W"] * bool(decay) + ["g ← g + κ sign(W)"] * bool(settings.l1)
-            ),
+            formula="    ".join(formulae),
         )
     if _is_changed(config):
         yield Section(
@@ -153,36 +159,35 @@ def _what_is_done_to_the_gradient(config: "Config", step: "StepTrace") -> Iterat
 
 def _the_step(config: "Config", step: "StepTrace") -> Section:
     settings = config.optimizer
-    decays = settings.name == "adamw" and settings.weight_decay > 0
-    values = {key: getattr(settings, key, None) for key in formulae.SETTINGS}
+    optimizer = OPTIMIZERS[settings.name]
+    formula, decays = optimizer.formula, optimizer.decays_apart and settings.weight_decay > 0
     said = [f"η = {learning_rate(config, step)}"]
-    formula = formulae.OPTIMIZERS[settings.name]
-    said += [
-        f"{symbol} = {values[key]:g}"
-        for key, symbol in formulae.SETTINGS.items()
-        if values[key] or (values[key] is not None and symbol in formula)
-    ]
+    said += [f"{symbol} = {getattr(settings, key):g}" for key, symbol in optimizer.symbols.items()]
+    for key, symbol in PENALTIES.items():
+        if getattr(settings, key):
+            said.append(f"{symbol} = {getattr(settings, key):g}")
     words = f"{', '.join(said)}, g = ∂L/∂θ" + (", as changed above" if _is_changed(config) else "")
-    state = dict.fromkeys(formulae.STATE[of] for of in step.layers[0].W.state)
+    state = list(optimizer.vectors.values())
     if state and step.number == 1:
         words += f"; {' and '.join(f'{symbol} = 0' for symbol in state)} at first"
     if "m" in state:
         words += f"; t = {step.number} counts the steps"
     if decays:
         words += "; the weights, not the biases, decay before the step"
-    twice = [symbol for symbol in formulae.BATCH_NORM if symbol in formula]
+    twice = [symbol for symbol in BATCH_NORM if symbol in formula]
     if config.network.batch_norm and twice:
         words += f". Here {listed(twice)} are {settings.name}'s, not the layers'"
     return Section(
         f"The step, {settings.name}",
         3,
         words=words,
-        formula="W ← (1 − η λ) W    " * decays + formula,
+        formula=f"W ← (1 − η λ) W    {formula}" if decays else formula,
         quantities=[each for layer in step.layers for each in new_parameters(layer)],
     )
 
 
 def _is_changed(config: "Config") -> bool:
     settings = config.optimizer
-    penalties = settings.l1 or (settings.weight_decay and settings.name != "adamw")
+    apart = OPTIMIZERS[settings.name].decays_apart
+    penalties = settings.l1 or (settings.weight_decay and not apart)
     return bool(penalties) or settings.clip_norm is not None or settings.clip_value is not None
