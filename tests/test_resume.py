@@ -26,7 +26,7 @@ from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.reporting import Reporter
 from mlpcli.runs import recorder, run
 from mlpcli.storage.checkpoint import load_checkpoint
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 from mlpcli.storage.tensor_file import to_bytes
 
 SCHEDULES = [
@@ -154,7 +154,7 @@ def killed_at(nth, start):
         for name in ("save_checkpoint", "duplicate"):
             patches.setattr(recorder, name, deadly(getattr(recorder, name)))
         for name in ("append_gradients", "append_metrics"):
-            patches.setattr(RunDirectory, name, deadly(getattr(RunDirectory, name)))
+            patches.setattr(RunFolder, name, deadly(getattr(RunFolder, name)))
         with pytest.raises(Kill):
             start()
 
@@ -178,7 +178,7 @@ def test_weights_that_are_gone_are_told(train):
 
 def test_the_time_of_a_row_that_was_lost_is_left_empty(train):
     folder = train(runs="runs").folder
-    directory = RunDirectory(folder)
+    directory = RunFolder(folder)
     lines = directory.metrics.read_text().splitlines(keepends=True)
     directory.metrics.write_text("".join(lines[:3]) + lines[3][:9])
     directory.summary.unlink()
@@ -321,7 +321,7 @@ def test_the_advice_to_a_finished_run_trains_it_longer(train, end, expected):
 
 def test_the_seconds_are_those_of_all_sessions(train):
     folder = interrupted(lambda: train(reporter=InterruptedAt(4)))
-    directory = RunDirectory(folder)
+    directory = RunFolder(folder)
     summary = json.loads(directory.summary.read_text())
     directory.summary.write_text(json.dumps({**summary, "seconds": 1000.0}))
     done = mlpcli.resume(folder)
@@ -333,7 +333,7 @@ def test_the_seconds_are_those_of_all_sessions(train):
 @pytest.mark.parametrize("lost", [None, "{}", '{"seconds": "many"}', '{"seconds": Infinity}'])
 def test_of_a_killed_session_the_seconds_of_its_epochs_count(train, lost):
     folder = train("training.epochs=2").folder
-    directory = RunDirectory(folder)
+    directory = RunFolder(folder)
     header, first, second = directory.metrics.read_text().splitlines(keepends=True)
     second = ",".join(["2", "500.0", *second.split(",")[2:]])
     directory.metrics.write_text(header + first + second)

@@ -13,11 +13,11 @@ import mlpcli
 from mlpcli.data.batches import Normalization
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
 from mlpcli.runs.dry_run import dry_run
 from mlpcli.storage.checkpoint import load_checkpoint
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training import loop
 from mlpcli.training.blocks import Filling
 
@@ -125,9 +125,9 @@ def test_the_last_checkpoint_is_that_of_the_last_epoch(bars, tmp_path):
     run = train(bars, tmp_path, "training.monitor=val_loss", "optimizer.learning_rate=0.8")
     last = load_checkpoint(run.folder / "weights" / "last.safetensors")
     assert last.epoch == 4
-    assert judge(run.folder / "weights" / "last.safetensors", split="validation").loss == (
-        pytest.approx(run.history[-1].val_loss)
-    )
+    assert evaluate_checkpoints(
+        run.folder / "weights" / "last.safetensors", split="validation"
+    ).loss == (pytest.approx(run.history[-1].val_loss))
 
 
 def test_best_weights_are_those_of_the_best_epoch(bars, tmp_path):
@@ -262,7 +262,7 @@ def test_everything_at_once_learns_and_predicts_as_it_was_judged(
     size = (f"training.batch_size={batch_size}", f"training.threads={threads}")
     run = train(bars, tmp_path, *EVERYTHING, *size)
     assert run.test.accuracy > 0.9
-    found = judge(run.folder, split="validation")
+    found = evaluate_checkpoints(run.folder, split="validation")
     assert found.loss == run.best.val_loss
     assert found.accuracy == run.best.val_accuracy
 
@@ -374,14 +374,14 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
 
 
 def test_a_failed_save_says_which_epoch_is_whole(bars, tmp_path, monkeypatch):
-    append = RunDirectory.append_metrics
+    append = RunFolder.append_metrics
 
     def fail_in_epoch_3(directory, row, *, flush):
         append(directory, row, flush=flush)
         if row.epoch == 3:
             raise WriteError("metrics.csv: cannot be written.")
 
-    monkeypatch.setattr(RunDirectory, "append_metrics", fail_in_epoch_3)
+    monkeypatch.setattr(RunFolder, "append_metrics", fail_in_epoch_3)
     with pytest.raises(WriteError) as caught:
         train(bars, tmp_path)
     last = tmp_path / "runs" / "bars" / "weights" / "last.safetensors"

@@ -316,10 +316,10 @@ import resource, sys
 from pathlib import Path
 from mlpcli.errors import WriteError
 from mlpcli.training.metrics import EpochMetrics
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-directory = RunDirectory(Path())
+directory = RunFolder(Path())
 for epoch in range(1, 9):
     try:
         directory.append_metrics(EpochMetrics(epoch, 0.5, 0.1, 0.2, 0.3, None, None))

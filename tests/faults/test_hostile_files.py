@@ -28,7 +28,7 @@ from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reading.decoding import WORKING_SIDE, read_grey
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.tensor_file import to_bytes
@@ -258,7 +258,7 @@ def test_checkpoints_whose_hash_is_right(config: Path, tmp_path: Path, count) ->
         try:
             model = mlpcli.load_model(path)
             model.predict_proba(np.zeros((1, *model.image_shape), np.uint8))
-            judge(path, split="test")
+            evaluate_checkpoints(path, split="test")
         except (CheckpointError, DataError) as error:
             assert str(error)  # noqa: PT017
         count("checkpoints")
