@@ -12,18 +12,13 @@ IMAGES, LABELS = bars_dataset(60, 1)
 
 
 @pytest.fixture
-def run(bars, tmp_path):
-    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+def model(finished):
+    return mlpcli.load_model(finished.folder)
 
 
-@pytest.fixture
-def model(run):
-    return mlpcli.load_model(run.folder)
-
-
-def test_predictions_are_those_of_the_run(run, model):
-    assert np.array_equal(model.predict(IMAGES), run.test.predictions)
-    np.testing.assert_allclose(model.predict_proba(IMAGES), run.test.probabilities, rtol=1e-5)
+def test_predictions_are_those_of_the_run(finished, model):
+    assert np.array_equal(model.predict(IMAGES), finished.test.predictions)
+    np.testing.assert_allclose(model.predict_proba(IMAGES), finished.test.probabilities, rtol=1e-5)
 
 
 def test_every_part_of_the_toolbox_survives_its_checkpoint(bars, tmp_path):
@@ -91,12 +86,12 @@ def test_results_outlive_the_next_call(model):
     assert np.array_equal(first, kept)
 
 
-def test_evaluate_counts_every_example(run, model):
+def test_evaluate_counts_every_example(finished, model):
     dataset = Dataset(IMAGES.reshape(60, 30), LABELS.astype(np.intp), (6, 5), ("0", "1", "2"))
     evaluation = model.evaluate(dataset)
     assert confusion_matrix(evaluation).sum() == 60
     assert evaluation.accuracy == (model.predict(IMAGES) == LABELS).mean()
-    assert evaluation.loss == pytest.approx(run.test.loss)
+    assert evaluation.loss == pytest.approx(finished.test.loss)
 
 
 def test_a_dataset_of_another_shape_is_refused(model):
@@ -125,7 +120,8 @@ def test_the_largest_output_answers_even_where_probabilities_tie(bars, tmp_path)
     assert model.predict(IMAGES[0]).tolist() == [1]
 
 
-def test_judging_uses_the_checkpoints_own_data(run):
+def test_checkpoints_are_evaluated_on_their_own_data(run, finished, monkeypatch):
+    monkeypatch.chdir(finished.folder.parents[1])
     assert evaluate_checkpoints(run.folder).accuracy == run.test.accuracy
     validation = evaluate_checkpoints(
         run.folder / "weights" / "last.safetensors", split="validation"
@@ -134,7 +130,7 @@ def test_judging_uses_the_checkpoints_own_data(run):
     assert len(evaluate_checkpoints(run.folder, split="train").labels) == 120
 
 
-def test_judging_on_another_dataset_counts_all_of_it(fabricate, tmp_path, monkeypatch):
+def test_evaluating_on_another_dataset_counts_all_of_it(fabricate, tmp_path, monkeypatch):
     folder = fabricate("mnist").write_to(tmp_path / "mirror")
     monkeypatch.setenv("MLPCLI_MIRROR", str(folder))
     config = mlpcli.load_config(
@@ -163,7 +159,7 @@ def test_outputs_that_are_not_finite_are_refused(bars, tmp_path):
         mlpcli.load_model(tmp_path / "runs" / "bars").predict(IMAGES)
 
 
-def test_judging_without_a_validation_part(bars, tmp_path):
+def test_evaluating_without_a_validation_split(bars, tmp_path):
     config = mlpcli.load_config(bars, overrides=["data.validation=0", "training.epochs=1"])
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
     with pytest.raises(DataError, match="no validation split"):

@@ -16,11 +16,6 @@ from mlpcli.storage.records import (
 )
 
 
-@pytest.fixture
-def run(bars, tmp_path):
-    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
-
-
 def test_a_record_says_what_the_run_said(run):
     record = read_record(run.folder)
     assert record.history == run.history

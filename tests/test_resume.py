@@ -103,7 +103,7 @@ def interrupted(start):
     return caught.value.folder
 
 
-def go_on_to_the_end(folder, session, most=100):
+def resume_to_the_end(folder, session, most=100):
     for _ in range(most):
         try:
             return session(folder)
@@ -113,18 +113,19 @@ def go_on_to_the_end(folder, session, most=100):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_interrupted_after_every_block(train, kind):
+def test_interrupted_again_and_again(train, kind):
+    """After every second of three blocks: so twice within an epoch, and at the end of one."""
     whole = train(*KINDS[kind], runs="whole")
-    folder = interrupted(lambda: train(*KINDS[kind], reporter=InterruptedAt()))
+    folder = interrupted(lambda: train(*KINDS[kind], reporter=InterruptedAt(2)))
     sessions = itertools.count(1)
 
     def session(folder):
         next(sessions)
-        return mlpcli.resume(folder, reporter=InterruptedAt())
+        return mlpcli.resume(folder, reporter=InterruptedAt(2))
 
-    done = go_on_to_the_end(folder, session)
+    done = resume_to_the_end(folder, session)
     assert timeless(folder) == timeless(whole.folder)
-    assert next(sessions) > 2 * len(whole.history)
+    assert next(sessions) > len(whole.history)
     assert done.test.loss == whole.test.loss
     assert done.stopped_early == whole.stopped_early
     assert [row.val_loss for row in done.history] == [row.val_loss for row in whole.history]
@@ -159,7 +160,7 @@ def killed_at(nth, start):
             start()
 
 
-@pytest.mark.parametrize("nth", range(1, 17))
+@pytest.mark.parametrize("nth", [*range(1, 9), *range(13, 17)])  # epochs 1, 2 and the last
 def test_killed_between_any_two_files_of_an_epoch(train, nth):
     settings = ["training.monitor=train_loss", "schedule=cosine"]
     whole = train(*settings, runs="whole")
@@ -488,7 +489,7 @@ def test_the_second_leaves_at_once(train, tmp_path, monkeypatch):
     with monkeypatch.context() as patches:
         patches.setattr(recorder, "save_checkpoint", impatient)
         with pytest.raises(Interrupted) as caught:
-            train(reporter=InterruptedAt(1))
+            train(reporter=InterruptedAt())
     assert caught.value.signal == signal.SIGINT
     assert caught.value.folder == folder
     assert str(caught.value) == f"What was saved last is in {folder}."
@@ -590,7 +591,7 @@ def test_a_save_that_fails_while_interrupted(train, monkeypatch):
         WriteError,
         match=r"full\. No epoch is saved; the run can begin again from .*last\.safetensors\.$",
     ):
-        train(reporter=InterruptedAt(1))
+        train(reporter=InterruptedAt())
 
 
 def test_a_regression_with_validation_goes_on(tmp_path):
