@@ -18,13 +18,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.storage import checkpoint as checkpoint_module
 from mlpcli.storage import tensor_file
-from mlpcli.storage.checkpoint import (
-    Checkpoint,
-    export,
-    load_checkpoint,
-    save_checkpoint,
-    to_bytes,
-)
+from mlpcli.storage.checkpoint import Checkpoint, export, load_checkpoint, save_checkpoint, to_bytes
 from mlpcli.training.building import build_network
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
@@ -265,8 +259,7 @@ def test_norms_and_averages_that_do_not_fit(path, tensors, reason):
 
 
 @pytest.mark.parametrize(
-    ("section", "change"),
-    [("network", {"batch_norm": False}), ("training", {"averaging": None})],
+    ("section", "change"), [("network", {"batch_norm": False}), ("training", {"averaging": None})]
 )
 def test_a_config_that_does_not_know_of_the_tensors(path, section, change):
     _, saved = trained("adam")

@@ -8,12 +8,7 @@ import pytest
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.storage import records
-from mlpcli.storage.records import (
-    differences,
-    read_metrics,
-    read_record,
-    run_folders,
-)
+from mlpcli.storage.records import differences, read_metrics, read_record, run_folders
 
 
 def test_a_record_says_what_the_run_said(run):

@@ -303,11 +303,7 @@ def test_a_finished_run_has_nothing_to_do(train, end):
         (["training.epochs=3", EARLY], ["training.early_stopping=null"]),
         (
             ["training.epochs=2", EARLY, "training.stop_at_loss=0.4"],
-            [
-                "training.stop_at_loss=null",
-                "training.early_stopping=null",
-                "training.epochs=4",
-            ],
+            ["training.stop_at_loss=null", "training.early_stopping=null", "training.epochs=4"],
         ),
     ],
 )

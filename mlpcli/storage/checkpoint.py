@@ -150,7 +150,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with open_ordinary(path) as file:
             header = tensor_file.read_header(file, path)
-            description = _describe(header, path)
+            try:
+                description = _described(header)
+            except UNREADABLE as error:
+                raise CheckpointError(
+                    f"{path}: its contents do not describe a network ({error}); use another "
+                    "checkpoint."
+                ) from error
             return _filled(description, tensor_file.read_tensors(file, header, path))
     except FileNotFoundError as error:
         raise CheckpointError(
@@ -162,20 +168,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: its network does not fit into memory.") from error
 
 
-def _describe(header: Header, path: Path) -> Checkpoint:
+def _described(header: Header) -> Checkpoint:
     """Return the checkpoint that a header describes, its network still without numbers.
 
     The tensors are checked first, so the network is not larger than the file.
     """
-    try:
-        return _describe_unless_wrong(header)
-    except UNREADABLE as error:
-        raise CheckpointError(
-            f"{path}: its contents do not describe a network ({error}); use another checkpoint."
-        ) from error
-
-
-def _describe_unless_wrong(header: Header) -> Checkpoint:
     metadata = header.metadata
     config = json.loads(metadata["config"])
     height, width = map(whole_number, json.loads(metadata["image_shape"]))

@@ -8,7 +8,6 @@ import itertools
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,65 +40,39 @@ _LONGEST_ROW = 400
 """bytes; seven numbers have fewer than 200"""
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run."""
+    """The folder of one run.
 
-    path: Path
+    Attributes:
+        config: the resolved config; training from it repeats the run.
+        environment: versions, machine, threads, seed.
+        metrics: one row an epoch.
+        gradients: the norms of each layer's gradient and update, one row an epoch and layer.
+        summary: the result, and why the run stopped.
+        pictures: the pictures of `mlpcli plot`.
+        best: the weights of the best epoch.
+        last: the latest state of the run, after an epoch or within one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.environment = path / "environment.json"
+        self.metrics = path / "metrics.csv"
+        self.gradients = path / "gradients.csv"
+        self.summary = path / "summary.json"
+        self.pictures = path / "pictures"
+        self.best = path / "weights" / "best.safetensors"
+        self.last = path / "weights" / "last.safetensors"
 
     @property
     def name(self) -> str:
-        """The folder's name, whatever path led to it."""
+        """The name of the folder, whatever path led to it."""
         return self.path.resolve().name
-
-    @property
-    def config(self) -> Path:
-        """The resolved config; training from it repeats the run."""
-        return self.path / "config.yaml"
-
-    @property
-    def environment(self) -> Path:
-        """Versions, machine, threads, seed."""
-        return self.path / "environment.json"
-
-    @property
-    def metrics(self) -> Path:
-        """One row an epoch."""
-        return self.path / "metrics.csv"
-
-    @property
-    def summary(self) -> Path:
-        """The result, and why the run stopped."""
-        return self.path / "summary.json"
-
-    @property
-    def gradients(self) -> Path:
-        """The norms of each layer's gradient and update, one row an epoch and layer."""
-        return self.path / "gradients.csv"
-
-    @property
-    def pictures(self) -> Path:
-        """The pictures of `mlpcli plot`."""
-        return self.path / "pictures"
-
-    @property
-    def best(self) -> Path:
-        """The weights of the best epoch."""
-        return self.path / "weights" / "best.safetensors"
-
-    @property
-    def last(self) -> Path:
-        """The latest state of the run, after an epoch or within one."""
-        return self.path / "weights" / "last.safetensors"
 
     @classmethod
     def create(
-        cls,
-        runs: Path,
-        name: str,
-        start: Checkpoint,
-        config: str,
-        environment: Mapping[str, Any],
+        cls, runs: Path, name: str, start: Checkpoint, config: str, environment: Mapping[str, Any]
     ) -> "RunFolder":
         """Create `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
 
@@ -206,11 +179,7 @@ class RunFolder:
         write_text(self.metrics, "".join(map(_csv_line, rows)))
 
     def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv, after the header if it is the first.
-
-        Args:
-            row: the epoch's figures.
-            flush: whether to wait until it is safe from a power cut.
+        """Add a row to metrics.csv; `flush` makes it safe from a power cut.
 
         Raises:
             WriteError: it could not be written.
@@ -218,11 +187,7 @@ class RunFolder:
         _append(self.metrics, COLUMNS, [row], flush=flush)
 
     def append_gradients(self, rows: Sequence[LayerNorms], *, flush: bool) -> None:
-        """Add an epoch's rows to gradients.csv, after the header if they are the first.
-
-        Args:
-            rows: one for each layer.
-            flush: whether to wait until they are safe from a power cut.
+        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above.
 
         Raises:
             WriteError: they could not be written.

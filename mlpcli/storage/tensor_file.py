@@ -37,14 +37,7 @@ LARGEST = 2**48
 """largest number in a shape; no memory holds as many"""
 
 # Raised where JSON does not have the expected form.
-UNREADABLE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-)
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
