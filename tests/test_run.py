@@ -36,7 +36,7 @@ def test_it_learns(train):
     assert run.best_epoch == max(run.history, key=lambda row: row.val_accuracy).epoch
 
 
-def test_what_lies_in_the_folder(train, bars, tmp_path):
+def test_what_lies_in_the_folder(train, tmp_path):
     run = train()
     files = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*.*")}
     assert run.folder == tmp_path / "runs" / "bars"
@@ -70,7 +70,7 @@ def test_metrics_csv_has_one_header_and_a_row_an_epoch(train):
     assert [float(row["val_loss"]) for row in rows] == [row.val_loss for row in run.history]
 
 
-def test_a_run_is_never_overwritten(train, bars):
+def test_a_run_is_never_overwritten(train):
     folders = [train("training.epochs=1").folder.name for _ in range(3)]
     assert folders == ["bars", "bars-2", "bars-3"]
 
@@ -96,7 +96,7 @@ def test_two_threads_give_the_same_bytes_each_time_and_nearly_those_of_one(train
     np.testing.assert_allclose(weights[0], weights[2], rtol=1e-6)
 
 
-def test_the_saved_config_repeats_the_run(train, bars):
+def test_the_saved_config_repeats_the_run(train):
     first = train("optimizer.learning_rate=0.02")
     again = train(config=first.folder / "config.yaml")
     assert again.folder.name == "bars-2"
@@ -349,7 +349,7 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
     assert dry.loss_after < dry.loss_before
 
 
-def test_a_failed_save_says_which_epoch_is_whole(train, bars, tmp_path, monkeypatch):
+def test_a_failed_save_says_which_epoch_is_whole(train, tmp_path, monkeypatch):
     append = RunFolder.append_metrics
 
     def fail_in_epoch_3(directory, row, *, flush):
