@@ -10,7 +10,7 @@ The command line's work, from Python:
 
 import importlib
 
-TYPE_CHECKING = False  # as type checkers know it; importing typing would take a moment
+TYPE_CHECKING = False  # importing it from typing would take a moment
 if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
     from mlpcli.data.dataset import Dataset
@@ -41,7 +41,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used: `import mlpcli` costs nothing."""
+    """Import a public name when it is first used, so that `import mlpcli` costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'mlpcli' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

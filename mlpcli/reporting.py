@@ -1,7 +1,7 @@
-"""How work in progress speaks: one object with a method for each thing worth telling.
+"""Progress reports: an object with a method for each event.
 
-The library is silent. The command line hands in an object of its own that draws progress bars;
-a notebook may do the same.
+The library prints nothing. The command line passes a reporter that draws progress bars; a notebook
+may do the same.
 """
 
 from pathlib import Path
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Told of what happens; this one keeps it to itself."""
+    """Receives the events; this one ignores them."""
 
     def remark(self, text: str) -> None:
-        """A sentence for the user."""
+        """Report a sentence for the user."""
 
     def download(self, name: str, received: int, size: int | None) -> None:
-        """So many bytes of the file `name` have arrived, of `size` if that is known."""
+        """Report how many bytes of the file `name` have arrived, of `size` if that is known."""
 
     def work_done(self, what: str, done: int, total: int) -> None:
-        """So many of the `total` pieces of a longer work are done."""
+        """Report how many of the `total` units of a longer task are done."""
 
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
-        """A run of at most `epochs` epochs, each of `steps` batches, begins in `folder`.
+        """Report that training begins in `folder`.
 
-        `done` epochs have been trained before.
+        At most `epochs` epochs, each of `steps` batches; `done` of them were trained before.
         """
 
     def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
-        """So many batches of this epoch are done; loss and accuracy are the epoch's so far.
+        """Report how many batches of this epoch are done, and the epoch's figures so far.
 
         A regression has no accuracy.
         """
 
     def epoch_done(self, row: "EpochMetrics", *, is_best: bool) -> None:
-        """An epoch is done, recorded and saved."""
+        """Report that an epoch is done and saved."""
 
     def training_ends(self) -> None:
-        """No more epochs follow, for whichever reason."""
+        """Report that no more epochs follow, for whatever reason."""

@@ -1,5 +1,7 @@
 """Fixtures for all tests."""
 
+import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ sys.path.append(str(Path(__file__).parent))  # for the helpers beside the tests
 from helpers.digits import write_bars
 from helpers.mirrors import Mirror, SmallDataset, small_dataset
 
+import mlpcli
 from mlpcli.data.published.sources import SOURCES
 
 settings.register_profile("mlpcli", deadline=None)  # a busy machine is no failure
@@ -39,6 +42,21 @@ def bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     monkeypatch.chdir(tmp_path)
     return write_bars(tmp_path / "bars")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> mlpcli.Run:
+    """A finished run on the bars, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = mlpcli.load_config(write_bars(folder / "bars"))
+    return mlpcli.train(config, runs_dir=folder / "runs")
+
+
+@pytest.fixture
+def run(finished: mlpcli.Run, tmp_path: Path) -> mlpcli.Run:
+    """A copy of the finished run, which a test may change."""
+    copy = shutil.copytree(finished.folder, tmp_path / "runs" / "bars")
+    return dataclasses.replace(finished, folder=copy)
 
 
 HOLD = """

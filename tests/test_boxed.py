@@ -9,7 +9,7 @@ import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.errors import CheckpointError
 from mlpcli.inference.committee import newest_reader
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import BOXED
 
@@ -36,7 +36,7 @@ def test_it_is_finished():
 @pytest.mark.skipif(not SHARED_MNIST.is_dir(), reason="../shared/mnist is absent")
 def test_its_accuracy_on_the_test_set(monkeypatch, tmp_path):
     monkeypatch.setenv("MLPCLI_MIRROR", str(SHARED_MNIST))
-    judged = judge("boxed", data_dir=tmp_path)
+    judged = evaluate_checkpoints("boxed", data_dir=tmp_path)
     assert np.count_nonzero(judged.predictions == judged.labels) == pytest.approx(
         RIGHT_ON_MNIST, abs=2
     )

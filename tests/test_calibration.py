@@ -5,7 +5,7 @@ import pytest
 
 import mlpcli
 from mlpcli.inference.calibration import calibration, fit_temperature
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.nn.losses import BinaryCrossEntropy, CrossEntropy, QuadraticError
 from mlpcli.reporting import Reporter
 from mlpcli.storage.checkpoint import load_checkpoint
@@ -95,7 +95,7 @@ def test_a_run_leaves_its_best_weights_with_their_temperature(undecided):
 
 
 def test_the_temperature_makes_the_validation_part_likelier(undecided):
-    judged = judge(undecided.folder, split="validation")
+    judged = evaluate_checkpoints(undecided.folder, split="validation")
     right = np.arange(len(judged.labels)), judged.labels
     assert -np.log(judged.probabilities[right]).mean() < -np.log(judged.uncalibrated[right]).mean()
 

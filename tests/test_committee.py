@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers.runs import Told
@@ -5,7 +7,8 @@ from helpers.runs import Told
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.inference.committee import load_committee
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
+from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
 
 def trained(bars, folder, *overrides):
@@ -15,8 +18,8 @@ def trained(bars, folder, *overrides):
 
 def test_a_committee_answers_by_the_mean_of_its_probabilities(bars, tmp_path):
     folders = [trained(bars, tmp_path, f"seed={seed}") for seed in (1, 2, 3)]
-    alone = [judge(folder) for folder in folders]
-    together = judge(*folders)
+    alone = [evaluate_checkpoints(folder) for folder in folders]
+    together = evaluate_checkpoints(*folders)
     mean = sum(each.probabilities.astype(np.float64) for each in alone) / 3
     np.testing.assert_allclose(together.probabilities, mean, rtol=1e-6)
     assert np.array_equal(together.predictions, mean.argmax(axis=1))
@@ -58,11 +61,11 @@ def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
     ):
         other = trained(bars, tmp_path, f"{key}={value}")
         for split in ("validation", "train"):
-            told = f"do not have the same {split} part: they differ in {differ}; use --split test"
+            told = f"do not have the same {split} split: they differ in {differ}; use --split test"
             with pytest.raises(DataError, match=told):
-                judge(first, other, split=split)
+                evaluate_checkpoints(first, other, split=split)
     for split in ("validation", "train"):
-        assert judge(first, same, split=split).accuracy is not None
+        assert evaluate_checkpoints(first, same, split=split).accuracy is not None
 
 
 def test_whose_test_images_it_was_is_said_where_they_differ(bars, tmp_path):
@@ -82,12 +85,12 @@ def test_whose_test_images_it_was_is_said_where_they_differ(bars, tmp_path):
         ((other_seed, first), "data.test_size"),
     ):
         told = Told()
-        labels = judge(*files, reporter=told).labels
-        expected = f"Judged on the test images of the first network; they differ in {differ}."
+        labels = evaluate_checkpoints(*files, reporter=told).labels
+        expected = f"Evaluated on the test images of the first network; they differ in {differ}."
         assert told.remarks == [expected]
-        assert np.array_equal(labels, judge(files[0]).labels)
+        assert np.array_equal(labels, evaluate_checkpoints(files[0]).labels)
     told = Told()
-    assert len(judge(few, same, reporter=told).labels) == 9
+    assert len(evaluate_checkpoints(few, same, reporter=told).labels) == 9
     assert not told.remarks
 
 
@@ -102,17 +105,17 @@ def test_networks_are_not_judged_on_the_test_files_of_one(bars, tmp_path):
         bars, tmp_path, f"data.files.train_images={tmp_path}/other-train-images"
     )
     for files in ((first, other_test), (other_test, first)):
-        with pytest.raises(DataError, match=r"differ in data\.files; judge each") as caught:
-            judge(*files)
+        with pytest.raises(DataError, match=r"differ in data\.files; evaluate each") as caught:
+            evaluate_checkpoints(*files)
         assert "--dataset" not in str(caught.value)
-    assert judge(first, other_training).accuracy is not None
+    assert evaluate_checkpoints(first, other_training).accuracy is not None
     with pytest.raises(
-        DataError, match=r"train part: they differ in data\.files; use --split test"
+        DataError, match=r"train split: they differ in data\.files; use --split test"
     ):
-        judge(first, other_training, split="train")
-    assert judge(first, other_test, split="train").accuracy is not None
-    with pytest.raises(DataError, match=r"train part: they differ in data\.files; judge each"):
-        judge(first, other_test, other_training, split="train")
+        evaluate_checkpoints(first, other_training, split="train")
+    assert evaluate_checkpoints(first, other_test, split="train").accuracy is not None
+    with pytest.raises(DataError, match=r"train split: they differ in data\.files; use"):
+        evaluate_checkpoints(first, other_test, other_training, split="train")
 
 
 def test_synthetic_test_digits_are_drawn_by_the_seed(bars, tmp_path):
@@ -126,7 +129,7 @@ def test_synthetic_test_digits_are_drawn_by_the_seed(bars, tmp_path):
     )
     for dataset in (None, "synthetic"):
         told = Told()
-        judge(first, second, dataset=dataset, reporter=told)
+        evaluate_checkpoints(first, second, dataset=dataset, reporter=told)
         assert "test images of the first network; they differ in seed." in told.remarks[-1]
 
 
@@ -145,9 +148,11 @@ def test_seeds_may_differ_on_the_whole_of_a_published_test_set(
         run = mlpcli.train(config, runs_dir=tmp_path / "runs", data_dir=tmp_path / "cache")
         folders.append(run.folder)
     cache = tmp_path / "cache"
-    whole = judge(folders[0], data_dir=cache).labels
-    assert np.array_equal(judge(*folders[:2], data_dir=cache).labels, whole)
-    assert np.array_equal(judge(*folders, dataset="mnist", data_dir=cache).labels, whole)
+    whole = evaluate_checkpoints(folders[0], data_dir=cache).labels
+    assert np.array_equal(evaluate_checkpoints(*folders[:2], data_dir=cache).labels, whole)
+    assert np.array_equal(
+        evaluate_checkpoints(*folders, dataset="mnist", data_dir=cache).labels, whole
+    )
 
 
 def test_networks_of_different_datasets_need_one_to_be_named(bars, tmp_path):
@@ -156,16 +161,15 @@ def test_networks_of_different_datasets_need_one_to_be_named(bars, tmp_path):
         mlpcli.load_config("quickstart", overrides=settings), runs_dir=tmp_path
     ).folder
     content = mlpcli.load_config("quickstart", overrides=settings).model_dump(mode="json")
-    import dataclasses
-
-    from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
-
     checkpoint = load_checkpoint(drawn / "weights" / "best.safetensors")
     content["data"]["dataset"] = "mnist"
-    save_checkpoint(tmp_path / "other", dataclasses.replace(checkpoint, config=content))
+    other = tmp_path / "other"
+    save_checkpoint(other, dataclasses.replace(checkpoint, config=content))
     with pytest.raises(DataError, match="--dataset"):
-        judge(drawn, tmp_path / "other")
-    assert judge(drawn, tmp_path / "other", dataset="synthetic").accuracy is not None
+        evaluate_checkpoints(drawn, other)
+    assert evaluate_checkpoints(drawn, other, dataset="synthetic").accuracy is not None
+    with pytest.raises(DataError, match=r"do not have the same validation split.*train_size"):
+        evaluate_checkpoints(other, drawn, dataset="synthetic", split="validation")
 
 
 def test_the_part_held_out_is_the_same_whatever_else_was_trained_on(
@@ -181,10 +185,10 @@ def test_the_part_held_out_is_the_same_whatever_else_was_trained_on(
         )
         run = mlpcli.train(config, runs_dir=tmp_path / "runs", data_dir=tmp_path / "cache")
         folders.append(run.folder)
-    judged = judge(*folders, split="validation", data_dir=tmp_path / "cache")
+    judged = evaluate_checkpoints(*folders, split="validation", data_dir=tmp_path / "cache")
     assert len(judged.labels) == 3
-    with pytest.raises(DataError, match="do not have the same train part"):
-        judge(*folders, split="train", data_dir=tmp_path / "cache")
+    with pytest.raises(DataError, match="do not have the same train split"):
+        evaluate_checkpoints(*folders, split="train", data_dir=tmp_path / "cache")
 
 
 def test_networks_of_different_tables_are_not_judged_on_the_rows_of_one(tmp_path):
@@ -195,6 +199,6 @@ def test_networks_of_different_tables_are_not_judged_on_the_rows_of_one(tmp_path
             {"data": data, "network": {"hidden": [2]}, "training": {"epochs": 1}}
         )
         folders.append(mlpcli.train(config, runs_dir=tmp_path).folder)
-    assert judge(folders[0], folders[0]).labels.tolist() == [0, 1, 0]
+    assert evaluate_checkpoints(folders[0], folders[0]).labels.tolist() == [0, 1, 0]
     with pytest.raises(DataError, match="trained on different data"):
-        judge(*folders)
+        evaluate_checkpoints(*folders)

@@ -2,8 +2,7 @@
 
 import mlpcli
 from mlpcli.storage.checkpoint import load_checkpoint
-from mlpcli.storage.records import read_gradients
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.records import read_gradients, read_record
 
 
 def run(tmp_path, name, *overrides):
@@ -27,7 +26,7 @@ def test_chain(tmp_path):
 def test_xor_is_solved_with_tanh_and_cannot_be_with_identity(tmp_path):
     solved = run(tmp_path, "xor")
     assert solved.reached_loss
-    assert RunDirectory(solved.folder).has_ended()
+    assert read_record(solved.folder).has_ended
     assert abs(solved.test.outputs - solved.test.targets).max() < 0.1
     unsolved = run(tmp_path, "xor", "network.activation=identity")
     assert not unsolved.reached_loss

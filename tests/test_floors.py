@@ -35,7 +35,7 @@ ONLY_IN = {
     "yaml": {"config"},
     "requests": {"data"},
     "PIL": {"data", "reading"},
-    "safetensors": {"storage"},
+    "safetensors": set(),
     "threadpoolctl": {"parallel", "storage"},
 }
 

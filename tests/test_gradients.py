@@ -9,7 +9,7 @@ from helpers.runs import timeless
 import mlpcli
 from mlpcli.nn.gradcheck import centred_differences
 from mlpcli.storage.records import read_gradients
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training import gradient_probe as gradients
 from mlpcli.training.gradient_probe import GradientProbe
 from mlpcli.training.layer_lengths import layer_norms
@@ -95,27 +95,27 @@ def test_a_norm_that_is_no_number_is_left_empty(set_up, tmp_path):
     setup.network.theta[...] = 1e19
     rows = GradientProbe(setup).end_epoch(1)
     assert None in [row.gradient_norm for row in rows]
-    RunDirectory(tmp_path).append_gradients(rows, flush=False)
+    RunFolder(tmp_path).append_gradients(rows, flush=False)
     assert read_gradients(tmp_path / "gradients.csv") == rows
 
 
 def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
-    directory = RunDirectory(tmp_path)
-    directory.forget_gradients_after(1)
+    directory = RunFolder(tmp_path)
+    directory.cut_gradients_after(1)
     assert not directory.gradients.exists()
     rows = [LayerNorms(epoch, layer, 1 / 3, 5e-324) for epoch in (1, 2) for layer in (1, 2)]
     directory.append_gradients(rows[:2], flush=False)
     first = directory.gradients.read_bytes()
     directory.append_gradients(rows[2:], flush=True)
     both = directory.gradients.read_bytes()
-    directory.forget_gradients_after(2)
+    directory.cut_gradients_after(2)
     assert directory.gradients.read_bytes() == both
     directory.gradients.write_bytes(both + b"3,1,0.")
-    directory.forget_gradients_after(3)
+    directory.cut_gradients_after(3)
     assert directory.gradients.read_bytes() == both
-    directory.forget_gradients_after(1)
+    directory.cut_gradients_after(1)
     assert directory.gradients.read_bytes() == first
-    directory.forget_gradients_after(0)
+    directory.cut_gradients_after(0)
     assert directory.gradients.read_bytes() == b""
     directory.append_gradients(rows, flush=False)
     assert directory.gradients.read_bytes() == both
@@ -125,5 +125,5 @@ def test_only_long_epochs_wait_for_the_disk(tmp_path, monkeypatch):
     flushed = []
     monkeypatch.setattr(os, "fsync", flushed.append)
     for flush in (False, True):
-        RunDirectory(tmp_path).append_gradients([LayerNorms(1, 1, 1.0, 1.0)], flush=flush)
+        RunFolder(tmp_path).append_gradients([LayerNorms(1, 1, 1.0, 1.0)], flush=flush)
         assert len(flushed) == flush

@@ -3,34 +3,7 @@ import pytest
 
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.losses import CrossEntropy
-from mlpcli.training.metrics import (
-    RunningMetrics,
-    class_metrics,
-    confusion_matrix,
-    most_confused,
-)
-
-#                    predicted: a  b  c
-CONFUSION = np.array([[5, 1, 0], [2, 3, 0], [0, 4, 0]])
-
-
-def test_confusion_matrix_has_true_rows():
-    labels, predictions = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 0, 2, 2])
-    assert confusion_matrix(labels, predictions, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 2]]
-
-
-def test_class_metrics_by_hand():
-    a, b, c = class_metrics(CONFUSION, ("a", "b", "c"))
-    assert (a.precision, a.recall, a.support) == (5 / 7, 5 / 6, 6)
-    assert a.f1 == pytest.approx(2 * (5 / 7) * (5 / 6) / (5 / 7 + 5 / 6))
-    assert (b.precision, b.recall) == (3 / 8, 3 / 5)
-    assert (c.precision, c.recall, c.f1, c.support) == (0, 0, 0, 4)
-
-
-def test_most_confused_are_the_commonest_mistakes():
-    assert most_confused(CONFUSION, 2) == [(2, 1, 4), (1, 0, 2)]
-    assert most_confused(CONFUSION, 99) == [(2, 1, 4), (1, 0, 2), (0, 1, 1)]
-    assert most_confused(np.diag([3, 4]), 5) == []
+from mlpcli.training.metrics import RunningMetrics
 
 
 def test_running_metrics_are_those_of_all_members_outputs_together():
@@ -50,12 +23,3 @@ def test_equal_outputs_do_not_count_as_right_for_every_class():
     running = RunningMetrics(CrossEntropy(), members=1)
     running.add(0, np.zeros((4, 4)), np.eye(4))
     assert running.accuracy == 0.25
-
-
-def test_labels_of_a_byte_each_are_counted_in_their_own_class():
-    labels = np.array([0, 20, 25], np.uint8)
-    assert np.argwhere(confusion_matrix(labels, labels, 26)).tolist() == [
-        [0, 0],
-        [20, 20],
-        [25, 25],
-    ]

@@ -5,24 +5,20 @@ from helpers.digits import bars_dataset
 import mlpcli
 from mlpcli.data.dataset import Dataset
 from mlpcli.errors import CheckpointError, DataError, DivergedError
-from mlpcli.inference.judging import judge
+from mlpcli.inference.class_metrics import confusion_matrix
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 
 IMAGES, LABELS = bars_dataset(60, 1)
 
 
 @pytest.fixture
-def run(bars, tmp_path):
-    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+def model(finished):
+    return mlpcli.load_model(finished.folder)
 
 
-@pytest.fixture
-def model(run):
-    return mlpcli.load_model(run.folder)
-
-
-def test_predictions_are_those_of_the_run(run, model):
-    assert np.array_equal(model.predict(IMAGES), run.test.predictions)
-    np.testing.assert_allclose(model.predict_proba(IMAGES), run.test.probabilities, rtol=1e-5)
+def test_predictions_are_those_of_the_run(finished, model):
+    assert np.array_equal(model.predict(IMAGES), finished.test.predictions)
+    np.testing.assert_allclose(model.predict_proba(IMAGES), finished.test.probabilities, rtol=1e-5)
 
 
 def test_every_part_of_the_toolbox_survives_its_checkpoint(bars, tmp_path):
@@ -42,7 +38,7 @@ def test_every_part_of_the_toolbox_survives_its_checkpoint(bars, tmp_path):
     assert [layer.activation.name for layer in model.network.layers[1::2]] == ["gelu", "tanh"]
     assert model.loss.label_smoothing == 0.1
     assert np.array_equal(model.predict(IMAGES), run.test.predictions)
-    assert judge(run.folder).loss == run.test.loss
+    assert evaluate_checkpoints(run.folder).loss == run.test.loss
     again = mlpcli.train(mlpcli.load_config(run.folder / "config.yaml"), runs_dir=tmp_path / "2")
     assert np.array_equal(again.load_model().network.theta, model.network.theta)
 
@@ -90,12 +86,12 @@ def test_results_outlive_the_next_call(model):
     assert np.array_equal(first, kept)
 
 
-def test_evaluate_counts_every_example(run, model):
+def test_evaluate_counts_every_example(finished, model):
     dataset = Dataset(IMAGES.reshape(60, 30), LABELS.astype(np.intp), (6, 5), ("0", "1", "2"))
     evaluation = model.evaluate(dataset)
-    assert evaluation.confusion.sum() == 60
+    assert confusion_matrix(evaluation).sum() == 60
     assert evaluation.accuracy == (model.predict(IMAGES) == LABELS).mean()
-    assert evaluation.loss == pytest.approx(run.test.loss)
+    assert evaluation.loss == pytest.approx(finished.test.loss)
 
 
 def test_a_dataset_of_another_shape_is_refused(model):
@@ -124,21 +120,24 @@ def test_the_largest_output_answers_even_where_probabilities_tie(bars, tmp_path)
     assert model.predict(IMAGES[0]).tolist() == [1]
 
 
-def test_judging_uses_the_checkpoints_own_data(run):
-    assert judge(run.folder).accuracy == run.test.accuracy
-    validation = judge(run.folder / "weights" / "last.safetensors", split="validation")
+def test_checkpoints_are_evaluated_on_their_own_data(run, finished, monkeypatch):
+    monkeypatch.chdir(finished.folder.parents[1])
+    assert evaluate_checkpoints(run.folder).accuracy == run.test.accuracy
+    validation = evaluate_checkpoints(
+        run.folder / "weights" / "last.safetensors", split="validation"
+    )
     assert validation.accuracy == run.history[-1].val_accuracy
-    assert len(judge(run.folder, split="train").labels) == 120
+    assert len(evaluate_checkpoints(run.folder, split="train").labels) == 120
 
 
-def test_judging_on_another_dataset_counts_all_of_it(fabricate, tmp_path, monkeypatch):
+def test_evaluating_on_another_dataset_counts_all_of_it(fabricate, tmp_path, monkeypatch):
     folder = fabricate("mnist").write_to(tmp_path / "mirror")
     monkeypatch.setenv("MLPCLI_MIRROR", str(folder))
     config = mlpcli.load_config(
         {"data": {"train_size": 100, "test_size": 10}, "training": {"epochs": 1}}
     )
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
-    evaluation = judge(run.folder, dataset="mnist", data_dir=tmp_path / "cache")
+    evaluation = evaluate_checkpoints(run.folder, dataset="mnist", data_dir=tmp_path / "cache")
     assert evaluation.labels.tolist() == [*range(10), *range(10)]
 
 
@@ -155,16 +154,16 @@ def test_outputs_that_are_not_finite_are_refused(bars, tmp_path):
     with pytest.raises(DivergedError):
         mlpcli.train(config, runs_dir=tmp_path / "runs")
     with pytest.raises(CheckpointError, match="not finite numbers"):
-        judge(tmp_path / "runs" / "bars")
+        evaluate_checkpoints(tmp_path / "runs" / "bars")
     with pytest.raises(CheckpointError, match="not finite numbers"):
         mlpcli.load_model(tmp_path / "runs" / "bars").predict(IMAGES)
 
 
-def test_judging_without_a_validation_part(bars, tmp_path):
+def test_evaluating_without_a_validation_split(bars, tmp_path):
     config = mlpcli.load_config(bars, overrides=["data.validation=0", "training.epochs=1"])
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
-    with pytest.raises(DataError, match="no validation part"):
-        judge(run.folder, split="validation")
+    with pytest.raises(DataError, match="no validation split"):
+        evaluate_checkpoints(run.folder, split="validation")
 
 
 def test_a_folder_that_is_no_run(tmp_path):

@@ -13,28 +13,31 @@ import mlpcli
 from mlpcli.data.batches import Normalization
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
 from mlpcli.runs.dry_run import dry_run
 from mlpcli.storage.checkpoint import load_checkpoint
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training import loop
 from mlpcli.training.blocks import Filling
 
 
-def train(bars, tmp_path, *overrides):
-    return mlpcli.train(mlpcli.load_config(bars, overrides=overrides), runs_dir=tmp_path / "runs")
+@pytest.fixture
+def train(bars, tmp_path):
+    return lambda *overrides, config=bars: mlpcli.train(
+        mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path / "runs"
+    )
 
 
-def test_it_learns(bars, tmp_path):
-    run = train(bars, tmp_path)
+def test_it_learns(train):
+    run = train()
     assert run.test.accuracy > 0.95
     assert run.history[-1].train_loss < run.history[0].train_loss / 2
     assert run.best_epoch == max(run.history, key=lambda row: row.val_accuracy).epoch
 
 
-def test_what_lies_in_the_folder(bars, tmp_path):
-    run = train(bars, tmp_path)
+def test_what_lies_in_the_folder(train, tmp_path):
+    run = train()
     files = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*.*")}
     assert run.folder == tmp_path / "runs" / "bars"
     assert files == {
@@ -56,8 +59,8 @@ def test_what_lies_in_the_folder(bars, tmp_path):
     assert summary["stopped"] == "all_epochs_done"
 
 
-def test_metrics_csv_has_one_header_and_a_row_an_epoch(bars, tmp_path):
-    run = train(bars, tmp_path)
+def test_metrics_csv_has_one_header_and_a_row_an_epoch(train):
+    run = train()
     text = (run.folder / "metrics.csv").read_text()
     assert text.splitlines()[0] == (
         "epoch,seconds,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy"
@@ -67,13 +70,13 @@ def test_metrics_csv_has_one_header_and_a_row_an_epoch(bars, tmp_path):
     assert [float(row["val_loss"]) for row in rows] == [row.val_loss for row in run.history]
 
 
-def test_a_run_is_never_overwritten(bars, tmp_path):
-    folders = [train(bars, tmp_path, "training.epochs=1").folder.name for _ in range(3)]
+def test_a_run_is_never_overwritten(train):
+    folders = [train("training.epochs=1").folder.name for _ in range(3)]
     assert folders == ["bars", "bars-2", "bars-3"]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bars, tmp_path):
-    first, second, other = (train(bars, tmp_path, f"seed={seed}") for seed in (3, 3, 4))
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(train):
+    first, second, other = (train(f"seed={seed}") for seed in (3, 3, 4))
 
     def weights(run):
         return load_checkpoint(run.folder / "weights" / "last.safetensors").network.theta.tobytes()
@@ -84,66 +87,58 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bars, tmp_path)
     assert weights(first) != weights(other)
 
 
-def test_two_threads_give_the_same_bytes_each_time_and_nearly_those_of_one(bars, tmp_path):
+def test_two_threads_give_the_same_bytes_each_time_and_nearly_those_of_one(train):
     first, second, one = (
-        train(bars, tmp_path, f"training.threads={threads}", "dtype=float64")
-        for threads in (2, 2, 1)
+        train(f"training.threads={threads}", "dtype=float64") for threads in (2, 2, 1)
     )
     weights = [run.load_model().network.theta for run in (first, second, one)]
     assert weights[0].tobytes() == weights[1].tobytes()
     np.testing.assert_allclose(weights[0], weights[2], rtol=1e-6)
 
 
-def test_the_saved_config_repeats_the_run(bars, tmp_path):
-    first = train(bars, tmp_path, "optimizer.learning_rate=0.02")
-    again = train(first.folder / "config.yaml", tmp_path)
+def test_the_saved_config_repeats_the_run(train):
+    first = train("optimizer.learning_rate=0.02")
+    again = train(config=first.folder / "config.yaml")
     assert again.folder.name == "bars-2"
     assert [row.train_loss for row in again.history] == [row.train_loss for row in first.history]
 
 
-def test_without_validation_the_last_epoch_is_the_best(bars, tmp_path):
-    run = train(bars, tmp_path, "data.validation=0")
+def test_without_validation_the_last_epoch_is_the_best(train):
+    run = train("data.validation=0")
     assert run.best_epoch == 4
     assert run.history[0].val_loss is None
     assert (run.folder / "metrics.csv").read_text().splitlines()[1].endswith(",,")
     assert load_checkpoint(run.folder / "weights" / "best.safetensors").epoch == 4
 
 
-def test_without_validation_a_training_metric_can_choose(bars, tmp_path):
+def test_without_validation_a_training_metric_can_choose(train):
     run = train(
-        bars,
-        tmp_path,
-        "data.validation=0",
-        "training.monitor=train_accuracy",
-        "optimizer.learning_rate=0.8",
+        "data.validation=0", "training.monitor=train_accuracy", "optimizer.learning_rate=0.8"
     )
     accuracies = [row.train_accuracy for row in run.history]
     assert run.best_epoch == 1 + accuracies.index(max(accuracies))
 
 
-def test_the_last_checkpoint_is_that_of_the_last_epoch(bars, tmp_path):
-    run = train(bars, tmp_path, "training.monitor=val_loss", "optimizer.learning_rate=0.8")
+def test_the_last_checkpoint_is_that_of_the_last_epoch(train):
+    run = train("training.monitor=val_loss", "optimizer.learning_rate=0.8")
     last = load_checkpoint(run.folder / "weights" / "last.safetensors")
     assert last.epoch == 4
-    assert judge(run.folder / "weights" / "last.safetensors", split="validation").loss == (
-        pytest.approx(run.history[-1].val_loss)
-    )
+    assert evaluate_checkpoints(
+        run.folder / "weights" / "last.safetensors", split="validation"
+    ).loss == (pytest.approx(run.history[-1].val_loss))
 
 
-def test_best_weights_are_those_of_the_best_epoch(bars, tmp_path):
-    run = train(bars, tmp_path, "training.monitor=val_loss", "optimizer.learning_rate=0.8")
+def test_best_weights_are_those_of_the_best_epoch(train):
+    run = train("training.monitor=val_loss", "optimizer.learning_rate=0.8")
     losses = [row.val_loss for row in run.history]
     assert run.best_epoch == 1 + losses.index(min(losses))
     best = load_checkpoint(run.folder / "weights" / "best.safetensors")
     assert best.epoch == run.best_epoch
 
 
-def test_early_stopping(bars, tmp_path):
+def test_early_stopping(train):
     run = train(
-        bars,
-        tmp_path,
-        "training.epochs=50",
-        "training.early_stopping={monitor: val_accuracy, patience: 2}",
+        "training.epochs=50", "training.early_stopping={monitor: val_accuracy, patience: 2}"
     )
     assert run.stopped_early
     assert len(run.history) < 50
@@ -152,10 +147,8 @@ def test_early_stopping(bars, tmp_path):
     assert json.loads((run.folder / "summary.json").read_text())["stopped"] == "early_stopping"
 
 
-def test_early_stopping_watches_its_own_metric_with_its_own_min_delta(bars, tmp_path):
+def test_early_stopping_watches_its_own_metric_with_its_own_min_delta(train):
     run = train(
-        bars,
-        tmp_path,
         "training.monitor=val_accuracy",
         "training.early_stopping={monitor: train_loss, patience: 1, min_delta: 0.2}",
         "training.epochs=50",
@@ -165,10 +158,8 @@ def test_early_stopping_watches_its_own_metric_with_its_own_min_delta(bars, tmp_
     assert all(before - after > 0.2 for before, after in itertools.pairwise(losses[:-1]))
 
 
-def test_a_warmup_and_a_final_fraction_reach_the_loop(bars, tmp_path):
+def test_a_warmup_and_a_final_fraction_reach_the_loop(train):
     run = train(
-        bars,
-        tmp_path,
         "schedule={name: cosine, warmup_epochs: 2, final_fraction: 0.5}",
         "training.batch_size=1000",
         "training.epochs=4",
@@ -179,8 +170,8 @@ def test_a_warmup_and_a_final_fraction_reach_the_loop(bars, tmp_path):
     assert [row.learning_rate / 0.05 for row in run.history] == pytest.approx(expected)
 
 
-def test_the_normalization_is_that_of_the_training_part(bars, tmp_path):
-    run = train(bars, tmp_path, "training.epochs=1")
+def test_the_normalization_is_that_of_the_training_part(train, bars, tmp_path):
+    run = train("training.epochs=1")
     config = mlpcli.load_config(bars)
     loader = DataLoader(config.data, config.seed, tmp_path, Reporter())
     training, _ = loader.training_and_validation()
@@ -192,10 +183,8 @@ def test_the_normalization_is_that_of_the_training_part(bars, tmp_path):
 @pytest.mark.parametrize(
     "schedule", ["constant", "{name: step, every_epochs: 2, factor: 0.5}", "cosine"]
 )
-def test_every_combination_learns(bars, tmp_path, optimizer, loss, schedule):
+def test_every_combination_learns(train, optimizer, loss, schedule):
     run = train(
-        bars,
-        tmp_path,
         f"optimizer={{name: {optimizer}, learning_rate: 0.1, momentum: null}}",
         f"loss={loss}",
         f"schedule={schedule}",
@@ -207,24 +196,18 @@ def test_every_combination_learns(bars, tmp_path, optimizer, loss, schedule):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("initializer", ["he_uniform", "xavier_normal", "xavier_uniform", "normal"])
-def test_every_initializer_in_both_precisions(bars, tmp_path, initializer, dtype):
-    run = train(
-        bars, tmp_path, f"network.initializer={initializer}", f"dtype={dtype}", "training.epochs=1"
-    )
+def test_every_initializer_in_both_precisions(train, initializer, dtype):
+    run = train(f"network.initializer={initializer}", f"dtype={dtype}", "training.epochs=1")
     assert run.load_model().network.theta.dtype == dtype
 
 
-def test_the_learning_rate_of_the_schedule_is_recorded(bars, tmp_path):
-    run = train(
-        bars, tmp_path, "schedule={name: step, every_epochs: 2, factor: 0.5}", "training.epochs=4"
-    )
+def test_the_learning_rate_of_the_schedule_is_recorded(train):
+    run = train("schedule={name: step, every_epochs: 2, factor: 0.5}", "training.epochs=4")
     assert [row.learning_rate for row in run.history] == [0.05, 0.05, 0.025, 0.025]
 
 
-def test_a_plateau_lowers_the_learning_rate_with_its_warmup(bars, tmp_path):
+def test_a_plateau_lowers_the_learning_rate_with_its_warmup(train):
     run = train(
-        bars,
-        tmp_path,
         "schedule={name: plateau, patience: 1, factor: 0.5, min_delta: 1000, warmup_epochs: 2}",
         "training.batch_size=1000",
     )
@@ -233,12 +216,9 @@ def test_a_plateau_lowers_the_learning_rate_with_its_warmup(bars, tmp_path):
     assert [row.learning_rate / 0.05 for row in run.history] == pytest.approx(expected)
 
 
-def test_a_plateau_ends_the_learning(bars, tmp_path):
+def test_a_plateau_ends_the_learning(train):
     run = train(
-        bars,
-        tmp_path,
-        "schedule={name: plateau, patience: 1, factor: 1e-30, min_delta: 1000}",
-        "optimizer=sgd",
+        "schedule={name: plateau, patience: 1, factor: 1e-30, min_delta: 1000}", "optimizer=sgd"
     )
     first, second, *others = [row.val_loss for row in run.history]
     assert first != second
@@ -256,20 +236,18 @@ EVERYTHING = (
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("batch_size", [16, 17])  # 17 leaves one of the 120 over
-def test_everything_at_once_learns_and_predicts_as_it_was_judged(
-    bars, tmp_path, batch_size, threads
-):
+def test_everything_at_once_learns_and_predicts_as_it_was_judged(train, batch_size, threads):
     size = (f"training.batch_size={batch_size}", f"training.threads={threads}")
-    run = train(bars, tmp_path, *EVERYTHING, *size)
+    run = train(*EVERYTHING, *size)
     assert run.test.accuracy > 0.9
-    found = judge(run.folder, split="validation")
+    found = evaluate_checkpoints(run.folder, split="validation")
     assert found.loss == run.best.val_loss
     assert found.accuracy == run.best.val_accuracy
 
 
-def test_a_training_set_of_one_image(bars, tmp_path):
+def test_a_training_set_of_one_image(train):
     one = ("data.train_size=1", "data.validation=0", *EVERYTHING)
-    run = train(bars, tmp_path, *one)
+    run = train(*one)
     assert run.history[-1].train_loss < run.history[0].train_loss
 
 
@@ -280,28 +258,26 @@ def test_a_training_set_of_one_image(bars, tmp_path):
         ("optimizer={name: adagrad, l1: 1e+20}",),
     ],
 )
-def test_what_is_kept_for_a_parameter_may_diverge_before_it(bars, tmp_path, overrides):
+def test_what_is_kept_for_a_parameter_may_diverge_before_it(train, overrides):
     """Divided by an infinite square, a number is 0, and the loss is finite."""
     with pytest.raises(DivergedError, match="is not finite after epoch 1"):
-        train(bars, tmp_path, *overrides)
+        train(*overrides)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_divergence_is_an_error_that_says_what_to_try(bars, tmp_path, threads):
+def test_divergence_is_an_error_that_says_what_to_try(train, threads):
     with pytest.raises(
         DivergedError,
         match=r"in epoch 1, step 2, at learning rate 1e\+31\..*optimizer.learning_rate=1e\+30",
     ):
-        train(bars, tmp_path, "optimizer.learning_rate=1e31", f"training.threads={threads}")
+        train("optimizer.learning_rate=1e31", f"training.threads={threads}")
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_a_divergence_in_the_last_step_is_noticed(bars, tmp_path, epochs):
+def test_a_divergence_in_the_last_step_is_noticed(train, tmp_path, epochs):
     """Nothing measures the last step's weights but the test, where nothing is held out."""
     with pytest.raises(DivergedError):
         train(
-            bars,
-            tmp_path,
             "data.validation=0",
             "training.batch_size=1000",
             f"training.epochs={epochs}",
@@ -322,34 +298,34 @@ def test_a_dry_run_of_weights_beyond_float32_diverges_without_a_warning(bars):
         dry_run(mlpcli.load_config(bars, overrides=[start, "network.batch_norm=true"]))
 
 
-def test_what_does_not_fit_into_memory_is_said(bars, tmp_path, monkeypatch):
+def test_what_does_not_fit_into_memory_is_said(train, monkeypatch):
     def full(*_):
         raise MemoryError("Unable to allocate 64.0 GiB")
 
     monkeypatch.setattr("mlpcli.training.setup.building.build_network", full)
     with pytest.raises(ConfigError, match=r"network\.hidden smaller"):
-        train(bars, tmp_path)
+        train()
 
 
-def test_a_large_batch_is_the_whole_training_set(bars, tmp_path):
-    assert len(train(bars, tmp_path, "training.batch_size=100000").history) == 4
+def test_a_large_batch_is_the_whole_training_set(train):
+    assert len(train("training.batch_size=100000").history) == 4
 
 
-def test_no_hidden_layer(bars, tmp_path):
-    assert train(bars, tmp_path, "network.hidden=[]").test.accuracy > 0.9
+def test_no_hidden_layer(train):
+    assert train("network.hidden=[]").test.accuracy > 0.9
 
 
-def test_test_images_of_another_size_are_found_before_training(bars, tmp_path):
+def test_test_images_of_another_size_are_found_before_training(train, bars, tmp_path):
     from helpers.digits import bars_dataset
     from helpers.mirrors import idx
 
     (bars.parent / "test-images").write_bytes(idx(bars_dataset(60, 1)[0][:, :5]))
     with pytest.raises(DataError, match="of one size"):
-        train(bars, tmp_path)
+        train()
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_test_set_is_evaluated_once_and_last(bars, tmp_path, monkeypatch):
+def test_the_test_set_is_evaluated_once_and_last(train, monkeypatch):
     judged = []
     evaluate = loop.evaluate
     monkeypatch.setattr(
@@ -358,7 +334,7 @@ def test_the_test_set_is_evaluated_once_and_last(bars, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "mlpcli.inference.model.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
     )
-    train(bars, tmp_path)
+    train()
     assert judged == [30, 30, 30, 30, 60]
 
 
@@ -373,17 +349,17 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
     assert dry.loss_after < dry.loss_before
 
 
-def test_a_failed_save_says_which_epoch_is_whole(bars, tmp_path, monkeypatch):
-    append = RunDirectory.append_metrics
+def test_a_failed_save_says_which_epoch_is_whole(train, tmp_path, monkeypatch):
+    append = RunFolder.append_metrics
 
     def fail_in_epoch_3(directory, row, *, flush):
         append(directory, row, flush=flush)
         if row.epoch == 3:
             raise WriteError("metrics.csv: cannot be written.")
 
-    monkeypatch.setattr(RunDirectory, "append_metrics", fail_in_epoch_3)
+    monkeypatch.setattr(RunFolder, "append_metrics", fail_in_epoch_3)
     with pytest.raises(WriteError) as caught:
-        train(bars, tmp_path)
+        train()
     last = tmp_path / "runs" / "bars" / "weights" / "last.safetensors"
     assert str(caught.value) == (
         f"metrics.csv: cannot be written. The last whole checkpoint is that of epoch 3: {last}."
@@ -414,8 +390,7 @@ SINE = {
 @pytest.mark.parametrize(("rate", "rises"), [(1.5, True), (0.05, False)])
 def test_a_loss_that_rises_is_told(tmp_path, rate, rises):
     config = mlpcli.load_config(
-        SINE,
-        {"optimizer": {"name": "sgd", "learning_rate": rate}, "training": {"epochs": 4}},
+        SINE, {"optimizer": {"name": "sgd", "learning_rate": rate}, "training": {"epochs": 4}}
     )
     told = Told()
     mlpcli.train(config, runs_dir=tmp_path, reporter=told)

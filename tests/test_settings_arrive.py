@@ -102,8 +102,10 @@ def test_starts():
 def assembled(**sections):
     config = load_config({"data": {"validation": 0}, "network": {"hidden": [4]}}, sections)
     images = np.random.default_rng(0).integers(0, 256, (40, 9), dtype=np.uint8)
-    dataset = Dataset(images, np.arange(40) % 3, numbered(3), (3, 3))
-    return assemble(config, dataset, None, dataset), images
+    dataset = Dataset(images, np.arange(40) % 3, image_shape=(3, 3), class_names=numbered(3))
+    setup = assemble(config, dataset, None, dataset)
+    assert setup.network.sizes == (9, 4, 3)
+    return setup, images
 
 
 def test_normalization():

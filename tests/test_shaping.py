@@ -10,7 +10,7 @@ from mlpcli.data.dataset import Dataset, numbered
 from mlpcli.data.shaping import BLOCK_PIXELS, STEEPEST, Shaping, centres, slants
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.inference.committee import load_committee
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
 UPRIGHT = Shaping(deslant=True)
@@ -101,7 +101,7 @@ def test_a_network_sees_all_digits_in_the_shape_that_it_learned(shaping, tmp_pat
     raw = Dataset(images, labels, (28, 28), numbered(10))
     judged = model.evaluate(raw)
     assert judged.loss == pytest.approx(run.test.loss)
-    held_out = judge(run.folder, split="validation")
+    held_out = evaluate_checkpoints(run.folder, split="validation")
     assert held_out.loss == pytest.approx(run.history[model.epoch - 1].val_loss)
     without = dataclasses.replace(model, config={**model.config, "data": {}})
     assert without.evaluate(raw).loss != pytest.approx(judged.loss, rel=1e-3)

@@ -9,7 +9,7 @@ import pytest
 import mlpcli
 from mlpcli.data.loading import DataLoader
 from mlpcli.errors import ConfigError, DataError
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
 
 XOR = {
@@ -123,7 +123,7 @@ def test_a_regression_leaves_the_accuracy_columns_empty(tmp_path):
 
 def test_a_regression_is_judged_by_its_outputs(tmp_path):
     run = mlpcli.train(mlpcli.load_config(XOR), runs_dir=tmp_path)
-    judged = judge(run.folder)
+    judged = evaluate_checkpoints(run.folder)
     assert judged.loss == run.test.loss
     error = judged.outputs - judged.targets
     assert judged.loss == pytest.approx(float((error**2).sum()) / 8, rel=1e-6)

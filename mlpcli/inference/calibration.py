@@ -1,4 +1,4 @@
-"""Does the network know how sure it may be? Measuring that, and mending it by one number.
+"""Calibration: whether a network's probabilities can be trusted, and a temperature that helps.
 
 Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
 2015; Guo et al., "On Calibration of Modern Neural Networks", 2017.
@@ -21,24 +21,24 @@ from mlpcli.training.evaluation import outputs
 
 BINS = 10
 WIDEST = math.log(100)
-"""Temperatures are looked for from 1/100 to 100: beyond, an answer is either 0 or 1, or a guess."""
+"""Temperatures from 1/100 to 100 are tried; beyond, probabilities are all 0 or 1, or all equal."""
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _STEPS = 60
-"""each leaves 0.62 of the interval; after these, a millionth of a millionth"""
+"""Each leaves 0.62 of the interval, all of them together 1e-12."""
 _WORTH_IT = 1e-9
-"""nats by which T must make the labels likelier: less is rounding, which any T may win by"""
+"""smallest gain in nats that is more than rounding"""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The examples in bins by the probability of the predicted class; bin b is ((b-1)/n, b/n]."""
+    """Examples in n bins by the probability of the predicted class; bin b is ((b-1)/n, b/n]."""
 
     counts: NDArray[np.intp]
     """(n,)"""
     confidence: NDArray[np.float64]
-    """mean probability of each bin (n,); nan where it is empty"""
+    """mean probability in each bin (n,); nan where it is empty"""
     accuracy: NDArray[np.float64]
-    """share of each bin that was right (n,); nan where it is empty"""
+    """accuracy in each bin (n,); nan where it is empty"""
 
     @property
     def expected_error(self) -> float:
@@ -49,31 +49,32 @@ class Calibration:
 
 
 def calibration(probabilities: Array, labels: Labels, n_bins: int = BINS) -> Calibration:
-    """Sort examples, by their probabilities (N, n_classes), into bins of equal width."""
-    belief = probabilities.max(axis=1, initial=0).astype(np.float64)
+    """Return examples with these probabilities (N, n_classes) in bins of equal width."""
+    confidence = probabilities.max(axis=1, initial=0).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    bins = np.clip(np.ceil(belief * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
+    bins = np.clip(np.ceil(confidence * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
     counts = np.bincount(bins, minlength=n_bins)
     with np.errstate(invalid="ignore"):  # 0/0 in an empty bin
         return Calibration(
             counts=counts,
-            confidence=np.bincount(bins, belief, minlength=n_bins) / counts,
+            confidence=np.bincount(bins, confidence, minlength=n_bins) / counts,
             accuracy=np.bincount(bins, right, minlength=n_bins) / counts,
         )
 
 
 def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
-    """The T that makes the probabilities of z / T the likeliest for these labels.
+    """Return the temperature T with the least mean of -log p, p the probabilities of z / T.
 
-    Dividing the outputs by T changes no answer, only how sure the network is of it: less if T is
-    above 1. Where nothing depends on T, as with squared errors, or no T is better, it is 1; so it
-    is where every answer is right, for then these labels would be the likelier the smaller T is.
-    The mean of -log p is convex in 1/T for softmax, so it has one minimum, found by golden section
+    Dividing the outputs by T changes no prediction, only its probability: a T above 1 lowers it.
+    T is 1 where nothing depends on it, as with squared errors, or no other T is better, and where
+    every prediction is right, for then the best T would be 0.
+
+    For softmax the mean of -log p is convex in 1/T, so it has one minimum, found by golden section
     (Kiefer, 1953).
 
     Args:
-        loss: how outputs become probabilities.
-        z: the network's outputs (N, n_out), of examples that it was not trained on.
+        loss: turns outputs into probabilities.
+        z: the network's outputs (N, n_out) for examples that it was not trained on.
         labels: their classes (N,).
     """
     if np.array_equal(z.argmax(axis=1), labels):
@@ -83,7 +84,7 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
     smallest = np.finfo(np.float64).tiny
 
     def surprise(log_temperature: float) -> float:
-        """The mean of -log p of the right class, in nats."""
+        """Return the mean of -log p of the right class, in nats."""
         p = loss.probabilities(outputs / math.exp(log_temperature))[right]
         return float(-np.log(np.maximum(p, smallest)).mean())
 
@@ -104,11 +105,11 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
 
 
 def calibrate(path: Path, validation: Dataset | None) -> None:
-    """Fit the temperature of a checkpoint and save it there; where nothing is held out, do nothing.
+    """Fit the temperature of a checkpoint and save it there, if there are classes to validate on.
 
     Raises:
-        CheckpointError: it cannot be read.
-        WriteError: it cannot be saved; it is then as it was.
+        CheckpointError: the checkpoint cannot be read.
+        WriteError: it cannot be saved, and is unchanged.
     """
     if validation is None or validation.targets is not None:
         return

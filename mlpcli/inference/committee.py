@@ -17,7 +17,7 @@ from mlpcli.training.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Committee:
-    """Models that read the same images and know the same classes."""
+    """Models for the same images and classes."""
 
     models: Sequence[Model]
     """at least one"""
@@ -38,11 +38,13 @@ class Committee:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the answers are called."""
+        """The names of the classes."""
         return self.models[0].class_names
 
     def predict_proba(self, x: ArrayLike) -> Array:
-        """The mean of the models' probabilities: (N, n_classes); `x` as in `Model.predict_proba`.
+        """Return the mean of the models' probabilities (N, n_classes).
+
+        `x` is as in `Model.predict_proba`.
 
         Raises:
             DataError: the images do not fit the networks.
@@ -52,27 +54,28 @@ class Committee:
         return mean
 
     def seen(self, pixels: UInt8Array) -> UInt8Array:
-        """A prepared image (height * width,) as the first model sees it: (height, width)."""
+        """Return a prepared image (height * width,) as the first model sees it: (height, width)."""
         return self.models[0].seen(pixels).reshape(self.image_shape)
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
-        """Judge the models' common answer on a labelled dataset.
+        """Evaluate the models' common answer on a labelled dataset.
 
-        The loss is that of the one model; of several, it is the mean of -log p of the right class,
-        in nats, where p is their mean probability.
+        The loss of several models is the mean of -log p of the right class, in nats, where p is
+        their mean probability; a single model keeps its own loss.
 
         Raises:
-            DataError: its images or classes do not fit the networks, or it has no classes.
+            DataError: the dataset does not fit the networks, or has no classes to vote on.
             CheckpointError: a model's outputs are not finite.
         """
-        judged = [model.evaluate(dataset) for model in self.models]
-        for model, evaluation in zip(self.models, judged, strict=True):
+        evaluations = [model.evaluate(dataset) for model in self.models]
+        for model, evaluation in zip(self.models, evaluations, strict=True):
             model.refuse_unless_finite(evaluation.loss)
-        if len(judged) == 1:
-            return judged[0]
+        if len(evaluations) == 1:
+            return evaluations[0]
         if dataset.targets is not None:
             raise DataError("A regression has no probabilities to average; give one checkpoint.")
-        mean: Array = np.mean([each.probabilities for each in judged], axis=0, dtype=np.float64)
+        probabilities = [each.probabilities for each in evaluations]
+        mean: Array = np.mean(probabilities, axis=0, dtype=np.float64)
         right = mean[np.arange(len(mean)), dataset.labels]
         surprise = -np.log(np.maximum(right, np.finfo(np.float64).tiny))
         return Evaluation(
@@ -85,7 +88,7 @@ class Committee:
 
 
 def newest_reader(runs: Path) -> Committee:
-    """The newest network under `runs` that reads images; without any, the one in the box.
+    """Return the newest network under `runs` that reads images, or else the one in the box.
 
     Raises:
         CheckpointError: the folder, or the newest run in it, cannot be read.
@@ -95,9 +98,9 @@ def newest_reader(runs: Path) -> Committee:
 
 
 def load_committee(paths: Sequence[str | Path]) -> Committee:
-    """The networks of some checkpoints or run folders, at least one.
+    """Load the networks of checkpoints or run folders, at least one.
 
     Raises:
-        CheckpointError: one is not there, is damaged, or was trained for another task.
+        CheckpointError: one is missing or damaged, or was trained for another task.
     """
     return Committee([load_model(path) for path in paths])

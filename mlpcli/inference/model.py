@@ -23,7 +23,7 @@ from mlpcli.training.evaluation import Evaluation, evaluate
 
 @dataclass(frozen=True)
 class Model:
-    """A network with what it needs to read images and name its answers."""
+    """A network with everything that prediction needs."""
 
     network: MLP
     loss: Loss
@@ -34,36 +34,36 @@ class Model:
     config: dict[str, Any]
     """the resolved config of the run that trained it"""
     epoch: int
-    """how many epochs it was trained for"""
+    """number of epochs that it was trained for"""
     path: Path
-    """the checkpoint it came from"""
+    """its checkpoint"""
     temperature: float = 1.0
-    """what its outputs are divided by, so that its probabilities can be believed"""
+    """divisor of its outputs that calibrates its probabilities"""
 
     def predict_proba(self, x: ArrayLike) -> Array:
-        """The probability of each class: (N, n_classes).
+        """Return the probability of each class: (N, n_classes).
 
         Args:
-            x: images of whole numbers from 0 (background) to 255 (ink), as MNIST has them:
+            x: images of whole numbers from 0 (background) to 255 (ink), as in MNIST:
                 (N, height, width), (N, height * width), or one image (height, width).
 
         Raises:
             DataError: the images do not fit the network.
             CheckpointError: the outputs are not finite.
         """
-        return self._judged(x).probabilities
+        return self._evaluated(x).probabilities
 
     def predict(self, x: ArrayLike) -> Labels:
-        """The index of the class of each image: (N,); `x` as in `predict_proba`.
+        """Return the index of each image's class: (N,); `x` as in `predict_proba`.
 
         Raises:
             DataError: the images do not fit the network.
             CheckpointError: the outputs are not finite.
         """
-        return self._judged(x).predictions
+        return self._evaluated(x).predictions
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
-        """Judge the network on a labelled dataset.
+        """Evaluate the network on a labelled dataset.
 
         Raises:
             DataError: its images or classes do not fit the network.
@@ -83,15 +83,17 @@ class Model:
             return evaluate(self.network, self.loss, seen, self.normalization, self.temperature)
 
     def as_seen(self, dataset: Dataset) -> Dataset:
-        """The dataset with its images in the shape of those that the network learned from.
+        """Return the dataset with its images deslanted and stretched as for training.
 
         Raises:
-            DataError: the images are narrower than a digit shall be.
+            DataError: the images are narrower than `data.digit_width`.
         """
         return Shaping.from_settings(self.config["data"]).apply(dataset)
 
     def seen(self, x: ArrayLike) -> UInt8Array:
-        """The images as the network gets them: (N, height * width); `x` as in `predict_proba`.
+        """Return the images as the network sees them: (N, height * width).
+
+        `x` is as in `predict_proba`.
 
         Raises:
             DataError: the images do not fit the network.
@@ -99,13 +101,13 @@ class Model:
         images: UInt8Array = self.as_seen(self._unlabelled(x)).images
         return images
 
-    def _judged(self, x: ArrayLike) -> Evaluation:
-        judged = self.evaluate(self._unlabelled(x))
-        self.refuse_unless_finite(judged.probabilities)
-        return judged
+    def _evaluated(self, x: ArrayLike) -> Evaluation:
+        evaluation = self.evaluate(self._unlabelled(x))
+        self.refuse_unless_finite(evaluation.probabilities)
+        return evaluation
 
     def refuse_unless_finite(self, figures: ArrayLike) -> None:
-        """Weights may be finite and yet so large that what follows from them is not.
+        """Check figures that were computed from finite but perhaps huge weights.
 
         Raises:
             CheckpointError: a figure is infinite or not a number.
@@ -118,7 +120,7 @@ class Model:
 
     @property
     def learned_from_a_table(self) -> bool:
-        """Whether it knows numbers and no images."""
+        """Whether it was trained on rows of numbers, not on images."""
         return bool(self.config["data"].get("dataset") == "table")
 
     def _unlabelled(self, x: ArrayLike) -> Dataset:
@@ -155,7 +157,7 @@ def load_model(path: str | Path) -> Model:
     """Load a trained network from a checkpoint, or from a run folder (its best epoch).
 
     Raises:
-        CheckpointError: there is none, or it is damaged.
+        CheckpointError: the checkpoint is missing or damaged.
     """
     file = checkpoint_path(Path(path))
     checkpoint = load_checkpoint(file)

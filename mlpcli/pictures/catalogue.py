@@ -35,7 +35,7 @@ def _gradients(subjects: Sequence[Subject], labels: Sequence[str]) -> "Figure":
 
     layers = []
     for subject in subjects:
-        path = subject.record.directory.gradients
+        path = subject.record.folder.gradients
         rows = read_gradients(path)
         if not rows:
             raise DataError(f"{path}: no row in it yet; draw it once an epoch is done.")
@@ -100,7 +100,7 @@ def _landscape(subjects: Sequence[Subject], _labels: Sequence[str]) -> "Figure":
         len(subject.recorded.history),
         lambda done, total: reporter.work_done("training once more", done, total),
     )
-    last = load_checkpoint(subject.record.directory.last).network.theta
+    last = load_checkpoint(subject.record.folder.last).network.theta
     if not np.array_equal(path.thetas[-1], last):
         reporter.remark(
             f"{subject.folder}: training it once more did not end at the same weights to the last "

@@ -5,9 +5,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mlpcli.inference.class_metrics import Counts, confusion_matrix
 from mlpcli.pictures.style import figure, shown
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.metrics import Counts
 
 MOST_WITH_NUMBERS = 20
 """classes; more would leave no room for figures in the cells"""
@@ -23,7 +23,8 @@ def shares(confusion: Counts) -> NDArray[np.float64]:
 
 def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
     """Rows true, columns predicted: counts, and shares of the true class."""
-    counts, share = evaluation.confusion, 100 * shares(evaluation.confusion)
+    counts = confusion_matrix(evaluation)
+    share = 100 * shares(counts)
     names = [shown(name) for name in evaluation.class_names]
     n = len(names)
     with_numbers = n <= MOST_WITH_NUMBERS

@@ -61,10 +61,10 @@ def draw_pictures(
     for name in only:
         if why_not := PICTURES[name].why_not_of(subjects):
             raise DataError(f"No picture {name}: {why_not}")
-    directory = subjects[0].record.directory
+    folder = subjects[0].record.folder
     if output is None:
-        directory.refuse_links_outside()
-    target = output or directory.pictures
+        folder.refuse_links_outside()
+    target = output or folder.pictures
     labels = _labels(subjects)
     suffix = "" if len(subjects) == 1 else "_compared"
     written = []
@@ -106,7 +106,7 @@ def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
         if not picture.why_not_of(subjects):
             names.append(name)
     for subject in subjects:
-        path = subject.record.directory.gradients
+        path = subject.record.folder.gradients
         if "gradients" in names and not path.exists():
             names.remove("gradients")
             subject.reporter.remark(f"{path}: there is no such file, so gradients is left out.")

@@ -36,7 +36,7 @@ class Subject:
     @property
     def folder(self) -> Path:
         """The run's."""
-        return self.record.directory.path
+        return self.record.folder.path
 
     @cached_property
     def recorded(self) -> RunRecord:

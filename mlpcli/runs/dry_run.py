@@ -1,4 +1,4 @@
-"""One batch through everything that a run does, to see whether it would."""
+"""A dry run: one batch through everything that a run does."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from mlpcli.training.step import Training
 
 @dataclass(frozen=True)
 class DryRun:
-    """What one batch showed."""
+    """The results of a dry run."""
 
     sizes: tuple[int, ...]
     parameters: int
@@ -28,9 +28,9 @@ class DryRun:
     validation_images: int
     test_images: int
     loss_before: float
-    """of the batch, at the starting weights"""
+    """mean loss of the batch at the starting weights"""
     loss_after: float
-    """of the same batch, after one step"""
+    """mean loss of the same batch after one step"""
 
 
 def dry_run(
@@ -39,8 +39,8 @@ def dry_run(
     """Push one batch through forward, backward, update, evaluation and checkpoint; write nothing.
 
     Raises:
-        DivergedError: the first step leads out of the finite numbers.
-        DataError: the data is not there; a dry run does not download it.
+        DivergedError: the loss is not finite after the first step.
+        DataError: the data is missing; a dry run does not download it.
     """
     setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False)
     network, loss = setup.network, setup.loss

@@ -1,4 +1,4 @@
-"""Ctrl-C and the like, noted until the work has come to a point where it can stop."""
+"""Ctrl-C and other signals, noted until training can stop."""
 
 import signal
 import threading
@@ -14,16 +14,16 @@ SIGNALS = [
 
 
 class Interruption:
-    """Within it, the first signal is only noted; another goes to whoever handled signals before.
+    """A context in which the first signal is only noted; the next one goes to the earlier handler.
 
-    A signal that nobody handles keeps its meaning, and so do all of them outside the main thread.
+    Signals without a handler are left alone, and so are all of them outside the main thread.
 
     Attributes:
-        signal: the number of the one that came last; 0 if none did.
-        folder: of the run that can be gone on with after it; None where there is none yet.
+        signal: the number of the latest signal; 0 without one.
+        folder: the folder of the run that can be resumed; None where there is none yet.
 
     Raises:
-        Interrupted: another came, and there is such a run.
+        Interrupted: a second signal came, and there is such a run.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -41,9 +41,9 @@ class Interruption:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._give_back()
-        left_at_once = isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted)
-        if left_at_once and self.folder is not None:
+        self._restore_handlers()
+        stops_at_once = isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted)
+        if stops_at_once and self.folder is not None:
             number = self.signal or signal.SIGINT
             raise Interrupted(f"What was saved last is in {self.folder}.", number, self.folder)
 
@@ -51,9 +51,9 @@ class Interruption:
         is_the_first = not self.signal
         self.signal = number
         if not is_the_first:
-            self._give_back()
+            self._restore_handlers()
             signal.raise_signal(number)
 
-    def _give_back(self) -> None:
+    def _restore_handlers(self) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)

@@ -1,16 +1,19 @@
-"""What the end of each epoch leaves behind: a row, a checkpoint, and whether to go on."""
+"""Recording a run: its rows and checkpoints after each epoch, its summary, and when it ends."""
 
 import contextlib
+import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
-from mlpcli.files import duplicate
+from mlpcli.files import duplicate, write_json
 from mlpcli.inference.calibration import calibrate
 from mlpcli.nn.arrays import Array
 from mlpcli.reporting import Reporter
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
+from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.gradient_probe import GradientProbe
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
@@ -18,41 +21,44 @@ from mlpcli.training.setup import Setup
 from mlpcli.training.watch import Watch
 
 WORTH_A_FLUSH = 0.5
-"""Seconds that an epoch takes, from which on its rows are kept from a power cut: waiting for the
-disk takes up to 3 ms, which would be most of the time of an epoch on a small table. The last
-checkpoint, which always waits, knows all but the seconds and the norms."""
+"""Seconds of an epoch from which on its rows are flushed to the disk, which would take most of the
+time of a shorter one. The last checkpoint, which is always flushed, holds all of the rows except
+the seconds and the norms."""
 
 
 class Recorder:
-    """Records one run's epochs in its folder and keeps count of the best.
+    """Records the epochs of one run in its folder, and decides when it ends.
 
     Args:
-        setup: the run, as it stands.
-        directory: its folder.
-        reporter: told of each epoch.
+        setup: the run.
+        folder: its folder.
+        reporter: receives each epoch.
+        started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
-        epoch_start: the parameters (P,) at the beginning of the epoch that it is within.
+        epoch_start: the parameters (P,) at the beginning of the epoch that the run is within.
 
     Attributes:
-        history: the rows so far, as in metrics.csv, those before the run was gone on with too.
+        history: the rows so far, as in metrics.csv, those of earlier sessions included.
         best: the watch on `training.monitor`.
-        stopped_early: early stopping has ended the run.
-        reached_loss: `training.stop_at_loss` has.
+        stopped_early: whether early stopping has ended the run.
+        reached_loss: whether `training.stop_at_loss` has ended it.
     """
 
     def __init__(
         self,
         setup: Setup,
-        directory: RunDirectory,
+        folder: RunFolder,
         reporter: Reporter,
+        started: float,
         history: Sequence[EpochMetrics] = (),
         epoch_start: Array | None = None,
     ) -> None:
-        self._setup, self._directory, self._reporter = setup, directory, reporter
+        self.setup, self.folder, self.reporter = setup, folder, reporter
         self.history = list(history)
         self.best = Watch(setup.monitor)
         self.stopped_early = False
         self.reached_loss = False
+        self._started = started
         self._probe = GradientProbe(setup, epoch_start)
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
@@ -62,79 +68,111 @@ class Recorder:
 
     @property
     def is_done(self) -> bool:
-        """No epoch is left to train."""
-        epochs = self._setup.config.training.epochs
+        """Whether no epoch is left to train."""
+        epochs = self.setup.config.training.epochs
         return self.stopped_early or self.reached_loss or len(self.history) >= epochs
 
     @property
-    def why_it_is_done(self) -> str:
-        """As summary.json says it."""
-        if self.reached_loss:
-            return "stop_at_loss"
-        return "early_stopping" if self.stopped_early else "all_epochs_done"
+    def seconds(self) -> float:
+        """Wall time of all sessions until now."""
+        return time.perf_counter() - self._started
 
     def end_epoch(self, row: EpochMetrics) -> bool:
-        """Record and save the epoch; True if training should end here.
+        """Record and save an epoch; return whether training ends here.
 
         Raises:
             WriteError: it could not be recorded.
         """
         self.history.append(row)
         is_best = self._watch(row)
-        steps = len(self.history) * len(self._setup.batches)
+        steps = len(self.history) * len(self.setup.batches)
         norms = self._probe.end_epoch(row.epoch)
-        checkpoint = Checkpoint.of(self._setup, Progress(tuple(self.history), steps))
+        checkpoint = Checkpoint.of(self.setup, Progress(tuple(self.history), steps))
         is_long = (row.seconds or 0) > WORTH_A_FLUSH
-        with self._saying_what_is_whole():
-            # In this order, what the last checkpoint does not know of can be taken away again, and
-            # what is missing can be put back from it.
-            self._directory.append_gradients(norms, flush=is_long)
-            save_checkpoint(self._directory.last, checkpoint)
+        with self._naming_the_last_checkpoint():
+            # In this order, a resumed run can remove what the last checkpoint does not have, and
+            # restore what is missing from it.
+            self.folder.append_gradients(norms, flush=is_long)
+            save_checkpoint(self.folder.last, checkpoint)
             if is_best:
-                duplicate(self._directory.last, self._directory.best)
-            self._directory.append_metrics(row, flush=is_long)
-        self._reporter.epoch_done(row, is_best=is_best)
+                duplicate(self.folder.last, self.folder.best)
+            self.folder.append_metrics(row, flush=is_long)
+        self.reporter.epoch_done(row, is_best=is_best)
         return self.stopped_early or self.reached_loss
 
     def _watch(self, row: EpochMetrics) -> bool:
-        """Take in an epoch; True if it is the best so far."""
+        """Take in an epoch; return whether it is the best so far."""
         if self._stopping:
             self._stopping.improves(row)
             self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
-        enough = self._setup.config.training.stop_at_loss
+        enough = self.setup.config.training.stop_at_loss
         self.reached_loss = enough is not None and row.train_loss < enough
         return self.best.improves(row)
 
     def save(self, progress: Progress) -> None:
-        """Save where the run stands, between two epochs or in the middle of one.
+        """Save the state of the run, between two epochs or within one.
 
         Raises:
             WriteError: it could not be saved.
         """
         epoch_start = self._probe.epoch_start if progress.examples else None
-        with self._saying_what_is_whole():
-            save_checkpoint(self._directory.last, Checkpoint.of(self._setup, progress, epoch_start))
+        with self._naming_the_last_checkpoint():
+            save_checkpoint(self.folder.last, Checkpoint.of(self.setup, progress, epoch_start))
 
     def calibrate(self) -> None:
-        """Fit the temperature of the best weights, when the run is done.
+        """Fit the temperature of the best weights, at the end of the run.
 
         Raises:
             WriteError: it could not be saved.
         """
-        with self._saying_what_is_whole():
-            calibrate(self._directory.best, self._setup.validation)
+        with self._naming_the_last_checkpoint():
+            calibrate(self.folder.best, self.setup.validation)
+
+    def summarize_end(self, test: Evaluation) -> None:
+        """Write summary.json of a run that came to its end.
+
+        Raises:
+            WriteError: it could not be written.
+        """
+        if self.reached_loss:
+            stopped = "stop_at_loss"
+        else:
+            stopped = "early_stopping" if self.stopped_early else "all_epochs_done"
+        self.summarize(stopped, test)
+
+    def summarize(self, stopped: str, test: Evaluation | None = None) -> None:
+        """Write summary.json of a run that has stopped for this reason.
+
+        Raises:
+            WriteError: it could not be written.
+        """
+        best_epoch = self.best.best_epoch
+        content = {
+            "name": self.folder.name,
+            "stopped": stopped,
+            "epochs": len(self.history),
+            "best_epoch": best_epoch or None,
+            "monitor": self.best.monitor,
+            "best": dataclasses.asdict(self.history[best_epoch - 1]) if best_epoch else None,
+            "last": dataclasses.asdict(self.history[-1]) if self.history else None,
+            "test_loss": test.loss if test else None,
+            "test_accuracy": test.accuracy if test else None,
+            "test_images": len(test.labels) if test else None,
+            "seconds": self.seconds,
+        }
+        write_json(self.folder.summary, content)
 
     @contextlib.contextmanager
-    def _saying_what_is_whole(self) -> Iterator[None]:
+    def _naming_the_last_checkpoint(self) -> Iterator[None]:
         try:
             yield
         except WriteError as error:
-            raise WriteError(f"{error} {self._what_is_whole()}") from error
+            raise WriteError(f"{error} {self._last_checkpoint()}") from error
 
-    def _what_is_whole(self) -> str:
-        """Read back what is on the disk: after a failure nothing else can be relied on."""
+    def _last_checkpoint(self) -> str:
+        """Read the checkpoints back: after a failure nothing else is reliable."""
         found: list[tuple[int, Path]] = []
-        for path in (self._directory.best, self._directory.last):
+        for path in (self.folder.best, self.folder.last):
             with contextlib.suppress(CheckpointError):
                 found.append((load_checkpoint(path).epoch, path))
         if not found:

@@ -1,24 +1,22 @@
-"""Checkpoints: a network, its optimizer and all that is needed to use or go on training them.
+"""Checkpoints: a network, its optimizer, and everything that using or resuming a run needs.
 
-One `.safetensors` file: numbers and text, nothing that could run. The tensors are named and shaped
-as `torch.nn.Linear` does it, so any framework reads them: `layers.0.weight` (n_out, n_in),
-`layers.0.bias` (n_out,), and so on; batch normalisation as `torch.nn.BatchNorm1d` does it, under
-`norms.`; the optimizer's vectors under `optimizer.`; the averaged parameters in `average`, and the
-averages of every norm's running mean and variance, one norm after the other, in
-`average.running_mean` and `average.running_var`; of a run that is within an epoch, the parameters
-at its beginning in `epoch_start`. The metadata is text: the format's version, the run's whole
-config, its epochs' figures, how far into the next epoch it is, and a SHA-256 over everything else
-in the file.
+A checkpoint is one `.safetensors` file of numbers and text, nothing in which can run. Its tensors
+are named and shaped as in PyTorch, so any framework reads them: `layers.0.weight` (n_out, n_in) and
+`layers.0.bias` (n_out,) as in `torch.nn.Linear`; under `norms.` those of `torch.nn.BatchNorm1d`;
+the optimizer's vectors under `optimizer.`. `average` holds the averaged parameters, and
+`average.running_mean` and `average.running_var` the averages of the running means and variances of
+all batch_norm layers in turn. `epoch_start` holds the parameters at the beginning of an epoch that
+is not done. The metadata is text: the version of the format, the whole config, the figures of each
+epoch, the position within the next one, and a SHA-256 over everything else in the file.
 
-A file may have `average` without the averages of the running means and variances: then those of the
-last step are used in their place, and the averages begin with them where the run goes on.
+In a file with `average` but without the averaged running means and variances, the latest ones take
+their place.
 
-One exported for prediction has the network alone, as it is used: the averaged parameters, with
-batch normalisation folded in, and, if wanted, rounded to float16.
+A checkpoint exported for prediction holds only the network as it is used: the averaged parameters,
+batch normalization folded in, rounded to float16 if wanted.
 
-Nothing in a file is believed: the exact set of names and each shape are checked against the network
-that the config describes, and what else may be wrong as `tensor_file` tells, before there is a
-tensor in memory.
+Nothing in a file is trusted: `tensor_file` checks its form and its bytes, and the names and shapes
+of its tensors must be those of the network that its config describes.
 """
 
 import dataclasses
@@ -32,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.config.schema.data import check_class_names
 from mlpcli.data.batches import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
@@ -47,43 +46,36 @@ from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 
 AVERAGED = ("average.running_mean", "average.running_var")
-"""the rows of `Checkpoint.running_average`"""
+"""names of the rows of `Checkpoint.running_average`"""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What one file holds."""
+    """The content of one file."""
 
     network: MLP
     optimizer: Mapping[str, Array]
-    """the optimizer's vectors, as its `state()` names them"""
+    """the optimizer's vectors, by their names in its `state()`"""
     average: Array | None
-    """the averaged parameters (P,), where the run keeps them"""
+    """the averaged parameters (P,), if the run averages them"""
     running_average: Array | None
-    """the averaged running means and variances (2, R), where there is batch normalisation too"""
+    """the averaged running means and variances (2, R), if there is batch normalization too"""
     epoch_start: Array | None
     """the parameters (P,) at the beginning of an epoch that is not done"""
     config: dict[str, Any]
-    """the run's resolved config"""
+    """the resolved config of the run"""
     progress: Progress
-    """how far the weights have been trained"""
     normalization: Normalization
     image_shape: tuple[int, int]
     class_names: tuple[str, ...]
     temperature: float = 1.0
-    """what the outputs are divided by for their probabilities"""
+    """divisor of the outputs from which the probabilities are computed"""
     is_exported: bool = False
-    """it holds what prediction needs, and nothing to train on from"""
+    """whether it holds only what prediction needs"""
 
     @classmethod
     def of(cls, setup: Setup, progress: Progress, epoch_start: Array | None = None) -> "Checkpoint":
-        """Return the run as it stands now; its arrays are the run's own.
-
-        Args:
-            setup: the run.
-            progress: how far it is.
-            epoch_start: the parameters (P,) at the beginning of the epoch, if it is within one.
-        """
+        """Return the current state of a run, as views of the run's own arrays."""
         return cls(
             network=setup.network,
             optimizer=setup.vectors,
@@ -99,18 +91,18 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int:
-        """How many whole epochs the weights have been trained for."""
+        """The number of whole epochs that the weights were trained for."""
         return self.progress.epoch
 
     def for_prediction(self) -> MLP:
-        """The network as it is used: its averaged parameters, if there are any."""
+        """Return the network with its averaged parameters, if there are any."""
         if self.average is None:
             return self.network.for_prediction()
         return self.network.with_parameters(self.average, self.running_average).for_prediction()
 
 
 def export(checkpoint: Checkpoint) -> Checkpoint:
-    """The same network without what is for training alone."""
+    """Return the same network without what only training needs."""
     return dataclasses.replace(
         checkpoint,
         network=checkpoint.for_prediction(),
@@ -123,7 +115,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path`, whole or not at all.
+    """Write a checkpoint, whole or not at all.
 
     Raises:
         WriteError: it could not be written.
@@ -132,7 +124,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> bytes:
-    """The content of the file, its numbers rounded to `dtype` if one is given."""
+    """Return the content of the file, its numbers rounded to `dtype` if one is given."""
     tensors = _tensors(checkpoint)
     if dtype is not None:
         tensors = {name: tensor.astype(dtype) for name, tensor in tensors.items()}
@@ -154,12 +146,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint and check all of it.
 
     Raises:
-        CheckpointError: there is none at `path`, or it is not one, or it was altered.
+        CheckpointError: the file is missing, is not a checkpoint, or was altered.
     """
     try:
         with open_ordinary(path) as file:
             header = tensor_file.read_header(file, path)
-            description = _describe(header, path)
+            try:
+                description = _described(header)
+            except UNREADABLE as error:
+                raise CheckpointError(
+                    f"{path}: its contents do not describe a network ({error}); use another "
+                    "checkpoint."
+                ) from error
             return _filled(description, tensor_file.read_tensors(file, header, path))
     except FileNotFoundError as error:
         raise CheckpointError(
@@ -171,25 +169,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: its network does not fit into memory.") from error
 
 
-def _describe(header: Header, path: Path) -> Checkpoint:
-    """The checkpoint that a header promises, its network and optimizer still empty.
+def _described(header: Header) -> Checkpoint:
+    """Return the checkpoint that a header describes, its network still without numbers.
 
-    The tensors' names, dtypes and shapes are checked first, and so is the file's size; so the
-    network is not larger than what the file holds.
+    The tensors are checked first, so the network is not larger than the file.
     """
-    try:
-        return _describe_unless_wrong(header)
-    except UNREADABLE as error:
-        raise CheckpointError(
-            f"{path}: its contents do not describe a network ({error}); use another checkpoint."
-        ) from error
-
-
-def _describe_unless_wrong(header: Header) -> Checkpoint:
     metadata = header.metadata
     config = json.loads(metadata["config"])
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
-    class_names = tuple(map(str, json.loads(metadata["class_names"])))
+    class_names = check_class_names(tuple(map(str, json.loads(metadata["class_names"]))))
     scale = json.loads(metadata["normalization"])
     normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
     if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
@@ -200,12 +188,8 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
         raise ValueError(f"a dtype of {config['dtype']!r}")
     if not 1 / 128 <= temperature <= 128:
         raise ValueError(f"a temperature of {temperature}")
-    if len(set(class_names)) < len(class_names):
-        raise ValueError("two classes of one name")
-    if not all(name and name.isprintable() for name in class_names):
-        raise ValueError("a class whose name cannot be printed")
     settings = config["network"]
-    # These refuse what none can be made of.
+    # These two raise an error for impossible settings.
     build_loss(config["loss"])
     Shaping.from_settings(config["data"])
     activation, output_activation = settings["activation"], settings["output_activation"]
@@ -215,13 +199,17 @@ def _describe_unless_wrong(header: Header) -> Checkpoint:
             raise ValueError(f"unknown activation {name!r}")
     sizes = (height * width, *map(whole_number, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
-    averaged = bool(config["training"].get("averaging"))
     progress = Progress.from_json(json.loads(metadata["progress"]))
-    kept = _optimizer_vectors(config["optimizer"]["name"])
-    vectors = [*(f"optimizer.{name}" for name in kept), *["average"] * averaged]
-    vectors += ["epoch_start"] * (progress.examples > 0)
-    dtypes = {config["dtype"], "float16"} if is_exported else {config["dtype"]}
-    _check_tensors(header.tensors, sizes, dtypes, batch_norm, [] if is_exported else vectors)
+    vectors = [f"optimizer.{name}" for name in _optimizer_vectors(config["optimizer"]["name"])]
+    if config["training"].get("averaging"):
+        vectors.append("average")
+    if progress.examples > 0:
+        vectors.append("epoch_start")
+    dtypes = [config["dtype"]]
+    if is_exported:
+        vectors = []
+        dtypes = ["float16", config["dtype"]]
+    _check_tensors(header.tensors, sizes, dtypes, batch_norm, vectors)
     return Checkpoint(
         network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
         optimizer={},
@@ -256,10 +244,10 @@ def _check_tensors(
     batch_norm: bool,
     vectors: Sequence[str],
 ) -> None:
-    """Refuse what is not exactly a network of these sizes, with vectors as long as its parameters.
+    """Check that these are the tensors of a network of these sizes, and these vectors (P,).
 
     Raises:
-        ValueError: it is not.
+        ValueError: they are not.
     """
     if len(found) < 2 * (len(sizes) - 1) or min(sizes) < 1:
         raise ValueError(f"{len(sizes) - 1} layers in the config, {len(found)} tensors")
@@ -267,21 +255,24 @@ def _check_tensors(
     for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         expected[f"layers.{i}.weight"] = (n_out, n_in)
         expected[f"layers.{i}.bias"] = (n_out,)
-    for i, width in enumerate(sizes[1:-1] if batch_norm else ()):
+    normalized = sizes[1:-1] if batch_norm else ()
+    for i, width in enumerate(normalized):
         expected[f"norms.{i}.weight"] = expected[f"norms.{i}.bias"] = (width,)
     parameters = sum(map(math.prod, expected.values()))
-    for i, width in enumerate(sizes[1:-1] if batch_norm else ()):
+    for i, width in enumerate(normalized):
         expected[f"norms.{i}.running_mean"] = expected[f"norms.{i}.running_var"] = (width,)
-    if batch_norm and "average" in vectors and found.keys() & AVERAGED:
-        expected |= dict.fromkeys(AVERAGED, (sum(sizes[1:-1]),))
-    expected |= dict.fromkeys(vectors, (parameters,))
+    for name in vectors:
+        expected[name] = (parameters,)
+    if normalized and "average" in vectors and found.keys() & AVERAGED:
+        for name in AVERAGED:
+            expected[name] = (sum(normalized),)
     for name in sorted(expected.keys() | found.keys()):
         entry = found.get(name)
         shape = entry and entry.shape
         if entry is None or expected.get(name) != shape:
             raise ValueError(f"{name}: expected shape {expected.get(name)}, found {shape}")
         if entry.dtype.name not in dtypes:
-            raise ValueError(f"{name} is {entry.dtype}, not {' or '.join(sorted(dtypes))}")
+            raise ValueError(f"{name} is {entry.dtype}, not {' or '.join(dtypes)}")
 
 
 def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint:
@@ -312,7 +303,7 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
-    """The tensors by the names they have in the file."""
+    """Return the tensors by their names in the file."""
     tensors = {}
     for i, layer in enumerate(checkpoint.network.dense):
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(layer.W.T)

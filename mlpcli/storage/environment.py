@@ -1,4 +1,4 @@
-"""What a run ran on: with it, a different result on another machine can be explained."""
+"""The environment of a run, which may explain a different result on another machine."""
 
 import os
 import platform
@@ -16,9 +16,19 @@ import mlpcli
 from mlpcli.files import read_json, write_json
 from mlpcli.parallel.processors import available_cores
 
+DECISIVE = {
+    "mlpcli": "mlpcli",
+    "numpy": "NumPy",
+    "blas": "BLAS",
+    "threads": "threads",
+    "cpu": "processor",
+}
+"""entries that the last bits of a result may depend on, and their names in messages"""
+_MOST_BYTES = 10 * 2**20
+
 
 def environment(seed: int, threads: int) -> dict[str, Any]:
-    """Versions, machine, threads, seed, and the working directory's git commit if it has one."""
+    """Return versions, machine, threads, seed, and the git commit of the working directory."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "mlpcli": mlpcli.__version__,
@@ -38,71 +48,49 @@ def environment(seed: int, threads: int) -> dict[str, Any]:
     }
 
 
-DECISIVE = {
-    "mlpcli": "mlpcli",
-    "numpy": "NumPy",
-    "blas": "BLAS",
-    "threads": "threads",
-    "cpu": "processor",
-}
-"""What the last bit of a result may depend on, as the user knows it."""
-_MOST_BYTES = 10 * 2**20
+def add_session(path: Path, now: Mapping[str, Any]) -> str:
+    """Add the environment in which a run resumes to its environment.json.
 
+    Returns:
+        A warning if the last bits may differ from here on; otherwise an empty text.
 
-def sessions(path: Path) -> list[dict[str, Any]]:
-    """The environments in which a run was trained: that of its beginning and each that went on.
-
-    Empty if the file is missing or cannot be understood.
+    Raises:
+        WriteError: the file could not be written.
     """
     try:
         first = read_json(path, _MOST_BYTES)
         later = first.pop("resumed", [])
-        return [first, *map(dict, later)]
+        before = [first, *later][-1]
+        changes = [
+            f"{word} {_in_words(before.get(key))} before, {_in_words(now.get(key))} now"
+            for key, word in DECISIVE.items()
+            if before.get(key) != now.get(key)
+        ]
     except (OSError, ValueError, TypeError, AttributeError):
-        return []
-
-
-def add_session(path: Path, now: Mapping[str, Any]) -> str:
-    """Add the environment in which a run goes on to its file.
-
-    Returns:
-        A warning of what makes the last bits different from now on; empty if nothing does.
-
-    Raises:
-        WriteError: it could not be written.
-    """
-    first, *later = sessions(path) or [{}]
-    write_json(path, {**first, "resumed": [*later, now]})
-    if not first:
+        write_json(path, {"resumed": [now]})
         return (
             f"Warning: {path} cannot be read, so it is not known whether this is still the same "
             "machine and NumPy."
         )
-    different = "; ".join(differences((later or [first])[-1], now))
-    return different and (
-        f"Warning: the last bits may differ from those of a run that never stopped: {different}."
+    write_json(path, {**first, "resumed": [*later, now]})
+    if not changes:
+        return ""
+    return (
+        "Warning: the last bits may differ from those of an uninterrupted run: "
+        f"{'; '.join(changes)}."
     )
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is different and may change the last bits of a result, in words."""
-    return [
-        f"{word} {_words(before.get(key))} before, {_words(now.get(key))} now"
-        for key, word in DECISIVE.items()
-        if before.get(key) != now.get(key)
-    ]
-
-
-def _words(value: object) -> str:
+def _in_words(value: object) -> str:
     if isinstance(value, list):
-        return " and ".join(map(_words, value)) or "none"
+        return " and ".join(map(_in_words, value)) or "none"
     if isinstance(value, dict):
-        return " ".join(str(part) for part in value.values() if part is not None)
+        return " ".join(str(each) for each in value.values() if each is not None)
     return str(value)
 
 
 def _cpu() -> str:
-    """The processor's name; Linux tells it only in a file."""
+    """Return the name of the processor; Linux has it only in a file."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(errors="replace").splitlines():

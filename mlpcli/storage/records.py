@@ -1,4 +1,4 @@
-"""Reading what runs left in their folders: plain files, so also of runs that never ended."""
+"""Reading what runs left in their folders, even of those that never ended."""
 
 import csv
 import dataclasses
@@ -12,47 +12,39 @@ from typing import Any, TypeVar
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import read_json, read_ordinary
-from mlpcli.storage.run_folder import COLUMNS, ENDINGS, GRADIENT_COLUMNS, RunDirectory
+from mlpcli.storage.run_folder import COLUMNS, GRADIENT_COLUMNS, RunFolder, has_ended, wall_time
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.watch import Watch
 
 MOST_BYTES = 2**27
-"""of a file of a run: a million epochs"""
-OPTIONAL_COLUMNS = {
-    "seconds",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "gradient_norm",
-    "update_norm",
-}
-MEASURED_OR_NOT = ("train_accuracy", "val_loss", "val_accuracy")
-"""columns of metrics.csv that a run has in every row, or in none"""
+"""size of the largest file of a run, in bytes: a million epochs"""
+MAY_BE_EMPTY = float | None
+"""type of the columns that may be empty"""
 _Row = TypeVar("_Row", EpochMetrics, GradientNorms)
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run's folder says of it."""
+    """The content of a run's folder."""
 
-    directory: RunDirectory
+    folder: RunFolder
     config: Mapping[str, Any]
     """config.yaml: every setting"""
     environment: Mapping[str, Any]
-    """environment.json; empty where the run never got so far"""
+    """environment.json; empty where it is missing"""
     history: list[EpochMetrics]
     """the rows of metrics.csv"""
-    summary: Mapping[str, Any] | None
-    """summary.json; None where the run is unfinished"""
+    summary: Mapping[str, Any]
+    """summary.json; empty where the run is unfinished"""
 
     @property
     def name(self) -> str:
-        """The folder's."""
-        return self.directory.name
+        """The name of the folder."""
+        return self.folder.name
 
     @cached_property
     def best(self) -> EpochMetrics | None:
-        """The row of the best epoch so far, as training chooses it; None without any row."""
+        """The row of the best epoch so far, as training chooses it; None without rows."""
         watch = Watch(self.monitor)
         best = None
         for row in self.history:
@@ -62,7 +54,7 @@ class RunRecord:
 
     @property
     def monitor(self) -> str:
-        """The column of metrics.csv by which an epoch is the best."""
+        """The column of metrics.csv that decides which epoch is the best."""
         chosen = self.setting("training", "monitor")
         for column in (chosen, "val_accuracy", "val_loss"):
             if self.history and column in COLUMNS and getattr(self.history[-1], column) is not None:
@@ -71,63 +63,61 @@ class RunRecord:
 
     @property
     def seconds(self) -> float:
-        """Wall time; of an unfinished run, that of its epochs."""
-        if self.summary is not None and isinstance(self.summary.get("seconds"), int | float):
-            return float(self.summary["seconds"])
-        return sum(row.seconds or 0.0 for row in self.history)
+        """Wall time; in an unfinished run, that of its epochs."""
+        return wall_time(self.summary, self.history)
 
     @property
     def has_ended(self) -> bool:
-        """Whether it came to its end: it was not interrupted, and did not diverge."""
-        return self.summary is not None and self.summary.get("stopped") in ENDINGS
+        """Whether the run came to its end: it was not interrupted and did not diverge."""
+        return has_ended(self.summary)
 
     def setting(self, *key: str) -> Any:
-        """A setting of the config, or None where it is not there."""
+        """Return a setting of the config, or None where it is missing."""
         found: Any = self.config
-        for part in key:
-            found = found.get(part) if isinstance(found, Mapping) else None
+        for each in key:
+            found = found.get(each) if isinstance(found, Mapping) else None
         return found
 
 
 def read_record(folder: Path) -> RunRecord:
-    """Read what a run left.
+    """Read the folder of a run.
 
     Raises:
-        CheckpointError: `folder` is no run's.
+        CheckpointError: there is no run in `folder`.
         DataError: one of its files is damaged.
     """
-    directory = RunDirectory(folder)
+    files = RunFolder(folder)
     if not is_run(folder):
         raise CheckpointError(
             f"{folder}: no run there (a run's folder has a config.yaml); `mlpcli runs` lists those "
             "there are."
         )
     try:
-        config = read_yaml(directory.config).values
+        config = read_yaml(files.config).values
     except ConfigError as error:
         raise DataError(f"The config of the run cannot be read: {error}") from error
     return RunRecord(
-        directory=directory,
+        folder=files,
         config=config,
-        environment=_read_json(directory.environment) or {},
-        history=read_metrics(directory.metrics) if directory.metrics.exists() else [],
-        summary=_read_json(directory.summary),
+        environment=_read_json(files.environment),
+        history=read_metrics(files.metrics) if files.metrics.exists() else [],
+        summary=_read_json(files.summary),
     )
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a run began in this folder."""
+    """Return whether there is a run in this folder."""
     try:
-        return RunDirectory(folder).config.is_file()
+        return RunFolder(folder).config.is_file()
     except OSError:  # a folder that may not be entered
         return False
 
 
 def run_folders(runs: Path) -> list[Path]:
-    """The folders of runs under `runs`, by name; of a run's own folder, that one.
+    """Return the folders of runs under `runs`, by name, or `runs` itself if it is a run's folder.
 
     Raises:
-        CheckpointError: there is no such folder, or it cannot be read.
+        CheckpointError: the folder is missing or cannot be read.
     """
     if is_run(runs):
         return [runs]
@@ -141,27 +131,28 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def read_metrics(path: Path) -> list[EpochMetrics]:
-    """The rows of a metrics.csv.
+    """Return the rows of a metrics.csv.
 
     Raises:
-        DataError: it cannot be read, is not one, or lacks an epoch.
+        DataError: the file cannot be read, is damaged, or lacks an epoch.
     """
     rows = []
     for number, (line, row) in enumerate(read_table(path, COLUMNS), 1):
         rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
         if rows[-1].epoch != number:
             raise DataError(f"{path}:{line}: epoch: expected {number}, found {row['epoch']}.")
-    for column in MEASURED_OR_NOT:
-        if len({getattr(row, column) is None for row in rows}) > 1:
-            raise DataError(f"{path}: {column}: empty in some rows and not in others.")
+    for field in dataclasses.fields(EpochMetrics):
+        empty = {getattr(row, field.name) is None for row in rows}
+        if len(empty) > 1 and field.name != "seconds":
+            raise DataError(f"{path}: {field.name}: empty in some rows and not in others.")
     return rows
 
 
 def read_gradients(path: Path) -> list[GradientNorms]:
-    """The rows of a gradients.csv.
+    """Return the rows of a gradients.csv.
 
     Raises:
-        DataError: it cannot be read, or is not one.
+        DataError: the file cannot be read, or is damaged.
     """
     return [
         _row(GradientNorms, row, f"{path}:{line}")
@@ -170,10 +161,10 @@ def read_gradients(path: Path) -> list[GradientNorms]:
 
 
 def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file by column name, each with its line; other columns are left out.
+    """Return (line number, values by column) for each row of a CSV file, without other columns.
 
     Raises:
-        DataError: it cannot be read, or a column is missing in it.
+        DataError: the file cannot be read, or lacks a column.
     """
     try:
         text = read_ordinary(path, MOST_BYTES).decode()
@@ -196,11 +187,11 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
 
 
 def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
-    """A row as an object; what is counted is above 0, and nothing is below it."""
+    """Return a row as an object; a whole number is at least 1, any other at least 0."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         text = row[field.name]
-        if text == "" and field.name in OPTIONAL_COLUMNS:
+        if text == "" and field.type == MAY_BE_EMPTY:
             values[field.name] = None
             continue
         try:
@@ -220,11 +211,12 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
     return kind(**values)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file; empty where there is none."""
     try:
         content = read_json(path, MOST_BYTES)
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -235,15 +227,12 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The settings, by dotted key, in which two configs differ; None where one has none.
-
-    The name of the run is none of them.
-    """
+    """Return the settings, by dotted key, in which two configs differ; None where one has none."""
     flat_a, flat_b = dict(_flat(a)), dict(_flat(b))
     return {
         key: (flat_a.get(key), flat_b.get(key))
         for key in dict.fromkeys((*flat_a, *flat_b))
-        if key != "name" and flat_a.get(key) != flat_b.get(key)
+        if flat_a.get(key) != flat_b.get(key)
     }
 
 

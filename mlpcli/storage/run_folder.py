@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how each file is written."""
+"""The folder of a run: the paths of its files, and how each is written."""
 
 import contextlib
 import csv
@@ -7,9 +7,9 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
@@ -19,15 +19,19 @@ from mlpcli.files import (
     read_json,
     read_ordinary,
     write_bytes,
+    write_json,
     write_text,
 )
 from mlpcli.locking import held
+from mlpcli.storage.checkpoint import Checkpoint, save_checkpoint
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
 GRADIENT_COLUMNS = [field.name for field in dataclasses.fields(GradientNorms)]
 ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
-"""why a run that came to its end stopped, as summary.json says it"""
+"""values of `stopped` in the summary.json of a run that came to its end"""
+BOXED = Path(__file__).parents[1] / "boxed.safetensors"
+"""the network that comes with mlpcli"""
 _MOST_OF_A_SUMMARY = 2**20
 """bytes"""
 _MOST_OF_GRADIENTS = 2**27
@@ -36,90 +40,79 @@ _LONGEST_ROW = 400
 """bytes; seven numbers have fewer than 200"""
 
 
-@dataclass(frozen=True)
-class RunDirectory:
-    """One run's folder and the files in it."""
+class RunFolder:
+    """The folder of one run.
 
-    path: Path
+    Attributes:
+        config: the resolved config; training from it repeats the run.
+        environment: versions, machine, threads, seed.
+        metrics: one row an epoch.
+        gradients: the norms of each layer's gradient and update, one row an epoch and layer.
+        summary: the result, and why the run stopped.
+        pictures: the pictures of `mlpcli plot`.
+        best: the weights of the best epoch.
+        last: the latest state of the run, after an epoch or within one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.environment = path / "environment.json"
+        self.metrics = path / "metrics.csv"
+        self.gradients = path / "gradients.csv"
+        self.summary = path / "summary.json"
+        self.pictures = path / "pictures"
+        self.best = path / "weights" / "best.safetensors"
+        self.last = path / "weights" / "last.safetensors"
 
     @property
     def name(self) -> str:
-        """The folder's, whatever path led to it."""
+        """The name of the folder, whatever path led to it."""
         return self.path.resolve().name
-
-    @property
-    def config(self) -> Path:
-        """The resolved config; training from it repeats the run."""
-        return self.path / "config.yaml"
-
-    @property
-    def environment(self) -> Path:
-        """Versions, machine, threads, seed."""
-        return self.path / "environment.json"
-
-    @property
-    def metrics(self) -> Path:
-        """One row an epoch."""
-        return self.path / "metrics.csv"
-
-    @property
-    def summary(self) -> Path:
-        """How the run ended."""
-        return self.path / "summary.json"
-
-    @property
-    def gradients(self) -> Path:
-        """The norms of each layer's gradient and update, one row an epoch and layer."""
-        return self.path / "gradients.csv"
-
-    @property
-    def pictures(self) -> Path:
-        """Where `mlpcli plot` draws."""
-        return self.path / "pictures"
-
-    @property
-    def best(self) -> Path:
-        """The weights of the best epoch."""
-        return self.path / "weights" / "best.safetensors"
-
-    @property
-    def last(self) -> Path:
-        """Where the run stands: after an epoch, or where it was interrupted within one."""
-        return self.path / "weights" / "last.safetensors"
 
     @classmethod
     def create(
-        cls, runs: Path, name: str, fill: Callable[["RunDirectory"], None]
-    ) -> "RunDirectory":
-        """A new folder `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
+        cls, runs: Path, name: str, start: Checkpoint, config: str, environment: Mapping[str, Any]
+    ) -> "RunFolder":
+        """Create `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
 
-        It gets its name when `fill` has written the run's first files, so a run that was killed at
-        any moment can be gone on with.
+        The folder gets this name once its first files are written, so a run that is killed at any
+        moment can be resumed.
+
+        Args:
+            runs: the folder of all runs.
+            name: the name of the new one.
+            start: the state before the first step.
+            config: the content of config.yaml.
+            environment: the content of environment.json.
 
         Raises:
-            WriteError: it could not be made.
+            WriteError: the folder could not be created.
         """
         make_folder(runs)
 
-        def fill_with_weights(path: Path) -> None:
-            (path / "weights").mkdir()
-            fill(cls(path))
+        def fill(path: Path) -> None:
+            folder = cls(path)
+            folder.last.parent.mkdir()
+            save_checkpoint(folder.last, start)
+            write_text(folder.config, config)
+            write_json(folder.environment, environment)
 
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        return cls(make_filled_folder((runs / each for each in names), fill_with_weights))
+        return cls(make_filled_folder((runs / each for each in names), fill))
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other processes from training this run at the same time.
 
         Raises:
-            WriteError: one does already.
+            WriteError: another process is training it.
         """
         with held(self.path / ".lock") as is_ours:
             if not is_ours:
                 raise WriteError(
                     f"{self.path}: another process is training this run; let it finish, or stop "
-                    "it, and go on from there."
+                    "it and resume the run."
                 )
             yield
 
@@ -127,7 +120,7 @@ class RunDirectory:
         """Make sure that writing into this folder changes nothing elsewhere.
 
         Raises:
-            CheckpointError: something in it is a link that leads out of it.
+            CheckpointError: a link in it leads out of it.
         """
         inside = os.path.realpath(self.path)
         for path in self.path.rglob("*"):
@@ -138,26 +131,16 @@ class RunDirectory:
                     "in its own folder; put the thing itself there."
                 )
 
-    def has_ended(self) -> bool:
-        """Whether summary.json says that the run came to its end."""
-        return self._summarized("stopped") in ENDINGS
-
-    def seconds(self, history: Sequence[EpochMetrics]) -> float:
-        """Wall time of the sessions so far; of one that was killed, that of its epochs."""
-        seconds = self._summarized("seconds")
-        if isinstance(seconds, float) and 0 <= seconds < math.inf:
-            return seconds
-        return sum(row.seconds or 0.0 for row in history)
-
-    def _summarized(self, key: str) -> object:
-        """What summary.json says; None where it cannot be understood."""
+    def read_summary(self) -> Mapping[str, Any]:
+        """Return the content of summary.json; empty where it is missing or damaged."""
         try:
-            return read_json(self.summary, _MOST_OF_A_SUMMARY)[key]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+            content = read_json(self.summary, _MOST_OF_A_SUMMARY)
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
 
-    def forget_summary(self) -> None:
-        """Remove summary.json: the run goes on.
+    def remove_summary(self) -> None:
+        """Remove summary.json, because the run resumes.
 
         Raises:
             WriteError: it could not be removed.
@@ -167,11 +150,11 @@ class RunDirectory:
         except OSError as error:
             raise WriteError(f"{self.summary}: cannot be removed: {error.strerror}.") from error
 
-    def timed(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
-        """The same rows with the seconds that metrics.csv knows of them.
+    def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
+        """Return the same rows with the seconds in metrics.csv, where that has them.
 
         Raises:
-            WriteError: it cannot be read, and so not be written.
+            WriteError: metrics.csv cannot be read, so it could not be written either.
         """
         try:
             with open_ordinary(self.metrics) as file:
@@ -179,17 +162,15 @@ class RunDirectory:
         except FileNotFoundError:
             text = ""
         except OSError as error:
-            raise WriteError(
-                f"{self.metrics}: cannot be read: {error.strerror or error}."
-            ) from error
+            raise _unreadable(self.metrics, error) from error
         seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
         return [
-            dataclasses.replace(row, seconds=_time(seconds.get(str(row.epoch), "")))
+            dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
             for row in history
         ]
 
-    def set_metrics(self, history: Sequence[EpochMetrics]) -> None:
-        """Let metrics.csv have exactly these rows.
+    def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
+        """Write metrics.csv with exactly these rows.
 
         Raises:
             WriteError: it could not be written.
@@ -198,32 +179,23 @@ class RunDirectory:
         write_text(self.metrics, "".join(map(_csv_line, rows)))
 
     def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv, with the header if it is the first.
-
-        Args:
-            row: of the epoch.
-            flush: wait until it is safe from a power cut.
+        """Add a row to metrics.csv; `flush` makes it safe from a power cut.
 
         Raises:
             WriteError: it could not be written.
         """
-        _append(self.metrics, COLUMNS, [dataclasses.astuple(row)], flush=flush)
+        _append(self.metrics, COLUMNS, [row], flush=flush)
 
     def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
-        """Add an epoch's rows to gradients.csv, with the header if they are the first.
-
-        Args:
-            rows: one for each layer.
-            flush: wait until they are safe from a power cut.
+        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above.
 
         Raises:
             WriteError: they could not be written.
         """
-        lines = [dataclasses.astuple(row) for row in rows]
-        _append(self.gradients, GRADIENT_COLUMNS, lines, flush=flush)
+        _append(self.gradients, GRADIENT_COLUMNS, rows, flush=flush)
 
-    def forget_gradients_after(self, epoch: int) -> None:
-        """Let gradients.csv end with this epoch's rows, and have no half row.
+    def cut_gradients_after(self, epoch: int) -> None:
+        """Remove the rows of later epochs from gradients.csv, and a half-written one.
 
         Raises:
             WriteError: it could not be read or written.
@@ -233,9 +205,7 @@ class RunDirectory:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise WriteError(
-                f"{self.gradients}: cannot be read: {error.strerror or error}."
-            ) from error
+            raise _unreadable(self.gradients, error) from error
         epochs = {b"%d" % number for number in range(1, epoch + 1)}
         header, *rows = content.splitlines(keepends=True) or [b""]
         kept = itertools.takewhile(
@@ -246,16 +216,35 @@ class RunDirectory:
             write_bytes(self.gradients, wanted)
 
 
+def has_ended(summary: Mapping[str, Any]) -> bool:
+    """Return whether a run came to its end: it was not interrupted and did not diverge."""
+    return summary.get("stopped") in ENDINGS
+
+
+def wall_time(summary: Mapping[str, Any], history: Sequence[EpochMetrics]) -> float:
+    """Return the seconds of all sessions; without a summary, those of the epochs."""
+    seconds = summary.get("seconds")
+    if isinstance(seconds, int | float) and seconds >= 0:
+        return float(seconds)
+    return sum(row.seconds or 0.0 for row in history)
+
+
 def _append(
-    path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]], *, flush: bool
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[EpochMetrics] | Sequence[GradientNorms],
+    *,
+    flush: bool,
 ) -> None:
-    """Add rows to a table, with its header if they are the first."""
+    """Add rows to a table, after the header if they are the first."""
+    lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
     try:
         with path.open("ab", buffering=0) as file:
             whole = file.tell()
-            lines = [columns, *rows] if whole == 0 else rows
+            if whole == 0:
+                lines = [_csv_line(columns), *lines]
             try:
-                rest = "".join(map(_csv_line, lines)).encode()
+                rest = "".join(lines).encode()
                 while rest:
                     rest = rest[file.write(rest) :]
                 if flush:
@@ -273,7 +262,7 @@ def _csv_line(values: Sequence[object]) -> str:
     return line.getvalue()
 
 
-def _time(text: str) -> float | None:
+def _seconds(text: str) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
@@ -281,24 +270,24 @@ def _time(text: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-BOXED = Path(__file__).parents[1] / "boxed.safetensors"
-"""The network that comes with mlpcli."""
+def _unreadable(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"{path}: cannot be read: {error.strerror or error}.")
 
 
 def checkpoint_path(path: Path) -> Path:
-    """The checkpoint meant by a path: itself if it is a file, a run folder's best weights.
+    """Return the checkpoint that a path means: a file itself, or the best weights of a run folder.
 
-    Where there is nothing called `boxed`, that is the network that comes with mlpcli.
+    `boxed` means the network that comes with mlpcli, unless something of that name exists.
 
     Raises:
-        CheckpointError: a folder without any.
+        CheckpointError: the path is a folder without weights.
     """
     try:
         if not path.is_dir():
             return BOXED if str(path) == "boxed" and not path.exists() else path
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}.") from error
-    best = RunDirectory(path).best
+    best = RunFolder(path).best
     if not best.is_file():
         raise CheckpointError(
             f"{path}: a folder without {best.relative_to(path)}; give a run folder or a checkpoint."
@@ -307,7 +296,7 @@ def checkpoint_path(path: Path) -> Path:
 
 
 def newest_checkpoints(runs: Path) -> list[Path]:
-    """The best weights of each run under `runs`, those written last first.
+    """Return the best weights of each run under `runs`, the newest first.
 
     Raises:
         CheckpointError: the folder cannot be read.

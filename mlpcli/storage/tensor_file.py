@@ -1,99 +1,107 @@
-"""The file of a checkpoint: named tensors and text, of which nothing is believed.
+"""The safetensors file of a checkpoint: named tensors and text, checked while they are read.
 
-A safetensors file is the header's length in eight bytes, the header in JSON padded to a multiple of
-eight, and the tensors' bytes one after the other. Everything that can be wrong with it is found
-while a piece of it at a time is in memory: the names and shapes in the header against the file's
-size, a SHA-256 over all, and that every number is finite. Only then is there a tensor.
+https://github.com/huggingface/safetensors: the length of the header in eight bytes, the header as
+JSON padded with spaces to a multiple of eight, then the bytes of the tensors without gaps.
+
+The header is checked against the size of the file before any tensor is allocated, so a file cannot
+make this program take more memory than the file has bytes. Each tensor is then read once, into the
+array that is returned, and these are the bytes that the SHA-256 in the header is compared with.
 """
 
 import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.nn.arrays import Array
+from mlpcli.nn.optimizers import OPTIMIZERS
 
 FORMAT_VERSION = 1
 DTYPES: Mapping[str, np.dtype[Any]] = {
-    "F16": np.dtype(np.float16),
-    "F32": np.dtype(np.float32),
-    "F64": np.dtype(np.float64),
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
 }
 MAX_HEADER = 16 * 2**20
-"""bytes; the config in it is of 1 MB at most, and its class names stand in it twice, escaped; the
-rest is for the history, about 100 bytes an epoch"""
-NEVER_NEGATIVE = (".running_var", ".square_mean", ".square_sum")
-"""how the tensors end of which a root is taken"""
+"""size of the largest header, in bytes: a config of 1 MB, its class names twice and escaped, and a
+history of about 100 bytes an epoch"""
 LARGEST = 2**48
-"""a number in a shape: no memory holds as many"""
-PIECE = 2**20
-"""bytes in memory while a file is checked"""
+"""largest number in a shape; no memory holds as many"""
 
-# What comes of reading JSON that says anything but what is expected.
-UNREADABLE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-)
+# Raised where JSON does not have the expected form.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a header says of one tensor."""
+    """The description of one tensor in a header."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     start: int
-    """where in the file its bytes begin"""
+    """position of its first byte in the file"""
+    stop: int
+    """position after its last byte"""
 
     @property
     def size(self) -> int:
-        """How many bytes it takes."""
+        """Its size in bytes."""
         return self.dtype.itemsize * math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What stands at the beginning of a file, checked against the file's size."""
+    """A header that fits the size of its file."""
 
     metadata: dict[str, str]
     tensors: dict[str, Entry]
-    file_size: int
-    """bytes"""
 
 
 def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
-    """The content of a file with these tensors, and with a SHA-256 over them and the metadata.
+    """Return the content of a file with these tensors, this metadata and a SHA-256 over both.
 
     Raises:
-        WriteError: the metadata are too long.
+        WriteError: the metadata is too long.
     """
     said = {"format": "mlpcli", "format_version": str(FORMAT_VERSION), **metadata}
     digest = _hash_of_metadata(said)
+    codes = {dtype: code for code, dtype in DTYPES.items()}
+    header: dict[str, Any] = {}
+    data = []
+    start = 0
     for name in sorted(tensors):
-        tensor = np.ascontiguousarray(tensors[name])
+        tensor = np.ascontiguousarray(tensors[name], tensors[name].dtype.newbyteorder("<"))
+        header[name] = {
+            "dtype": codes[tensor.dtype],
+            "shape": tensor.shape,
+            "data_offsets": (start, start + tensor.nbytes),
+        }
+        start += tensor.nbytes
         digest.update(_line_of(name, tensor.dtype, tensor.shape))
         digest.update(tensor.data)
-    return _with_sorted_header(save(dict(tensors), {**said, "sha256": digest.hexdigest()}))
+        data.append(tensor.data)
+    header["__metadata__"] = {**said, "sha256": digest.hexdigest()}
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER:
+        raise WriteError(
+            f"A history of {len(text):,} bytes is more than a checkpoint holds; train fewer epochs."
+        )
+    return b"".join([len(text).to_bytes(8, "little"), text, *data])
 
 
 def read_header(file: BinaryIO, path: Path) -> Header:
-    """Read the header alone: nothing is taken into memory because a file claims to hold it.
+    """Read the header and check it against the size of the file.
 
     Raises:
-        CheckpointError: it is none of a checkpoint, or does not fit the size of the file.
+        CheckpointError: the file is not a checkpoint, or its header does not fit its size.
     """
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
@@ -106,28 +114,28 @@ def read_header(file: BinaryIO, path: Path) -> Header:
     if len(text) < length:
         raise _cut_short(path, size, 8 + length)
     try:
-        entries = json.loads(text, object_pairs_hook=_each_name_once)
+        entries = json.loads(text, object_pairs_hook=_without_duplicates)
         metadata = dict(entries.pop("__metadata__", {}))
         if not all(isinstance(value, str) for value in metadata.values()):
             raise TypeError("metadata that is not text")
-        _refuse_other_files(metadata, path)
+        _check_format(metadata, path)
         tensors = {name: _entry(name, entry, 8 + length, path) for name, entry in entries.items()}
     except UNREADABLE as error:
-        raise altered(path, f"its header cannot be read: {error}") from error
+        raise _altered(path, f"its header cannot be read: {error}") from error
     whole = 8 + length + sum(entry.size for entry in tensors.values())
     if size < whole:
         raise _cut_short(path, size, whole)
     if size > whole:
-        raise altered(path, f"{size:,} bytes, where {whole:,} belong to it")
+        raise _altered(path, f"{size:,} bytes, but its header describes {whole:,}")
     end = 8 + length
-    for entry in sorted(tensors.values(), key=lambda entry: (entry.start, entry.size)):
-        if entry.start != end:
-            raise altered(path, "its tensors do not follow each other")
-        end += entry.size
-    return Header(metadata, tensors, size)
+    for entry in sorted(tensors.values(), key=lambda entry: (entry.start, entry.stop)):
+        if entry.start != end or entry.stop != end + entry.size:
+            raise _altered(path, "its tensors do not follow each other")
+        end = entry.stop
+    return Header(metadata, tensors)
 
 
-def _refuse_other_files(metadata: Mapping[str, str], path: Path) -> None:
+def _check_format(metadata: Mapping[str, str], path: Path) -> None:
     if metadata.get("format") != "mlpcli":
         raise CheckpointError(
             f"{path}: a safetensors file, but not a checkpoint of mlpcli; give a file that "
@@ -147,11 +155,11 @@ def _entry(name: str, entry: Mapping[str, Any], start: int, path: Path) -> Entry
         raise ValueError(f"{len(shape)} dimensions")
     if dtype not in DTYPES:
         raise CheckpointError(f"{path}: {name} is neither float16, float32 nor float64.")
-    begin, _ = map(whole_number, entry["data_offsets"])
-    return Entry(DTYPES[dtype], shape, start + begin)
+    begin, end = map(whole_number, entry["data_offsets"])
+    return Entry(DTYPES[dtype], shape, start + begin, start + end)
 
 
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name stands in it twice")
@@ -159,10 +167,10 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def whole_number(number: object) -> int:
-    """A number of a shape, as it was read.
+    """Return a number of a shape.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a whole number, or is negative or too large.
     """
     if type(number) is not int or number < 0:
         raise ValueError(f"{number!r} in a shape")
@@ -172,46 +180,38 @@ def whole_number(number: object) -> int:
 
 
 def read_tensors(file: BinaryIO, header: Header, path: Path) -> dict[str, Array]:
-    """Check the whole file, a piece at a time, and then take its tensors into memory.
+    """Read each tensor once, and check the bytes that were read.
 
     Raises:
-        CheckpointError: it was altered, or a number in it is not finite, or is negative where none
-            can be.
+        CheckpointError: the file was altered, or a number in it is not finite, or is negative where
+            it cannot be.
     """
     digest = _hash_of_metadata(header.metadata)
-    reason = ""
+    tensors: dict[str, Array] = {}
     for name in sorted(header.tensors):
         entry = header.tensors[name]
+        tensor: Array = np.empty(entry.shape, entry.dtype)
+        file.seek(entry.start)
+        if file.readinto(tensor) < entry.size:  # type: ignore[attr-defined]
+            raise _altered(path, "it became shorter while it was read")
         digest.update(_line_of(name, entry.dtype, entry.shape))
-        for piece in _pieces(file, entry, path):
-            digest.update(piece)
-            reason = reason or _what_is_wrong(name, np.frombuffer(piece, entry.dtype))
+        digest.update(tensor.data)
+        tensors[name] = tensor
     if header.metadata.get("sha256") != digest.hexdigest():
-        raise altered(path, "its SHA-256 does not match")
-    if reason:
-        raise CheckpointError(f"{path}: {reason}; use another checkpoint.")
-    file.seek(0)
-    try:
-        return load(file.read(header.file_size))
-    except SafetensorError as error:
-        raise altered(path, str(error)) from error
+        raise _altered(path, "its SHA-256 does not match")
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{path}: {name} has numbers that are not finite; use another checkpoint."
+            )
+        if _has_its_root_taken(name) and (tensor < 0).any():
+            raise CheckpointError(f"{path}: {name} has negative numbers; use another checkpoint.")
+    return tensors
 
 
-def _pieces(file: BinaryIO, entry: Entry, path: Path) -> Iterator[bytes]:
-    file.seek(entry.start)
-    for done in range(0, entry.size, PIECE):
-        piece = file.read(min(PIECE, entry.size - done))
-        if len(piece) < min(PIECE, entry.size - done):
-            raise altered(path, "it became shorter while it was read")
-        yield piece
-
-
-def _what_is_wrong(name: str, numbers: Array) -> str:
-    if not np.isfinite(numbers).all():
-        return f"{name} has numbers that are not finite"
-    if name.endswith(NEVER_NEGATIVE) and (numbers < 0).any():
-        return f"{name} has negative numbers"
-    return ""
+def _has_its_root_taken(name: str) -> bool:
+    vectors = {each for optimizer in OPTIMIZERS.values() for each in optimizer.never_negative}
+    return name.rpartition(".")[2] in {"running_var", *vectors}
 
 
 def _cut_short(path: Path, size: int, whole: int) -> CheckpointError:
@@ -220,34 +220,20 @@ def _cut_short(path: Path, size: int, whole: int) -> CheckpointError:
     )
 
 
-def altered(path: Path, reason: str) -> CheckpointError:
-    """The error for a file that is not as it was written."""
+def _altered(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: altered since it was written ({reason}); use another checkpoint, or train again."
     )
 
 
-def _with_sorted_header(content: bytes) -> bytes:
-    """The same file with its header in order: the library writes the metadata in a random one."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    if len(text) > MAX_HEADER:
-        raise WriteError(
-            f"A history of {len(text):,} bytes is more than a checkpoint holds; train fewer epochs."
-        )
-    return len(text).to_bytes(8, "little") + text + content[8 + length :]
-
-
 def _hash_of_metadata(metadata: Mapping[str, str]) -> "hashlib._Hash":
-    """Begin a SHA-256 with the metadata but itself."""
+    """Return a SHA-256 that has taken in the metadata without its own entry."""
     digest = hashlib.sha256()
     for key in sorted(metadata.keys() - {"sha256"}):
-        digest.update(f"{key}={metadata[key]}\n".encode())
+        digest.update(f"{key}={metadata[key]}\n".encode(errors="surrogatepass"))
     return digest
 
 
 def _line_of(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """What is hashed before a tensor's own bytes."""
+    """Return what is hashed before the bytes of a tensor."""
     return f"{name}:{dtype.str}:{shape}\n".encode()

@@ -10,7 +10,6 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
-from mlpcli.training.metrics import Counts, confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,6 @@ class Evaluation:
         if self.targets is not None:
             return None
         return float(np.mean(self.predictions == self.labels))
-
-    @property
-    def confusion(self) -> Counts:
-        """Rows true, columns predicted (n_classes, n_classes)."""
-        return confusion_matrix(self.labels, self.predictions, len(self.class_names))
 
 
 def outputs(

@@ -1,4 +1,4 @@
-"""What is measured: loss and accuracy while training, and the full report of an evaluation."""
+"""Loss and accuracy while training, and the rows of metrics.csv and gradients.csv."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.arrays import Array
 from mlpcli.parallel.shared_memory import shared_zeros
-
-Counts = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -83,51 +81,3 @@ class RunningMetrics:
             return None
         seen, _, correct = self._sums.sum(axis=0)
         return float(correct / max(seen, 1))
-
-
-def confusion_matrix(labels: Labels, predictions: Labels, n_classes: int) -> Counts:
-    """How often each class (row) was taken for each (column): (n_classes, n_classes)."""
-    pairs = np.ravel_multi_index((labels, predictions), (n_classes, n_classes))
-    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
-
-
-@dataclass(frozen=True)
-class ClassMetrics:
-    """Precision, recall and F1 of one class; 0 where the denominator is 0, as is usual."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-def class_metrics(confusion: Counts, class_names: tuple[str, ...]) -> list[ClassMetrics]:
-    """Each class's figures from a confusion matrix (rows true, columns predicted)."""
-    report = []
-    for i, name in enumerate(class_names):
-        right = int(confusion[i, i])
-        predicted, support = int(confusion[:, i].sum()), int(confusion[i].sum())
-        report.append(
-            ClassMetrics(
-                name=name,
-                precision=right / predicted if predicted else 0.0,
-                recall=right / support if support else 0.0,
-                f1=2 * right / (predicted + support) if predicted + support else 0.0,
-                support=support,
-            )
-        )
-    return report
-
-
-def most_confused(confusion: Counts, most: int) -> list[tuple[int, int, int]]:
-    """The commonest mistakes: (true class, predicted class, how often), the commonest first."""
-    wrong = confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    rows, columns = np.unravel_index(order, wrong.shape)
-    return [
-        (int(i), int(j), int(wrong[i, j]))
-        for i, j in zip(rows, columns, strict=True)
-        if wrong[i, j]
-    ]

@@ -8,6 +8,8 @@ import pytest
 from helpers.digits import write_bars
 from helpers.processes import COMMAND
 
+import mlpcli
+
 FIGURES: Counter[str] = Counter()
 
 
@@ -41,3 +43,11 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with path.open("a") as file:
         file.write("name: run\n")
     return path
+
+
+@pytest.fixture
+def small(config: Path, tmp_path: Path) -> Path:
+    """The last checkpoint of a run of one epoch with two hidden units."""
+    settings = ["training.epochs=1", "network.hidden=[2]"]
+    run = mlpcli.train(mlpcli.load_config(config, overrides=settings), runs_dir=tmp_path)
+    return run.folder / "weights" / "last.safetensors"

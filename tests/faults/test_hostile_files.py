@@ -28,7 +28,7 @@ from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
-from mlpcli.inference.judging import judge
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reading.decoding import WORKING_SIDE, read_grey
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.tensor_file import to_bytes
@@ -192,22 +192,19 @@ def test_idx(count) -> None:
     check()
 
 
-def test_checkpoints(config: Path, tmp_path: Path, count) -> None:
-    overrides = ["training.epochs=1", "network.hidden=[2]"]
-    run = mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
-    path = run.folder / "weights" / "last.safetensors"
-    original = path.read_bytes()
-    theta = load_checkpoint(path).network.theta.tobytes()
+def test_checkpoints(small: Path, count) -> None:
+    original = small.read_bytes()
+    theta = load_checkpoint(small).network.theta.tobytes()
 
     @many
     @given(st.one_of(damaged([original]), st.binary(max_size=100)))
     def check(content: bytes) -> None:
-        path.write_bytes(content)
+        small.write_bytes(content)
         alarm(SECONDS)
         try:
-            found = load_checkpoint(path)
+            found = load_checkpoint(small)
         except CheckpointError as error:
-            assert str(error).startswith(f"{path}: ")  # noqa: PT017
+            assert str(error).startswith(f"{small}: ")  # noqa: PT017
         else:
             assert found.network.theta.tobytes() == theta
         count("checkpoints")
@@ -236,12 +233,9 @@ def with_one_thing_replaced(draw: st.DrawFn, value: object) -> object:
     return draw(json_values)
 
 
-def test_checkpoints_whose_hash_is_right(config: Path, tmp_path: Path, count) -> None:
+def test_checkpoints_whose_hash_is_right(small: Path, count) -> None:
     """What a stranger could make: the metadata says anything, and the SHA-256 fits it."""
-    overrides = ["training.epochs=1", "network.hidden=[2]"]
-    run = mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
-    path = run.folder / "weights" / "last.safetensors"
-    original = path.read_bytes()
+    original = small.read_bytes()
     tensors = load(original)
     length = int.from_bytes(original[:8], "little")
     metadata = json.loads(original[8 : 8 + length])["__metadata__"]
@@ -253,12 +247,12 @@ def test_checkpoints_whose_hash_is_right(config: Path, tmp_path: Path, count) ->
         if not isinstance(hostile, dict):
             return
         changed = {key: json.dumps(value) for key, value in hostile.items()}
-        path.write_bytes(to_bytes(tensors, {**changed, "format": "mlpcli"}))
+        small.write_bytes(to_bytes(tensors, {**changed, "format": "mlpcli"}))
         alarm(SECONDS)
         try:
-            model = mlpcli.load_model(path)
+            model = mlpcli.load_model(small)
             model.predict_proba(np.zeros((1, *model.image_shape), np.uint8))
-            judge(path, split="test")
+            evaluate_checkpoints(small, split="test")
         except (CheckpointError, DataError) as error:
             assert str(error)  # noqa: PT017
         count("checkpoints")
@@ -402,7 +396,7 @@ def test_bombs(tmp_path: Path, count) -> None:
     ],
 )
 def test_input_that_looks_for_new_ways(
-    config: Path, tmp_path: Path, reader: str, runs: int, count
+    config: Path, small: Path, tmp_path: Path, reader: str, runs: int, count
 ) -> None:
     beginnings = {
         "yaml": [config.read_bytes(), *(t.encode(errors="replace") for t in TRAPS if len(t) < 99)],
@@ -412,9 +406,7 @@ def test_input_that_looks_for_new_ways(
         "picture": list(pictures().values()),
     }[reader]
     if reader == "checkpoint":
-        overrides = ["training.epochs=1", "network.hidden=[2]"]
-        run = mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
-        beginnings = [path.read_bytes() for path in run.folder.glob("weights/*")]
+        beginnings = [small.read_bytes()]
     folder = tmp_path / "beginnings"
     folder.mkdir()
     for i, content in enumerate(beginnings):

@@ -4,7 +4,7 @@ import csv
 import json
 
 from mlpcli.reporting import Reporter
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 
 
 class Told(Reporter):
@@ -19,16 +19,16 @@ class Told(Reporter):
 
 def timeless(folder):
     """Every file of a run, without what may differ between two runs of the same config."""
-    directory = RunDirectory(folder)
-    rows = [row[:1] + row[2:] for row in csv.reader(directory.metrics.read_text().splitlines())]
-    summary = json.loads(directory.summary.read_text())
+    folder = RunFolder(folder)
+    rows = [row[:1] + row[2:] for row in csv.reader(folder.metrics.read_text().splitlines())]
+    summary = json.loads(folder.summary.read_text())
     for part in (summary, summary["best"], summary["last"]):
         del part["seconds"]
     return {
-        "config": directory.config.read_text(),
-        "best": directory.best.read_bytes(),
-        "last": directory.last.read_bytes(),
+        "config": folder.config.read_text(),
+        "best": folder.best.read_bytes(),
+        "last": folder.last.read_bytes(),
         "rows": rows,
-        "gradients": directory.gradients.read_bytes(),
+        "gradients": folder.gradients.read_bytes(),
         "summary": summary,
     }

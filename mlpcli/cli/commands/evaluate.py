@@ -15,7 +15,7 @@ from mlpcli.text import count, percent, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpcli.inference.judging import DatasetName, Split
+    from mlpcli.inference.evaluate_checkpoints import DatasetName, Split
     from mlpcli.training.evaluation import Evaluation
 
 MOST_CONFUSED = 5
@@ -81,9 +81,9 @@ def command(
     mlpcli evaluate runs/mnist --min-accuracy 0.98 --json
     """
     from mlpcli.cli.reporters import reporter
-    from mlpcli.inference.judging import judge
+    from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 
-    evaluation = judge(
+    evaluation = evaluate_checkpoints(
         *checkpoints,
         split=split,
         dataset=dataset,
@@ -105,7 +105,7 @@ def command(
 def _facts(evaluation: "Evaluation") -> dict[str, Any]:
     import dataclasses
 
-    from mlpcli.training.metrics import class_metrics
+    from mlpcli.inference.class_metrics import class_metrics, confusion_matrix
 
     if evaluation.outputs is not None and evaluation.targets is not None:
         return {
@@ -114,16 +114,16 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
             "outputs": evaluation.outputs.tolist(),
             "targets": evaluation.targets.tolist(),
         }
+    confusion = confusion_matrix(evaluation)
     return {
         "images": len(evaluation.labels),
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
         "calibration": _calibration_facts(evaluation),
         "classes": [
-            dataclasses.asdict(each)
-            for each in class_metrics(evaluation.confusion, evaluation.class_names)
+            dataclasses.asdict(each) for each in class_metrics(confusion, evaluation.class_names)
         ],
-        "confusion_matrix": evaluation.confusion.tolist(),
+        "confusion_matrix": confusion.tolist(),
     }
 
 
@@ -151,11 +151,11 @@ def _calibration_text(evaluation: "Evaluation") -> str:
 
 
 def _text(evaluation: "Evaluation") -> str:
-    from mlpcli.training.metrics import class_metrics, most_confused
+    from mlpcli.inference.class_metrics import class_metrics, confusion_matrix, most_confused
 
     if evaluation.accuracy is None:
         return _regression_text(evaluation)
-    names, confusion = evaluation.class_names, evaluation.confusion
+    names, confusion = evaluation.class_names, confusion_matrix(evaluation)
     total = len(evaluation.labels)
     right = int(confusion.trace())
     by_class = table(

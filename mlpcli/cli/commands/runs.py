@@ -69,10 +69,10 @@ def _run(folder: Path, name: Path) -> "RunRecord":
 
 
 def _facts(record: "RunRecord") -> dict[str, Any]:
-    best, summary = record.best, record.summary or {}
+    best, summary = record.best, record.summary
     return {
         "name": record.name,
-        "folder": str(record.directory.path),
+        "folder": str(record.folder.path),
         "started": record.environment.get("started"),
         "finished": record.has_ended,
         "hidden": record.setting("network", "hidden"),
@@ -129,7 +129,7 @@ def _judged(accuracy: Any, loss: Any) -> str:
 
 def _state(record: "RunRecord") -> str:
     """What there is to say of a run that was not tested."""
-    stopped = (record.summary or {}).get("stopped")
+    stopped = record.summary.get("stopped")
     return stopped if stopped in ("interrupted", "diverged") else "unfinished"
 
 
@@ -145,6 +145,7 @@ def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
     from mlpcli.storage.records import differences
 
     settings = differences(a.config, b.config)
+    settings.pop("name", None)
     results = {
         key: (_facts(a)[key], _facts(b)[key])
         for key in (
@@ -159,14 +160,14 @@ def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
     if as_json:
         return json.dumps(
             {
-                "runs": [str(a.directory.path), str(b.directory.path)],
+                "runs": [str(a.folder.path), str(b.folder.path)],
                 "settings": {key: list(pair) for key, pair in settings.items()},
                 "results": {key: list(pair) for key, pair in results.items()},
             }
         )
     names = [a.name, b.name]
     if a.name == b.name:
-        names = [str(a.directory.path), str(b.directory.path)]
+        names = [str(a.folder.path), str(b.folder.path)]
     rows = [["setting", *names]]
     rows += [[key, *map(_plain, pair)] for key, pair in settings.items()]
     if not settings:

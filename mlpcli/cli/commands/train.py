@@ -65,9 +65,9 @@ def command(
     if resumed is None:
         config = load_config(*(configs or (options.DEFAULT_CONFIG,)), overrides=overrides)
     else:
-        from mlpcli.runs import resuming
+        from mlpcli.runs import resumption
 
-        config = resuming.find(resumed, overrides).config
+        config = resumption.find(resumed, overrides).config
     if print_config:
         click.echo(resolved_yaml(config), nl=False)
         return
@@ -158,7 +158,7 @@ def _result_text(run: "Run") -> str:
         best += ", stopped where the loss reached training.stop_at_loss"
     test = f"loss {run.test.loss:.4f}"
     if run.test.accuracy is not None:
-        right = int(run.test.confusion.trace())
+        right = int((run.test.predictions == run.test.labels).sum())
         total = len(run.test.labels)
         test = f"{percent(run.test.accuracy)} right ({right:,} of {total:,}), {test}"
     return (

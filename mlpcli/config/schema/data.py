@@ -32,7 +32,8 @@ def _path_from_text(value: Any) -> Any:
     return value
 
 
-def _check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
+def check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of classes, or raise a ValueError: two are the same or cannot be printed."""
     if len(set(names)) < len(names):
         raise wrong("a different name for each class")
     if not all(name and name.isprintable() for name in names):
@@ -56,7 +57,7 @@ FilePath = Annotated[Path, BeforeValidator(_path_from_text), AfterValidator(Path
 ClassNames = Annotated[
     tuple[str, ...],
     Field(min_length=2, max_length=256),
-    AfterValidator(_check_class_names),
+    AfterValidator(check_class_names),
     BeforeValidator(tuple_from_list),
 ]
 
