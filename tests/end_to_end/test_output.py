@@ -261,8 +261,9 @@ def test_signals(command, bars, tmp_path, number, code, word):
     assert mlpcli.load_model(run / "weights" / "last.safetensors").epoch >= 1
 
 
-INTERRUPTED_WHERE_IT_IS_LOST = """
+INTERRUPTED_IN_A_FINALIZER = """
 import signal, time
+from mlpcli import __main__
 from mlpcli.cli import main
 
 class Deleted:
@@ -274,19 +275,18 @@ def work(*_, **__):
     time.sleep(10)
 
 main.command.main = work
-main.main()
+__main__.main()
 """
 
 
 @posix
-def test_a_signal_that_python_drops_comes_again(tmp_path):
+def test_a_signal_counts_where_python_drops_exceptions(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_WHERE_IT_IS_LOST],
+        [sys.executable, "-c", INTERRUPTED_IN_A_FINALIZER],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=8,
         check=False,
     )
-    assert done.returncode == 143
-    assert done.stderr == "mlpcli: Terminated.\n"
+    assert (done.returncode, done.stderr) == (143, "")
