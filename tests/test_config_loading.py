@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpcli.config.loading import load_config
+from mlpcli.config.renamed import with_present_names
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.shipped import config_names, find_config
 from mlpcli.config.writing import resolved_yaml
@@ -76,7 +77,7 @@ def test_every_problem_at_once_each_with_its_line():
         "  momentum: .inf\n"
         "schedule: step\n"
         "training:\n"
-        "  threads: yes\n"
+        "  workers: yes\n"
         "  epochs: abc\n"
         "  batch_size: [1, 2]\n"
         "  early_stopping: 3\n"
@@ -112,7 +113,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found .inf",
         "c.yaml:21: schedule.every_epochs: missing; expected an integer of at least 1",
         "c.yaml:21: schedule.factor: missing; expected a number above 0 and below 1",
-        "c.yaml:23: training.threads: expected auto or an integer from 1 to 64, found 'yes'",
+        "c.yaml:23: training.workers: expected auto or an integer from 1 to 64, found 'yes'",
         "c.yaml:24: training.epochs: expected an integer of at least 1, found 'abc'",
         (
             "c.yaml:25: training.batch_size: expected an integer from 1 to 1000000000,"
@@ -121,7 +122,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
         (
             "c.yaml:27: training.foo: unknown key;"
-            " valid keys: epochs, batch_size, threads, monitor, averaging, early_stopping,"
+            " valid keys: epochs, batch_size, workers, monitor, averaging, early_stopping,"
             " stop_at_loss, pictures"
         ),
     ]
@@ -624,7 +625,7 @@ def test_the_resolved_yaml_loads_back_equal(
         "loss": {"label_smoothing": 0.1},
         "optimizer": {"name": "nesterov", "learning_rate": learning_rate, "momentum": momentum},
         "schedule": {"name": "step", "every_epochs": 3, "factor": 0.5, "warmup_epochs": 0.5},
-        "training": {"early_stopping": {"monitor": "train_loss"}, "threads": 2},
+        "training": {"early_stopping": {"monitor": "train_loss"}, "workers": 2},
     }
     config = load_config(values)
     path.write_text(resolved_yaml(config), encoding="utf-8")
@@ -693,7 +694,7 @@ def test_the_resolved_yaml_is_readable():
         "training:\n"
         "  epochs: 10\n"
         "  batch_size: 64\n"
-        "  threads: auto\n"
+        "  workers: auto\n"
         "  monitor: null\n"
         "  averaging: null\n"
         "  early_stopping: null\n"
@@ -791,3 +792,16 @@ def test_what_a_kind_lacks_is_told_where_it_was_chosen(order):
 def test_what_has_no_meaning_is_refused(sections, problem):
     with pytest.raises(ConfigError, match=problem):
         load_config(sections)
+
+
+def test_a_renamed_key_is_told_by_its_present_name():
+    write("training:\n  threads: 2\n")
+    renamed = "unknown key; training.threads is now training.workers"
+    assert problems("c.yaml") == [f"c.yaml:2: training.threads: {renamed}"]
+    assert problems(overrides=["training.threads=2"]) == [f"training.threads=2: {renamed}"]
+    assert problems(overrides=["training.threads=null"]) == [f"training.threads=null: {renamed}"]
+
+
+@pytest.mark.parametrize("saved", [{}, {"training": 3}, {"training": {"workers": 2}}, [1]])
+def test_a_saved_config_without_renamed_keys_stays_as_it_is(saved):
+    assert with_present_names(saved) == saved

@@ -69,7 +69,7 @@ def test_the_defaults():
         "training": {
             "epochs": 10,
             "batch_size": 64,
-            "threads": "auto",
+            "workers": "auto",
             "monitor": None,
             "averaging": None,
             "early_stopping": None,
@@ -140,9 +140,9 @@ def test_the_defaults():
         {"schedule": {"name": "step", "every_epochs": 1, "factor": 1}},
         {"schedule": {"name": "cosine", "final_fraction": 1.1}},
         {"schedule": {"warmup_epochs": -1}},
-        {"training": {"threads": True}},
-        {"training": {"threads": 0}},
-        {"training": {"threads": 1025}},
+        {"training": {"workers": True}},
+        {"training": {"workers": 0}},
+        {"training": {"workers": 1025}},
         {"unknown": 1},
     ],
 )

@@ -80,7 +80,7 @@ def test_dropout_penalties_clipping_and_distortion_are_left_out(set_up):
 
 
 def test_recording_changes_nothing_in_the_training(bars, tmp_path, monkeypatch):
-    overrides = ["network.batch_norm=true", "network.dropout.hidden=0.5", "training.threads=2"]
+    overrides = ["network.batch_norm=true", "network.dropout.hidden=0.5", "training.workers=2"]
     config = mlpcli.load_config(bars, overrides=[*overrides, "training.averaging={}"])
     recorded = timeless(mlpcli.train(config, runs_dir=tmp_path / "a").folder)
     assert recorded.pop("gradients").count(b"\n") == 1 + 4 * 2

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlpcli.config.json_schema import SchemaNode, config_schema
+from mlpcli.config.renamed import RENAMED
 from mlpcli.config.schema.conflicts import Conflict
 from mlpcli.config.yaml_loader import KeyPath
 
@@ -82,7 +83,8 @@ def unknown_key(path: KeyPath) -> Problem | None:
         nodes = [kind["properties"][part] for kind in objects if part in kind["properties"]]
         if not nodes:
             valid = list(dict.fromkeys(key for kind in objects for key in kind["properties"]))
-            return Problem(path[: depth + 1], _unknown_key_message(str(part), valid))
+            here = path[: depth + 1]
+            return Problem(here, _unknown_key_message(here, valid))
     return None
 
 
@@ -162,10 +164,13 @@ def _extra_key_message(path: KeyPath, location: KeyPath) -> str:
         return f"unknown key for {section} {kind}; {dotted(path)}=null takes it out"
     _, section_node = _follow(location[:-1])
     valid = [key for kind in _kinds(section_node or {}) for key in kind.get("properties", {})]
-    return _unknown_key_message(str(path[-1]), valid)
+    return _unknown_key_message(path, valid)
 
 
-def _unknown_key_message(key: str, valid: list[str]) -> str:
+def _unknown_key_message(path: KeyPath, valid: list[str]) -> str:
+    if renamed := RENAMED.get(path):
+        return f"unknown key; {dotted(path)} is now {dotted(renamed)}"
+    key = str(path[-1])
     if "." in key and (known := nearest(key, _every_key())):
         *sections, last = known.split(".")
         nested = "".join(f"{section}: {{" for section in sections)

@@ -27,7 +27,7 @@ from typing import NoReturn, Self
 
 import numpy as np
 
-from mlpcli.errors import TeamError
+from mlpcli.errors import WorkerError
 from mlpcli.nn.arrays import shared_zeros
 
 SPIN = 100e-6
@@ -77,16 +77,16 @@ class Team:
         """Start the members.
 
         Raises:
-            TeamError: the system lets no more of them be.
+            WorkerError: the system lets no more of them be.
         """
         try:
             for member in range(1, self.size):
                 self._start(member)
         except (OSError, RuntimeError) as error:
             self.__exit__()
-            raise TeamError(
+            raise WorkerError(
                 f"The {self.size} members that train together cannot be started ({error}); to "
-                "train in one process, set training.threads=1."
+                "train in one process, set training.workers=1."
             ) from error
         return self
 
@@ -111,7 +111,7 @@ class Team:
         """Let every member do `work(member, *numbers)`; returns when all are done.
 
         Raises:
-            TeamError: a member other than this one is gone.
+            WorkerError: a member other than this one is gone.
             RuntimeError: it failed.
         """
         self._numbers[: len(numbers)] = numbers
@@ -122,10 +122,10 @@ class Team:
             self.meet(0)
         except _Dismissed:
             if self._ended:
-                raise TeamError(
+                raise WorkerError(
                     f"One of the {self.size} processes that train together was ended, perhaps for "
                     "lack of memory. What was saved is whole; to train in one process, set "
-                    "training.threads=1."
+                    "training.workers=1."
                 ) from None
             text = bytes(self._message).rstrip(b"\0").decode(errors="replace")
             raise RuntimeError(f"A member of the team failed:\n{text}") from self._failure

@@ -26,7 +26,7 @@ MAY_CHANGE = (
     "training.epochs",
     "training.early_stopping",
     "training.stop_at_loss",
-    "training.threads",
+    "training.workers",
     "training.pictures",
 )
 """When the run ends, what only moves the rounding, and what is drawn of it."""

@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.config.renamed import with_present_names
 from mlpcli.data.batches import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
@@ -186,7 +187,7 @@ def _describe(header: Header, path: Path) -> Checkpoint:
 
 def _describe_unless_wrong(header: Header) -> Checkpoint:
     metadata = header.metadata
-    config = json.loads(metadata["config"])
+    config = with_present_names(json.loads(metadata["config"]))
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
     scale = json.loads(metadata["normalization"])

@@ -142,7 +142,7 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
     members = threads.choose(
-        config.training.threads,
+        config.training.workers,
         network.sizes,
         batch_size,
         distorted=config.data.augmentation != AugmentationConfig(),
@@ -163,5 +163,5 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         ),
         plateau=building.build_plateau(config),
         threads=members,
-        fills_ahead=several_blocks and threads.may_fill_ahead(config.training.threads, members),
+        fills_ahead=several_blocks and threads.may_fill_ahead(config.training.workers, members),
     )

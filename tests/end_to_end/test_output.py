@@ -1,10 +1,8 @@
 """What goes to stdout and what to stderr, in a pipe, in a terminal, and where nothing fits."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,8 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
-def test_version(run):
-    assert run("--version").stdout.strip() == f"mlpcli, version {mlpcli.__version__}"
+def test_version(run_process):
+    assert run_process("--version").stdout.strip() == f"mlpcli, version {mlpcli.__version__}"
 
 
 def test_help_of_every_command(run):
@@ -211,10 +209,10 @@ def test_a_closed_stream(command, bars, tmp_path, closed):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_narrow_encoding_shows_escapes(run, bars):
+def test_a_narrow_encoding_shows_escapes(run_process, bars):
     config = ["-c", bars, "data.class_names=[上, 中, 下]", "training.epochs=1"]
-    assert run("train", *config, PYTHONIOENCODING="cp1252").returncode == 0
-    done = run("evaluate", "runs/bars", PYTHONIOENCODING="cp1252")
+    assert run_process("train", *config, PYTHONIOENCODING="cp1252").returncode == 0
+    done = run_process("evaluate", "runs/bars", PYTHONIOENCODING="cp1252")
     assert done.returncode == 0
     assert "\\u4e0a" in done.stdout
 
@@ -233,32 +231,6 @@ def test_no_run_is_given_up_because_its_progress_cannot_be_shown(command, bars, 
         )
     assert done.returncode == 0
     assert "Test:" in done.stdout
-
-
-@posix
-@pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")],
-)
-def test_signals(command, bars, tmp_path, number, code, word):
-    process = subprocess.Popen(
-        [command, "train", "-c", str(bars), "training.epochs=1000000"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    run = tmp_path / "runs" / "bars"
-    while not (run / "metrics.csv").exists():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert word in error
-    assert "Traceback" not in error
-    assert mlpcli.load_model(run / "weights" / "last.safetensors").epoch >= 1
 
 
 INTERRUPTED_IN_A_FINALIZER = """

@@ -188,7 +188,7 @@ def test_resume_of_a_finished_run_a_longer_one_and_a_refused_one(run, bars, tmp_
 def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_path, name):
     here = tmp_path / "here"  # and the data elsewhere, so that the command must trust their paths
     here.mkdir()
-    settings = ["training.epochs=400", "training.threads=2"]
+    settings = ["training.epochs=100", "training.workers=2"]
     process = subprocess.Popen(
         [command, "train", "-c", str(bars), *settings],
         cwd=here,
@@ -203,6 +203,7 @@ def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_
     out, error = process.communicate(timeout=30)
     assert process.returncode == (130 if name == "SIGINT" else 143), error
     assert out == ""
+    assert "Traceback" not in error
     last = error.splitlines()[-1]
     assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
     folder = here / "runs" / "bars"

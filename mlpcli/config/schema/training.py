@@ -35,10 +35,10 @@ class TrainingConfig(Section):
         le=MOST_IMAGES,
         description="Images a step; 64 keep the processor busy and still give many steps.",
     )
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto",
-        description="Processors that share the work of each step; auto chooses by how much there"
-        " is, because a small one is faster on one, while another prepares the images to come.",
+        description="Processes that share the work of each step; auto chooses by how much there"
+        " is, because small steps are faster in one process.",
     )
     monitor: Metric | None = Field(
         default=None,
