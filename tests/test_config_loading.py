@@ -754,7 +754,7 @@ def test_what_would_do_nothing_is_refused():
         (
             {"inputs": [[1]], "targets": [[0.5]]},
             {"loss": "cross_entropy"},
-            "expected one of mse, quadratic, binary_cross_entropy: cross",
+            "expected one of binary_cross_entropy, mse, quadratic: cross",
         ),
         ({"formula": "x"}, {"training": {"early_stopping": {}}}, "expected train_loss, found"),
     ],

@@ -77,7 +77,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
-        found = list(conflicts(self))
+        found = list(
+            conflicts(
+                self.data, self.network, self.loss, self.optimizer, self.schedule, self.training
+            )
+        )
         if found:
             raise PydanticCustomError(
                 "conflicts",
