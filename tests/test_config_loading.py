@@ -110,7 +110,7 @@ def test_every_problem_at_once_each_with_its_line():
         ),
         'c.yaml:18: optimizer.learning_rat: unknown key; did you mean "learning_rate"?',
         "c.yaml:19: optimizer.learning_rate: expected a number above 0, found -1",
-        "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found .inf",
+        "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found '.inf'",
         "c.yaml:21: schedule.every_epochs: missing; expected an integer of at least 1",
         "c.yaml:21: schedule.factor: missing; expected a number above 0 and below 1",
         "c.yaml:23: training.workers: expected auto or an integer from 1 to 64, found 'yes'",
@@ -132,7 +132,7 @@ def test_every_problem_at_once_each_with_its_line():
     ("override", "message"),
     [
         ("training.epochs=abc", "expected an integer of at least 1, found 'abc'"),
-        ("training.epochs=.nan", "expected an integer of at least 1, found .nan"),
+        ("training.epochs=.nan", "expected an integer of at least 1, found '.nan'"),
         ("training.epochs=1e3", "expected an integer of at least 1, found 1000.0"),
         ("training={epochs: 0}", "training.epochs: expected an integer of at least 1, found 0"),
         ("training=3", "expected a mapping, found 3"),
@@ -249,7 +249,7 @@ def test_yaml_problems_of_all_sources_are_reported_together():
     write("a: 1\na: 2\n", "a.yaml")
     write("x: [", "b.yaml")
     assert problems("a.yaml", "b.yaml", "nowhere.yaml", overrides=["seed"])[:2] == [
-        "a.yaml:2: the key 'a' for the second time; see line 1",
+        "a.yaml:2: the key 'a' again; it is on line 1 already",
         "b.yaml:1: a value is missing",
     ]
 
