@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlpcli.cli.commands.predict_answers import Labels, answer, read_labels, score
+from mlpcli.cli.predict_answers import Labels, answer, read_labels, score
 from mlpcli.errors import DataError, ImageError
 from mlpcli.reading.digit import Prepared
 from mlpcli.reading.picture_files import pictures_named

@@ -102,6 +102,8 @@ def test_the_line_of_each_key_and_item_is_known():
         ("a: @b", "c.yaml:1: found character '@' that cannot start any token"),
         ("a: 1\nb: \0", "c.yaml:2: a control character: 0x00"),
         ("a: \x1b", "c.yaml:1: a control character: 0x1b"),
+        ('a: "\\ud800"', "c.yaml:1: an escape that stands for no character"),
+        ('"\\ud800": 1', "c.yaml:1: an escape that stands for no character"),
         ('a: "\\UFFFFFFFF"', "c.yaml:1: an escape or a directive out of range"),
         ('a: "\\U00110000"', "c.yaml:1: an escape or a directive out of range"),
         (f"%YAML {'9' * 5000}.1\n---", "c.yaml:1: an escape or a directive out of range"),

@@ -189,6 +189,9 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             self._refuse_anchor_and_tag(event)
         if isinstance(event, yaml.ScalarEvent):
+            if not _is_unicode(event.value):
+                self._refuse(event, "an escape that stands for no character")
+                return None
             return event.value if event.style else plain_value(event.value)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(path)
@@ -234,6 +237,10 @@ class _Reader:
         elif key == "<<":
             self._refuse(event, "a merge key (<<); write the settings out")
         return str(key)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _line(event: yaml.Event) -> int:

@@ -13,7 +13,7 @@ from mlpcli.errors import CheckpointError, ImageError
 from mlpcli.text import count, file_name
 
 if TYPE_CHECKING:
-    from mlpcli.cli.commands.predict_answers import Answer
+    from mlpcli.cli.predict_answers import Answer
     from mlpcli.data.dataset import UInt8Array
     from mlpcli.inference.committee import Committee
 
@@ -94,7 +94,7 @@ def command(
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
     """
-    from mlpcli.cli.commands.predict_answers import as_csv, read_labels, score
+    from mlpcli.cli.predict_answers import as_csv, read_labels, score
     from mlpcli.files import write_text
     from mlpcli.half_blocks import drawn_for
 
@@ -200,7 +200,7 @@ def _answers(committee: "Committee", picture: str, many: bool, threshold: float)
     """The answer to a picture, or to each of its digits."""
     import numpy as np
 
-    from mlpcli.cli.commands.predict_answers import answer
+    from mlpcli.cli.predict_answers import answer
     from mlpcli.reading.digit import prepare, prepare_many
 
     source = _standard_input() if picture == "-" else Path(picture)
