@@ -1,16 +1,19 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from mlpcli.config.json_schema import json_schema
 from mlpcli.config.schema.config import Config, is_run_name
+from mlpcli.config.schema.data import PublishedDataset
 from mlpcli.config.schema.initializers import NormalInitializer
 from mlpcli.config.schema.optimizers import SgdConfig
 from mlpcli.config.shipped import config_names
 from mlpcli.config.sources import NAMED_SECTIONS
 from mlpcli.config.yaml_loader import read_yaml
+from mlpcli.data.published.sources import SOURCES
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -317,3 +320,7 @@ def test_shipped_configs_conform_to_the_schema(name):
     to_schema = "../" * name.count("/") + "schema.json"
     first_line = path.read_text(encoding="utf-8").splitlines()[0]
     assert first_line == f"# yaml-language-server: $schema={to_schema}"
+
+
+def test_the_published_datasets_are_those_that_can_be_fetched():
+    assert get_args(PublishedDataset) == tuple(SOURCES)

@@ -50,7 +50,7 @@ def test_pictures_that_cannot_be_drawn_do_not_lose_the_run(run_process, bars, tm
     assert done.returncode == 0
     assert "Test:" in done.stdout
     assert (tmp_path / "runs" / "bars" / "summary.json").is_file()
-    assert "The run is whole, but its pictures could not all be drawn: ImportError: no mat" in (
+    assert "The run is complete, but not all of its pictures could be drawn: ImportError" in (
         done.stderr
     )
     assert "Traceback" not in done.stderr

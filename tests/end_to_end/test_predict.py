@@ -73,7 +73,7 @@ def test_bad_pictures_do_not_stop_the_others(run, trained_on_digits, pictures, t
     assert len(done.stdout.splitlines()) == 1
     for name in bad:
         assert f"mlpcli: {name}: " in done.stderr
-    assert "4 of 5 pictures" in done.stderr
+    assert "4 of 5 images" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -345,9 +345,9 @@ def test_what_goes_with_one_picture_alone(run, trained_on_digits, pictures, tmp_
     model = ("--checkpoint", trained_on_digits)
     done = run("predict", *model, *pictures[0][:2], "--save-annotated", "a.png")
     assert done.returncode == 2
-    assert "--save-annotated takes one picture" in done.stderr
+    assert "--save-annotated takes one image" in done.stderr
     assert not (tmp_path / "a.png").exists()
     (tmp_path / "labels.csv").write_text("file,label\n0.png,1\n")
     done = run("predict", *model, pictures[0][0], "--many", "--labels", "labels.csv")
     assert done.returncode == 2
-    assert "--labels knows one digit a picture" in done.stderr
+    assert "--labels has one digit for each image" in done.stderr

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlpcli.cli import options
+from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import AccuracyError, ConfigError
 from mlpcli.text import count, percent, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpcli.inference.judging import DatasetName, Split
+    from mlpcli.config.schema.data import DatasetName
+    from mlpcli.inference.judging import Split
     from mlpcli.training.evaluation import Evaluation
 
 MOST_CONFUSED = 5
@@ -36,12 +38,12 @@ def _share(_context: click.Context, _option: click.Parameter, value: float | Non
     type=click.Choice(["test", "validation", "train"]),
     default="test",
     show_default=True,
-    help="Which part of the data to judge it on.",
+    help="The split to evaluate it on.",
 )
 @click.option(
     "--dataset",
-    type=click.Choice(["mnist", "fashion_mnist", "kmnist", "synthetic"]),
-    help="Judge it on another dataset.  [default: the one it was trained on]",
+    type=click.Choice([*SOURCES, "synthetic"]),
+    help="Evaluate it on another dataset.  [default: the one it was trained on]",
 )
 @click.option(
     "--min-accuracy",
@@ -69,10 +71,10 @@ def command(
     data_dir: Path | None,
     trust_paths: bool,
 ) -> None:
-    """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
+    """Evaluate a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
-    Of several, the mean of their probabilities is judged: of each network's outputs, divided by its
-    temperature. The loss of one is that of its outputs as they are.
+    Several answer together, by the mean of their probabilities, each network's outputs divided by
+    its temperature. The loss of a single network is that of its outputs as they are.
 
     \b
     mlpcli evaluate runs/mnist
@@ -192,7 +194,7 @@ def _regression_text(evaluation: "Evaluation") -> str:
 
 
 def _outputs(evaluation: "Evaluation") -> "Iterator[tuple[int, list[float]]]":
-    """Each example of a regression: its number, and target, output and error of each output."""
+    """Yield the index of each example of a regression, and each output's target, value, error."""
     assert evaluation.outputs is not None  # noqa: S101
     assert evaluation.targets is not None  # noqa: S101
     for i, pair in enumerate(zip(evaluation.targets, evaluation.outputs, strict=True)):
