@@ -8,13 +8,13 @@ from mlpcli.config.schema.section import NamedSection, Section
 
 
 class Loss(Section):
-    """What every loss has."""
+    """The settings of every loss."""
 
     name: str
     contains: ClassVar[str | None] = None
-    """The activation of the outputs that is part of the loss."""
+    """the activation of the outputs that is part of the loss"""
     targets: ClassVar[Literal["any", "from 0 to 1", "classes"]] = "any"
-    """What the outputs may be compared with."""
+    """the targets that the loss is for"""
 
 
 class CrossEntropyConfig(Loss):
