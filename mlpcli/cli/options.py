@@ -67,9 +67,9 @@ def is_given(parameter: str) -> bool:
     return source == ParameterSource.COMMANDLINE
 
 
-def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+def finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     """Refuse nan and infinity: click accepts nan in every range."""
-    if not math.isfinite(value):
+    if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"expected a finite number, found {value:g}")
     return value
 

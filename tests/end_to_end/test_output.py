@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.processes import environment
+from helpers.processes import in_terminal, started
 
 import mlpcli
 
@@ -40,14 +40,8 @@ def test_help_imports_nothing_heavy():
 
 
 def test_python_m(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "mlpcli", "--version"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-    )
-    assert mlpcli.__version__ in done.stdout
+    process = started(sys.executable, "-m", "mlpcli", "--version", cwd=tmp_path)
+    assert mlpcli.__version__ in process.communicate()[0]
 
 
 def test_a_wrong_command_line(run):
@@ -124,89 +118,38 @@ def test_config_schema_and_list(run):
 
 
 @posix
-def test_in_a_terminal_there_are_bars(command, bars, tmp_path):
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    parent, child = pty.openpty()
-    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    process = subprocess.Popen(
-        [command, "train", "-c", str(bars), "training.epochs=3"],
-        cwd=tmp_path,
-        env=environment(TERM="xterm"),
-        stdout=child,
-        stderr=child,
-        stdin=subprocess.DEVNULL,
-    )
-    os.close(child)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(parent, 4096)
-        except OSError:  # how Linux says that the other side is gone
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(parent)
-    assert process.wait() == 0
-    text = shown.decode()
-    assert "epochs" in text
-    assert "batches" in text
-    assert "3/3" in text
-    assert "█" in text
+def test_in_a_terminal_there_are_bars(bars, tmp_path):
+    text = in_terminal("train", "-c", bars, "training.epochs=3", cwd=tmp_path)
+    for part in ("epochs", "batches", "3/3", "█"):
+        assert part in text
     assert text.count("validation loss") == 3
 
 
 @full_device
-def test_a_full_device(command, trained):
+def test_a_full_device(run_process, trained):
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [command, "evaluate", "--trust-paths", str(trained)],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-            check=False,
-        )
+        done = run_process("evaluate", "--trust-paths", trained, stdout=full)
     assert done.returncode == 7
     assert done.stderr.startswith("mlpcli: The output cannot be written")
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @posix
-def test_a_closed_pipe(command, trained):
+def test_a_closed_pipe(run_process, trained):
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        [command, "evaluate", "--trust-paths", str(trained)],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        check=False,
-    )
+    done = run_process("evaluate", "--trust-paths", trained, stdout=writer)
     os.close(writer)
-    assert done.returncode == 141
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @posix
 @pytest.mark.parametrize("closed", [1, 2])
 def test_a_closed_stream(command, bars, tmp_path, closed):
-    done = subprocess.run(
-        ["sh", "-c", f'"$0" train -c "$1" training.epochs=1 {closed}>&-', command, str(bars)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
-    assert done.returncode == 0
-    assert "Traceback" not in done.stdout + done.stderr
+    script = f'"$0" train -c "$1" training.epochs=1 {closed}>&-'
+    process = started("sh", "-c", script, command, bars, cwd=tmp_path)
+    assert "Traceback" not in "".join(process.communicate(timeout=60))
+    assert process.returncode == 0
 
 
 def test_a_narrow_encoding_shows_escapes(run_process, bars):
@@ -218,17 +161,9 @@ def test_a_narrow_encoding_shows_escapes(run_process, bars):
 
 
 @full_device
-def test_no_run_is_given_up_because_its_progress_cannot_be_shown(command, bars, tmp_path):
+def test_no_run_is_given_up_because_its_progress_cannot_be_shown(run_process, bars):
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [command, "train", "-c", str(bars)],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=full,
-            text=True,
-            env=environment(),
-            check=False,
-        )
+        done = run_process("train", "-c", bars, stderr=full)
     assert done.returncode == 0
     assert "Test:" in done.stdout
 
@@ -253,12 +188,6 @@ __main__.main()
 
 @posix
 def test_a_signal_counts_where_python_drops_exceptions(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IN_A_FINALIZER],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=8,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (143, "")
+    process = started(sys.executable, "-c", INTERRUPTED_IN_A_FINALIZER, cwd=tmp_path)
+    assert process.communicate(timeout=8) == ("", "")
+    assert process.returncode == 143

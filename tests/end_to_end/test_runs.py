@@ -25,16 +25,8 @@ def test_a_table_of_runs(run, runs):
     done = run("runs")
     assert done.returncode == 0
     heading, first, second = done.stdout.splitlines()
-    assert heading.split() == [
-        "name",
-        "when",
-        "network",
-        "optimizer",
-        "epochs",
-        "validation",
-        "test",
-        "time",
-    ]
+    columns = "name when network optimizer epochs validation test time"
+    assert " ".join(heading.split()) == columns
     summary = json.loads((runs / "bars" / "summary.json").read_text())
     assert first.split()[0] == "bars"
     figures = [f"{100 * summary['best']['val_accuracy']:.2f} %"]
@@ -65,14 +57,8 @@ def test_a_comparison_shows_what_differs(run, runs):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[:2] == [["setting", "bars", "bars-2"], ["optimizer.learning_rate", "0.05", "0.01"]]
     assert lines[2:4] == [[], ["result", "bars", "bars-2"]]
-    assert [line[0] for line in lines[4:]] == [
-        "best_epoch",
-        "val_loss",
-        "val_accuracy",
-        "test_loss",
-        "test_accuracy",
-        "seconds",
-    ]
+    results = "best_epoch val_loss val_accuracy test_loss test_accuracy seconds"
+    assert [line[0] for line in lines[4:]] == results.split()
     assert lines[-2][2] == "-"
 
 

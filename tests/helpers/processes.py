@@ -4,9 +4,11 @@ import contextlib
 import io
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 from unittest import mock
 
 from mlpcli.cli.main import run
@@ -30,20 +32,61 @@ def environment(**variables: str) -> dict[str, str]:
     return {**ours, "COLUMNS": "100", **variables}
 
 
-def mlpcli(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def mlpcli(
+    *arguments: object,
+    cwd: Path,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[str] = subprocess.PIPE,
+    stderr: int | IO[str] = subprocess.PIPE,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     assert COMMAND, "mlpcli is not installed beside this Python"
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
         cwd=cwd,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         encoding="utf-8",
         timeout=120,
         check=False,
     )
+
+
+def started(*command: object, cwd: Path) -> subprocess.Popen[str]:
+    """Start a command whose output can be read while it runs."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def in_terminal(*arguments: object, cwd: Path) -> str:
+    """Run the command in a terminal of 100 columns; return what it wrote there."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [str(word) for word in (COMMAND, *arguments)]
+    variables = environment(TERM="xterm")
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=cwd, env=variables) as process:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while piece := os.read(ours, 65536):
+                written += piece
+    os.close(ours)
+    assert process.returncode == 0
+    return written.decode()
 
 
 def in_process(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:

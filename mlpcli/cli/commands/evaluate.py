@@ -25,12 +25,6 @@ MOST_ROWS = 25
 _COLUMNS = ("target", "output", "error")
 
 
-def _share(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= 1:  # nan is neither
-        raise click.BadParameter(f"expected a number from 0 to 1, found {value:g}")
-    return value
-
-
 @click.command("evaluate")
 @click.argument("checkpoints", type=options.PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
 @click.option(
@@ -47,8 +41,8 @@ def _share(_context: click.Context, _option: click.Parameter, value: float | Non
 )
 @click.option(
     "--min-accuracy",
-    type=float,
-    callback=_share,
+    type=click.FloatRange(0, 1),
+    callback=options.finite,
     metavar="X",
     help="Exit with 8 if the accuracy is below X (0 to 1).",
 )
