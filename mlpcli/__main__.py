@@ -1,23 +1,24 @@
-"""`mlpcli`, and `python -m mlpcli`.
+"""`mlpcli`, and `python -m mlpcli`."""
 
-Imports next to nothing before Ctrl-C is provided for: until `mlpcli.cli.main` takes over there is
-nothing to tell and nothing to clean up, and Python would show a traceback.
-"""
+import gc
+import sys
 
-import os
-import signal
+from mlpcli.cli import signals
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        codes[signal.SIGHUP] = 143
-    for number in codes:
-        signal.signal(number, lambda number, _frame: os._exit(codes[signal.Signals(number)]))
-    from mlpcli.cli import main as cli
+    signals.handle()
+    try:
+        from mlpcli.cli import main as cli
 
-    cli.main()
+        code = cli.run(sys.argv[1:])
+        signals.ignore()
+    except KeyboardInterrupt:  # before the command line runs, or while its last message is written
+        _, code = signals.message_and_code()
+        signals.ignore()
+    gc.freeze()  # or the interpreter searches all objects twice for garbage as it ends
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ class AccuracyError(MlpcliError):
     exit_code = 8
 
 
-class TeamError(MlpcliError):
-    """A process that trained with others was ended from outside."""
+class WorkerError(MlpcliError):
+    """A worker, one of the processes that train together, was ended from outside."""
 
     exit_code = 9
 

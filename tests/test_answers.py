@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlpcli.cli.commands.predict_answers import Labels, answer, read_labels, score
+from mlpcli.cli.predict_answers import Labels, answer, read_labels, score
 from mlpcli.errors import DataError, ImageError
 from mlpcli.reading.digit import Prepared
 from mlpcli.reading.picture_files import pictures_named
@@ -45,12 +45,12 @@ def test_the_row_that_is_the_files_path_is_its_label_whatever_ends_so(tmp_path):
 
 
 def test_a_label_of_another_folder_is_not_the_files(tmp_path):
-    with pytest.raises(DataError, match=r"None of the pictures .* has a label"):
+    with pytest.raises(DataError, match=r"None of the images .* has a label"):
         score([answered("test/7.png", 7)], labels(tmp_path, "train/7.png,3"))
 
 
 def test_a_file_with_two_labels_is_told_with_its_line(tmp_path):
-    with pytest.raises(DataError, match=r"labels\.csv:3: \./a/1\.png has another label"):
+    with pytest.raises(DataError, match=r"labels\.csv:3: \./a/1\.png has two different labels"):
         labels(tmp_path, "a/1.png,7", "./a/1.png,3")
 
 
@@ -93,5 +93,5 @@ def test_a_label_that_is_no_class(tmp_path):
 
 
 def test_a_label_of_a_picture_that_could_not_be_read(tmp_path):
-    with pytest.raises(DataError, match="None of the pictures that were read has a label"):
+    with pytest.raises(DataError, match="None of the images that were read has a label"):
         score([answered("3.png", 3)], labels(tmp_path, "empty.png,3"))

@@ -143,7 +143,7 @@ def trained(optimizer, dtype="float32", batch_norm=True):
             "dtype": dtype,
             "network": {"hidden": [5, 4], "batch_norm": batch_norm, "dropout": {"hidden": 0.5}},
             "optimizer": {"name": optimizer, "learning_rate": 0.01},
-            "training": {"averaging": {"decay": 0.5}, "threads": 1, "batch_size": 20},
+            "training": {"averaging": {"decay": 0.5}, "workers": 1, "batch_size": 20},
         }
     )
     setup = assemble(config, DATA, None, DATA)

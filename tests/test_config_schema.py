@@ -1,82 +1,21 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from mlpcli.config.json_schema import json_schema
 from mlpcli.config.schema.config import Config, is_run_name
+from mlpcli.config.schema.data import PublishedDataset
 from mlpcli.config.schema.initializers import NormalInitializer
 from mlpcli.config.schema.optimizers import SgdConfig
 from mlpcli.config.shipped import config_names
 from mlpcli.config.sources import NAMED_SECTIONS
 from mlpcli.config.yaml_loader import read_yaml
+from mlpcli.data.published.sources import SOURCES
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-
-
-def test_the_defaults():
-    assert Config().model_dump(mode="json") == {
-        "name": None,
-        "seed": 1,
-        "dtype": "float32",
-        "data": {
-            "dataset": "synthetic",
-            "files": None,
-            "table": None,
-            "class_names": None,
-            "train_size": None,
-            "test_size": None,
-            "validation": 0.1,
-            "added_digits": 0,
-            "deslant": False,
-            "digit_width": None,
-            "interpolation": "bilinear",
-            "normalization": "standardize",
-            "augmentation": {
-                "shift": 0.0,
-                "rotation": 0.0,
-                "scale": 0.0,
-                "shear": 0.0,
-                "elastic": None,
-                "thickness": 0.0,
-                "noise": 0.0,
-                "erase": None,
-                "undistorted_fraction": 0.0,
-            },
-        },
-        "network": {
-            "hidden": [128],
-            "activation": "relu",
-            "output_activation": "identity",
-            "initializer": {"name": "he_normal"},
-            "dropout": {"input": 0.0, "hidden": 0.0},
-            "batch_norm": False,
-            "bias_initializer": {"name": "zeros"},
-        },
-        "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
-        "optimizer": {
-            "name": "momentum",
-            "learning_rate": 0.1,
-            "weight_decay": 0.0,
-            "l1": 0.0,
-            "clip_value": None,
-            "clip_norm": None,
-            "max_norm": None,
-            "momentum": 0.9,
-        },
-        "schedule": {"name": "constant", "warmup_epochs": 0.0},
-        "training": {
-            "epochs": 10,
-            "batch_size": 64,
-            "threads": "auto",
-            "monitor": None,
-            "averaging": None,
-            "early_stopping": None,
-            "stop_at_loss": None,
-            "pictures": True,
-        },
-    }
 
 
 @pytest.mark.parametrize(
@@ -140,9 +79,9 @@ def test_the_defaults():
         {"schedule": {"name": "step", "every_epochs": 1, "factor": 1}},
         {"schedule": {"name": "cosine", "final_fraction": 1.1}},
         {"schedule": {"warmup_epochs": -1}},
-        {"training": {"threads": True}},
-        {"training": {"threads": 0}},
-        {"training": {"threads": 1025}},
+        {"training": {"workers": True}},
+        {"training": {"workers": 0}},
+        {"training": {"workers": 1025}},
         {"unknown": 1},
     ],
 )
@@ -317,3 +256,7 @@ def test_shipped_configs_conform_to_the_schema(name):
     to_schema = "../" * name.count("/") + "schema.json"
     first_line = path.read_text(encoding="utf-8").splitlines()[0]
     assert first_line == f"# yaml-language-server: $schema={to_schema}"
+
+
+def test_the_published_datasets_are_those_that_can_be_fetched():
+    assert get_args(PublishedDataset) == tuple(SOURCES)

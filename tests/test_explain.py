@@ -123,7 +123,7 @@ def test_the_steps_are_those_that_training_takes(tmp_path):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("network.dropout.hidden=0.5", "network.dropout.input=0.2", "training.threads=2"),
+        ("network.dropout.hidden=0.5", "network.dropout.input=0.2", "training.workers=2"),
         ("network.batch_norm=true", "optimizer=adamw", "training.batch_size=8"),
         ("optimizer.clip_norm=0.05", "optimizer.max_norm=0.7", "optimizer.l1=0.01"),
         ("optimizer=nadam", "optimizer.clip_value=0.01", "optimizer.weight_decay=0.1"),

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from helpers.runs import timeless
+from mlpcli.training.layer_lengths import layer_norms
 
 import mlpcli
 from mlpcli.nn.gradcheck import centred_differences
@@ -12,7 +13,6 @@ from mlpcli.storage.records import read_gradients
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training import gradient_probe as gradients
 from mlpcli.training.gradient_probe import GradientProbe
-from mlpcli.training.layer_lengths import layer_norms
 from mlpcli.training.metrics import LayerNorms
 from mlpcli.training.setup import prepare
 
@@ -80,7 +80,7 @@ def test_dropout_penalties_clipping_and_distortion_are_left_out(set_up):
 
 
 def test_recording_changes_nothing_in_the_training(bars, tmp_path, monkeypatch):
-    overrides = ["network.batch_norm=true", "network.dropout.hidden=0.5", "training.threads=2"]
+    overrides = ["network.batch_norm=true", "network.dropout.hidden=0.5", "training.workers=2"]
     config = mlpcli.load_config(bars, overrides=[*overrides, "training.averaging={}"])
     recorded = timeless(mlpcli.train(config, runs_dir=tmp_path / "a").folder)
     assert recorded.pop("gradients").count(b"\n") == 1 + 4 * 2

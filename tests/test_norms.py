@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from mlpcli.training.layer_lengths import gradient_norms, layer_norms
 
 from mlpcli.nn.arrays import WHOLE
 from mlpcli.nn.constraints import NormClipping
 from mlpcli.nn.network import MLP
-from mlpcli.training.layer_lengths import gradient_norms, layer_norms
 
 
 def test_the_norm_of_each_layer_takes_its_weights_and_biases_together():

@@ -245,7 +245,7 @@ def test_a_long_training_keeps_no_more_points_than_can_be_drawn(run, monkeypatch
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_path_has_every_step_and_knows_where_epochs_end(bars, tmp_path, threads):
-    overrides = [f"training.threads={threads}", "optimizer={name: sgd, momentum: null}"]
+    overrides = [f"training.workers={threads}", "optimizer={name: sgd, momentum: null}"]
     run = mlpcli.train(mlpcli.load_config(bars, overrides=overrides), runs_dir=tmp_path)
     path = landscape.follow(setup_of(run), 3, lambda done, total: None)
     assert path.epochs == (0, 8, 16, 24)  # 120 images in batches of 16

@@ -50,7 +50,7 @@ KINDS = {
     ],
     "averaging": ["training.averaging={}", "network.batch_norm=true"],
     "clipping": ["optimizer.clip_norm=0.1", "optimizer.max_norm=1", "optimizer.l1=1e-3"],
-    "two members": ["training.threads=2", "network.batch_norm=true", "network.dropout.hidden=0.5"],
+    "two members": ["training.workers=2", "network.batch_norm=true", "network.dropout.hidden=0.5"],
     "float64": ["dtype=float64", "training.monitor=train_loss"],
     "no validation": ["data.validation=0"],
     "early stopping": [
@@ -429,12 +429,12 @@ def test_lost_weights_of_the_best_epoch_are_told(train):
 
 
 def test_another_environment_is_told_and_each_is_recorded(train):
-    folder = train("training.epochs=1", "training.threads=1").folder
+    folder = train("training.epochs=1", "training.workers=1").folder
     path = folder / "environment.json"
     first = json.loads(path.read_text())
     path.write_text(json.dumps({**first, "numpy": "1.0", "cpu": "abacus"}))
     reporter = InterruptedAt(-1)
-    mlpcli.resume(folder, ["training.epochs=2", "training.threads=2"], reporter=reporter)
+    mlpcli.resume(folder, ["training.epochs=2", "training.workers=2"], reporter=reporter)
     (warning,) = reporter.remarks
     assert warning.startswith("Warning: ")
     assert f"NumPy 1.0 before, {np.__version__} now" in warning

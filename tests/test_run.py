@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(train):
 
 def test_two_threads_give_the_same_bytes_each_time_and_nearly_those_of_one(train):
     first, second, one = (
-        train(f"training.threads={threads}", "dtype=float64") for threads in (2, 2, 1)
+        train(f"training.workers={threads}", "dtype=float64") for threads in (2, 2, 1)
     )
     weights = [run.load_model().network.theta for run in (first, second, one)]
     assert weights[0].tobytes() == weights[1].tobytes()
@@ -237,7 +237,7 @@ EVERYTHING = (
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("batch_size", [16, 17])  # 17 leaves one of the 120 over
 def test_everything_at_once_learns_and_predicts_as_it_was_judged(train, batch_size, threads):
-    size = (f"training.batch_size={batch_size}", f"training.threads={threads}")
+    size = (f"training.batch_size={batch_size}", f"training.workers={threads}")
     run = train(*EVERYTHING, *size)
     assert run.test.accuracy > 0.9
     found = evaluate_checkpoints(run.folder, split="validation")
@@ -270,7 +270,7 @@ def test_divergence_is_an_error_that_says_what_to_try(train, threads):
         DivergedError,
         match=r"in epoch 1, step 2, at learning rate 1e\+31\..*optimizer.learning_rate=1e\+30",
     ):
-        train("optimizer.learning_rate=1e31", f"training.threads={threads}")
+        train("optimizer.learning_rate=1e31", f"training.workers={threads}")
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -368,7 +368,7 @@ def test_a_failed_save_says_which_epoch_is_whole(train, tmp_path, monkeypatch):
 
 def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     config = mlpcli.load_config(bars)
-    alone = dry_run(mlpcli.load_config(bars, overrides=["training.threads=1"]))
+    alone = dry_run(mlpcli.load_config(bars, overrides=["training.workers=1"]))
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
     monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: 2)
     filled = []

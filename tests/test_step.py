@@ -26,7 +26,7 @@ def setup(threads, batch_size=20, overrides=(), dtype="float64", **data):
             "network": {"hidden": [7, 5], "activation": "tanh"},
             "optimizer": {"name": "nesterov", "weight_decay": 0.01, "learning_rate": 0.1},
             "schedule": {"name": "cosine"},
-            "training": {"batch_size": batch_size, "threads": threads, "epochs": 3},
+            "training": {"batch_size": batch_size, "workers": threads, "epochs": 3},
         },
         overrides=overrides,
     )
@@ -131,7 +131,7 @@ def test_distorted_images_are_the_same_for_every_team(processes):
     assert not np.allclose(plain.network.theta, alone.network.theta, rtol=1e-3)
 
 
-AUTO = ["training.threads=auto"]
+AUTO = ["training.workers=auto"]
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_formula_without_a_value_is_an_error_of_the_data(tmp_path):
         ({"data": {"augmentation": {"shift": 1}}}, "data.augmentation: only for images"),
         ({"data": {"class_names": ["a", "b"]}}, "a regression has no classes"),
         ({"data": {"dataset": "mnist"}}, "data.table: only for dataset table"),
-        ({"loss": "cross_entropy"}, "loss: expected one of mse, quadratic"),
+        ({"loss": "cross_entropy"}, "loss: expected one of binary_cross_entropy, mse"),
         ({"training": {"monitor": "train_accuracy"}}, "training.monitor: expected a loss"),
         (
             {"training": {"early_stopping": {"monitor": "train_accuracy"}}},
@@ -96,7 +96,7 @@ def test_a_formula_without_a_value_is_an_error_of_the_data(tmp_path):
         ),
         (
             {"loss": "binary_cross_entropy", "data": {"table": {"targets": [[0], [2], [1], [0]]}}},
-            "loss: expected mse or quadratic",
+            "loss: expected one of mse, quadratic",
         ),
     ],
 )

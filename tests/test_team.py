@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpcli.errors import TeamError
+from mlpcli.errors import WorkerError
 from mlpcli.nn.arrays import shared_zeros
 from mlpcli.parallel.workers import Team, can_fork
 
@@ -131,7 +131,9 @@ def test_a_member_that_was_killed_is_told():
     with Team(2, work, processes=True) as team:
         team.run()
         os.kill(pids[1], signal.SIGKILL)
-        with pytest.raises(TeamError, match="One of the 2 processes that train together was ended"):
+        with pytest.raises(
+            WorkerError, match="One of the 2 processes that train together was ended"
+        ):
             team.run()
 
 
@@ -201,7 +203,7 @@ def test_where_the_system_lets_no_more_processes_be_nothing_is_left(monkeypatch)
 
     monkeypatch.setattr(os, "fork", fork_once)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    with pytest.raises(TeamError, match=r"cannot be started .* training\.threads=1"):
+    with pytest.raises(WorkerError, match=r"cannot be started .* training\.workers=1"):
         Team(3, lambda _: None, processes=True).__enter__()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
     with pytest.raises(ProcessLookupError):

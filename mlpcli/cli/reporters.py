@@ -12,36 +12,33 @@ from mlpcli.reporting import Reporter
 from mlpcli.text import count, percent
 from mlpcli.training.metrics import EpochMetrics
 
-EPOCH_BAR = "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}"
-BATCH_BAR = (
-    "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}{postfix}"  # tqdm puts ", " in front
-)
+BAR = "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}"
 
 
 class QuietReporter(Reporter):
-    """Says only what the user must know."""
+    """Writes only what the user must know."""
 
     def remark(self, text: str) -> None:
-        """A sentence for the user."""
-        _say(text)
+        """Write a sentence for the user."""
+        _write_line(text)
 
 
 class LineReporter(QuietReporter):
-    """One plain line an epoch, for logs."""
+    """Writes one plain line an epoch, for logs."""
 
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
-        """Say where the run goes."""
+        """Write where the run is."""
         batches = count(steps, "batch", "batches")
         before = f", {done:,} done before" if done else ""
-        _say(f"Run: {folder} (at most {count(epochs, 'epoch')} of {batches}{before})")
+        _write_line(f"Run: {folder} (at most {count(epochs, 'epoch')} of {batches}{before})")
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
-        """The epoch's figures."""
-        _say(epoch_line(row, is_best=is_best))
+        """Write the epoch's metrics."""
+        _write_line(epoch_line(row, is_best=is_best))
 
 
 class BarReporter(LineReporter):
-    """A bar for the epochs and one for the batches, with the finished epochs above them."""
+    """Draws a bar for the epochs and one for the batches, with the finished epochs above them."""
 
     def __init__(self) -> None:
         tqdm.monitor_interval = 0  # no thread of its own beside the training
@@ -51,63 +48,52 @@ class BarReporter(LineReporter):
         self._batches: tqdm[Any] | None = None
 
     def remark(self, text: str) -> None:
-        """A sentence for the user, above the bars."""
+        """Write a sentence for the user above the bars."""
         tqdm.write(text, file=sys.stderr)
 
     def download(self, name: str, received: int, size: int | None) -> None:
-        """A bar for the file that is being fetched."""
+        """Move the bar of the file that is being fetched."""
         if self._download is None or self._download.desc != name:
             self._close_download()
             self._download = tqdm(
-                desc=name, total=size, unit="B", unit_scale=True, leave=True, dynamic_ncols=True
+                desc=name, total=size, unit="B", unit_scale=True, dynamic_ncols=True
             )
         self._download.update(received - self._download.n)
         if size is not None and received == size:
             self._close_download()
 
     def work_done(self, what: str, done: int, total: int) -> None:
-        """A bar for the work, taken away at its end."""
+        """Move the bar of the work, and remove it at the end."""
         self._close_download()
         if self._work is None:
-            self._work = tqdm(
-                desc=what, total=total, bar_format=EPOCH_BAR, leave=False, dynamic_ncols=True
-            )
+            self._work = _bar(what, total)
         self._work.update(done - self._work.n)
         if done == total:
             self._work.close()
             self._work = None
 
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
-        """Say where the run goes, and draw the bars."""
+        """Write where the run is, and draw the bars."""
         self._close_download()
         super().training_begins(folder, epochs, steps, done)
-        self._epochs = tqdm(
-            desc="epochs ",
-            total=epochs,
-            initial=done,
-            bar_format=EPOCH_BAR,
-            leave=False,
-            dynamic_ncols=True,
-        )
-        self._batches = tqdm(
-            desc="batches", total=steps, bar_format=BATCH_BAR, leave=False, dynamic_ncols=True
-        )
+        self._epochs = _bar("epochs ", epochs, done)
+        self._batches = _bar("batches", steps, form=BAR + "{postfix}")  # tqdm puts ", " in front
 
     def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
         """Move the batches' bar."""
         if self._batches is not None:
-            self._batches.set_postfix_str(_figures(loss, accuracy), False)
+            self._batches.set_postfix_str(_metrics(loss, accuracy), False)
             self._batches.update(steps - self._batches.n)
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
-        """Put the epoch's figures above the bars."""
+        """Write the epoch's metrics above the bars."""
         if self._epochs is not None and self._batches is not None:
             self._epochs.update(1)
             self.remark(epoch_line(row, is_best=is_best))
             self._batches.reset()
 
     def training_ends(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()
@@ -119,25 +105,31 @@ class BarReporter(LineReporter):
 
 
 def reporter(quiet: bool) -> Reporter:
-    """The reporter that suits where stderr goes."""
+    """Return the reporter that suits stderr."""
     if quiet:
         return QuietReporter()
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 
-def _say(text: str) -> None:
-    """A line on stderr. Where that fails, nobody is told: no run is given up for a remark."""
+def _bar(name: str, total: int, done: int = 0, form: str = BAR) -> "tqdm[Any]":
+    return tqdm(
+        desc=name, total=total, initial=done, bar_format=form, leave=False, dynamic_ncols=True
+    )
+
+
+def _write_line(text: str) -> None:
+    """Write a line on stderr; no run is given up because that fails."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 
 
 def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:
-    """One epoch in one line."""
-    line = f"epoch {row.epoch:3}  train {_figures(row.train_loss, row.train_accuracy)}"
+    """Return the metrics of an epoch in one line."""
+    line = f"epoch {row.epoch:3}  train {_metrics(row.train_loss, row.train_accuracy)}"
     if row.val_loss is not None:
-        line += f"  validation {_figures(row.val_loss, row.val_accuracy)}"
+        line += f"  validation {_metrics(row.val_loss, row.val_accuracy)}"
     return f"{line}  {row.seconds or 0:.1f} s{'  best' if is_best else ''}"
 
 
-def _figures(loss: float, accuracy: float | None) -> str:
+def _metrics(loss: float, accuracy: float | None) -> str:
     return f"loss {loss:.4f}" + ("" if accuracy is None else f" accuracy {percent(accuracy)}")

@@ -1,1 +1,1 @@
-"""The run's settings: what they may be, and how they are read."""
+"""The settings of a run: their schema, and how they are read."""

@@ -1,7 +1,7 @@
 """Formulae in a config, such as `sin(x) + x**2 / 2`: arithmetic of one x, and nothing else.
 
-The text is parsed, never run: only the nodes named here are computed, each by a function of `math`
-on floats, so a formula can neither reach anything else nor grow without bound.
+The text is parsed, never run: only the nodes named here are computed, by functions of floats, so a
+formula can neither reach anything else nor grow without bound.
 """
 
 import ast
@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 
 LONGEST = 200
-"""Characters; more is a program and not a formula."""
+"""length of the longest formula, in characters"""
 CONSTANTS = {"pi": math.pi, "e": math.e}
 FUNCTIONS: dict[str, Callable[[float], float]] = {
     "sin": math.sin,
@@ -37,12 +37,12 @@ Function = Callable[[float], float]
 
 
 def parse_formula(text: str) -> Function:
-    """The function of x that `text` writes down.
+    """Return the function of x that `text` denotes.
 
-    What it returns raises ArithmeticError or ValueError where it has no value, as 1/x at 0.
+    The function raises ArithmeticError or ValueError where it has no value, as 1/x at 0.
 
     Raises:
-        ValueError: it is no such formula; the message says which part is none.
+        ValueError: the text is no formula; the message names the part that is wrong.
     """
     if len(text) > LONGEST:
         raise ValueError(f"it has {len(text)} characters, more than {LONGEST}")

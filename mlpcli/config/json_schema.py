@@ -12,12 +12,12 @@ SchemaNode = Mapping[str, Any]
 
 @lru_cache(maxsize=1)
 def config_schema() -> SchemaNode:
-    """Return it as pydantic makes it; shared, so not to be changed."""
+    """Return the schema as pydantic makes it; callers share it and must not change it."""
     return Config.model_json_schema()
 
 
 def json_schema() -> dict[str, Any]:
-    """Return it for editors that complete and check YAML by it."""
+    """Return the schema for editors, which complete and check YAML by it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **copy.deepcopy(config_schema()),

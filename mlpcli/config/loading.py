@@ -1,6 +1,6 @@
-"""From config files and overrides to one checked `Config`.
+"""Turns config files and overrides into one checked `Config`.
 
-Every problem is reported at once, each with the place that last set the value.
+Every problem is reported at once, each with the place that set the value last.
 """
 
 import re
@@ -37,7 +37,7 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
         overrides: Texts such as `optimizer.learning_rate=1e-2`; the value is YAML.
 
     Returns:
-        The config; its `name` is that of the last config file where none is given.
+        The config; its default `name` is that of the last config file.
 
     Raises:
         ConfigError: one line for each problem, with its file and line or its override.
@@ -81,14 +81,14 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
 
 
 def _count(value: Any) -> int:
-    """How many keys and values there are, as they are counted when a file is read."""
+    """Return the number of keys and values, counted as when a file is read."""
     if isinstance(value, dict):
         return 1 + sum(1 + _count(child) for child in value.values())
     return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def config_of_checkpoint(config: Mapping[str, Any], path: Path) -> Config:
-    """Check the config that the checkpoint at `path` has in it.
+    """Check the config of the checkpoint at `path`.
 
     Raises:
         CheckpointError: it is not valid.
@@ -100,7 +100,7 @@ def config_of_checkpoint(config: Mapping[str, Any], path: Path) -> Config:
 
 
 def _unknown_keys_taken_out(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Problem]:
-    """Yield the misspelt keys that merging would drop without a word, because they are null."""
+    """Yield the misspelt keys that merging would silently drop because their values are null."""
     for key, value in values.items():
         here = (*path, key)
         if value is None and (problem := unknown_key(here)):
@@ -110,9 +110,9 @@ def _unknown_keys_taken_out(values: Mapping[str, Any], path: KeyPath = ()) -> It
 
 
 def _conflicts_besides(problems: Sequence[Problem], values: Mapping[str, Any]) -> list[Problem]:
-    """Find the conflicts that other problems hide: settings are compared once each is valid.
+    """Find the conflicts that other problems hide, for only valid settings are compared.
 
-    So the wrong ones are left out, and conflicts in which they had a part are not counted.
+    The wrong settings are left out, and so are conflicts that involve them.
     """
     valid = written_out(values)
     for problem in problems:
@@ -144,12 +144,12 @@ def _report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
 
 
 def _place(path: KeyPath, sources: Sequence[Source]) -> Place | None:
-    """Return the place that last set the value at `path`, or else its section."""
+    """Return the place that set the value at `path` last, or else its section."""
     for source in reversed(sources):
         if place := source.deciding_place(path):
             return place
     for depth in range(len(path) - 1, 0, -1):
-        for section in ((*path[:depth], "name"), path[:depth]):  # its kind asks for what it lacks
+        for section in ((*path[:depth], "name"), path[:depth]):  # a kind may lack a setting
             for source in reversed(sources):
                 if section in source.places:
                     return source.places[section]

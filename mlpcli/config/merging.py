@@ -1,7 +1,7 @@
-"""Merges what the sources of a config say, as JSON Merge Patch does.
+"""Merges the sources of a config as JSON Merge Patch does.
 
-Each goes over the ones before (https://www.rfc-editor.org/rfc/rfc7386): mappings merge, anything
-else replaces, and null takes a key out, so that its default returns.
+https://www.rfc-editor.org/rfc/rfc7386: mappings merge, anything else replaces the earlier value,
+and null removes a key, so that its default returns.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,13 +13,13 @@ from mlpcli.config.yaml_loader import KeyPath
 
 
 def merged(files: Iterable[Source], overrides: Iterable[Source]) -> dict[str, Any]:
-    """Merge files and mappings one after the other, and then the overrides, in any order."""
+    """Merge the files in order, and then the overrides, whose order does not matter."""
     values: dict[str, Any] = {}
     for source in files:
         _drop_settings_of_other_kinds(values, source.values)
         _merge(values, source.values)
     overrides = list(overrides)
-    for source in overrides:  # first for all, so that their order does not matter
+    for source in overrides:
         _drop_settings_of_other_kinds(values, source.values)
     for source in overrides:
         _merge(values, source.values)
@@ -27,11 +27,11 @@ def merged(files: Iterable[Source], overrides: Iterable[Source]) -> dict[str, An
 
 
 def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
-    """Where a later source chooses another kind, keep of the earlier ones what both kinds have.
+    """Where a later source chooses another kind, keep only the settings that both kinds share.
 
     So `optimizer.name=sgd` needs no `optimizer.momentum=null` over a config with momentum. A
-    setting whose default is another for the new kind, such as Adam's learning rate, means another
-    thing to it, and starts from that default.
+    setting with another default for the new kind, such as Adam's learning rate, has another
+    meaning, and starts from that default.
     """
     for section in NAMED_SECTIONS:
         chosen, earlier = _at(patch, section), _at(target, section)

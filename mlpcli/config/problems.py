@@ -1,12 +1,10 @@
-"""Says what is wrong with a config in words a user can act on.
+"""Describes the problems of a config in words that a user can act on.
 
-pydantic finds the problems; their text is made here, from the JSON Schema of the config. That
-one source knows every key, type, range and choice, so the messages cannot fall behind the
-schema.
+pydantic finds the problems; the messages are made here from the JSON Schema of the config, so they
+always agree with it.
 """
 
 import difflib
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlpcli.config.json_schema import SchemaNode, config_schema
+from mlpcli.config.renamed import RENAMED
 from mlpcli.config.schema.conflicts import Conflict
 from mlpcli.config.yaml_loader import KeyPath
 
@@ -22,7 +21,7 @@ MAX_FOUND_LENGTH = 60
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with the setting at `path`."""
+    """A problem with the setting at `path`."""
 
     path: KeyPath
     message: str
@@ -41,9 +40,9 @@ def dotted(path: KeyPath) -> str:
 
 
 def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Problem]:
-    """Translate what pydantic found in `values`, one problem for each setting.
+    """Translate pydantic's errors in `values`, one problem for each setting.
 
-    What holds a wrong item is not wrong itself.
+    A section or list with a wrong item is not reported itself.
     """
     problems: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False):
@@ -61,7 +60,7 @@ def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Probl
 
 
 def conflicts_among(error: ValidationError, untouched_by: Iterable[Problem]) -> list[Problem]:
-    """Return the conflicts in which no setting had a part that is already a problem."""
+    """Return the conflicts that involve no setting which is already a problem."""
     wrong = {dotted(problem.path) for problem in untouched_by}
     return [
         Problem(tuple(conflict.key.split(".")), conflict.message)
@@ -73,7 +72,7 @@ def conflicts_among(error: ValidationError, untouched_by: Iterable[Problem]) -> 
 
 
 def unknown_key(path: KeyPath) -> Problem | None:
-    """Return the problem of a key that no config has; None when some config has it."""
+    """Return the problem of a key that no config can have; None if one can."""
     nodes: list[SchemaNode] = [config_schema()]
     for depth, part in enumerate(path):
         objects = [kind for node in nodes for kind in _kinds(node) if "properties" in kind]
@@ -82,22 +81,21 @@ def unknown_key(path: KeyPath) -> Problem | None:
         nodes = [kind["properties"][part] for kind in objects if part in kind["properties"]]
         if not nodes:
             valid = list(dict.fromkeys(key for kind in objects for key in kind["properties"]))
-            return Problem(path[: depth + 1], _unknown_key_message(str(part), valid))
+            here = path[: depth + 1]
+            return Problem(here, _unknown_key_message(here, valid))
     return None
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that `word` was most likely meant to be, or None."""
+    """Return the choice that `word` most likely means, or None."""
     matches = difflib.get_close_matches(word, choices, n=1)
     return matches[0] if matches else None
 
 
 def found(value: Any) -> str:
-    """Show a value the way it would be written in YAML, or say what it is."""
+    """Return a value as YAML has it, or its kind in words."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)} item{'' if len(value) == 1 else 's'}"
     if isinstance(value, Mapping):
@@ -110,7 +108,7 @@ def found(value: Any) -> str:
 
 
 def expected(node: SchemaNode) -> str:
-    """Say in words which values a node of the JSON Schema allows."""
+    """Return in words the values that a node of the JSON Schema allows."""
     if "$ref" in node:
         return expected(_resolve(node))
     choices = _choices(node)
@@ -162,10 +160,13 @@ def _extra_key_message(path: KeyPath, location: KeyPath) -> str:
         return f"unknown key for {section} {kind}; {dotted(path)}=null takes it out"
     _, section_node = _follow(location[:-1])
     valid = [key for kind in _kinds(section_node or {}) for key in kind.get("properties", {})]
-    return _unknown_key_message(str(path[-1]), valid)
+    return _unknown_key_message(path, valid)
 
 
-def _unknown_key_message(key: str, valid: list[str]) -> str:
+def _unknown_key_message(path: KeyPath, valid: list[str]) -> str:
+    if renamed := RENAMED.get(path):
+        return f"unknown key; {dotted(path)} is now {dotted(renamed)}"
+    key = str(path[-1])
     if "." in key and (known := nearest(key, _every_key())):
         *sections, last = known.split(".")
         nested = "".join(f"{section}: {{" for section in sections)
@@ -179,10 +180,10 @@ def _unknown_key_message(key: str, valid: list[str]) -> str:
 
 
 def _follow(location: KeyPath) -> tuple[KeyPath, SchemaNode | None]:
-    """Return the path that pydantic's location means, without its tags, and the node there.
+    """Return the path of pydantic's location, without its tags, and the node there.
 
-    pydantic names the chosen kind of a union on the way, `("optimizer", "sgd", "momentum")`;
-    for a key that no kind has the node is None.
+    pydantic includes the chosen kind of a union, as in `("optimizer", "sgd", "momentum")`; the
+    node of an unknown key is None.
     """
     node: SchemaNode | None = config_schema()
     path: KeyPath = ()
@@ -213,7 +214,7 @@ def _resolve(node: SchemaNode) -> SchemaNode:
 
 
 def _kinds(node: SchemaNode) -> Iterator[SchemaNode]:
-    """Yield everything that a node may be, its unions opened."""
+    """Yield every alternative of a node, with its unions opened."""
     node = _resolve(node)
     options = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
     if not options:
@@ -240,7 +241,7 @@ def _all_choices(node: SchemaNode) -> list[str]:
 
 
 def _every_key() -> Iterator[str]:
-    """Yield the dotted key of every setting there is."""
+    """Yield the dotted key of every setting."""
 
     def below(node: SchemaNode, prefix: str) -> Iterator[str]:
         for kind in _kinds(node):

@@ -1,4 +1,4 @@
-"""The configs that come with mlpcli, and the file that a name or a path means."""
+"""The configs that come with mlpcli, and the file that a name or a path denotes."""
 
 import difflib
 import os
@@ -16,7 +16,7 @@ def config_names() -> list[str]:
 
 
 def find_config(source: str | Path) -> Path:
-    """Return the file that `source` means: an existing file, or else a shipped config.
+    """Return the file that `source` names: an existing file, or else a shipped config.
 
     Raises:
         ConfigError: it is neither; the message lists the shipped configs, the likeliest first.
@@ -39,7 +39,7 @@ def find_config(source: str | Path) -> Path:
 
 
 def _folder() -> Path:
-    """Return the folder of the shipped configs: in the package, or beside it in a checkout."""
+    """Return the folder of the shipped configs, in the package or beside it in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "configs"
     return installed if installed.is_dir() else package.parent / "configs"

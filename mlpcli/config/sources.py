@@ -1,4 +1,4 @@
-"""The sources of a config, files, mappings and overrides: what each says, and in which place."""
+"""The sources of a config: the values of files, mappings and overrides, and their places."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,28 +17,28 @@ NAMED_SECTIONS: tuple[KeyPath, ...] = (
     ("optimizer",),
     ("schedule",),
 )
-"""Where a plain string is short for `{name: string}`."""
+"""The sections for which a plain string is short for `{name: string}`."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was set: how it is written in a message, and in which order it comes."""
+    """The place where a value was set, as messages write it, and its position in their order."""
 
     text: str
     order: tuple[int, int]
     key: str | None = None
-    """The dotted key that `text` already names."""
+    """the dotted key that `text` already names"""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one source, and where each was set."""
+    """The values of one source, and the place of each."""
 
     values: dict[str, Any]
     places: Mapping[KeyPath, Place] = field(default_factory=dict)
 
     def deciding_place(self, path: KeyPath) -> Place | None:
-        """Return the place that settles the value at `path` whatever came before, or None."""
+        """Return the place that sets the value at `path`, whatever came before, or None."""
         if path in self.places:
             return self.places[path]
         value: Any = self.values
@@ -52,7 +52,7 @@ class Source:
 
 
 def file_source(path: Path, order: int) -> Source:
-    """Read a config file; `order` counts the sources.
+    """Read a config file, the source number `order`.
 
     Raises:
         ConfigError: it cannot be read; one line for each problem.
@@ -68,13 +68,13 @@ def file_source(path: Path, order: int) -> Source:
 
 
 def mapping_source(source: Mapping[str, Any], order: int) -> Source:
-    """Take a mapping over, whose values have no place to name in a message."""
+    """Take a mapping, whose values have no place that a message could name."""
     values = written_out(source)
     return Source(values, dict.fromkeys(_paths(values), Place("", (order, 0))))
 
 
 def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the path of everything inside `value`."""
+    """Yield the path of each value inside `value`."""
     if isinstance(value, dict):
         children = list(value.items())
     else:
@@ -85,10 +85,10 @@ def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 def override_source(text: str, order: int) -> Source:
-    """Read `key=value`, whose key is dotted and whose value is YAML.
+    """Read `key=value`, with a dotted key and a value in YAML.
 
     Raises:
-        ConfigError: the text is not such; one line for each problem.
+        ConfigError: the text is wrong; one line for each problem.
     """
     key, equals, value_text = text.partition("=")
     text = text if text.isprintable() else repr(text)
@@ -111,7 +111,7 @@ def override_source(text: str, order: int) -> Source:
 
 
 def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy with the short form of every named section written out."""
+    """Return a copy with every named section in its long form."""
 
     def copy(value: Any, path: KeyPath) -> Any:
         if path in NAMED_SECTIONS:
@@ -124,7 +124,7 @@ def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _anchor_data_files(values: dict[str, Any], folder: Path) -> None:
-    """Let relative paths of data files start at the folder of the config file."""
+    """Resolve relative paths of data files against the folder of the config file."""
     data = values.get("data")
     files = data.get("files") if isinstance(data, dict) else None
     if isinstance(files, dict):

@@ -22,17 +22,12 @@ def resolved_yaml(config: Config) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists in one line, and quotes every text that would be read as something else."""
+    """Writes lists in one line, and quotes text that would be read as something else."""
 
 
 def _write_text(dumper: _Dumper, text: str) -> yaml.Node:
-    try:
-        means_itself = plain_value(text) == text
-    except OverflowError:
-        means_itself = False
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style=None if means_itself else "'"
-    )
+    style = None if plain_value(text) == text else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _write_list(dumper: _Dumper, items: list[Any]) -> yaml.Node:

@@ -1,11 +1,11 @@
-"""Reads YAML without YAML's traps, and remembers on which line everything stood.
+"""Reads YAML without YAML's traps, and records the line of each key.
 
 PyYAML follows YAML 1.1, in which `1e-3` is text, `no` is False, `012` is 10, `1:30` is 90, and a
-key given twice silently keeps its last value. Here numbers and booleans are those of YAML 1.2's
-core schema (https://yaml.org/spec/1.2.2/#103-core-schema), and what a config never needs is
-refused: duplicate keys, aliases (441 bytes of them can stand for gigabytes), tags, merge keys,
-several documents, keys that are not text. PyYAML's scanner and parser do the syntax; nothing of
-its object construction is used.
+repeated key silently keeps its last value. Here numbers and booleans are the decimal ones of YAML
+1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), and what a config never needs is
+refused: repeated keys, aliases (441 bytes of them can stand for gigabytes), tags, merge keys,
+several documents, keys that are not text. PyYAML parses the syntax; its object construction is not
+used.
 """
 
 import re
@@ -21,25 +21,20 @@ from mlpcli.errors import ConfigError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
-"""Keys included: read in a third of a second, and with all their digits they fit in MAX_BYTES."""
-MAX_NUMBER_LENGTH = 100
+"""Keys included: with all their digits they fit in MAX_BYTES."""
 
 KeyPath = tuple[str | int, ...]
-"""Where a value is: keys of mappings and positions in lists, from the top."""
+"""The keys of mappings and positions in lists that lead to a value, from the top."""
 
 _CONSTANTS: Mapping[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_DECIMAL = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,100}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
-_NAN = re.compile(r"\.(nan|NaN|NAN)")
 
-# What PyYAML's commonest complaints mean to someone who writes a config.
+# PyYAML's commonest complaints in the words of someone who writes a config.
 _PLAIN_WORDS = (
     ("mapping values are not allowed", "a ':' too many, or lines that are indented differently"),
     (r"found character '\t'", "a tab; YAML is indented with spaces"),
@@ -54,7 +49,7 @@ _PLAIN_WORDS = (
 
 @dataclass(frozen=True)
 class LocatedMapping:
-    """What a YAML file says, and on which line."""
+    """The values of a YAML file, and their lines."""
 
     values: dict[str, Any]
     lines: Mapping[KeyPath, int]
@@ -62,10 +57,10 @@ class LocatedMapping:
 
 
 def read_yaml(path: Path) -> LocatedMapping:
-    """Read a YAML file whose top is a mapping; a file of nothing but comments is an empty one.
+    """Read a YAML file that is a mapping; a file of nothing but comments is an empty one.
 
     Raises:
-        ConfigError: the file cannot be read or is not such YAML; one line for each problem.
+        ConfigError: the file cannot be read, or is wrong; one line for each problem.
     """
     try:
         with path.open("rb") as file:
@@ -83,10 +78,10 @@ def read_yaml(path: Path) -> LocatedMapping:
 
 
 def parse_mapping(text: str, name: str) -> LocatedMapping:
-    """Read YAML text whose top is a mapping; `name` stands before the line in a message.
+    """Read YAML text that is a mapping; messages begin with `name`.
 
     Raises:
-        ConfigError: the text is not such YAML; one line for each problem.
+        ConfigError: the text is wrong; one line for each problem.
     """
     reader = _Reader(text)
     value = reader.document()
@@ -111,26 +106,12 @@ def parse_value(text: str, name: str) -> Any:
 
 
 def plain_value(text: str) -> Any:
-    """Return what unquoted text means: null, a boolean, a number, or the text itself.
-
-    Raises:
-        OverflowError: a number of more than `MAX_NUMBER_LENGTH` characters.
-    """
+    """Return what unquoted text means: null, a boolean, a number, or the text itself."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if _INFINITY.fullmatch(text) or _NAN.fullmatch(text):
-        return float(text.replace(".", ""))
-    for pattern, convert in (
-        (_DECIMAL, int),
-        (_OCTAL, lambda digits: int(digits[2:], 8)),
-        (_HEXADECIMAL, lambda digits: int(digits[2:], 16)),
-        (_FLOAT, float),
-    ):
-        if pattern.fullmatch(text):
-            if len(text) > MAX_NUMBER_LENGTH:
-                raise OverflowError
-            return convert(text)
-    return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 class _SyntaxProblemError(Exception):
@@ -155,7 +136,7 @@ class _Reader:
             self._loader = yaml.SafeLoader(self.text)
         except yaml.reader.ReaderError as error:
             line = _line_at(self.text[: error.position])
-            self.problems.append((line, f"a character that no text has: {error.character:#04x}"))
+            self.problems.append((line, f"a control character: {error.character:#04x}"))
             return None
         try:
             return self._only_document()
@@ -173,7 +154,7 @@ class _Reader:
             self._next()  # the end of the document
             following = self._next()
             if isinstance(following, yaml.DocumentStartEvent):
-                self._refuse(following, "a second document; a config is one")
+                self._refuse(following, "a second document; a config has one")
         return value
 
     def _next(self) -> yaml.Event:
@@ -186,8 +167,7 @@ class _Reader:
             if error.context_mark and _mark_line(error.context_mark) != line:
                 plain += f" (begun on line {_mark_line(error.context_mark)})"
             raise _SyntaxProblemError(line, plain) from error
-        except (ValueError, OverflowError) as error:
-            # PyYAML passes escapes and versions to chr() and int() without a look at their size.
+        except (ValueError, OverflowError) as error:  # from chr() or int()
             line = _mark_line(self._loader.get_mark())
             raise _SyntaxProblemError(line, "an escape or a directive out of range") from error
         return event
@@ -209,7 +189,10 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             self._refuse_anchor_and_tag(event)
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event)
+            if not _is_unicode(event.value):
+                self._refuse(event, "an escape that stands for no character")
+                return None
+            return event.value if event.style else plain_value(event.value)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(path)
         return self._mapping(path)
@@ -236,7 +219,7 @@ class _Reader:
             here = (*path, key)
             first_line = self.lines.get(here) if key in values else None
             if first_line is not None:
-                self._refuse(event, f"the key {key!r} for the second time; see line {first_line}")
+                self._refuse(event, f"the key {key!r} again; it is on line {first_line} already")
             else:
                 self.lines[here] = _line(event)
             value = self._value(self._next(), here)
@@ -255,18 +238,9 @@ class _Reader:
             self._refuse(event, "a merge key (<<); write the settings out")
         return str(key)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Any:
-        text: str = event.value
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            self._refuse(event, "an escape that stands for no character of a text")
-            return None
-        if event.style is not None:
-            return text
-        try:
-            return plain_value(text)
-        except OverflowError:
-            self._refuse(event, f"a number of {len(text)} characters; at most {MAX_NUMBER_LENGTH}")
-            return None
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _line(event: yaml.Event) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
-from mlpcli.config.schema.data import DataConfig
+from mlpcli.config.schema.data import DataConfig, DatasetName
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published.cache import data_directory
@@ -15,7 +15,6 @@ from mlpcli.inference.committee import load_committee
 from mlpcli.reporting import Reporter
 from mlpcli.training.evaluation import Evaluation
 
-DatasetName = Literal["mnist", "fashion_mnist", "kmnist", "synthetic"]
 Split = Literal["train", "validation", "test"]
 
 

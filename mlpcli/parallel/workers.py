@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mlpcli.errors import TeamError
+from mlpcli.errors import WorkerError
 from mlpcli.parallel.shared_memory import shared_zeros
 
 _STOPS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
@@ -58,14 +58,14 @@ class Workers:
         """Start the workers.
 
         Raises:
-            TeamError: the system does not let so many start.
+            WorkerError: the system does not let so many start.
         """
         try:
             for rank in range(1, self.size):
                 self._start(rank)
         except (OSError, RuntimeError) as error:
             self.__exit__()
-            raise TeamError(
+            raise WorkerError(
                 f"The {self.size} workers that train together cannot be started ({error}); to "
                 "train with one, set training.workers=1."
             ) from error
@@ -96,7 +96,7 @@ class Workers:
         """Let every worker do `work(rank, *arguments)`; return when all are done.
 
         Raises:
-            TeamError: a worker is gone.
+            WorkerError: a worker is gone.
             RuntimeError: a worker failed.
         """
         try:
@@ -129,8 +129,8 @@ class Workers:
             return os.getppid() != self._parent
         return not all(worker.is_alive() for worker in self._workers)
 
-    def _lost(self) -> TeamError:
-        return TeamError(
+    def _lost(self) -> WorkerError:
+        return WorkerError(
             f"One of the {self.size} processes that train together was ended, perhaps for lack of "
             "memory. What was saved is whole; to train in one process, set training.workers=1."
         )

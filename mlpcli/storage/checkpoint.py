@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.config.renamed import with_present_names
 from mlpcli.config.schema.data import check_class_names
 from mlpcli.data.batches import Normalization
 from mlpcli.data.shaping import Shaping
@@ -175,7 +176,7 @@ def _described(header: Header) -> Checkpoint:
     The tensors are checked first, so the network is not larger than the file.
     """
     metadata = header.metadata
-    config = json.loads(metadata["config"])
+    config = with_present_names(json.loads(metadata["config"]))
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
     class_names = check_class_names(tuple(map(str, json.loads(metadata["class_names"]))))
     scale = json.loads(metadata["normalization"])

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mlpcli.config.renamed import with_present_names
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import read_json, read_ordinary
@@ -93,7 +94,7 @@ def read_record(folder: Path) -> RunRecord:
             "there are."
         )
     try:
-        config = read_yaml(files.config).values
+        config = with_present_names(read_yaml(files.config).values)
     except ConfigError as error:
         raise DataError(f"The config of the run cannot be read: {error}") from error
     return RunRecord(

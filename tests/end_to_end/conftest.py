@@ -1,4 +1,4 @@
-"""The installed command, run as its users run it: a process of its own."""
+"""The command line: in this process, and as a process of its own where that matters."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.digits import write_bars
-from helpers.processes import COMMAND, mlpcli
+from helpers.processes import COMMAND, in_process, mlpcli
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -17,23 +17,32 @@ def command() -> str:
     return COMMAND
 
 
+def _in(folder: Path, runner: Run) -> Run:
+    def run_there(
+        *arguments: object, at: Path = folder, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return runner(*arguments, cwd=at, **variables)
+
+    return run_there
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """`run(*arguments, **variables)` in an empty folder, or in the one named with `at`."""
+    return _in(tmp_path, in_process)
 
-    def run_there(
-        *arguments: object, at: Path = tmp_path, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        return mlpcli(*arguments, cwd=at, **variables)
 
-    return run_there
+@pytest.fixture
+def run_process(tmp_path: Path) -> Run:
+    """The same as a process of its own."""
+    return _in(tmp_path, mlpcli)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, trained by the command on the bars."""
     folder = tmp_path_factory.mktemp("trained")
-    done = mlpcli("train", "--config", write_bars(folder / "bars"), cwd=folder)
+    done = in_process("train", "--config", write_bars(folder / "bars"), cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "runs" / "bars"
 
@@ -42,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_on_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, trained on a few synthetic digits."""
     folder = tmp_path_factory.mktemp("digits")
-    done = mlpcli(
+    done = in_process(
         "train",
         "--config",
         "quickstart",

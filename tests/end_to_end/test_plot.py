@@ -42,19 +42,23 @@ def test_pictures_can_be_turned_off(run, bars, tmp_path):
     assert not (tmp_path / "runs" / "bars" / "pictures").exists()
 
 
-def test_pictures_that_cannot_be_drawn_do_not_lose_the_run(run, bars, tmp_path):
+def test_pictures_that_cannot_be_drawn_do_not_lose_the_run(run_process, bars, tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('no matplotlib')")
-    done = run("train", "--config", bars, "training.pictures=true", PYTHONPATH=str(tmp_path))
+    done = run_process(
+        "train", "--config", bars, "training.pictures=true", PYTHONPATH=str(tmp_path)
+    )
     assert done.returncode == 0
     assert "Test:" in done.stdout
     assert (tmp_path / "runs" / "bars" / "summary.json").is_file()
-    assert "The run is whole, but its pictures could not all be drawn: ImportError: no mat" in (
+    assert "The run is complete, but not all of its pictures could be drawn: ImportError" in (
         done.stderr
     )
     assert "Traceback" not in done.stderr
 
 
-def test_what_draws_nothing_does_without_matplotlib(run, trained, trained_on_digits, tmp_path):
+def test_what_draws_nothing_does_without_matplotlib(
+    run_process, trained, trained_on_digits, tmp_path
+):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('no matplotlib')")
     for arguments in (
         ("evaluate", "--trust-paths", trained),
@@ -62,7 +66,7 @@ def test_what_draws_nothing_does_without_matplotlib(run, trained, trained_on_dig
         ("runs", trained.parent),
         ("plot", "--help"),
     ):
-        assert run(*arguments, PYTHONPATH=str(tmp_path)).returncode == 0
+        assert run_process(*arguments, PYTHONPATH=str(tmp_path)).returncode == 0
 
 
 def test_it_says_which_files_it_wrote(run, folder):
@@ -165,8 +169,8 @@ def test_a_table_that_is_gone_or_cut_short_is_told(run, folder, picture):
         {"MPLCONFIGDIR": os.devnull},
     ],
 )
-def test_settings_of_matplotlib_that_do_not_suit_a_picture(run, folder, variables):
-    done = run("plot", folder, "--only", "curves", **variables)
+def test_settings_of_matplotlib_that_do_not_suit_a_picture(run_process, folder, variables):
+    done = run_process("plot", folder, "--only", "curves", **variables)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -1,16 +1,14 @@
-import contextlib
 import csv
 import json
 import os
 import re
 import shutil
-import struct
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.processes import in_terminal
 from PIL import Image, ImageDraw
 
 from mlpcli.data import synthetic
@@ -73,7 +71,7 @@ def test_bad_pictures_do_not_stop_the_others(run, trained_on_digits, pictures, t
     assert len(done.stdout.splitlines()) == 1
     for name in bad:
         assert f"mlpcli: {name}: " in done.stderr
-    assert "4 of 5 pictures" in done.stderr
+    assert "4 of 5 images" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -202,37 +200,21 @@ def test_a_number_is_read_digit_by_digit(run, trained_on_digits, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX terminal")
-def test_a_bar_and_the_answers_share_a_terminal(command, trained_on_digits, pictures, tmp_path):
-    import fcntl
-    import pty
-    import termios
-
+def test_a_bar_and_the_answers_share_a_terminal(trained_on_digits, pictures, tmp_path):
     paths = [path for path in pictures[0] for _ in range(2)]
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    arguments = [command, "predict", "--checkpoint", trained_on_digits, *paths]
-    with subprocess.Popen(arguments, stdout=theirs, stderr=theirs, cwd=tmp_path) as process:
-        os.close(theirs)
-        written = b""
-        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
-            while part := os.read(ours, 65536):
-                written += part
-    os.close(ours)
-    assert process.returncode == 0
-    lines = written.decode().replace("\r\n", "\n").split("\n")
+    written = in_terminal("predict", "--checkpoint", trained_on_digits, *paths, cwd=tmp_path)
+    lines = written.replace("\r\n", "\n").split("\n")
     assert any("/24 [" in line for line in lines)
     answers = [line.rsplit("\r", 1)[-1] for line in lines if "%)" in line]
     assert [answer.rsplit(": ", 1)[0] for answer in answers] == [str(path) for path in paths]
     assert not lines[-1].rsplit("\r", 1)[-1].strip()
 
 
-def test_standard_input(command, trained_on_digits, pictures, run, tmp_path):
-    arguments = (command, "predict", "--checkpoint", trained_on_digits, "-", "--json")
+def test_standard_input(trained_on_digits, pictures, run, run_process):
+    arguments = ("predict", "--json", "--checkpoint", trained_on_digits)
     with pictures[0][3].open("rb") as picture:
-        done = subprocess.run(
-            arguments, stdin=picture, capture_output=True, cwd=tmp_path, check=True, timeout=120
-        )
-    named = json.loads(run(*arguments[1:4], pictures[0][3], "--json").stdout)
+        done = run_process(*arguments, "-", stdin=picture)
+    named = json.loads(run(*arguments, pictures[0][3]).stdout)
     assert json.loads(done.stdout) == named | {"file": "-"}
 
 
@@ -345,9 +327,9 @@ def test_what_goes_with_one_picture_alone(run, trained_on_digits, pictures, tmp_
     model = ("--checkpoint", trained_on_digits)
     done = run("predict", *model, *pictures[0][:2], "--save-annotated", "a.png")
     assert done.returncode == 2
-    assert "--save-annotated takes one picture" in done.stderr
+    assert "--save-annotated takes one image" in done.stderr
     assert not (tmp_path / "a.png").exists()
     (tmp_path / "labels.csv").write_text("file,label\n0.png,1\n")
     done = run("predict", *model, pictures[0][0], "--many", "--labels", "labels.csv")
     assert done.returncode == 2
-    assert "--labels knows one digit a picture" in done.stderr
+    assert "--labels has one digit for each image" in done.stderr

@@ -1,7 +1,11 @@
+import dataclasses
 import json
 import shutil
 
 import pytest
+
+from mlpcli.storage.checkpoint import load_checkpoint, to_bytes
+from mlpcli.storage.run_folder import RunDirectory
 
 
 @pytest.fixture
@@ -21,16 +25,8 @@ def test_a_table_of_runs(run, runs):
     done = run("runs")
     assert done.returncode == 0
     heading, first, second = done.stdout.splitlines()
-    assert heading.split() == [
-        "name",
-        "when",
-        "network",
-        "optimizer",
-        "epochs",
-        "validation",
-        "test",
-        "time",
-    ]
+    columns = "name when network optimizer epochs validation test time"
+    assert " ".join(heading.split()) == columns
     summary = json.loads((runs / "bars" / "summary.json").read_text())
     assert first.split()[0] == "bars"
     figures = [f"{100 * summary['best']['val_accuracy']:.2f} %"]
@@ -61,14 +57,8 @@ def test_a_comparison_shows_what_differs(run, runs):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[:2] == [["setting", "bars", "bars-2"], ["optimizer.learning_rate", "0.05", "0.01"]]
     assert lines[2:4] == [[], ["result", "bars", "bars-2"]]
-    assert [line[0] for line in lines[4:]] == [
-        "best_epoch",
-        "val_loss",
-        "val_accuracy",
-        "test_loss",
-        "test_accuracy",
-        "seconds",
-    ]
+    results = "best_epoch val_loss val_accuracy test_loss test_accuracy seconds"
+    assert [line[0] for line in lines[4:]] == results.split()
     assert lines[-2][2] == "-"
 
 
@@ -158,3 +148,22 @@ def test_the_order_and_the_times_of_runs(run, runs):
     assert first.endswith("2:05 min")
     assert second.split()[:3] == ["bars", "2026-02-01", "00:00"]
     assert second.endswith("2:03:04 h")
+
+
+def test_a_run_of_an_older_version_is_read_and_resumed(run, runs):
+    """It has `training.workers` where there is `training.workers` now."""
+    old = RunDirectory(runs / "bars")
+    old.config.write_text(old.config.read_text().replace("  workers: auto", "  threads: auto"))
+    checkpoint = load_checkpoint(old.last)
+    settings = dict(checkpoint.config["training"])
+    settings["threads"] = settings.pop("workers")
+    config = checkpoint.config | {"training": settings}
+    old.last.write_bytes(to_bytes(dataclasses.replace(checkpoint, config=config)))
+    assert b"threads" in old.last.read_bytes()
+    compared = json.loads(run("runs", "--json", "--compare", "bars", "bars-2").stdout)
+    assert compared["settings"].keys() == {"optimizer.learning_rate"}
+    done = run("train", "--resume", old.path, "training.workers=1", "--print-config")
+    assert "  workers: 1\n" in done.stdout
+    done = run("train", "--resume", old.path, "training.epochs=5", "--trust-paths", "-q")
+    assert done.returncode == 0, done.stderr
+    assert "  workers: auto\n" in old.config.read_text()

@@ -3,12 +3,11 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from helpers.processes import environment
+from helpers.processes import started
 from helpers.runs import timeless
 
 import mlpcli
@@ -188,21 +187,15 @@ def test_resume_of_a_finished_run_a_longer_one_and_a_refused_one(run, bars, tmp_
 def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_path, name):
     here = tmp_path / "here"  # and the data elsewhere, so that the command must trust their paths
     here.mkdir()
-    settings = ["training.epochs=400", "training.threads=2"]
-    process = subprocess.Popen(
-        [command, "train", "-c", str(bars), *settings],
-        cwd=here,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    settings = ["training.epochs=100", "training.workers=2"]
+    process = started(command, "train", "-c", bars, *settings, cwd=here)
     while not process.stderr.readline().startswith("epoch   2"):
         assert process.poll() is None
     process.send_signal(getattr(signal, name))
     out, error = process.communicate(timeout=30)
     assert process.returncode == (130 if name == "SIGINT" else 143), error
     assert out == ""
+    assert "Traceback" not in error
     last = error.splitlines()[-1]
     assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
     folder = here / "runs" / "bars"
@@ -216,14 +209,8 @@ def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_
 
 @pytest.mark.skipif(os.name != "posix", reason="needs nohup")
 def test_nohup_keeps_a_hangup_away(command, bars, tmp_path):
-    process = subprocess.Popen(
-        ["nohup", command, "train", "-c", str(bars), "training.epochs=50"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    settings = ["training.epochs=50"]
+    process = started("nohup", command, "train", "-c", bars, *settings, cwd=tmp_path)
     while not process.stderr.readline().startswith("epoch"):
         assert process.poll() is None
     process.send_signal(signal.SIGHUP)

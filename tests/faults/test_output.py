@@ -59,7 +59,7 @@ WITHOUT = {"data verify": 3}
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_a_full_device_and_a_closed_pipe(command, trained, config, arguments, count) -> None:
+def test_a_full_device_and_a_closed_pipe(trained, config, arguments, count) -> None:
     wrong = WITHOUT.get(" ".join(arguments))
     named = {"CONFIG": str(config), "PICTURE": str(trained / "digit.png")}
     arguments = [named.get(argument, argument) for argument in arguments]
@@ -67,15 +67,7 @@ def test_a_full_device_and_a_closed_pipe(command, trained, config, arguments, co
     os.close(reader)
     full = os.open("/dev/full", os.O_WRONLY)
     for stdout, code in ((full, 7), (writer, 141)):
-        done = subprocess.run(
-            [command, *arguments],
-            cwd=trained,
-            env=environment(),
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = mlpcli(*arguments, cwd=trained, stdout=stdout)
         os.close(stdout)
         assert done.returncode == (wrong or code), done.stderr
         assert "Traceback" not in done.stderr

@@ -25,7 +25,7 @@ KINDS = {
         "network.dropout.hidden=0.2",
         "network.batch_norm=true",
         "training.averaging={}",
-        "training.threads=2",
+        "training.workers=2",
         "data.augmentation.shift=1",
     ],
 }

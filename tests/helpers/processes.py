@@ -1,10 +1,17 @@
-"""The installed command as a process."""
+"""The command line: the installed command as a process, or in this one, which is faster."""
 
+import contextlib
+import io
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
+from unittest import mock
+
+from mlpcli.cli.main import run
 
 COMMAND = shutil.which("mlpcli", path=str(Path(sys.executable).parent))
 
@@ -25,17 +32,75 @@ def environment(**variables: str) -> dict[str, str]:
     return {**ours, "COLUMNS": "100", **variables}
 
 
-def mlpcli(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def mlpcli(
+    *arguments: object,
+    cwd: Path,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[str] = subprocess.PIPE,
+    stderr: int | IO[str] = subprocess.PIPE,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     assert COMMAND, "mlpcli is not installed beside this Python"
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
         cwd=cwd,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         encoding="utf-8",
         timeout=120,
         check=False,
     )
+
+
+def started(*command: object, cwd: Path) -> subprocess.Popen[str]:
+    """Start a command whose output can be read while it runs."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def in_terminal(*arguments: object, cwd: Path) -> str:
+    """Run the command in a terminal of 100 columns; return what it wrote there."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [str(word) for word in (COMMAND, *arguments)]
+    variables = environment(TERM="xterm")
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=cwd, env=variables) as process:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while piece := os.read(ours, 65536):
+                written += piece
+    os.close(ours)
+    assert process.returncode == 0
+    return written.decode()
+
+
+def in_process(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process, as `mlpcli` does, but for signals."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    words = [str(argument) for argument in arguments]
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, {"COLUMNS": "100", **variables}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
+    ):
+        code = run(words)
+        err.flush()
+    told, said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(words, code, told, said)

@@ -7,7 +7,7 @@ import click
 
 @click.group("config", no_args_is_help=False)
 def command() -> None:
-    """Show what a config may say."""
+    """List the shipped configs, or print the schema."""
 
 
 @command.command("schema", short_help="Print the JSON Schema of a config.")

@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from mlpcli.cli import options
+from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.text import count, table
 
 VERSIONS = 8
-DATASETS = ["mnist", "fashion_mnist", "kmnist"]
+DATASETS = list(SOURCES)
 
 
 @click.group("data", no_args_is_help=False)
@@ -23,8 +24,8 @@ def command() -> None:
 def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
     """Download what is missing: mnist (the default), fashion_mnist, kmnist.
 
-    What is in the cache already is verified and kept. MLPCLI_MIRROR, a URL or a folder, is asked
-    before the public mirrors.
+    Cached files are verified and kept. MLPCLI_MIRROR, a URL or a folder, is tried before the public
+    mirrors.
     """
     from mlpcli.cli.reporters import reporter
     from mlpcli.data.published import cache
@@ -41,7 +42,7 @@ def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
             click.echo(f"{path}: verified, {path.stat().st_size:,} bytes")
 
 
-@command.command("verify", short_help="Check the SHA-256 of what is cached.")
+@command.command("verify", short_help="Check the SHA-256 of the cached files.")
 @click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
 @options.data_dir
 def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
@@ -75,7 +76,7 @@ def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
 @command.command("list")
 @options.data_dir
 def list_cached(data_dir: Path | None) -> None:
-    """Show what is cached, where, and how large it is."""
+    """List the cached datasets, with their folders and sizes."""
     from mlpcli.data.published import cache
 
     folder = cache.data_directory(data_dir)
@@ -116,9 +117,9 @@ def preview(
     output: Path,
     data_dir: Path | None,
 ) -> None:
-    """Draw what training sees: a row for each image, the original first.
+    """Draw training images: a row for each, the original first.
 
-    Beside it are the distorted versions of eight epochs, exactly as `mlpcli train` makes them.
+    Beside it are its distorted versions in eight epochs, exactly as `mlpcli train` makes them.
 
     \b
     mlpcli data preview --config quickstart data.augmentation.rotation=15

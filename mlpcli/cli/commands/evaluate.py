@@ -9,24 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlpcli.cli import options
+from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import AccuracyError, ConfigError
 from mlpcli.text import count, percent, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpcli.inference.evaluate_checkpoints import DatasetName, Split
+    from mlpcli.config.schema.data import DatasetName
+    from mlpcli.inference.evaluate_checkpoints import Split
     from mlpcli.training.evaluation import Evaluation
 
 MOST_CONFUSED = 5
 MOST_ROWS = 25
 _COLUMNS = ("target", "output", "error")
-
-
-def _share(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= 1:  # nan is neither
-        raise click.BadParameter(f"expected a number from 0 to 1, found {value:g}")
-    return value
 
 
 @click.command("evaluate")
@@ -36,17 +32,17 @@ def _share(_context: click.Context, _option: click.Parameter, value: float | Non
     type=click.Choice(["test", "validation", "train"]),
     default="test",
     show_default=True,
-    help="Which part of the data to judge it on.",
+    help="The split to evaluate it on.",
 )
 @click.option(
     "--dataset",
-    type=click.Choice(["mnist", "fashion_mnist", "kmnist", "synthetic"]),
-    help="Judge it on another dataset.  [default: the one it was trained on]",
+    type=click.Choice([*SOURCES, "synthetic"]),
+    help="Evaluate it on another dataset.  [default: the one it was trained on]",
 )
 @click.option(
     "--min-accuracy",
-    type=float,
-    callback=_share,
+    type=click.FloatRange(0, 1),
+    callback=options.finite,
     metavar="X",
     help="Exit with 8 if the accuracy is below X (0 to 1).",
 )
@@ -69,10 +65,10 @@ def command(
     data_dir: Path | None,
     trust_paths: bool,
 ) -> None:
-    """Judge a trained network: CHECKPOINT is a run folder or a .safetensors file.
+    """Evaluate a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
-    Of several, the mean of their probabilities is judged: of each network's outputs, divided by its
-    temperature. The loss of one is that of its outputs as they are.
+    Several answer together, by the mean of their probabilities, each network's outputs divided by
+    its temperature. The loss of a single network is that of its outputs as they are.
 
     \b
     mlpcli evaluate runs/mnist
@@ -192,7 +188,7 @@ def _regression_text(evaluation: "Evaluation") -> str:
 
 
 def _outputs(evaluation: "Evaluation") -> "Iterator[tuple[int, list[float]]]":
-    """Each example of a regression: its number, and target, output and error of each output."""
+    """Yield the index of each example of a regression, and each output's target, value, error."""
     assert evaluation.outputs is not None  # noqa: S101
     assert evaluation.targets is not None  # noqa: S101
     for i, pair in enumerate(zip(evaluation.targets, evaluation.outputs, strict=True)):

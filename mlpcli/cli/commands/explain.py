@@ -29,7 +29,7 @@ DRAWN = ("png", "svg")
 
 @dataclass(frozen=True)
 class Explanation:
-    """What can be told in every form, and drawn where there is a picture of it."""
+    """An explanation that can be written in every format, and perhaps drawn."""
 
     document: "Document"
     facts: dict[str, Any]
@@ -43,14 +43,14 @@ class Explanation:
     "--steps",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="With --config: train so many steps; the first is told in full.  [default: 1]",
+    help="With --config: train N steps; the first is shown in full.  [default: 1]",
 )
 @click.option("--graph", is_flag=True, help="With --config: draw the computational graph.")
 @click.option(
     "--example",
     type=click.IntRange(min=1),
     metavar="N",
-    help="With --graph: of which training example.  [default: 1]",
+    help="With --graph: the number of the training example.  [default: 1]",
 )
 @click.option(
     "--activations",
@@ -60,13 +60,13 @@ class Explanation:
 @click.option(
     "--label",
     metavar="CLASS",
-    help="With a RUN: which class is in the picture.  [default: what the network takes it for]",
+    help="With a RUN: the class that the image shows.  [default: the network's answer]",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "markdown", "html", "json"]),
-    help="How it is printed. html is one page that opens anywhere.  [default: text]",
+    help="The format of the output. html is one self-contained page.  [default: text]",
 )
 @click.option(
     "--output",
@@ -89,11 +89,12 @@ def command(
     output: Path | None,
     data_dir: Path | None,
 ) -> None:
-    """Show every number of a step of training, or what a trained network makes of a picture.
+    """Show every number of a training step, or of a trained network's answer to an image.
 
-    With --config: forward, backward and update of the first step, from the code that trains, and
-    each gradient beside its centred difference. With RUN, a run folder or a checkpoint, and IMAGE:
-    what the network saw, what each layer and each pixel said, and what one step would change.
+    With --config: forward pass, backward pass and update of the first step, from the code that
+    trains, and each gradient beside its centred difference. With RUN, a run folder or a checkpoint,
+    and IMAGE: what the network sees, what each layer and each pixel contributes, and what one step
+    would change.
 
     \b
     mlpcli explain --config examples/worked_3_2_3
@@ -113,22 +114,22 @@ def command(
             "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
         )
     if activations:
-        told = _activations(arguments)
+        explanation = _activations(arguments)
     elif graph:
-        told = _graph(configs, arguments, example or 1, data_dir)
+        explanation = _graph(configs, arguments, example or 1, data_dir)
     elif configs:
-        told = _training(configs, arguments, steps or 1, data_dir)
+        explanation = _training(configs, arguments, steps or 1, data_dir)
     elif len(arguments) == 2:
-        told = _picture(Path(arguments[0]), Path(arguments[1]), label)
+        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label)
     else:
         raise click.UsageError(
             "Give --config, with KEY=VALUE if you like, or a RUN and an IMAGE alone, or "
             "--activations."
         )
     if output is None:
-        click.echo(_text(told, written or "text"), nl=written != "html")
+        click.echo(_text(explanation, written or "text"), nl=written != "html")
         return
-    _write(output, told, written or "text")
+    _write(output, explanation, written or "text")
     click.echo(f"{output}: written")
 
 
@@ -153,7 +154,7 @@ def _refuse_what_does_not_go_together(
 
 
 def _form_of(output: Path, form: str | None) -> str:
-    """How a file is written, by its ending."""
+    """Return the format of a file by its ending."""
     found = ENDINGS.get(output.suffix.lower())
     if found is None:
         raise click.UsageError(
@@ -164,26 +165,26 @@ def _form_of(output: Path, form: str | None) -> str:
     return found
 
 
-def _text(told: Explanation, form: str) -> str:
+def _text(explanation: Explanation, form: str) -> str:
     from mlpcli.explaining.documents.html_page import as_html
     from mlpcli.explaining.documents.plain_text import as_markdown, as_text
 
     if form == "json":
-        return json.dumps(told.facts, indent=2, allow_nan=False)
-    return {"text": as_text, "markdown": as_markdown, "html": as_html}[form](told.document)
+        return json.dumps(explanation.facts, indent=2, allow_nan=False)
+    return {"text": as_text, "markdown": as_markdown, "html": as_html}[form](explanation.document)
 
 
-def _write(output: Path, told: Explanation, form: str) -> None:
+def _write(output: Path, explanation: Explanation, form: str) -> None:
     from mlpcli.files import write_text
 
     if form not in DRAWN:
-        write_text(output, _text(told, form) + "\n" * (form != "html"))
+        write_text(output, _text(explanation, form) + ("" if form == "html" else "\n"))
         return
     from mlpcli.pictures import style
 
-    assert told.draw is not None  # noqa: S101 - what has no picture was refused
+    assert explanation.draw is not None  # noqa: S101 - what has no picture was refused
     with style.house_style():
-        style.save(told.draw(), output, "svg" if form == "svg" else "png")
+        style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 
 
 def _training(

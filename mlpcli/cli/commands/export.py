@@ -11,12 +11,12 @@ from mlpcli.text import count
 @click.command("export")
 @click.argument("checkpoint", type=options.PATH)
 @click.argument("file", type=options.PATH, metavar="FILE.safetensors", callback=options.safetensors)
-@click.option("--float16", is_flag=True, help="Round the parameters: half the size.")
+@click.option("--float16", is_flag=True, help="Round the parameters to half the size.")
 def command(checkpoint: Path, file: Path, float16: bool) -> None:
-    """Write a network alone, to predict with: CHECKPOINT is a run folder or a .safetensors file.
+    """Write a network to predict with: CHECKPOINT is a run folder or a .safetensors file.
 
-    The file has no optimizer and nothing else to train on from; batch normalisation and averaged
-    parameters are folded in.
+    The file has no optimizer state, so no training can resume from it; batch normalisation and
+    averaged parameters are folded in.
 
     \b
     mlpcli export runs/mnist mnist.safetensors --float16

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     default=1e-6,
     show_default=True,
     metavar="X",
-    help="The largest relative error that is right.",
+    help="The largest relative error that passes.",
 )
 @click.option(
     "--sample",
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     default=200,
     show_default=True,
     metavar="N",
-    help="Compare at most so many parameters of each layer, chosen at random.",
+    help="Compare at most N parameters of each layer, chosen at random.",
 )
 @options.as_json
 @options.data_dir
@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Check backpropagation against centred differences, layer by layer, in float64.
 
-    With --config, a network at its start, on its first examples; with a CHECKPOINT or run folder,
-    a trained one, on random inputs. Exits with 1 if a layer is above the tolerance.
+    With --config: an untrained network on its first examples. With a CHECKPOINT or run folder: a
+    trained network on random inputs. Exits with 1 if a layer is above the tolerance.
 
     \b
     mlpcli gradcheck --config quickstart
@@ -70,14 +70,14 @@ def command(
     else:
         raise click.UsageError("Give --config, with KEY=VALUE if you like, or a CHECKPOINT alone.")
     click.echo(_json(checks, tolerance) if as_json else _text(checks, tolerance))
-    # Not <=, because an error that is not a number is above every tolerance.
+    # Not >, because nan is above every tolerance.
     wrong = [each for each in checks if not each.relative_error <= tolerance]
     if wrong:
-        last = wrong[-1]  # the error goes backward: the last layer is the first that got it wrong
+        last = wrong[-1]  # the first layer that the backward pass gets wrong
         raise MlpcliError(
             f"Layer {last.number} ({last.activation}): backpropagation and centred differences "
             f"differ by {last.relative_error:.1e}, more than {tolerance:g}. The derivative of its "
-            "activation is wrong, or its own gradient, or what reaches it from behind."
+            "activation is wrong, or its own gradient, or the error that it receives."
         )
 
 
@@ -96,7 +96,7 @@ def _text(checks: "list[LayerCheck]", tolerance: float) -> str:
             ]
         )
     kinks = sum(each.at_a_kink for each in checks)
-    note = f"\n{count(kinks, 'parameter')} left out: the step leads across a kink." if kinks else ""
+    note = f"\n{count(kinks, 'parameter')} left out: the step crosses a kink." if kinks else ""
     return table(rows) + note
 
 

@@ -30,23 +30,23 @@ NAMES = [
     "--only",
     multiple=True,
     type=click.Choice(NAMES),
-    help="Draw this one; may be given several times.  [default: all but the landscape]",
+    help="Draw this picture; may be given several times.  [default: all but the landscape]",
 )
-@click.option("--landscape", is_flag=True, help="Also the landscape, which trains once more.")
+@click.option("--landscape", is_flag=True, help="Draw the landscape too, which trains once more.")
 @click.option(
     "--format",
     "file_format",
     type=click.Choice(["png", "svg"]),
     default="png",
     show_default=True,
-    help="The kind of file.",
+    help="The file format.",
 )
 @click.option(
     "--output",
     "-o",
     type=options.PATH,
     metavar="FOLDER",
-    help="Where to.  [default: pictures in the run's folder, the first one's of several]",
+    help="The folder to write to.  [default: pictures in the folder of the first run]",
 )
 @options.data_dir
 @options.trust_paths
@@ -59,7 +59,7 @@ def command(
     data_dir: Path | None,
     trust_paths: bool,
 ) -> None:
-    """Draw pictures of a run, or of several laid over each other.
+    """Draw pictures of a run, or compare several runs.
 
     \b
     curves             loss, accuracy and learning rate, epoch by epoch
@@ -73,7 +73,7 @@ def command(
     decision           two inputs: the answer for each point of their plane
     landscape          the loss around the path of the training
 
-    Of several runs, curves, calibration, gradients, fit and decision are drawn.
+    For several runs: curves, calibration, gradients, fit and decision.
 
     \b
     mlpcli plot runs/mnist

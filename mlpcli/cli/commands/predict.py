@@ -13,12 +13,12 @@ from mlpcli.errors import CheckpointError, ImageError
 from mlpcli.text import count, file_name
 
 if TYPE_CHECKING:
-    from mlpcli.cli.commands.predict_answers import Answer
+    from mlpcli.cli.predict_answers import Answer
     from mlpcli.data.dataset import UInt8Array
     from mlpcli.inference.committee import Committee
 
-MANY_PICTURES = 20
-"""From so many on, a terminal shows a bar."""
+MANY_IMAGES = 20
+"""number of images from which on a terminal shows a bar"""
 
 
 @click.command("predict")
@@ -33,12 +33,12 @@ MANY_PICTURES = 20
     "the network that comes with mlpcli]",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Search the folders in a folder too.")
-@click.option("--many", is_flag=True, help="Read every digit of each picture: a number, a page.")
+@click.option("--many", is_flag=True, help="Read every digit of each image: a number, a page.")
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     metavar="K",
-    help="How many classes to name, the likeliest first.  [default: 1; with --json, all]",
+    help="The number of classes to name, the likeliest first.  [default: 1; with --json, all]",
 )
 @click.option(
     "--threshold",
@@ -65,7 +65,7 @@ MANY_PICTURES = 20
     type=options.PATH,
     metavar="FILE.png",
     callback=options.png,
-    help="Write the picture with each digit's box and answer.",
+    help="Write the image with each digit's box and answer.",
 )
 @options.runs_dir
 def command(
@@ -83,7 +83,7 @@ def command(
     save_annotated: Path | None,
     runs_dir: Path,
 ) -> None:
-    """Say which digit is in each picture, and how probable it is.
+    """Say which digit each image shows, and how probable it is.
 
     IMAGE is a file, a folder, a pattern, or - for standard input.
 
@@ -94,22 +94,22 @@ def command(
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
     """
-    from mlpcli.cli.commands.predict_answers import as_csv, read_labels, score
+    from mlpcli.cli.predict_answers import as_csv, read_labels, score
     from mlpcli.files import write_text
     from mlpcli.half_blocks import drawn_for
 
     if save_annotated is not None and "-" in images:
         raise click.UsageError("--save-annotated needs a file, not standard input.")
     if many and labels is not None:
-        raise click.UsageError("--labels knows one digit a picture; leave --many out.")
+        raise click.UsageError("--labels has one digit for each image; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
     committee = _committee(checkpoints, runs_dir)
-    pictures, failures = _pictures(images, recursive)
-    if save_annotated is not None and len(pictures) > 1:
-        raise click.UsageError("--save-annotated takes one picture.")
-    answers: list[Answer] = []  # only those of a table or a score: there may be very many
+    names, failures = _images(images, recursive)
+    if save_annotated is not None and len(names) > 1:
+        raise click.UsageError("--save-annotated takes one image.")
+    answers: list[Answer] = []  # for a table or a score only: there may be very many
     answered = 0
-    for picture in _with_bar(pictures):
+    for picture in _with_bar(names):
         try:
             found = _answers(committee, picture, many, threshold)
         except ImageError as error:
@@ -129,7 +129,10 @@ def command(
             if show:
                 _say(drawn_for(sys.stderr if as_json else sys.stdout, pixels), err=as_json)
             if save_input is not None:
-                _save_input(save_input, pixels, f"{Path(picture).stem}{f'-{i + 1}' * many}")
+                name = Path(picture).stem
+                if many:
+                    name += f"-{i + 1}"
+                _save_input(save_input, pixels, name)
         if save_annotated is not None:
             _save_annotated(save_annotated, picture, found, many)
     if csv_file is not None:
@@ -137,13 +140,11 @@ def command(
     if label_of is not None and answers:
         click.echo(score(answers, label_of), err=as_json)
     if failures:
-        raise ImageError(
-            f"{failures} of {count(failures + answered, 'picture')} could not be read."
-        )
+        raise ImageError(f"{failures} of {count(failures + answered, 'image')} could not be read.")
 
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
-    """The networks that answer, named on stderr."""
+    """Load the networks that answer, and name them on stderr."""
     from mlpcli.inference.committee import load_committee, newest_reader
     from mlpcli.storage.run_folder import BOXED
 
@@ -157,8 +158,8 @@ def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
     return committee
 
 
-def _pictures(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
-    """The names of all pictures, and how many arguments name none, which is said at once."""
+def _images(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
+    """Return the names of all images, and how many arguments name none, each reported."""
     from mlpcli.reading.picture_files import pictures_named
 
     names: list[str] = []
@@ -172,19 +173,19 @@ def _pictures(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]
     return names, failures
 
 
-def _with_bar(pictures: list[str]) -> Iterator[str]:
-    """The pictures, with a bar below the answers where stderr is a terminal."""
-    if len(pictures) < MANY_PICTURES or not sys.stderr.isatty():
-        yield from pictures
+def _with_bar(names: list[str]) -> Iterator[str]:
+    """Yield the names, with a bar below the answers where stderr is a terminal."""
+    if len(names) < MANY_IMAGES or not sys.stderr.isatty():
+        yield from names
         return
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0
-    yield from tqdm(pictures, unit=" pictures", leave=False, dynamic_ncols=True)
+    yield from tqdm(names, unit=" images", leave=False, dynamic_ncols=True)
 
 
 def _say(text: str, *, err: bool = False) -> None:
-    """Lines on stdout or stderr, above a bar if there is one, even where both are one terminal."""
+    """Write lines on stdout or stderr, above the bar if there is one."""
     from tqdm import tqdm
 
     with tqdm.external_write_mode(sys.stderr if err else sys.stdout):
@@ -192,15 +193,15 @@ def _say(text: str, *, err: bool = False) -> None:
 
 
 def _tell(remark: str) -> None:
-    """A line on stderr."""
+    """Write a line on stderr."""
     _say(remark, err=True)
 
 
 def _answers(committee: "Committee", picture: str, many: bool, threshold: float) -> "list[Answer]":
-    """The answer to a picture, or to each of its digits."""
+    """Return the answer to an image, or to each of its digits."""
     import numpy as np
 
-    from mlpcli.cli.commands.predict_answers import answer
+    from mlpcli.cli.predict_answers import answer
     from mlpcli.reading.digit import prepare, prepare_many
 
     source = _standard_input() if picture == "-" else Path(picture)
@@ -214,7 +215,7 @@ def _answers(committee: "Committee", picture: str, many: bool, threshold: float)
 
 
 def _standard_input() -> BinaryIO:
-    if sys.stdin is None:  # closed by whoever started us
+    if sys.stdin is None:  # closed by the parent process
         raise ImageError("-: standard input is closed; name a file.")
     return sys.stdin.buffer
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlpcli.storage.records import RunRecord
 
 MISSING = "-"
+RESULTS = ("best_epoch", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds")
 
 
 @click.command("runs")
@@ -23,7 +24,7 @@ MISSING = "-"
     nargs=2,
     type=options.PATH,
     metavar="A B",
-    help="Only the settings in which two runs differ, and their results.",
+    help="Show the settings in which two runs differ, and their results.",
 )
 @options.as_json
 def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> None:
@@ -48,7 +49,7 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
 
 
 def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
-    """The runs by the time when they began, and how many are damaged, which does not hide them."""
+    """Return the runs in the order of their starts, and how many are damaged, each reported."""
     from mlpcli.storage.records import read_record, run_folders
 
     records, left_out = [], 0
@@ -62,7 +63,7 @@ def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
 
 
 def _run(folder: Path, name: Path) -> "RunRecord":
-    """The run of this name in the folder, or at this path."""
+    """Return the run of this name in the folder, or at this path."""
     from mlpcli.storage.records import is_run, read_record
 
     return read_record(folder / name if is_run(folder / name) else name)
@@ -98,20 +99,23 @@ def _list(records: list["RunRecord"]) -> str:
                 facts["name"],
                 _when(record) or MISSING,
                 _network(record),
-                f"{facts['optimizer']} {facts['learning_rate']:g}"
-                if isinstance(facts["learning_rate"], int | float)
-                else str(facts["optimizer"]),
+                _optimizer(facts),
                 f"{facts['epochs']} of {facts['epochs_planned']}",
-                _judged(facts["val_accuracy"], facts["val_loss"]) or MISSING,
-                _judged(facts["test_accuracy"], facts["test_loss"]) or _state(record),
+                _result(facts["val_accuracy"], facts["val_loss"]) or MISSING,
+                _result(facts["test_accuracy"], facts["test_loss"]) or _state(record),
                 _time(facts["seconds"]),
             ]
         )
     return table(rows)
 
 
+def _optimizer(facts: dict[str, Any]) -> str:
+    name, rate = facts["optimizer"], facts["learning_rate"]
+    return f"{name} {rate:g}" if isinstance(rate, int | float) else str(name)
+
+
 def _when(record: "RunRecord") -> str:
-    """The beginning in UTC, as it is read: 2026-01-31 12:05."""
+    """Return the time of the start in UTC: 2026-01-31 12:05."""
     return str(record.environment.get("started") or "")[:16].replace("T", " ")
 
 
@@ -120,15 +124,15 @@ def _network(record: "RunRecord") -> str:
     return "-".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "no hidden layer"
 
 
-def _judged(accuracy: Any, loss: Any) -> str:
-    """An accuracy; of a regression, which has none, the loss."""
+def _result(accuracy: Any, loss: Any) -> str:
+    """Return an accuracy, or the loss of a regression."""
     if isinstance(accuracy, int | float):
         return percent(accuracy)
     return f"loss {loss:.4g}" if isinstance(loss, int | float) else ""
 
 
 def _state(record: "RunRecord") -> str:
-    """What there is to say of a run that was not tested."""
+    """Return the state of a run that was not tested."""
     stopped = record.summary.get("stopped")
     return stopped if stopped in ("interrupted", "diverged") else "unfinished"
 
@@ -145,18 +149,8 @@ def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
     from mlpcli.storage.records import differences
 
     settings = differences(a.config, b.config)
-    settings.pop("name", None)
-    results = {
-        key: (_facts(a)[key], _facts(b)[key])
-        for key in (
-            "best_epoch",
-            "val_loss",
-            "val_accuracy",
-            "test_loss",
-            "test_accuracy",
-            "seconds",
-        )
-    }
+    facts_of_a, facts_of_b = _facts(a), _facts(b)
+    results = {key: (facts_of_a[key], facts_of_b[key]) for key in RESULTS}
     if as_json:
         return json.dumps(
             {
@@ -180,4 +174,6 @@ def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.5g}"
-    return MISSING if value is None else value if isinstance(value, str) else json.dumps(value)
+    if value is None:
+        return MISSING
+    return value if isinstance(value, str) else json.dumps(value)

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     "resumed",
     type=options.PATH,
     metavar="RUN",
-    help="Go on with a run: its folder, or a checkpoint in it.",
+    help="Resume a run: its folder, or a checkpoint in it.",
 )
 @options.trust_paths
 @click.option("--print-config", is_flag=True, help="Print the whole resolved config and stop.")
 @click.option("--dry-run", is_flag=True, help="Push one batch through everything; write nothing.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
+@click.option("--quiet", "-q", is_flag=True, help="Show the result only, no progress.")
 def command(
     configs: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -52,7 +52,7 @@ def command(
     mlpcli train --config quickstart
     mlpcli train --config mnist training.epochs=3 optimizer.learning_rate=1e-2
     mlpcli train --config runs/mnist/config.yaml       the same run once more
-    mlpcli train --resume runs/mnist                   on from where it was interrupted
+    mlpcli train --resume runs/mnist                   from where it was interrupted
     mlpcli train --resume runs/mnist training.epochs=20      or for longer
     """
     if resumed is not None:
@@ -105,7 +105,7 @@ def command(
 
 
 def _refuse_beside_resume(*parameters: str) -> None:
-    """Refuse options that a run which is gone on with has settled."""
+    """Refuse options that a resumed run has settled."""
     for parameter in click.get_current_context().command.params:
         if parameter.name in parameters and options.is_given(parameter.name):
             raise click.UsageError(f"{parameter.opts[0]} does not go with --resume.")
@@ -122,7 +122,7 @@ def _with_its_data(config: "Config", data_dir: Path | None) -> str:
 
 
 def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> None:
-    """Draw the run. It is whole already, so what goes wrong here is told and is not its failure."""
+    """Draw the run's pictures. The run is complete: a failure here is reported, and no error."""
     try:
         from mlpcli.pictures.of_runs import draw_pictures
 
@@ -132,7 +132,7 @@ def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> No
     except Exception as error:
         what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
         report.remark(
-            f"The run is whole, but its pictures could not all be drawn: {printable(what)} "
+            f"The run is complete, but not all of its pictures could be drawn: {printable(what)} "
             f"`mlpcli plot {as_argument(run.folder)}{_with_its_data(run.config, data_dir)}` draws "
             "them again."
         )
@@ -175,7 +175,8 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
     folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
-    mine = "your own picture" + " of a digit" * (run.config.data.dataset in ("mnist", "synthetic"))
+    reads_digits = run.config.data.dataset in ("mnist", "synthetic")
+    mine = "your own image of a digit" if reads_digits else "your own image"
     lines = [
         (f"mlpcli evaluate {folder}{its_data}", report),
         (f"mlpcli predict photo.png --checkpoint {folder}", mine),

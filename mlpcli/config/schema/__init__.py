@@ -1,1 +1,1 @@
-"""The run's settings: what they may be, and how they are read."""
+"""The schema of a config: each setting with its type, range, default and reason."""

@@ -1,4 +1,4 @@
-"""How training images may be distorted."""
+"""The distortions of training images."""
 
 from pydantic import Field
 
@@ -8,9 +8,9 @@ from mlpcli.config.schema.section import Section
 class ElasticConfig(Section):
     """Elastic distortion (Simard, Steinkraus and Platt, 2003).
 
-    For each pixel and direction a number from -1 to 1 is drawn; a Gaussian of standard deviation
-    sigma, whose weights add up to 1, smooths these; times alpha they are displacements. Those have
-    a standard deviation of about 0.163 alpha / sigma pixels.
+    A number from -1 to 1 is drawn for each pixel and direction; a Gaussian of standard deviation
+    sigma smooths them; times alpha they are displacements, with a standard deviation of about
+    0.163 alpha / sigma pixels.
     """
 
     alpha: float = Field(
@@ -36,7 +36,7 @@ class EraseConfig(Section):
         default=0.5,
         ge=0,
         le=1,
-        description="The chance of an image to lose a rectangle; 0 turns it off.",
+        description="The chance that an image loses a rectangle; 0 turns it off.",
     )
     area: float = Field(
         default=0.1,
@@ -48,7 +48,7 @@ class EraseConfig(Section):
 
 
 class AugmentationConfig(Section):
-    """How the training images are distorted, in another way each epoch; nothing by default.
+    """The distortions of the training images, drawn anew each epoch; none by default.
 
     Each amount is drawn evenly between minus the setting and the setting. All geometric
     distortions of an image are one map, and the image is resampled once (Cireşan et al., 2010).
@@ -100,7 +100,7 @@ class AugmentationConfig(Section):
         ge=0,
         lt=1,
         description="The part of the epochs, the last ones, that shows the images as they are (He"
-        " et al., 2019): what is judged is not distorted either. Rounded to whole epochs, one at"
-        " least, and one at least is distorted. 0.05 is enough with a learning rate that falls to"
-        " 0; much more and they are learned by heart.",
+        " et al., 2019), as evaluation does. Rounded to whole epochs, one at least, and one at"
+        " least is distorted. 0.05 is enough with a learning rate that falls to 0; with much more"
+        " they are learned by heart.",
     )

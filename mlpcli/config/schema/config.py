@@ -1,8 +1,8 @@
 """A whole config: every setting with its type, its range, its default and the reason.
 
-The classes are the whole truth: the loader, the messages about a wrong config, the JSON Schema
-for editors and `mlpcli config schema` all follow from them. A new optimizer (or initializer,
-loss, schedule) is one more class in its module, named in the union below it.
+The loader, the messages about a wrong config and the JSON Schema all follow from these classes. A
+new optimizer, initializer, loss or schedule is one more class in its module, named in the union
+below it.
 """
 
 import re
@@ -24,7 +24,7 @@ _WINDOWS_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNOR
 
 
 def is_run_name(name: str) -> bool:
-    """Tell whether `name` can be a folder's name on every system, and needs no quoting."""
+    """Return whether `name` is a valid folder name on every system and needs no quoting."""
     return (
         re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name) is not None
         and not name.endswith(".")
@@ -63,7 +63,7 @@ class Config(Section):
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = Field(
         default=CrossEntropyConfig(),
-        description="What training makes small; cross_entropy suits classes and learns faster.",
+        description="What training minimizes; cross_entropy suits classes and learns faster.",
     )
     optimizer: OptimizerConfig = Field(
         default=MomentumConfig(),
@@ -77,7 +77,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
-        found = list(conflicts(self))
+        found = list(
+            conflicts(
+                self.data, self.network, self.loss, self.optimizer, self.schedule, self.training
+            )
+        )
         if found:
             raise PydanticCustomError(
                 "conflicts",
@@ -91,9 +95,9 @@ class Config(Section):
 
 
 def settings_of_kind(section: tuple[str | int, ...], kind: str | None) -> dict[str, Any]:
-    """The settings that a named section has as this kind, with their defaults.
+    """Return the settings of a kind of a named section, with their defaults.
 
-    None is the kind the section has by default; there are no settings if there is no such kind.
+    None is the default kind; an unknown kind has no settings.
     """
     model: type[BaseModel] = Config
     for part in section[:-1]:

@@ -1,85 +1,99 @@
-"""Settings that are fine by themselves and do not fit together."""
+"""Settings that are valid by themselves and do not fit together."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.data import SYNTHETIC_TRAIN_SIZE, DataConfig, TableConfig
 from mlpcli.config.schema.initializers import UniformInitializer
+from mlpcli.config.schema.losses import LossConfig, losses_for
 from mlpcli.config.schema.metrics import Metric
 from mlpcli.config.schema.network import NetworkConfig
-from mlpcli.config.schema.schedules import PlateauConfig
-
-if TYPE_CHECKING:
-    from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.optimizers import OptimizerConfig
+from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
+from mlpcli.config.schema.training import TrainingConfig
 
 
 class Conflict(NamedTuple):
-    """Two settings, each fine by itself, that do not fit together."""
+    """Settings, each valid by itself, that do not fit together."""
 
     key: str
     """The dotted key to look at."""
     depends_on: tuple[str, ...]
-    """Every dotted key that had a part in it."""
+    """Every dotted key that is involved."""
     message: str
 
 
-def conflicts(config: "Config") -> Iterator[Conflict]:
-    """Yield every pair of settings in the config that do not fit together."""
-    yield from _data_conflicts(config.data)
-    if config.data.table is not None and config.data.table.is_regression:
-        yield from _regression_conflicts(config, config.data.table)
-    yield from _network_conflicts(config.network)
-    output_activation = config.network.output_activation
-    inside = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(config.loss.name)
-    if inside and output_activation != "identity":
+class Monitor(NamedTuple):
+    """A setting that names a metric."""
+
+    key: str
+    section: str
+    """The dotted key of the section it depends on."""
+    metric: Metric
+
+
+def conflicts(
+    data: DataConfig,
+    network: NetworkConfig,
+    loss: LossConfig,
+    optimizer: OptimizerConfig,
+    schedule: ScheduleConfig,
+    training: TrainingConfig,
+) -> Iterator[Conflict]:
+    """Yield every set of settings in the sections of a config that do not fit together."""
+    monitors = list(_monitors(schedule, training))
+    yield from _data_conflicts(data)
+    if data.table is not None and data.table.is_regression:
+        yield from _regression_conflicts(loss, data.table, monitors)
+    yield from _network_conflicts(network)
+    if loss.contains is not None and network.output_activation != "identity":
         yield Conflict(
             "network.output_activation",
             ("network.output_activation", "loss"),
-            f"expected identity, found {output_activation!r}: {inside} is part of the loss"
-            f" {config.loss.name} and must be the only activation of the last layer",
+            f"expected identity, found {network.output_activation!r}: {loss.contains} is part of"
+            f" the loss {loss.name} and must be the only activation of the last layer",
         )
-    if config.optimizer.max_norm is not None and not config.network.hidden:
+    if optimizer.max_norm is not None and not network.hidden:
         yield Conflict(
             "optimizer.max_norm",
             ("optimizer", "network.hidden"),
-            f"found {config.optimizer.max_norm:g}, but it is for the weights into hidden units, and"
+            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
             " network.hidden has none",
         )
-    if config.network.batch_norm and config.training.batch_size == 1:
+    if network.batch_norm and training.batch_size == 1:
         yield Conflict(
             "network.batch_norm",
             ("network.batch_norm", "training.batch_size"),
             "cannot normalise over a batch of one example; expected training.batch_size of at"
             " least 2, found 1",
         )
-    if config.data.validation == 0:
-        yield from _conflicts_without_validation(config)
+    if data.validation == 0:
+        yield from _conflicts_without_validation(data.table, monitors)
 
 
-def _conflicts_without_validation(config: "Config") -> Iterator[Conflict]:
-    table = config.data.table
+def _conflicts_without_validation(
+    table: TableConfig | None, monitors: list[Monitor]
+) -> Iterator[Conflict]:
     others = "train_loss" if table and table.is_regression else "train_loss or train_accuracy"
-    for key, section, monitor in _monitors(config):
-        if monitor.startswith("val_"):
+    for key, section, metric in monitors:
+        if metric.startswith("val_"):
             yield Conflict(
                 key,
                 (section, "data.validation"),
-                f"expected {others}, found {monitor!r}: with data.validation 0 there are no"
+                f"expected {others}, found {metric!r}: with data.validation 0 there are no"
                 " validation images to measure",
             )
 
 
-def _monitors(config: "Config") -> Iterator[tuple[str, str, Metric]]:
-    """The key of each setting that names a metric, the section it depends on, and the metric."""
-    training, schedule = config.training, config.schedule
+def _monitors(schedule: ScheduleConfig, training: TrainingConfig) -> Iterator[Monitor]:
     if training.monitor:
-        yield "training.monitor", "training.monitor", training.monitor
+        yield Monitor("training.monitor", "training.monitor", training.monitor)
     if training.early_stopping:
         section = "training.early_stopping"
-        yield f"{section}.monitor", section, training.early_stopping.monitor
+        yield Monitor(f"{section}.monitor", section, training.early_stopping.monitor)
     if isinstance(schedule, PlateauConfig):
-        yield "schedule.monitor", "schedule", schedule.monitor
+        yield Monitor("schedule.monitor", "schedule", schedule.monitor)
 
 
 def _network_conflicts(network: NetworkConfig) -> Iterator[Conflict]:
@@ -205,40 +219,40 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             ("data.dataset", "data.augmentation"),
             "only for images, found dataset 'table'; data.augmentation=null takes it out",
         )
-    if data.class_names is not None:
-        classes = 1 + max(table.labels or (0,))
-        if table.labels is None or classes > len(data.class_names):
-            yield Conflict(
-                "data.class_names",
-                ("data.class_names", "data.table"),
-                f"expected {classes}, one for each label up to {classes - 1}, found"
-                f" {len(data.class_names)}"
-                if table.labels
-                else "a regression has no classes; data.class_names=null takes it out",
-            )
+    if data.class_names is None:
+        return
+    if table.labels is None:
+        wrong = "a regression has no classes; data.class_names=null takes it out"
+    elif (classes := 1 + max(table.labels)) > len(data.class_names):
+        wrong = (
+            f"expected {classes}, one for each label up to {classes - 1}, found"
+            f" {len(data.class_names)}"
+        )
+    else:
+        return
+    yield Conflict("data.class_names", ("data.class_names", "data.table"), wrong)
 
 
-def _regression_conflicts(config: "Config", table: TableConfig) -> Iterator[Conflict]:
-    loss = config.loss.name
-    targets = [t for row in table.targets or () for t in row]
-    are_shares = bool(targets) and 0 <= min(targets) <= max(targets) <= 1
-    if loss == "cross_entropy":
+def _regression_conflicts(
+    loss: LossConfig, table: TableConfig, monitors: list[Monitor]
+) -> Iterator[Conflict]:
+    numbers = [number for row in table.targets or () for number in row]
+    fitting = {"any"}
+    if numbers and 0 <= min(numbers) <= max(numbers) <= 1:
+        fitting.add("from 0 to 1")
+    if loss.targets not in fitting:
+        purpose = f"targets {loss.targets}"
+        if loss.targets == "classes":
+            purpose = "classes, which data.table.labels would name"
         yield Conflict(
             "loss",
             ("loss", "data.table"),
-            f"expected one of mse, quadratic{', binary_cross_entropy' * are_shares}: cross_entropy"
-            " is for classes, which data.table.labels would name",
+            f"expected one of {', '.join(losses_for(fitting))}: {loss.name} is for {purpose}",
         )
-    if loss == "binary_cross_entropy" and not are_shares:
-        yield Conflict(
-            "loss",
-            ("loss", "data.table"),
-            "expected mse or quadratic: binary_cross_entropy is for targets from 0 to 1",
-        )
-    for key, section, monitor in _monitors(config):
-        if monitor.endswith("accuracy"):
+    for key, section, metric in monitors:
+        if metric.endswith("accuracy"):
             yield Conflict(
                 key,
                 (section, "data.table"),
-                f"expected a loss, found {monitor!r}: a regression has no accuracy",
+                f"expected a loss, found {metric!r}: a regression has no accuracy",
             )

@@ -1,4 +1,4 @@
-"""Which images, or tables of numbers, are learned from."""
+"""The data to train on: images, or tables of numbers."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +17,9 @@ from mlpcli.config.schema.section import (
     wrong,
 )
 
+PublishedDataset = Literal["mnist", "fashion_mnist", "kmnist"]
+DatasetName = Literal[PublishedDataset, "synthetic"]
+"""A dataset that needs no settings of its own."""
 Interpolation = Literal["bilinear", "bicubic"]
 
 SYNTHETIC_TRAIN_SIZE = 12_000
@@ -110,14 +113,14 @@ class TableConfig(Section):
 
     @property
     def is_regression(self) -> bool:
-        """Whether the outputs have targets of their own, and there are no classes."""
+        """Whether the outputs have targets of their own instead of classes."""
         return self.labels is None
 
 
 class DataConfig(Section):
-    """Which images are learned from, and how they are divided and scaled."""
+    """The images to learn from, and how they are split and scaled."""
 
-    dataset: Literal["mnist", "fashion_mnist", "kmnist", "synthetic", "idx", "table"] = Field(
+    dataset: Literal[DatasetName, "idx", "table"] = Field(
         default="synthetic",
         description="Where the images come from. synthetic draws digits itself, so it needs no"
         " download; idx reads your own files; table has numbers instead of images.",
@@ -159,7 +162,7 @@ class DataConfig(Section):
         le=MOST_IMAGES,
         description="How many digits that mlpcli draws are added to the training images of mnist:"
         " in the hands of many countries, where a 1 has a long flag and a 7 a bar, which MNIST's"
-        " writers, all Americans, hardly drew. For networks that shall read everybody's digits.",
+        " writers, all Americans, hardly drew. For networks that have to read everybody's digits.",
     )
     deslant: bool = Field(
         default=False,

@@ -1,4 +1,4 @@
-"""How weights and biases may begin."""
+"""The starting values of weights and biases."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The metrics that a run can be judged by, and waiting for one to get better."""
+"""The metrics by which epochs are compared, and the patience for one to improve."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
 
 
 class WatchConfig(Section):
-    """A metric, and when it counts as having stopped getting better."""
+    """A metric, and when it counts as no longer improving."""
 
     monitor: Metric = Field(
         default="val_loss",
@@ -19,7 +19,7 @@ class WatchConfig(Section):
     patience: int = Field(
         default=5,
         ge=1,
-        description="Epochs without improvement that are waited for; 5 outlast noise.",
+        description="Epochs to wait without improvement; 5 outlast noise.",
     )
     min_delta: float = Field(
         default=0.0,

@@ -1,4 +1,4 @@
-"""What a network may be."""
+"""The settings of the network."""
 
 from typing import Annotated, Literal
 
@@ -40,7 +40,7 @@ Activations = Annotated[
     ],
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
-"""One name, or a list of them; told apart first, so that a wrong name is told with its place."""
+"""One name, or a list of them; distinguished first, so that messages have a wrong name's place."""
 
 
 class DropoutConfig(Section):

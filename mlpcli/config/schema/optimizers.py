@@ -1,4 +1,4 @@
-"""How a gradient may become a step."""
+"""The optimizers, which turn a gradient into a step."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from mlpcli.config.schema.section import NamedSection, Section
 
 
 class Optimizer(Section):
-    """What every optimizer has."""
+    """The settings of every optimizer."""
 
     name: str
     learning_rate: float = Field(
@@ -54,7 +54,7 @@ class SgdConfig(Optimizer):
 
 
 class OptimizerWithVelocity(Optimizer):
-    """What every optimizer has that keeps a velocity."""
+    """The settings of every optimizer that keeps a velocity."""
 
     momentum: float = Field(
         default=0.9,
@@ -109,7 +109,7 @@ class RmspropConfig(Optimizer):
 
 
 class AdaptiveOptimizer(Optimizer):
-    """What the Adam family has."""
+    """The settings of the Adam family."""
 
     learning_rate: float = Field(
         default=0.001, gt=0, description="About how far a parameter goes in a step."

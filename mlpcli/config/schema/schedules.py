@@ -1,4 +1,4 @@
-"""How the learning rate may change."""
+"""The schedules of the learning rate."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from mlpcli.config.schema.section import NamedSection, Section
 
 
 class Schedule(Section):
-    """What every schedule has."""
+    """The settings of every schedule."""
 
     name: str
     warmup_epochs: float = Field(
@@ -95,7 +95,7 @@ class OneCycleConfig(Schedule):
 
 
 class PlateauConfig(WatchConfig, Schedule):
-    """The learning rate is lowered when a metric has stopped getting better."""
+    """The learning rate is lowered when a metric no longer improves."""
 
     name: Literal["plateau"]
     factor: float = Field(

@@ -1,7 +1,7 @@
-"""What every group of settings is made of: strict, frozen sections, and the types they share.
+"""Strict, frozen sections, and the types that they share.
 
-Types are strict: a bool is not an integer, text is not a number, and nan and inf are no
-settings. An integer is welcome where a number is wanted.
+Types are strict: a bool is not an integer, text is not a number, and nan and inf are refused. An
+integer is accepted where a number is expected.
 """
 
 from typing import Annotated, Any
@@ -17,10 +17,10 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MOST_IMAGES = 1_000_000_000
-"""More than any memory holds; it keeps a mistyped number from becoming an enormous array."""
+"""more than any memory holds, so that a mistyped number does not become an enormous array"""
 
 MOST_NUMBERS = 65536
-"""In a row, or rows, written out in a config, whose size has a limit of its own."""
+"""most numbers in a row, and most rows, that a config may have"""
 
 
 class Section(BaseModel):
@@ -30,12 +30,12 @@ class Section(BaseModel):
 
 
 def wrong(expected: str) -> PydanticCustomError:
-    """Return the error of a value that is not what `expected` says in words."""
+    """Return the error of a value that is not `expected`."""
     return PydanticCustomError("expected", "{expected}", {"expected": expected})
 
 
 def tuple_from_list(value: Any) -> Any:
-    """Turn a list into a tuple: a frozen section must not hold what can be changed."""
+    """Turn a list into a tuple, which a frozen section needs."""
     return tuple(value) if isinstance(value, list) else value
 
 

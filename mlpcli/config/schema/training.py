@@ -1,4 +1,4 @@
-"""How long and how training may go, and by which metric it is judged."""
+"""The settings of training: its length, its batches, and how its epochs are compared."""
 
 from typing import Annotated, Literal
 
@@ -20,11 +20,11 @@ class AveragingConfig(Section):
 
 
 class EarlyStoppingConfig(WatchConfig):
-    """Ends training when a metric has stopped getting better."""
+    """Ends training when a metric no longer improves."""
 
 
 class TrainingConfig(Section):
-    """How long and how training goes."""
+    """The length and manner of training."""
 
     epochs: int = Field(
         default=10, ge=1, description="Passes over the training images; 10 are near the plateau."
@@ -37,8 +37,8 @@ class TrainingConfig(Section):
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto",
-        description="Processors that share the work of each step; auto chooses by how much there"
-        " is, because a small one is faster on one, while another prepares the images to come.",
+        description="Processes that share the work of each step; auto chooses by how much there"
+        " is, because small steps are faster in one process.",
     )
     monitor: Metric | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""The answers of `mlpcli predict`, and how they are written."""
+"""The answers of `mlpcli predict`, as text, JSON and CSV, and their score against labels."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network made of one digit."""
+    """The answer to one digit."""
 
     file: str
     prepared: Prepared
@@ -36,12 +36,12 @@ class Answer:
 
     @property
     def probability(self) -> float:
-        """Of the likeliest class."""
+        """The probability of the likeliest class."""
         return self.ranking[0][1]
 
     @property
     def box(self) -> dict[str, int]:
-        """Where it is, in pixels of the upright picture."""
+        """Where the digit is, in pixels of the upright image."""
         rows, columns = self.prepared.box
         return {
             "left": columns.start,
@@ -51,12 +51,12 @@ class Answer:
         }
 
     def text(self, top: int) -> str:
-        """The `top` likeliest classes, for people."""
+        """Return the `top` likeliest classes for people."""
         ranking = ", ".join(f"{name} ({percent(p)})" for name, p in self.ranking[:top])
         return ranking if self.sure else f"{UNSURE}, perhaps {ranking}"
 
     def facts(self, top: int | None) -> dict[str, Any]:
-        """The same, for programs."""
+        """Return the answer for programs."""
         return {
             "file": self.file,
             "digit": self.digit,
@@ -81,7 +81,7 @@ def answer(
 
 
 def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
-    """A table with a row an answer."""
+    """Return a table with a row for each answer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "digit", "probability", "sure", *(f"probability_{n}" for n in names)])
@@ -94,17 +94,15 @@ def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Labels:
-    """What the files of a table are labelled."""
+    """The labels of files, from a table."""
 
     by_path: dict[tuple[str, ...], str]
-    """by the parts of the path that stands there"""
+    """by the parts of the path in the table"""
     by_end: dict[tuple[str, ...], str | None]
-    """by each end of those paths; None where files that have it differ"""
+    """by each end of those paths; None where it has different labels"""
 
     def of(self, file: str) -> str | None:
-        """The label of the row that is most of the file's path, or else ends in all of it.
-
-        None where there is none.
+        """Return the label of the row that shares the longest end with the file's path, or None.
 
         Raises:
             DataError: several rows end in the file's path, with different labels.
@@ -116,7 +114,7 @@ class Labels:
         if whole in self.by_end and self.by_end[whole] is None:
             raise DataError(
                 f"{file}: the table of --labels has different labels for files that end so; "
-                "name the picture by more of its path."
+                "name the image by more of its path."
             )
         return self.by_end.get(whole)
 
@@ -127,7 +125,7 @@ def _ends(file: str | Path) -> list[tuple[str, ...]]:
 
 
 def read_labels(path: Path) -> Labels:
-    """What a table with the columns `file` and `label` says.
+    """Read a table with the columns `file` and `label`.
 
     Raises:
         DataError: it cannot be read, lacks a column or a label, or has two of one file.
@@ -143,7 +141,7 @@ def read_labels(path: Path) -> Labels:
                     raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
                 if found.by_path.setdefault(Path(row["file"]).parts, row["label"]) != row["label"]:
                     raise DataError(
-                        f"{path}:{reader.line_num}: {row['file']} has another label further up."
+                        f"{path}:{reader.line_num}: {row['file']} has two different labels."
                     )
                 for end in _ends(row["file"]):
                     known = found.by_end.setdefault(end, row["label"])
@@ -156,7 +154,7 @@ def read_labels(path: Path) -> Labels:
 
 
 def score(answers: Sequence[Answer], labels: Labels) -> str:
-    """How many answers are right, which are wrong, and what has a label or an answer alone.
+    """Return how many answers are right, which are wrong, and what was not counted.
 
     Args:
         answers: at least one.
@@ -166,26 +164,26 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
         DataError: none of the files has a label, or one has several, or one that is no class.
     """
     labelled = [(each, labels.of(each.file)) for each in answers]
-    judged = [(each, label) for each, label in labelled if label is not None]
-    if not judged:
+    scored = [(each, label) for each, label in labelled if label is not None]
+    if not scored:
         raise DataError(
-            "None of the pictures that were read has a label in the table of --labels; its files "
-            "are told by their names, or by as much of their paths as is the same here."
+            "None of the images that were read has a label in the table of --labels; files are "
+            "matched by their names, or by the end of their paths that is the same."
         )
     classes = sorted(name for name, _ in answers[0].ranking)
-    for each, label in judged:
+    for each, label in scored:
         if label not in classes:
             raise DataError(
                 f"{each.file}: its label is {label!r}, which is none of the network's classes: "
                 f"{', '.join(classes)}."
             )
-    wrong = [(each, label) for each, label in judged if each.digit != label]
-    right = len(judged) - len(wrong)
-    lines = [f"Accuracy: {percent(right / len(judged))} ({right:,} of {len(judged):,} right)"]
-    sure = [each.digit == label for each, label in judged if each.sure]
-    if len(sure) < len(judged):
+    wrong = [(each, label) for each, label in scored if each.digit != label]
+    right = len(scored) - len(wrong)
+    lines = [f"Accuracy: {percent(right / len(scored))} ({right:,} of {len(scored):,} right)"]
+    sure = [each.digit == label for each, label in scored if each.sure]
+    if len(sure) < len(scored):
         share = f", {percent(sum(sure) / len(sure))} of them right" if sure else ""
-        lines.append(f"Sure: {len(sure):,} of {len(judged):,}{share}")
+        lines.append(f"Sure: {len(sure):,} of {len(scored):,}{share}")
     lines += [
         f"  {file_name(each.file)}: {label}, answered {each.text(1)}" for each, label in wrong
     ]
@@ -194,7 +192,7 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
 
 
 def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) -> list[str]:
-    """What the accuracy says nothing of."""
+    """Return lines on labels without answers, and answers without labels."""
     whole = {Path(each.file).parts for each, _ in labelled}
     ends = {end for each, _ in labelled for end in _ends(each.file)}
     unanswered = [
@@ -205,7 +203,9 @@ def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) 
     unlabelled = sum(label is None for _, label in labelled)
     lines = []
     if unanswered:
-        named = ", ".join(unanswered[:MOST_NAMED]) + ", ..." * (len(unanswered) > MOST_NAMED)
+        named = ", ".join(unanswered[:MOST_NAMED])
+        if len(unanswered) > MOST_NAMED:
+            named += ", ..."
         lines.append(f"Not counted: {count(len(unanswered), 'label')} without an answer: {named}")
     if unlabelled:
         lines.append(f"Not counted: {count(unlabelled, 'answer')} without a label")

@@ -1,0 +1,21 @@
+"""Keys that had another name when older runs and checkpoints were saved."""
+
+from typing import Any
+
+from mlpcli.config.yaml_loader import KeyPath
+
+RENAMED: dict[KeyPath, KeyPath] = {("training", "threads"): ("training", "workers")}
+"""The present name, section and key, of each old one."""
+
+
+def with_present_names(saved: Any) -> Any:
+    """Return a copy of a saved config in which every renamed key has its present name."""
+    if not isinstance(saved, dict):
+        return saved
+    config = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in saved.items()
+    }
+    for (section, old), (new_section, new) in RENAMED.items():
+        if isinstance(config.get(section), dict) and old in config[section]:
+            config.setdefault(new_section, {})[new] = config[section].pop(old)
+    return config
