@@ -121,14 +121,18 @@ def start(dtype=np.float64):
 
 
 def run(name, dtype=np.float64, weight_decay=0.0):
-    theta, grad = start(dtype), np.empty(N_WEIGHTS + N_BIASES, dtype)
-    optimizer = OPTIMIZERS[name](
-        len(theta), N_WEIGHTS, theta.dtype, weight_decay=weight_decay, **SETTINGS[name]
-    )
+    theta = start(dtype)
+    optimizer = OPTIMIZERS[name](weight_decay=weight_decay, **SETTINGS[name])
+    vectors = [np.zeros_like(theta) for _ in optimizer.vectors]
     for step in range(10):
-        grad[...] = gradient(theta)
-        optimizer.step(theta, grad, learning_rate(step))
-    return theta, optimizer
+        g = gradient(theta).astype(dtype)
+        take_step(optimizer, theta, g, vectors, step)
+    return theta, vectors
+
+
+def take_step(optimizer, theta, g, vectors, step):
+    optimizer.penalize(theta[:N_WEIGHTS], g[:N_WEIGHTS], learning_rate(step))
+    optimizer.update(theta, g, learning_rate(step), step + 1, *vectors)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
@@ -145,23 +149,24 @@ def test_ten_steps_are_the_textbooks(name, weight_decay):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_step_may_be_taken_part_by_part(name):
     whole, _ = run(name, weight_decay=0.3)
-    theta, grad = start(), np.empty(N_WEIGHTS + N_BIASES)
-    optimizer = OPTIMIZERS[name](
-        len(theta), N_WEIGHTS, theta.dtype, weight_decay=0.3, **SETTINGS[name]
-    )
+    theta = start()
+    optimizer = OPTIMIZERS[name](weight_decay=0.3, **SETTINGS[name])
+    vectors = [np.zeros_like(theta) for _ in optimizer.vectors]
     for step in range(10):
-        rate = learning_rate(step)
-        grad[...] = gradient(theta) * optimizer.begin_step(rate)
-        for at in range(0, len(theta), 4):  # one part has weights and biases
-            optimizer.update(theta, grad, slice(at, min(at + 4, len(theta))))
+        g = gradient(theta)
+        optimizer.penalize(theta[:N_WEIGHTS], g[:N_WEIGHTS], learning_rate(step))
+        for at in range(0, len(theta), 4):
+            here = slice(at, at + 4)
+            slices = [vector[here] for vector in vectors]
+            optimizer.update(theta[here], g[here], learning_rate(step), step + 1, *slices)
     np.testing.assert_allclose(theta, whole, rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_state_and_parameters_keep_their_dtype(name):
-    theta, optimizer = run(name, np.float32, weight_decay=0.1)
+    theta, vectors = run(name, np.float32, weight_decay=0.1)
     assert theta.dtype == np.float32
-    assert all(vector.dtype == np.float32 for vector in optimizer.state().values())
+    assert all(vector.dtype == np.float32 for vector in vectors)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -181,14 +186,16 @@ def test_no_step_computes_in_another_precision(name):
             return out[0] if out else result.view(Float32)
 
     theta, grad = (np.ones(N_WEIGHTS + N_BIASES, np.float32).view(Float32) for _ in range(2))
-    optimizer = OPTIMIZERS[name](
-        len(theta), N_WEIGHTS, theta.dtype, weight_decay=0.1, **SETTINGS[name]
-    )
-    optimizer.step(theta, grad, 0.1)
+    optimizer = OPTIMIZERS[name](weight_decay=0.1, **SETTINGS[name])
+    vectors = [np.zeros_like(theta) for _ in optimizer.vectors]
+    take_step(optimizer, theta, grad, vectors, 0)
 
 
-def test_state_is_what_the_steps_depend_on():
-    assert OPTIMIZERS["sgd"](3, 2, np.dtype(float)).state() == {}
-    _, optimizer = run("momentum")
-    (velocity,) = optimizer.state().values()
-    assert velocity is optimizer.v
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_vectors_handed_in_are_all_that_is_remembered(name):
+    whole, vectors = run(name, weight_decay=0.3)
+    theta, kept = start(), [np.zeros(N_WEIGHTS + N_BIASES) for _ in vectors]
+    for step in range(10):
+        afresh = OPTIMIZERS[name](weight_decay=0.3, **SETTINGS[name])
+        take_step(afresh, theta, gradient(theta), kept, step)
+    assert np.array_equal(theta, whole)

@@ -4,10 +4,10 @@ import pytest
 from mlpcli.config.loading import load_config
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import one_hot
-from mlpcli.nn.averaging import MovingAverage
+from mlpcli.nn.averaging import move_average
 from mlpcli.nn.layers import Dropout
 from mlpcli.parallel.workers import can_fork
-from mlpcli.training.blocks import Stretch
+from mlpcli.training.blocks import Block
 from mlpcli.training.setup import assemble
 from mlpcli.training.step import Training
 
@@ -18,7 +18,7 @@ DATA = Dataset(
 KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not can_fork(), reason="no fork"))]
 
 
-def setup(threads, batch_size=20, overrides=(), dtype="float64", **data):
+def setup(workers, batch_size=20, overrides=(), dtype="float64", **data):
     config = load_config(
         {
             "dtype": dtype,
@@ -26,7 +26,7 @@ def setup(threads, batch_size=20, overrides=(), dtype="float64", **data):
             "network": {"hidden": [7, 5], "activation": "tanh"},
             "optimizer": {"name": "nesterov", "weight_decay": 0.01, "learning_rate": 0.1},
             "schedule": {"name": "cosine"},
-            "training": {"batch_size": batch_size, "workers": threads, "epochs": 3},
+            "training": {"batch_size": batch_size, "workers": workers, "epochs": 3},
         },
         overrides=overrides,
     )
@@ -36,11 +36,11 @@ def setup(threads, batch_size=20, overrides=(), dtype="float64", **data):
 def train(made, epochs, **arguments):
     training = Training(made, **arguments)
     size = made.batches.block_size
-    with training.team:
+    with training.workers:
         for epoch in range(1, epochs + 1):
-            training.measured.reset()
+            training.metrics.start_from(())
             for start in range(0, len(DATA), size):
-                training.run_block(epoch, start, min(start + size, len(DATA)))
+                training.run_block(Block(epoch, start, min(start + size, len(DATA))))
     return training
 
 
@@ -61,43 +61,44 @@ def train_plainly(made, epochs):
             delta = np.empty_like(z)
             made.loss.delta(z, t, delta)
             network.backward(delta / len(x))
+            g, n = network.grad, network.n_weights
             if settings.clip_norm:
-                length = np.linalg.norm(network.grad)
-                network.grad *= min(1, settings.clip_norm / length)
-            share = made.schedule(epoch - 1 + (step + 0.5) / len(batches), 3)
-            made.optimizer.step(network.theta, network.grad, settings.learning_rate * share)
+                g *= min(1, settings.clip_norm / np.linalg.norm(g))
+            if settings.clip_value:
+                g[...] = np.clip(g, -settings.clip_value, settings.clip_value)
+            fraction = made.schedule(epoch - 1 + (step + 0.5) / len(batches), 3)
+            rate = settings.learning_rate * fraction
+            made.optimizer.penalize(network.theta[:n], g[:n], rate)
+            made.optimizer.update(network.theta, g, rate, steps + 1, *made.vectors.values())
             for layer in network.dense[:-1] if settings.max_norm else ():
                 layer.W *= np.minimum(1, settings.max_norm / np.linalg.norm(layer.W, axis=0))
             steps += 1
-            if made.average:
-                d = min(made.average.decay, (1 + steps) / (10 + steps))
-                made.average.theta[...] = d * made.average.theta + (1 - d) * network.theta
-            if made.running_average:
-                mean = made.running_average.theta
-                mean[...] = d * mean + (1 - d) * network.running
+            d = min(made.decay, (1 + steps) / (10 + steps))
+            if made.average is not None:
+                made.average[...] = d * made.average + (1 - d) * network.theta
+            if made.running_average is not None:
+                made.running_average[...] = d * made.running_average + (1 - d) * network.running
     return np.concatenate(outputs), np.concatenate(targets)
 
 
 @pytest.mark.parametrize("processes", KINDS)
 @pytest.mark.parametrize("batch_size", [20, 7, 2, 1])
 @pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("worth_meetings", [0, 20, 1000])  # the layers have 84, 35 and 15 weights
-def test_a_team_does_what_the_textbook_does(
-    worth_meetings, size, batch_size, processes, monkeypatch
-):
-    monkeypatch.setattr("mlpcli.nn.network.WORTH_MEETINGS", worth_meetings)
+def test_workers_do_what_the_textbook_does(size, batch_size, processes):
     alone, shared = setup(1, batch_size), setup(size, batch_size)
 
     z, t = train_plainly(alone, 2)
     training = train(shared, 2, processes=processes)
 
     np.testing.assert_allclose(shared.network.theta, alone.network.theta, rtol=1e-9)
-    np.testing.assert_allclose(shared.optimizer.v, alone.optimizer.v, rtol=1e-7, atol=1e-12)
-    assert training.measured.loss == pytest.approx(shared.loss.value(z, t).mean())
-    assert training.measured.accuracy == (z.argmax(axis=1) == t.argmax(axis=1)).mean()
+    np.testing.assert_allclose(
+        shared.vectors["velocity"], alone.vectors["velocity"], rtol=1e-7, atol=1e-12
+    )
+    assert training.metrics.loss == pytest.approx(shared.loss.value(z, t).mean())
+    assert training.metrics.accuracy == (z.argmax(axis=1) == t.argmax(axis=1)).mean()
 
 
-@pytest.mark.skipif(not can_fork(), reason="members cannot be processes here")
+@pytest.mark.skipif(not can_fork(), reason="workers cannot be processes here")
 def test_processes_and_threads_give_the_same_bytes():
     results = set()
     for processes in (True, False, True):
@@ -118,7 +119,7 @@ def test_blocks_of_any_size_give_the_same(monkeypatch):
 
 
 @pytest.mark.parametrize("processes", KINDS)
-def test_distorted_images_are_the_same_for_every_team(processes):
+def test_distorted_images_are_the_same_for_any_number_of_workers(processes):
     alone, shared, plain = (
         setup(1, augmentation={"rotation": 20}),
         setup(2, augmentation={"rotation": 20}),
@@ -136,36 +137,36 @@ AUTO = ["training.workers=auto"]
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """An epoch is of three blocks, and two processors are there."""
+    """An epoch has three blocks, and the machine two cores."""
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 20)
-    monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: 2)
+    monkeypatch.setattr("mlpcli.training.worker_count.available_cores", lambda: 2)
 
 
 @pytest.mark.parametrize("processes", KINDS)
 @pytest.mark.parametrize("batch_size", [20, 7, 1])
-def test_blocks_filled_ahead_are_the_same(batch_size, processes, small_blocks):
+def test_prefetched_blocks_are_the_same(batch_size, processes, small_blocks):
     settings = ["network.dropout.hidden=0.5"]
     alone = setup(1, batch_size, settings, augmentation={"rotation": 20, "noise": 0.1})
     ahead = setup(1, batch_size, settings + AUTO, augmentation={"rotation": 20, "noise": 0.1})
-    assert (alone.fills_ahead, ahead.fills_ahead) == (False, True)
+    assert (alone.prefetch, ahead.prefetch) == (False, True)
     of_one = train(alone, 3)
     of_two = train(ahead, 3, processes=processes)
-    assert of_two.team.size == 2
+    assert of_two.workers.size == 2
     assert numbers(ahead).tobytes() == numbers(alone).tobytes()
-    assert of_two.measured.sums == of_one.measured.sums
+    assert of_two.metrics.sums == of_one.metrics.sums
 
 
 @pytest.mark.parametrize("processes", KINDS)
-def test_blocks_filled_ahead_may_be_any(processes, small_blocks):
-    """A run goes on within an epoch, and a block that nobody expected is filled when asked for."""
+def test_any_block_may_follow_a_prefetched_one(processes, small_blocks):
+    """A run resumes within an epoch: a block that was not prefetched is filled when asked for."""
     some = [(2, 20, 40), (2, 40, 50), (1, 0, 20), (1, 0, 20), (3, 40, 50)]
     results = []
-    for threads in (1, "auto"):
-        made = setup(threads)
+    for workers in (1, "auto"):
+        made = setup(workers)
         training = Training(made, processes=processes)
-        with training.team:
+        with training.workers:
             for block in some:
-                training.run_block(*block)
+                training.run_block(Block(*block))
         results.append(made.network.theta.tobytes())
     assert results[0] == results[1]
 
@@ -176,22 +177,22 @@ def test_the_first_step_that_is_not_finite_is_that_of_its_block(settings, block,
     made = setup(1, 5, settings)
     training = Training(made, processes=False)
     epoch, start, stop = block
-    with training.team:
-        training.run_block(*block)
+    with training.workers:
+        training.run_block(Block(*block))
         training._z[12] = np.nan
         t = one_hot(DATA.part(made.batches.order(epoch)[start:stop]).labels, 3, np.float64)
-        np.testing.assert_array_equal(training._filling.arrays(Stretch(*block))[1], t)
-        assert training.first_step_not_finite(*block) == start // 5 + 3
+        np.testing.assert_array_equal(training._buffers.arrays(Block(*block))[1], t)
+        assert training.first_step_not_finite(Block(*block)) == start // 5 + 3
 
 
 @pytest.mark.parametrize(
-    ("cores", "threads", "images"), [(1, "auto", 20), (2, 1, 20), (2, 2, 20), (2, "auto", 2048)]
+    ("cores", "workers", "images"), [(1, "auto", 20), (2, 1, 20), (2, 2, 20), (2, "auto", 2048)]
 )
-def test_nothing_is_filled_ahead(cores, threads, images, monkeypatch):
-    """On a single core, where the number of threads is told, and where an epoch is one block."""
+def test_nothing_is_prefetched(cores, workers, images, monkeypatch):
+    """On a single core, where the number of workers is set, and where an epoch is one block."""
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", images)
-    monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: cores)
-    assert not setup(threads).fills_ahead
+    monkeypatch.setattr("mlpcli.training.worker_count.available_cores", lambda: cores)
+    assert not setup(workers).prefetch
 
 
 EXTRAS = {
@@ -216,22 +217,21 @@ EXTRAS = {
 
 def numbers(made):
     """Everything that a run keeps, as one vector."""
-    kept = [made.network.theta, *made.optimizer.state().values()]
-    kept += [vector for norm in made.network.norms for vector in (norm.mean, norm.variance)]
-    kept += [made.average.theta] if made.average else []
-    return np.concatenate(kept + ([*made.running_average.theta] if made.running_average else []))
+    kept = [made.network.theta, *made.vectors.values(), *made.network.running]
+    kept += [made.average] if made.average is not None else []
+    if made.running_average is not None:
+        kept += [*made.running_average]
+    return np.concatenate(kept)
 
 
 @pytest.mark.parametrize("processes", KINDS)
 @pytest.mark.parametrize("batch_size", [20, 7])  # 7 leaves a single example over
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("name", EXTRAS)
-@pytest.mark.parametrize("worth_meetings", [20, 1000])
-def test_a_team_does_what_one_does_with_every_extra(
-    worth_meetings, name, size, batch_size, processes, monkeypatch
+def test_workers_do_what_the_textbook_does_with_every_extra(
+    name, size, batch_size, processes, monkeypatch
 ):
-    monkeypatch.setattr("mlpcli.nn.network.WORTH_MEETINGS", worth_meetings)
-    monkeypatch.setattr("mlpcli.training.step.BLOCK", 10)  # so that each member has several
+    monkeypatch.setattr("mlpcli.training.step.IN_CACHE", 10)  # so that each has several chunks
     alone = setup(1, batch_size, EXTRAS[name])
     shared = setup(size, batch_size, EXTRAS[name])
 
@@ -244,17 +244,16 @@ def test_a_team_does_what_one_does_with_every_extra(
 def test_averaged_weights_are_judged_by_the_averages_of_the_running_means():
     """By hand: each is (1 - d) of its number after every step, from the start on."""
     made = setup(1, 20, EXTRAS["everything"])
-    norms, after = made.network.norms, []
-    average = MovingAverage.update
+    norms, after = made.network.batch_norms, []
 
-    def update(self, theta, part, steps):
-        average(self, theta, part, steps)
-        if self is made.running_average:
+    def update(mean, theta, decay, t):
+        move_average(mean, theta, decay, t)
+        if mean is made.running_average:
             after.append([[norm.mean.copy(), norm.variance.copy()] for norm in norms])
 
     expected = [[np.zeros(len(norm.mean)), np.ones(len(norm.mean))] for norm in norms]
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(MovingAverage, "update", update)
+        patches.setattr("mlpcli.training.step.move_average", update)
         train(made, 2, processes=False)
     assert len(after) == 2 * 3
     for step, found in enumerate(after, 1):
@@ -262,9 +261,11 @@ def test_averaged_weights_are_judged_by_the_averages_of_the_running_means():
         for kept, now in zip(expected, found, strict=True):
             kept[:] = [d * old + (1 - d) * new for old, new in zip(kept, now, strict=True)]
 
-    judged = made.network.with_parameters(made.average.theta)
+    judged = made.network.with_parameters(made.average)
     a = (DATA.images - made.normalization.mean) / made.normalization.std
-    for layer, norm, (mean, variance) in zip(judged.dense, judged.norms, expected, strict=False):
+    for layer, norm, (mean, variance) in zip(
+        judged.dense, judged.batch_norms, expected, strict=False
+    ):
         z = a @ layer.W + layer.b
         a = np.tanh(norm.gamma * (z - mean) / np.sqrt(variance + 1e-5) + norm.beta)
     z = a @ judged.dense[-1].W + judged.dense[-1].b
@@ -301,23 +302,23 @@ def test_dropout_is_the_same_every_time(size):
     assert not np.allclose(without.network.theta, made.network.theta, rtol=1e-3)
 
 
-def test_dropout_differs_in_every_step_and_for_every_member(monkeypatch):
+def test_dropout_differs_in_every_step_and_for_every_worker(monkeypatch):
     drawn = []
     draw = Dropout.draw
 
-    def spy(layer, n, rng, share):
-        draw(layer, n, rng, share)
-        drawn.append(layer._mask.first(n)[share.rows].tobytes())
+    def spy(layer, n, rng):
+        draw(layer, n, rng)
+        drawn.append(layer.mask(n).tobytes())
 
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 20)
     made = setup(2, 10, DROPOUT)
     training = Training(made, processes=False)
     monkeypatch.setattr(Dropout, "draw", spy)
-    with training.team:
+    with training.workers:
         for epoch in (1, 2):
             for start, stop in ((0, 20), (20, 40), (40, 50)):
-                training.run_block(epoch, start, stop)
-    assert len(drawn) == 2 * 2 * 5 * 3  # epochs, members, steps, layers
+                training.run_block(Block(epoch, start, stop))
+    assert len(drawn) == 2 * 2 * 5 * 3  # epochs, workers, steps, layers
     assert len(set(drawn)) == len(drawn)
 
 
@@ -335,27 +336,37 @@ def test_what_is_measured_and_saved_has_no_dropout():
 @pytest.mark.parametrize("name", EXTRAS)
 def test_a_run_in_float32_keeps_nothing_in_float64(name):
     made = setup(2, 7, [*EXTRAS[name], *DROPOUT], dtype="float32")
-    train(made, 1, processes=False)
-    network = made.network
-    kept = [network.theta, network.grad, *made.optimizer.state().values()]
-    kept += [vector for norm in network.norms for vector in (norm.mean, norm.variance)]
-    kept += [made.average.theta] if made.average else []
-    kept += [made.running_average.theta] if made.running_average else []
+    training = train(made, 1, processes=False)
+    network = training._replicas[0]._network
+    kept = [network.theta, network.grad, *made.vectors.values(), network.running]
+    kept += [made.average] if made.average is not None else []
+    kept += [made.running_average] if made.running_average is not None else []
     kept += [made.for_prediction().theta]
     kept += [made.for_prediction().forward(np.ones((2, 12), np.float32))]
     kept += [layer.a for layer in network.dense] + [layer.delta for layer in network.dense]
-    kept += [norm._scale for norm in network.norms]
+    kept += [norm._scale for norm in network.batch_norms]
     assert {vector.dtype for vector in kept} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("name", ["adam", "nadam", "rmsprop", "adagrad", "adamw", "momentum"])
-def test_training_may_stop_and_go_on(name):
+def test_training_may_stop_and_resume(name):
     """The vectors, and the number of steps, are all that an optimizer has to be given."""
     settings = [f"optimizer={name}", "training.averaging.decay=0.9", "network.batch_norm=true"]
     whole, half = setup(1, 20, settings), setup(1, 20, settings)
     train(whole, 2)
     train(half, 1)
-    training = Training(half, steps_done=3)
-    with training.team:
-        training.run_block(2, 0, 50)
+    training = Training(half)
+    with training.workers:
+        training.run_block(Block(2, 0, 50))
     assert numbers(half).tobytes() == numbers(whole).tobytes()
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_before_each_step_the_parameters_are_as_the_last_one_left_them(size):
+    seen, made = [], setup(size, 20)
+    train(made, 1, processes=False, on_step=lambda: seen.append(made.network.theta.copy()))
+    plain = setup(1, 20)
+    assert len(seen) == 3
+    assert np.array_equal(seen[0], plain.network.theta)
+    assert not np.array_equal(seen[1], seen[2])
+    assert not np.array_equal(seen[2], made.network.theta)

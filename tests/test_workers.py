@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mlpcli.errors import WorkerError
-from mlpcli.nn.arrays import shared_zeros
-from mlpcli.parallel.workers import Team, can_fork
+from mlpcli.parallel.shared_memory import SharedMemory, shared_zeros
+from mlpcli.parallel.workers import Workers, can_fork
 
-needs_fork = pytest.mark.skipif(not can_fork(), reason="members cannot be processes here")
+needs_fork = pytest.mark.skipif(not can_fork(), reason="workers cannot be processes here")
 KINDS = [False, pytest.param(True, marks=needs_fork)]
 
 
@@ -22,47 +22,48 @@ def processes(request):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_every_member_does_each_piece_of_work_once(size, processes):
+def test_every_worker_does_each_piece_of_work_once(size, processes):
     done = shared_zeros((50, size), np.int64)
 
-    def work(member, round_, amount):
-        done[int(round_), member] += int(amount)
+    def work(rank, round_, amount):
+        done[round_, rank] += amount
 
-    with Team(size, work, processes=processes) as team:
+    with Workers(size, work, processes=processes) as workers:
         for round_ in range(50):
-            team.run(round_, round_ + 0.5)
+            workers.run(round_, round_)
             assert (done[: round_ + 1] == np.arange(round_ + 1)[:, np.newaxis]).all()
             assert not done[round_ + 1 :].any()
 
 
-def test_members_work_at_the_same_time(processes):
+def test_workers_work_at_the_same_time(processes):
     here = shared_zeros(2, np.int64)
 
-    def work(member):
-        here[member] = 1
+    def work(rank):
+        here[rank] = 1
         give_up = time.monotonic() + 10
         while not here.all():
             assert time.monotonic() < give_up
             time.sleep(0.001)
 
-    with Team(2, work, processes=processes) as team:
-        team.run()
+    with Workers(2, work, processes=processes) as workers:
+        workers.run()
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_what_was_written_before_a_meeting_is_read_after_it(size, processes):
+def test_what_was_written_before_a_barrier_is_read_after_it(size, processes):
     written, sums = shared_zeros(size, np.int64), shared_zeros((200, size), np.int64)
 
-    def work(member):
+    def work(rank):
         for i in range(200):
-            written[member] = i * (member + 1)
-            team.meet(member)
-            sums[i, member] = written.sum()
-            team.meet(member)
+            written[rank] = i * (rank + 1)
+            memory.communicators[rank].barrier()
+            sums[i, rank] = written.sum()
+            memory.communicators[rank].barrier()
 
-    team = Team(size, work, processes=processes)
-    with team:
-        team.run()
+    workers = Workers(size, work, processes=processes)
+    memory = SharedMemory(size, 1, workers.check)
+    with workers:
+        workers.run()
     assert np.array_equal(sums, np.outer(np.arange(200), [sum(range(1, size + 1))] * size))
 
 
@@ -70,32 +71,33 @@ def test_what_was_written_before_a_meeting_is_read_after_it(size, processes):
     ("failing", "error", "message"),
     [
         pytest.param(1, RuntimeError, "KeyError: 'what", id="is an error of the others"),
-        pytest.param(0, KeyError, "^'what", id="number 0 raises its own"),
+        pytest.param(0, KeyError, "^'what", id="rank 0 raises its own"),
     ],
 )
-def test_a_member_that_fails(processes, failing, error, message):
-    def work(member):
-        if member == failing:
+def test_a_worker_that_fails(processes, failing, error, message):
+    def work(rank):
+        if rank == failing:
             raise KeyError("what went wrong")
-        team.meet(member)
+        memory.communicators[rank].barrier()
 
-    team = Team(3, work, processes=processes)
-    with pytest.raises(error, match=message), team:
-        team.run()
+    workers = Workers(3, work, processes=processes)
+    memory = SharedMemory(3, 1, workers.check)
+    with pytest.raises(error, match=message), workers:
+        workers.run()
 
 
-def test_members_that_sleep_wake_up(processes):
-    with Team(2, lambda _: None, processes=processes) as team:
+def test_workers_that_sleep_wake_up(processes):
+    with Workers(2, lambda _: None, processes=processes) as workers:
         for _ in range(3):
-            team.run()
+            workers.run()
             time.sleep(0.01)
 
 
 def test_no_thread_is_left_behind():
     before = threading.active_count()
-    with Team(3, lambda _: None, processes=False) as team:
+    with Workers(3, lambda _: None, processes=False) as workers:
         assert threading.active_count() == before + 2
-        team.run()
+        workers.run()
     assert threading.active_count() == before
 
 
@@ -103,11 +105,11 @@ def test_no_thread_is_left_behind():
 def test_no_process_is_left_behind():
     pids = shared_zeros(3, np.int64)
 
-    def work(member):
-        pids[member] = os.getpid()
+    def work(rank):
+        pids[rank] = os.getpid()
 
-    with Team(3, work, processes=True) as team:
-        team.run()
+    with Workers(3, work, processes=True) as workers:
+        workers.run()
     assert pids[0] == os.getpid()
     assert len(set(pids)) == 3
     for pid in pids[1:]:
@@ -116,38 +118,38 @@ def test_no_process_is_left_behind():
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_an_unused_team_ends(size, processes):
-    with Team(size, lambda _: None, processes=processes):
+def test_unused_workers_end(size, processes):
+    with Workers(size, lambda _: None, processes=processes):
         pass
 
 
 @needs_fork
-def test_a_member_that_was_killed_is_told():
+def test_a_worker_that_was_killed_is_told():
     pids = shared_zeros(2, np.int64)
 
-    def work(member):
-        pids[member] = os.getpid()
+    def work(rank):
+        pids[rank] = os.getpid()
 
-    with Team(2, work, processes=True) as team:
-        team.run()
+    with Workers(2, work, processes=True) as workers:
+        workers.run()
         os.kill(pids[1], signal.SIGKILL)
         with pytest.raises(
             WorkerError, match="One of the 2 processes that train together was ended"
         ):
-            team.run()
+            workers.run()
 
 
 @needs_fork
-def test_members_end_with_the_process_that_made_them():
+def test_workers_end_with_the_process_that_made_them():
     pids = shared_zeros(2, np.int64)
 
-    def work(member):
-        pids[member] = os.getpid()
+    def work(rank):
+        pids[rank] = os.getpid()
 
     parent = os.fork()
     if parent == 0:
-        with Team(2, work, processes=True) as team:
-            team.run()
+        with Workers(2, work, processes=True) as workers:
+            workers.run()
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(parent, 0)
     give_up = time.monotonic() + 10
@@ -157,21 +159,21 @@ def test_members_end_with_the_process_that_made_them():
 
 
 @needs_fork
-def test_members_leave_signals_to_the_parent():
+def test_workers_leave_signals_to_the_parent():
     pids = shared_zeros(2, np.int64)
 
-    def work(member):
-        pids[member] = os.getpid()
+    def work(rank):
+        pids[rank] = os.getpid()
 
-    with Team(2, work, processes=True) as team:
-        team.run()
+    with Workers(2, work, processes=True) as workers:
+        workers.run()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(pids[1], number)
-        team.run()
+        workers.run()
 
 
 @needs_fork
-def test_beside_other_threads_members_are_threads():
+def test_beside_other_threads_workers_are_threads():
     assert can_fork()
     stop = threading.Event()
     other = threading.Thread(target=stop.wait)
@@ -204,7 +206,29 @@ def test_where_the_system_lets_no_more_processes_be_nothing_is_left(monkeypatch)
     monkeypatch.setattr(os, "fork", fork_once)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with pytest.raises(WorkerError, match=r"cannot be started .* training\.workers=1"):
-        Team(3, lambda _: None, processes=True).__enter__()
+        Workers(3, lambda _: None, processes=True).__enter__()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
     with pytest.raises(ProcessLookupError):
         os.kill(children[0], 0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_total_is_the_sum_in_the_order_of_the_ranks_and_of_the_same_type(size, processes):
+    numbers = np.random.default_rng(0).normal(size=(30, size, 4)).astype(np.float32)
+    found = shared_zeros((30, size, 4), np.float32)
+    kinds = shared_zeros(size, np.int64)
+
+    def work(rank):
+        communicator = memory.communicators[rank]
+        for i in range(30):
+            found[i, rank] = communicator.total(numbers[i, rank])
+        total = communicator.total(numbers[0, rank])
+        kinds[rank] = total.dtype == np.float32 and type(communicator.total(rank)) is int
+
+    workers = Workers(size, work, processes=processes)
+    memory = SharedMemory(size, 4, workers.check)
+    with workers:
+        workers.run()
+    expected = numbers.astype(np.float64).sum(axis=1).astype(np.float32)
+    assert np.array_equal(found, np.repeat(expected[:, np.newaxis], size, axis=1))
+    assert kinds.all()
