@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.data.batches import Normalization
+from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.files import open_ordinary, write_bytes
