@@ -7,8 +7,9 @@ import pytest
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.data import batches
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.data.batches import Batches, Normalization
+from mlpcli.data.batches import Batches
 from mlpcli.data.dataset import Dataset
+from mlpcli.data.normalization import Normalization
 
 
 @pytest.fixture

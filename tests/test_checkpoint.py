@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load, save
 
 from mlpcli.config.loading import load_config
-from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset
+from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.nn.initializers import xavier_normal
 from mlpcli.nn.network import MLP

@@ -13,9 +13,9 @@ from PIL import Image
 
 import mlpcli
 from mlpcli.cli.commands import plot
-from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
 from mlpcli.inference.model import Model
 from mlpcli.nn.losses import LOSSES

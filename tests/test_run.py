@@ -10,8 +10,8 @@ import pytest
 from helpers.runs import Told
 
 import mlpcli
-from mlpcli.data.batches import Normalization
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.normalization import Normalization
 from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlpcli.data.batches import Normalization
 from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.nn.arrays import Array, Labels

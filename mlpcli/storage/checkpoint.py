@@ -32,7 +32,7 @@ import numpy as np
 
 from mlpcli.config.renamed import with_present_names
 from mlpcli.config.schema.data import check_class_names
-from mlpcli.data.batches import Normalization
+from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.files import open_ordinary, write_bytes

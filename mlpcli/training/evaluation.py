@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlpcli.data.batches import BLOCK_IMAGES, Normalization, blocks
+from mlpcli.data.batches import BLOCK_IMAGES, blocks
 from mlpcli.data.dataset import Dataset
+from mlpcli.data.normalization import Normalization
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP

@@ -7,9 +7,10 @@ from typing import Any
 
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.config import Config
-from mlpcli.data.batches import Batches, Normalization
+from mlpcli.data.batches import Batches
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.normalization import Normalization
 from mlpcli.data.published.cache import data_directory
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import ConfigError, DataError
