@@ -11,8 +11,7 @@ PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
     {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
-    {"nn", "config"},
-    {"parallel"},
+    {"nn", "config", "parallel"},
     {"data"},
     {"reading", "training"},
     {"storage"},
@@ -26,7 +25,7 @@ FROM_THE_GROUND_UP = [
 ]
 FLOORS = {room: floor for floor, rooms in enumerate(FROM_THE_GROUND_UP) for room in rooms}
 NUMPY_ONLY = {"nn"}
-PURE = {"copy", "math", "itertools", "functools", "collections", "dataclasses", "typing", "mmap"}
+PURE = {"copy", "math", "itertools", "functools", "collections", "dataclasses", "typing"}
 ONLY_IN = {
     "click": {"cli"},
     "tqdm": {"cli"},
