@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mlpcli.config.schema.section import Section
+from mlpcli.config.schema.section import Section, Share
 
 
 class ElasticConfig(Section):
@@ -32,11 +32,8 @@ class ElasticConfig(Section):
 class EraseConfig(Section):
     """Random erasing (Zhong et al., 2020): rectangles of background over some of the images."""
 
-    probability: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="The chance that an image loses a rectangle; 0 turns it off.",
+    probability: Share = Field(
+        default=0.5, description="The chance that an image loses a rectangle; 0 turns it off."
     )
     area: float = Field(
         default=0.1,
@@ -78,17 +75,13 @@ class AugmentationConfig(Section):
     elastic: ElasticConfig | None = Field(
         default=None, description="null: none. {}: elastic distortion as Simard's."
     )
-    thickness: float = Field(
+    thickness: Share = Field(
         default=0.0,
-        ge=0,
-        le=1,
         description="Most that the edges of the strokes move in or out, in pixels, by grey-scale"
         " erosion and dilation (Haralick et al., 1987).",
     )
-    noise: float = Field(
+    noise: Share = Field(
         default=0.0,
-        ge=0,
-        le=1,
         description="Standard deviation of Gaussian noise on each pixel, as a share of white"
         " (Sietsma and Dow, 1991).",
     )

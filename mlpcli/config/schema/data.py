@@ -10,6 +10,7 @@ from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.section import (
     MOST_IMAGES,
     MOST_NUMBERS,
+    ImageCount,
     Matrix,
     Section,
     StartingValue,
@@ -136,17 +137,13 @@ class DataConfig(Section):
         description="A name for each label, in the order of the labels; only with dataset idx, or"
         " table with labels.",
     )
-    train_size: int | None = Field(
+    train_size: ImageCount | None = Field(
         default=None,
-        ge=1,
-        le=MOST_IMAGES,
         description="How many training images are used, those for validation included. null:"
         f" all of them; for synthetic, {SYNTHETIC_TRAIN_SIZE} are drawn.",
     )
-    test_size: int | None = Field(
+    test_size: ImageCount | None = Field(
         default=None,
-        ge=1,
-        le=MOST_IMAGES,
         description="How many test images are used. null: all of them; for synthetic,"
         f" {SYNTHETIC_TEST_SIZE} are drawn.",
     )

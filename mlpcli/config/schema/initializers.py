@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from mlpcli.config.schema.section import (
     Matrix,
     NamedSection,
+    Positive,
     Section,
     StartingValue,
     tuple_from_list,
@@ -35,9 +36,8 @@ class OrthogonalInitializer(Section):
     """Weights that rotate and, into as many units or more, stretch nothing (Saxe et al., 2014)."""
 
     name: Literal["orthogonal"]
-    gain: float = Field(
+    gain: Positive = Field(
         default=1.0,
-        gt=0,
         description="What the rotation is multiplied by; 1 keeps lengths, but not into fewer units;"
         " √2 makes up for relu.",
     )
@@ -48,10 +48,8 @@ class NormalInitializer(Section):
 
     name: Literal["normal"]
     mean: float = Field(default=0.0, description="Mean; 0 favours no direction.")
-    std: float = Field(
-        default=0.01,
-        gt=0,
-        description="Standard deviation; small, so that no unit begins saturated.",
+    std: Positive = Field(
+        default=0.01, description="Standard deviation; small, so that no unit begins saturated."
     )
 
 

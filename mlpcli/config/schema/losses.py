@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from mlpcli.config.schema.section import NamedSection, Section
+from mlpcli.config.schema.section import BelowOne, NamedSection, Section
 
 
 class Loss(Section):
@@ -23,10 +23,8 @@ class CrossEntropyConfig(Loss):
     name: Literal["cross_entropy"] = "cross_entropy"
     contains = "softmax"
     targets = "classes"
-    label_smoothing: float = Field(
+    label_smoothing: BelowOne = Field(
         default=0.0,
-        ge=0,
-        lt=1,
         description="Share of each target spread over all classes (Szegedy et al., 2016); 0: none;"
         " 0.1 keeps a network from being too sure. The recorded losses are the smoothed ones.",
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mlpcli.config.schema.section import Section
+from mlpcli.config.schema.section import PositiveInteger, Section
 
 Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
 
@@ -16,10 +16,8 @@ class WatchConfig(Section):
         default="val_loss",
         description="The metric watched; the validation loss turns before the accuracy does.",
     )
-    patience: int = Field(
-        default=5,
-        ge=1,
-        description="Epochs to wait without improvement; 5 outlast noise.",
+    patience: PositiveInteger = Field(
+        default=5, description="Epochs to wait without improvement; 5 outlast noise."
     )
     min_delta: float = Field(
         default=0.0,

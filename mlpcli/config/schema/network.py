@@ -10,7 +10,7 @@ from mlpcli.config.schema.initializers import (
     ScaledInitializer,
     ZerosInitializer,
 )
-from mlpcli.config.schema.section import Section, tuple_from_list
+from mlpcli.config.schema.section import BelowOne, Section, tuple_from_list
 
 ActivationName = Literal[
     "sigmoid",
@@ -46,11 +46,9 @@ Activations = Annotated[
 class DropoutConfig(Section):
     """Units switched off at random for each example in training (Srivastava et al., 2014)."""
 
-    input: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the pixels; 0.2 in the paper."
-    )
-    hidden: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of each hidden layer; 0.5 in the paper."
+    input: BelowOne = Field(default=0.0, description="Share of the pixels; 0.2 in the paper.")
+    hidden: BelowOne = Field(
+        default=0.0, description="Share of each hidden layer; 0.5 in the paper."
     )
 
 

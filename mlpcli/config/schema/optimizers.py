@@ -4,44 +4,38 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlpcli.config.schema.section import NamedSection, Section
+from mlpcli.config.schema.section import BelowOne, NamedSection, NonNegative, Positive, Section
 
 
 class Optimizer(Section):
     """The settings of every optimizer."""
 
     name: str
-    learning_rate: float = Field(
+    learning_rate: Positive = Field(
         default=0.1,
-        gt=0,
         description="Step size per unit of gradient, before the schedule; 0.1 is large but stable"
         " for standardised images.",
     )
-    weight_decay: float = Field(
+    weight_decay: NonNegative = Field(
         default=0.0,
-        ge=0,
         description="Strength of the L2 penalty on weights, not biases; 0, because few epochs"
         " hardly overfit.",
     )
-    l1: float = Field(
+    l1: NonNegative = Field(
         default=0.0,
-        ge=0,
         description="Strength of the L1 penalty on weights, which drives many of them to 0.",
     )
-    clip_value: float | None = Field(
+    clip_value: Positive | None = Field(
         default=None,
-        gt=0,
         description="The most that a number of the gradient may be, up and down. null: no limit.",
     )
-    clip_norm: float | None = Field(
+    clip_norm: Positive | None = Field(
         default=None,
-        gt=0,
         description="The most that the length of the whole gradient may be: a longer one is"
         " shortened (Pascanu et al., 2013). null: no limit.",
     )
-    max_norm: float | None = Field(
+    max_norm: Positive | None = Field(
         default=None,
-        gt=0,
         description="The most that the length of a hidden unit's incoming weights may be: longer"
         " ones are shortened after each step (Srivastava et al., 2014). null: no limit.",
     )
@@ -56,10 +50,8 @@ class SgdConfig(Optimizer):
 class OptimizerWithVelocity(Optimizer):
     """The settings of every optimizer that keeps a velocity."""
 
-    momentum: float = Field(
+    momentum: BelowOne = Field(
         default=0.9,
-        ge=0,
-        lt=1,
         description="Share of the velocity kept from step to step; 0.9 averages about ten steps.",
     )
 
@@ -89,8 +81,8 @@ class AdaGradConfig(Optimizer):
     """Steps divided by the root of the sum of squared gradients (Duchi et al., 2011)."""
 
     name: Literal["adagrad"]
-    learning_rate: float = Field(
-        default=0.01, gt=0, description="About how far a parameter goes in its first step."
+    learning_rate: Positive = Field(
+        default=0.01, description="About how far a parameter goes in its first step."
     )
     epsilon: Epsilon = 1e-10
 
@@ -99,11 +91,11 @@ class RmspropConfig(Optimizer):
     """Steps divided by the root of the mean squared gradient (Tieleman and Hinton, 2012)."""
 
     name: Literal["rmsprop"]
-    learning_rate: float = Field(
-        default=0.001, gt=0, description="About how far a parameter goes in a step."
+    learning_rate: Positive = Field(
+        default=0.001, description="About how far a parameter goes in a step."
     )
-    decay: float = Field(
-        default=0.9, ge=0, lt=1, description="Share of the mean square kept from step to step."
+    decay: BelowOne = Field(
+        default=0.9, description="Share of the mean square kept from step to step."
     )
     epsilon: Epsilon = 1e-7
 
@@ -111,14 +103,14 @@ class RmspropConfig(Optimizer):
 class AdaptiveOptimizer(Optimizer):
     """The settings of the Adam family."""
 
-    learning_rate: float = Field(
-        default=0.001, gt=0, description="About how far a parameter goes in a step."
+    learning_rate: Positive = Field(
+        default=0.001, description="About how far a parameter goes in a step."
     )
-    beta1: float = Field(
-        default=0.9, ge=0, lt=1, description="Share of the mean gradient kept from step to step."
+    beta1: BelowOne = Field(
+        default=0.9, description="Share of the mean gradient kept from step to step."
     )
-    beta2: float = Field(
-        default=0.999, ge=0, lt=1, description="Share of the mean square kept from step to step."
+    beta2: BelowOne = Field(
+        default=0.999, description="Share of the mean square kept from step to step."
     )
     epsilon: Epsilon = 1e-8
 
@@ -135,9 +127,8 @@ class AdamwConfig(AdaptiveOptimizer):
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
 
     name: Literal["adamw"]
-    weight_decay: float = Field(
+    weight_decay: NonNegative = Field(
         default=0.01,
-        ge=0,
         description="How much of each weight, not bias, decays in a step, times the learning rate.",
     )
 

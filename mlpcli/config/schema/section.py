@@ -39,6 +39,13 @@ def tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+BetweenZeroAndOne = Annotated[float, Field(gt=0, lt=1)]
+PositiveInteger = Annotated[int, Field(ge=1)]
+ImageCount = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
 StartingValue = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 Row = Annotated[

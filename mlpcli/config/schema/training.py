@@ -5,16 +5,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlpcli.config.schema.metrics import Metric, WatchConfig
-from mlpcli.config.schema.section import MOST_IMAGES, Section
+from mlpcli.config.schema.section import (
+    BelowOne,
+    ImageCount,
+    Positive,
+    PositiveInteger,
+    Section,
+)
 
 
 class AveragingConfig(Section):
     """An exponential moving average of the parameters (Polyak and Juditsky, 1992)."""
 
-    decay: float = Field(
+    decay: BelowOne = Field(
         default=0.999,
-        ge=0,
-        lt=1,
         description="Share of the mean kept from step to step; 0.999 averages about 1,000 steps.",
     )
 
@@ -26,13 +30,11 @@ class EarlyStoppingConfig(WatchConfig):
 class TrainingConfig(Section):
     """The length and manner of training."""
 
-    epochs: int = Field(
-        default=10, ge=1, description="Passes over the training images; 10 are near the plateau."
+    epochs: PositiveInteger = Field(
+        default=10, description="Passes over the training images; 10 are near the plateau."
     )
-    batch_size: int = Field(
+    batch_size: ImageCount = Field(
         default=64,
-        ge=1,
-        le=MOST_IMAGES,
         description="Images a step; 64 keep the processor busy and still give many steps.",
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
@@ -53,9 +55,8 @@ class TrainingConfig(Section):
     early_stopping: EarlyStoppingConfig | None = Field(
         default=None, description="null: all epochs are trained. {}: early stopping, by defaults."
     )
-    stop_at_loss: float | None = Field(
+    stop_at_loss: Positive | None = Field(
         default=None,
-        gt=0,
         description="Training ends with the first epoch whose training loss is below this. null:"
         " all epochs are trained.",
     )
