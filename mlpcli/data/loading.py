@@ -1,21 +1,24 @@
 """From the data section of a config to datasets in memory."""
 
 import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
-from mlpcli.data import ahead, idx, synthetic, table
+from mlpcli.data import idx, synthetic, table
 from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
 from mlpcli.data.published import cache
-from mlpcli.data.published.sources import SOURCES, SourceFile
+from mlpcli.data.published.sources import SOURCES, PublishedFile
 from mlpcli.errors import DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 
 DIGIT_SHAPE = (28, 28)
+GZIP_WBITS = 31
+"""zlib's largest window within a gzip header and trailer (RFC 1952)"""
 TEST_START = 2**32
 """Where the synthetic test digits begin: an index no training set reaches."""
 
@@ -116,7 +119,7 @@ class DataLoader:
         )
 
     def _published(
-        self, images: SourceFile, labels: SourceFile, class_names: tuple[str, ...]
+        self, images: PublishedFile, labels: PublishedFile, class_names: tuple[str, ...]
     ) -> Dataset:
         folder = self.data_dir / self.config.dataset
         pixels, values = (
@@ -125,11 +128,8 @@ class DataLoader:
         )
         return _joined(pixels, values, class_names, str(folder / images.name))
 
-    def _content(self, file: SourceFile, path: Path) -> bytes:
-        """A published file, packed or not; fetched, if it is not in the cache."""
-        content = ahead.take(path)
-        if content is not None:
-            return content
+    def _content(self, file: PublishedFile, path: Path) -> bytes:
+        """Return the unpacked content of a published file, fetched if it is not in the cache."""
         name = self.config.dataset
         if self.may_fetch:
             cache.fetch(
@@ -146,7 +146,9 @@ class DataLoader:
                 f"{path.parent}: {name} is not in the cache; fetch it first with "
                 f"`{cache.fetch_command([name], self.data_dir)}`."
             )
-        return cache.read_verified(file, path)
+        packed = cache.read_verified(file, path)
+        # In one call, which its trailer's size makes possible: it can be trusted once verified.
+        return zlib.decompress(packed, GZIP_WBITS, int.from_bytes(packed[-4:], "little"))
 
     def _read_pair(
         self, images: Path, labels: Path, class_names: tuple[str, ...] | None

@@ -72,11 +72,6 @@ def command(
         click.echo(resolved_yaml(config), nl=False)
         return
 
-    from mlpcli.data import ahead
-    from mlpcli.data.published.cache import data_directory
-
-    reading = ahead.reading_ahead(config.data.dataset, data_directory(data_dir))
-    click.get_current_context().with_resource(reading)
     from mlpcli.cli.reporters import reporter
 
     report = reporter(quiet)
