@@ -14,7 +14,7 @@ from helpers.mirrors import Mirror, SmallDataset
 from mlpcli.data.published import cache
 from mlpcli.data.published.cache import State
 from mlpcli.data.published.download import Patience
-from mlpcli.data.published.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, SourceFile
+from mlpcli.data.published.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, PublishedFile
 from mlpcli.errors import DataError, WriteError
 
 Fabricate = Callable[..., SmallDataset]
@@ -60,11 +60,24 @@ def test_only_the_files_asked_for_are_fetched(
     assert len(mirror.requests) == 2
 
 
-@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[::-1], lambda c: c + b"!"])
-def test_a_damaged_file_is_said_and_fetched_again(
-    mirror: Mirror, fabricate: Fabricate, tmp_path: Path, spoil: Callable[[bytes], bytes]
+DAMAGES = {
+    "flipped": lambda content: content[:20] + bytes([content[20] ^ 1]) + content[21:],
+    "cut": lambda content: content[: len(content) // 2],
+    "zeroed": lambda content: bytes(len(content)),
+    "emptied": lambda _content: b"",
+    "lengthened": lambda content: content + b"!",
+}
+
+
+@pytest.mark.parametrize("spoil", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("size_is_known", [True, False])
+def test_a_damaged_file_is_reported_and_fetched_again(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path, spoil, size_is_known: bool
 ) -> None:
     dataset = fabricate(mirrors=(mirror.url,))
+    if not size_is_known:
+        for file in dataset.source.files:
+            object.__setattr__(file, "size", None)
     mirror.serve_folder(dataset.write_to(tmp_path / "mnist"))
     damaged = tmp_path / "mnist" / TEST_LABELS
     damaged.write_bytes(spoil(dataset.contents[TEST_LABELS]))
@@ -79,13 +92,23 @@ def test_a_damaged_file_is_said_and_fetched_again(
     assert mirror.requests == [f"/{TEST_LABELS}"]
 
 
-def test_judge() -> None:
-    file = mirrors.published("f", b"right")
-    assert cache.judge(file, b"right") == (State.OK, "")
-    assert cache.judge(file, None) == (State.MISSING, "")
-    assert cache.judge(file, b"wrong")[0] is State.DAMAGED
-    assert cache.judge(file, b"") == (State.DAMAGED, "0 bytes, where 5 were expected")
-    assert cache.judge(replace(file, size=None), b"right")[0] is State.OK
+def test_a_damaged_file_is_kept_where_no_mirror_has_another(
+    mirror: Mirror, fabricate: Fabricate, tmp_path: Path
+) -> None:
+    damaged = fabricate(mirrors=(mirror.url,)).write_to(tmp_path / "mnist") / TEST_LABELS
+    damaged.write_bytes(b"")
+    with pytest.raises(DataError, match=r"is damaged \(0 bytes, where .*\)\.\n"):
+        cache.fetch("mnist", tmp_path)
+    assert damaged.read_bytes() == b""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_cache_is_not_waited_for(fabricate: Fabricate, tmp_path: Path) -> None:
+    images = fabricate().write_to(tmp_path / "mnist") / TRAIN_IMAGES
+    images.unlink()
+    os.mkfifo(images)
+    with pytest.raises(DataError, match=r"is damaged .*not an ordinary file"):
+        cache.fetch("mnist", tmp_path)
 
 
 @pytest.mark.parametrize("size", [5, None])
@@ -95,7 +118,7 @@ def test_read_verified_returns_only_the_right_bytes(tmp_path: Path, size: int | 
     with pytest.raises(DataError, match="missing"):
         cache.read_verified(file, path)
     path.write_bytes(b"wrong")
-    with pytest.raises(DataError, match=r"damaged \(SHA-256"):
+    with pytest.raises(DataError, match=r"damaged \(SHA-256 .*`mlpcli data fetch .*` fetches"):
         cache.read_verified(file, path)
     path.write_bytes(b"right")
     assert cache.read_verified(file, path) == b"right"
@@ -148,11 +171,11 @@ def test_a_users_mirror_that_fails_is_reported(
     cache.fetch("kmnist", tmp_path / "data", report=reports.append)
     assert len(reports) == 4
     own = tmp_path / "absent" / "kmnist" / TRAIN_IMAGES
-    assert reports[0] == f"{own}: no such file; trying {mirror.url}/{TRAIN_IMAGES}."
+    assert reports[0] == f"{own}: No such file or directory; trying {mirror.url}/{TRAIN_IMAGES}."
 
 
 def test_locations() -> None:
-    file = SourceFile("f.gz", "", None)
+    file = PublishedFile("f.gz", "", None)
     assert cache.locations(MNIST, file, None) == [mirror + "f.gz" for mirror in MNIST.mirrors]
     own = cache.locations(MNIST, file, "https://host/a/")[:-3]
     assert own == ["https://host/a/f.gz", "https://host/a/mnist/f.gz"]
@@ -222,7 +245,8 @@ def test_several_processes_fill_one_cache(
     mirror: Mirror, fabricate: Fabricate, tmp_path: Path
 ) -> None:
     dataset = fabricate()
-    mirror.serve_folder(dataset.write_to(tmp_path / "served"))
+    for name, content in dataset.contents.items():
+        mirror.answer(f"/{name}", mirrors.slowly(content))
     data_dir = tmp_path / "data"
     arguments = [str(Path(__file__).parent), mirror.url, str(data_dir)]
     processes = [
@@ -244,6 +268,7 @@ def test_several_processes_fill_one_cache(
     assert [process.returncode for process in processes] == [0] * 4
     found = {path.name: path.read_bytes() for path in (data_dir / "mnist").iterdir()}
     assert found == dataset.contents
+    assert mirror.requests.count(f"/{TRAIN_IMAGES}") == 4  # at once: none waited for another
 
 
 def test_cached_lists_what_is_there(fabricate: Fabricate, tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ import string
 
 import pytest
 
-from mlpcli.data.published.sources import SOURCES, Source, SourceFile
+from mlpcli.data.published.sources import SOURCES, PublishedDataset, PublishedFile
 
 EACH_SOURCE = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 
 
 @EACH_SOURCE
-def test_the_facts_are_well_formed(source: Source) -> None:
+def test_the_facts_are_well_formed(source: PublishedDataset) -> None:
     assert SOURCES[source.name] is source
     assert len({file.sha256 for file in source.files}) == 4
     assert [file.name for file in source.files] == [file.name for file in SOURCES["mnist"].files]
@@ -22,7 +22,7 @@ def test_the_facts_are_well_formed(source: Source) -> None:
 
 
 @EACH_SOURCE
-def test_a_public_mirror_over_http_follows_none_over_https(source: Source) -> None:
+def test_a_public_mirror_over_http_follows_none_over_https(source: PublishedDataset) -> None:
     schemes = [mirror.partition(":")[0] for mirror in source.mirrors]
     assert schemes in (["https"] * len(schemes), ["http"] * len(schemes))
 
@@ -33,8 +33,8 @@ def test_no_file_is_shared_between_datasets() -> None:
 
 
 def test_mismatch() -> None:
-    file = SourceFile("f", "ab" * 32, 1000)
+    file = PublishedFile("f", "ab" * 32, 1000)
     assert file.mismatch(1000, "ab" * 32) is None
     assert file.mismatch(999, "ab" * 32) == "999 bytes, where 1,000 were expected"
     assert "SHA-256 cdcd" in (file.mismatch(1000, "cd" * 32) or "")
-    assert SourceFile("f", "ab" * 32, None).mismatch(5, "ab" * 32) is None
+    assert PublishedFile("f", "ab" * 32, None).mismatch(5, "ab" * 32) is None

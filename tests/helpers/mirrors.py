@@ -1,13 +1,12 @@
-"""Real HTTP servers on loopback that behave as mirrors do, well and badly, and a tiny dataset.
+"""HTTP servers on loopback that behave as mirrors do, well and badly, and a tiny dataset.
 
-A path of a `Mirror` is given a list of answers, one a request; the last one stays.
+A path of a `Mirror` has a list of answers, one per request; the last one stays.
 """
 
 import dataclasses
 import gzip
 import hashlib
 import http.server
-import itertools
 import ssl
 import struct
 import threading
@@ -22,7 +21,7 @@ PAUSE_OF_A_DRIP = 0.05  # seconds; shorter than any read timeout the tests set
 
 
 class Mirror:
-    """A server in a thread of its own. `requests` lists the paths that were asked for."""
+    """A server in a thread of its own. `requests` lists the paths requested so far."""
 
     def __init__(self, certificate: Path | None = None) -> None:
         self.requests: list[str] = []
@@ -169,46 +168,26 @@ def stalls_after(content: bytes, announced: int) -> Answer:
 
 
 def drips(content: bytes) -> Answer:
-    """Send a byte at a time, never so slowly that a read times out."""
+    """Send 1,000 bytes at a time, never so slowly that a read times out."""
 
     def answer(handler: _Handler) -> None:
         handler.head(Content_Length=len(content))
-        _drip(handler, content)
+        for start in range(0, len(content), 1000):
+            handler.wfile.write(content[start : start + 1000])
+            if not handler.wait(PAUSE_OF_A_DRIP):
+                return
 
     return answer
 
 
-def drips_headers() -> Answer:
-    def answer(handler: _Handler) -> None:
-        handler.send_response(200)
-        handler.flush_headers()
-        _drip(handler, itertools.cycle(b"X-Drip: drop\r\n"))
-
-    return answer
-
-
-def _drip(handler: _Handler, content) -> None:
-    for byte in content:
-        handler.wfile.write(bytes([byte]))
-        if not handler.wait(PAUSE_OF_A_DRIP):
-            return
-
-
-def endless_line(*headers: str) -> Answer:
-    """Send headers, and then digits for ever: a chunk's length, or a header, that never ends."""
+def slowly(content: bytes) -> Answer:
+    """Send half of it, wait, and send the other half."""
 
     def answer(handler: _Handler) -> None:
-        handler.wfile.write("".join(f"{line}\r\n" for line in headers).encode())
-        _flood(handler, b"1")
-
-    return answer
-
-
-def endless_continue() -> Answer:
-    """Announce an answer again and again."""
-
-    def answer(handler: _Handler) -> None:
-        _flood(handler, b"HTTP/1.1 100 Continue\r\n\r\n")
+        handler.head(Content_Length=len(content))
+        handler.wfile.write(content[: len(content) // 2])
+        handler.wait(1.5)
+        handler.wfile.write(content[len(content) // 2 :])
 
     return answer
 
@@ -218,26 +197,15 @@ def endless() -> Answer:
 
     def answer(handler: _Handler) -> None:
         handler.head()
-        _flood(handler)
+        handler.close_connection = True
+        while handler.wait(0):
+            handler.wfile.write(bytes(65536))
 
     return answer
 
 
-def redirects_to(url: str, *, endless_body: bool = False) -> Answer:
-    def answer(handler: _Handler) -> None:
-        if endless_body:
-            handler.head(302, Location=url)
-            _flood(handler)
-        else:
-            handler.head(302, Location=url, Content_Length=0)
-
-    return answer
-
-
-def _flood(handler: _Handler, drop: bytes = b"\0") -> None:
-    handler.close_connection = True
-    while handler.wait(0):
-        handler.wfile.write(drop * (65536 // len(drop)))
+def redirects_to(url: str) -> Answer:
+    return lambda handler: handler.head(302, Location=url, Content_Length=0)
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -246,16 +214,16 @@ def idx(array: np.ndarray) -> bytes:
     return header + array.astype(np.uint8).tobytes()
 
 
-def published(name: str, content: bytes) -> sources.SourceFile:
-    """Return the facts of a file of which these are the right bytes."""
-    return sources.SourceFile(name, hashlib.sha256(content).hexdigest(), len(content))
+def published(name: str, content: bytes) -> sources.PublishedFile:
+    """Return the facts of a published file with this content."""
+    return sources.PublishedFile(name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 @dataclasses.dataclass(frozen=True)
 class SmallDataset:
     """A fabricated dataset in MNIST's format, with the content of its files by their names."""
 
-    source: sources.Source
+    source: sources.PublishedDataset
     contents: dict[str, bytes]
 
     def write_to(self, folder: Path) -> Path:
@@ -279,5 +247,5 @@ def small_dataset(
     contents = {file: gzip.compress(idx(array), mtime=0) for file, array in arrays.items()}
     facts = [published(file, content) for file, content in contents.items()]
     return SmallDataset(
-        sources.Source(name, mirrors, *facts, class_names=tuple("0123456789")), contents
+        sources.PublishedDataset(name, mirrors, *facts, class_names=tuple("0123456789")), contents
     )

@@ -1,7 +1,6 @@
-"""The folder where fetched datasets are kept, as `<data_dir>/<dataset>/<file>.gz`.
+"""The cache of downloaded datasets: `<data_dir>/<dataset>/<file>.gz`.
 
-A file there is trusted for as long as its SHA-256 is right and no longer: what to do with it is
-decided by `judge` from its bytes alone, each time it is needed.
+A file in it is trusted only while its SHA-256 is right, which is verified at each use.
 """
 
 import functools
@@ -13,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpcli.data.published.sources import SOURCES, Source, SourceFile
+from mlpcli.data.published.sources import SOURCES, PublishedDataset, PublishedFile
 from mlpcli.errors import DataError, WriteError
 from mlpcli.files import as_argument, make_folder, open_ordinary, remove_stale_temporaries
 
@@ -26,7 +25,7 @@ DEFAULT_FOLDER = Path("data")
 
 
 class State(Enum):
-    """What a file of the cache is worth."""
+    """Whether a file of the cache can be used."""
 
     OK = "ok"
     MISSING = "missing"
@@ -35,24 +34,24 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class CachedFile:
-    """A published file, and what the cache holds of it."""
+    """A published file and its copy in the cache."""
 
-    file: SourceFile
+    file: PublishedFile
     path: Path
     state: State
     problem: str
-    """what is wrong with a damaged file; otherwise empty"""
+    """the fault of a damaged file; otherwise empty"""
 
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """The part of a dataset that lies in the cache, unverified."""
+    """The files of a dataset that are in the cache, unverified."""
 
     name: str
     folder: Path
     file_names: tuple[str, ...]
     size: int
-    """bytes of these files together"""
+    """total, in bytes"""
 
 
 def data_directory(option: Path | None = None) -> Path:
@@ -64,29 +63,21 @@ def data_directory(option: Path | None = None) -> Path:
 
 
 def _from_home(path: str) -> Path:
-    """A path in which ~ is the user's home, if there is one."""
+    """Expand ~ to the user's home, if there is one."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
 
 
-def judge(file: SourceFile, content: bytes | None) -> tuple[State, str]:
-    """Decide what a cached copy is worth, and why; `content` is None where there is no copy."""
-    if content is None:
-        return State.MISSING, ""
-    problem = file.mismatch(len(content), hashlib.sha256(content).hexdigest())
-    return (State.DAMAGED, problem) if problem else (State.OK, "")
-
-
 def verify(dataset: str, data_dir: Path) -> list[CachedFile]:
-    """Read each file of a dataset and compare it with what was published."""
+    """Compare each cached file of a dataset with the published one."""
     folder = data_dir / dataset
     return [_inspect(file, folder / file.name) for file in SOURCES[dataset].files]
 
 
 def cached(data_dir: Path) -> list[CachedDataset]:
-    """List the datasets of which the cache holds at least one file, without reading them.
+    """List the datasets with at least one file in the cache, without reading the files.
 
     Raises:
         DataError: the folder cannot be read.
@@ -108,29 +99,29 @@ def fetch(
     dataset: str,
     data_dir: Path,
     *,
-    files: Iterable[SourceFile] | None = None,
-    progress: Callable[[SourceFile, int], object] = lambda _file, _received: None,
+    files: Iterable[PublishedFile] | None = None,
+    progress: Callable[[PublishedFile, int], object] = lambda _file, _received: None,
     report: Callable[[str], object] = lambda _message: None,
     patience: "Patience | None" = None,
 ) -> dict[str, Path]:
-    """Make sure that the cache holds a dataset, fetching what is missing or damaged.
+    """Download the files of a dataset that the cache lacks, or that are damaged in it.
 
-    A whole cache is only read, so it may lie in a folder that cannot be written.
+    A complete cache is only read, so it may be in a read-only folder.
 
     Args:
         dataset: a key of `SOURCES`.
         data_dir: the cache's folder.
-        files: the files that are needed; None for all four.
-        progress: told a file and the number of its bytes received so far, which starts from 0
-            again with each try.
-        report: told in a sentence of a damaged file, and of a mirror that failed.
-        patience: how long and how often a mirror is tried; None for the usual.
+        files: the files needed; None for all four.
+        progress: called with a file and the number of its bytes received so far; a new try starts
+            from 0 again.
+        report: called with a sentence about a damaged file, or a mirror that failed.
+        patience: how long and how often a mirror is tried; None for the default.
 
     Returns:
         The path of each file by its name.
 
     Raises:
-        DataError: no mirror gave a file.
+        DataError: no mirror sent a file.
         WriteError: the cache cannot be written.
     """
     source = SOURCES[dataset]
@@ -147,8 +138,8 @@ def fetch(
     return paths
 
 
-def read_verified(file: SourceFile, path: Path) -> bytes:
-    """Read a cached file once, and return the very bytes whose hash was right.
+def read_verified(file: PublishedFile, path: Path) -> bytes:
+    """Return the bytes of a cached file, verified.
 
     Raises:
         DataError: the file is missing, damaged or cannot be read.
@@ -157,33 +148,35 @@ def read_verified(file: SourceFile, path: Path) -> bytes:
         content = _read(file, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    state, problem = judge(file, content)
-    if content is None or state is not State.OK:
-        detail = f" ({problem})" if problem else ""
-        fetch_again = f"`{fetch_command([path.parent.name], path.parents[1])}` fetches it anew"
-        raise DataError(f"{path}: {state.value}{detail}; {fetch_again}.")
-    return content
+    if content is None:
+        found = "missing"
+    elif problem := _problem(file, content):
+        found = f"damaged ({problem})"
+    else:
+        return content
+    fetch_again = f"`{fetch_command([path.parent.name], path.parents[1])}` fetches it anew"
+    raise DataError(f"{path}: {found}; {fetch_again}.")
 
 
 def option_for(data_dir: str | Path | None) -> str:
-    """What says on a command line where the cache is; nothing where it is the usual one."""
+    """Return the option for a cache in `data_dir`; empty for the default cache."""
     return "" if data_dir is None else f" --data-dir {as_argument(Path(data_dir))}"
 
 
 def fetch_command(names: Iterable[str], folder: Path) -> str:
-    """What downloads datasets into this cache, as it is written on a command line."""
+    """Return the command line that downloads datasets into this cache."""
     elsewhere = None if folder == data_directory(None) else folder
     return " ".join(["mlpcli data fetch", *names]) + option_for(elsewhere)
 
 
-def locations(source: Source, file: SourceFile, mirror: str | None) -> list[str]:
+def locations(source: PublishedDataset, file: PublishedFile, mirror: str | None) -> list[str]:
     """List the URLs or paths of a file in the order in which they are tried.
 
     Args:
         source: the dataset.
         file: one of its files.
-        mirror: the user's own mirror, a URL or a folder, tried before the public ones. It holds
-            one folder a dataset; MNIST's files may also lie in it directly.
+        mirror: the user's own mirror, a URL or a folder, tried before the public ones. It has one
+            folder per dataset; MNIST's files may also be in it directly.
     """
     own = []
     if mirror:
@@ -202,13 +195,13 @@ def _joined(mirror: str, name: str) -> str:
 
 
 def _fetch_file(
-    source: Source,
+    source: PublishedDataset,
     found: CachedFile,
-    progress: Callable[[SourceFile, int], object],
+    progress: Callable[[PublishedFile, int], object],
     report: Callable[[str], object],
     patience: "Patience | None",
 ) -> None:
-    # Imported late: requests takes 0.1 s, which a run with a full cache need not spend.
+    # Imported late: requests is slow to import, and a complete cache does not need it.
     from mlpcli.data.published.download import DEFAULT_PATIENCE, download
 
     file, path = found.file, found.path
@@ -234,24 +227,33 @@ def _fetch_file(
         raise DataError(f"{damage}{error}\n{ways}") from error
 
 
-def _ways_without_network(source: Source, folder: Path) -> str:
+def _ways_without_network(source: PublishedDataset, folder: Path) -> str:
     names = ", ".join(file.name for file in source.files)
     return (
-        f"To go on without the network, put {names} into {folder.absolute()}, or set "
+        f"To work without the network, put {names} into {folder.absolute()}, or set "
         f"{MIRROR_VARIABLE} to a folder or URL that has them; `--config quickstart` needs no data."
     )
 
 
-def _inspect(file: SourceFile, path: Path) -> CachedFile:
+def _inspect(file: PublishedFile, path: Path) -> CachedFile:
     try:
-        state, problem = judge(file, _read(file, path))
+        content = _read(file, path)
     except OSError as error:
-        state, problem = State.DAMAGED, f"cannot be read: {error.strerror or error}"
-    return CachedFile(file, path, state, problem)
+        problem = f"cannot be read: {error.strerror or error}"
+    else:
+        if content is None:
+            return CachedFile(file, path, State.MISSING, "")
+        problem = _problem(file, content)
+    return CachedFile(file, path, State.DAMAGED if problem else State.OK, problem)
 
 
-def _read(file: SourceFile, path: Path) -> bytes | None:
-    """Read a file, but not much more than it may hold; None where there is none."""
+def _problem(file: PublishedFile, content: bytes) -> str:
+    """Return how `content` differs from the published file; empty if it does not."""
+    return file.mismatch(len(content), hashlib.sha256(content).hexdigest()) or ""
+
+
+def _read(file: PublishedFile, path: Path) -> bytes | None:
+    """Read a file up to one byte more than it may hold; None if there is none."""
     try:
         with open_ordinary(path) as stream:
             return stream.read(file.limit + 1)

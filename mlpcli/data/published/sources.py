@@ -1,27 +1,27 @@
-"""The published datasets: which files they are made of, their hashes, and where to get them."""
+"""The published datasets: their files, hashes and mirrors."""
 
 from dataclasses import dataclass
 
 UNKNOWN_SIZE_LIMIT = 64 * 1024 * 1024
-"""bytes at which a file of unknown size is given up; the largest of the datasets has 26 MB"""
+"""largest file of unknown size, in bytes; the largest published one has 26 MB"""
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """One published file, and what proves that a copy is the real one."""
+class PublishedFile:
+    """One published file, with the hash that proves a copy right."""
 
     name: str
     sha256: str
     size: int | None
-    """bytes; None where nobody has published it"""
+    """bytes; None if nobody has published it"""
 
     @property
     def limit(self) -> int:
-        """Bytes beyond which a copy is wrong, so that nobody needs to read on."""
+        """Number of bytes beyond which a copy is wrong, whatever follows."""
         return UNKNOWN_SIZE_LIMIT if self.size is None else self.size
 
     def mismatch(self, size: int, sha256: str) -> str | None:
-        """Say how content of this size and hash differs from the published file, if it does."""
+        """Return how content of this size and hash differs from the published file, if it does."""
         if self.size is not None and size != self.size:
             return f"{size:,} bytes, where {self.size:,} were expected"
         if sha256 != self.sha256:
@@ -30,21 +30,21 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A dataset as it is published: four IDX files, the same on each of its mirrors."""
+class PublishedDataset:
+    """A dataset: four IDX files, the same on each of its mirrors."""
 
     name: str
     mirrors: tuple[str, ...]
-    """folders' URLs, the one to try first in front"""
-    train_images: SourceFile
-    train_labels: SourceFile
-    test_images: SourceFile
-    test_labels: SourceFile
+    """URLs of folders, in the order in which they are tried"""
+    train_images: PublishedFile
+    train_labels: PublishedFile
+    test_images: PublishedFile
+    test_labels: PublishedFile
     class_names: tuple[str, ...]
 
     @property
-    def files(self) -> tuple[SourceFile, ...]:
-        """All four files."""
+    def files(self) -> tuple[PublishedFile, ...]:
+        """The four files."""
         return (self.train_images, self.train_labels, self.test_images, self.test_labels)
 
 
@@ -53,45 +53,45 @@ TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
 TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 
-MNIST = Source(
+MNIST = PublishedDataset(
     name="mnist",
     mirrors=(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://raw.githubusercontent.com/fgnt/mnist/master/",
     ),
-    train_images=SourceFile(
+    train_images=PublishedFile(
         TRAIN_IMAGES, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422
     ),
-    train_labels=SourceFile(
+    train_labels=PublishedFile(
         TRAIN_LABELS, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881
     ),
-    test_images=SourceFile(
+    test_images=PublishedFile(
         TEST_IMAGES, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877
     ),
-    test_labels=SourceFile(
+    test_labels=PublishedFile(
         TEST_LABELS, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542
     ),
     class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
 )
 
 # Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017, https://arxiv.org/abs/1708.07747
-FASHION_MNIST = Source(
+FASHION_MNIST = PublishedDataset(
     name="fashion_mnist",
     mirrors=(
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
-    train_images=SourceFile(
+    train_images=PublishedFile(
         TRAIN_IMAGES, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880
     ),
-    train_labels=SourceFile(
+    train_labels=PublishedFile(
         TRAIN_LABELS, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515
     ),
-    test_images=SourceFile(
+    test_images=PublishedFile(
         TEST_IMAGES, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102
     ),
-    test_labels=SourceFile(
+    test_labels=PublishedFile(
         TEST_LABELS, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148
     ),
     class_names=(
@@ -109,20 +109,20 @@ FASHION_MNIST = Source(
 )
 
 # Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018,
-# https://arxiv.org/abs/1812.01718. Its host speaks http only: the hashes are what makes it safe.
-KMNIST = Source(
+# https://arxiv.org/abs/1812.01718. Its host speaks http only: only the hashes make it safe.
+KMNIST = PublishedDataset(
     name="kmnist",
     mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-    train_images=SourceFile(
+    train_images=PublishedFile(
         TRAIN_IMAGES, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", None
     ),
-    train_labels=SourceFile(
+    train_labels=PublishedFile(
         TRAIN_LABELS, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", None
     ),
-    test_images=SourceFile(
+    test_images=PublishedFile(
         TEST_IMAGES, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", None
     ),
-    test_labels=SourceFile(
+    test_labels=PublishedFile(
         TEST_LABELS, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", None
     ),
     class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
