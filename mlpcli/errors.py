@@ -1,20 +1,20 @@
 """The errors a user can meet, each with the exit code of the command that meets it.
 
-An expected failure is raised as one of these, with a message that says which file or setting,
-what is wrong with it and what to do. The command line turns it into that one message and its
-exit code; anything else that escapes is a fault of ours and exits with 1.
+An expected failure raises one of these, with a message that names the file or setting, the problem
+and the remedy. The command line prints the message and exits with the code; any other exception is
+a bug and exits with 1.
 """
 
 from pathlib import Path
 
 
 def printable(text: str) -> str:
-    """Write out control characters, but line ends: text from outside could command a terminal."""
+    """Escape control characters except line ends: text from outside could control a terminal."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 class MlpcliError(Exception):
-    """An expected failure: its text is the whole message for the user."""
+    """An expected failure; its text is the whole message for the user."""
 
     exit_code = 1
 
@@ -23,31 +23,31 @@ class MlpcliError(Exception):
 
 
 class ConfigError(MlpcliError):
-    """A config file, an override or the command line is wrong."""
+    """A config file, an override or the command line is invalid."""
 
     exit_code = 2
 
 
 class DataError(MlpcliError):
-    """A dataset cannot be fetched, or a data file is not what it should be."""
+    """A dataset cannot be fetched, or a data file is invalid."""
 
     exit_code = 3
 
 
 class CheckpointError(MlpcliError):
-    """A checkpoint is missing, damaged, or does not fit what it is used for."""
+    """A checkpoint is missing, damaged, or does not fit its use."""
 
     exit_code = 4
 
 
 class DivergedError(MlpcliError):
-    """Training left the finite numbers."""
+    """The loss or the parameters are no longer finite."""
 
     exit_code = 5
 
 
 class ImageError(MlpcliError):
-    """A picture cannot be read, or has no digit in it."""
+    """An image cannot be read, or has no digit in it."""
 
     exit_code = 6
 
@@ -59,23 +59,23 @@ class WriteError(MlpcliError):
 
 
 class AccuracyError(MlpcliError):
-    """The accuracy asked for was missed."""
+    """The accuracy is below the required one."""
 
     exit_code = 8
 
 
 class WorkerError(MlpcliError):
-    """A worker, one of the processes that train together, was ended from outside."""
+    """A worker process was ended from outside."""
 
     exit_code = 9
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or a signal has ended a training after it was saved; its text says where it stands.
+    """Ctrl-C or a signal ended a training, which was saved.
 
     Attributes:
-        signal: the number of the signal.
-        folder: the run's.
+        signal: number of the signal.
+        folder: folder of the run.
     """
 
     def __init__(self, message: str, signal: int, folder: Path) -> None:

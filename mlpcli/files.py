@@ -23,9 +23,9 @@ from mlpcli.errors import WriteError
 STALE_SECONDS = 24 * 60 * 60
 """Age at which a temporary file has no writer any more.
 
-The longest silence in a live one is a mirror's (half a minute). A day is more than the clocks of
-machines that share a folder differ, time zones set wrongly included; a lock or a process's number
-would tell sooner, but neither reaches across every network file system and container.
+A live writer waits half a minute at most, for a mirror. A day exceeds the difference between the
+clocks of machines that share a folder, wrong time zones included; locks and process numbers would
+be quicker, but do not reach across every network file system and container.
 """
 _HAS_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
@@ -35,11 +35,11 @@ _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes `path` when the block ends without an exception.
 
-    A symbolic link stays one: what it points to is replaced. What is no ordinary file (a device, a
-    pipe), and the file that standard output or error goes to, is written to as it is.
+    A symbolic link is kept, and its target replaced. A device, a pipe, and the file of standard
+    output or error are written to directly.
 
-    An exception inside the block (a failed check of what was written, say) leaves `path` as it
-    was and passes through; the temporary file is removed.
+    An exception inside the block, such as a failed check of the content, passes through and leaves
+    `path` as it was; the temporary file is removed.
 
     Raises:
         WriteError: the file could not be written, flushed or renamed.
@@ -58,7 +58,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _as_it_is(path: Path) -> BinaryIO | None:
-    """Open what is no ordinary file, or already stands open as a standard stream."""
+    """Open what is not an ordinary file, or is already open as a standard stream; else None."""
     if not path.exists():
         return None
     for stream in (sys.stdout, sys.stderr):
@@ -70,14 +70,14 @@ def _as_it_is(path: Path) -> BinaryIO | None:
 
 
 def _target(path: Path) -> Path:
-    """What a path leads to, through every link.
+    """Return the path with all links resolved.
 
     Raises:
-        OSError: to nothing that could be a file.
+        OSError: it cannot be a file.
     """
     try:
         target = path.resolve()
-    except RuntimeError as error:  # so older Pythons tell of links that lead to each other
+    except RuntimeError as error:  # what older Pythons raise for a loop of links
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
     if not target.name:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -86,28 +86,27 @@ def _target(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _becoming(target: Path) -> Iterator[Path]:
-    """A path for what becomes `target` when the block ends without an exception."""
+    """Yield a temporary path, renamed to `target` when the block ends without an exception."""
     temporary = _temporary_for(target)
     try:
         yield temporary
         temporary.replace(target)
     except BaseException:
-        with contextlib.suppress(OSError):  # what is left of it is removed once it is stale
+        with contextlib.suppress(OSError):  # a stale one is removed later
             temporary.unlink()
         raise
     _flush_folder(target.parent)
 
 
 def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> Path:
-    """Make a folder that nobody sees before it is filled, and return where.
+    """Create a folder that becomes visible only once it is filled, and return its path.
 
     Args:
-        paths: beside one another, without end; it becomes the first at which nothing is.
-        fill: writes into the folder, which has another name then. Its exception passes through,
-            and no folder is left.
+        paths: endless candidates in one parent folder; the first that does not exist is used.
+        fill: writes into the folder while it has a temporary name. If it raises, no folder is left.
 
     Raises:
-        WriteError: it could not be made.
+        WriteError: the folder could not be created.
     """
     paths = iter(paths)
     path = next(paths)
@@ -129,7 +128,7 @@ def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> P
 
 
 def _has_moved(folder: Path, target: Path) -> bool:
-    """Rename a folder, unless there is something else already."""
+    """Rename a folder, and return False if `target` already exists."""
     if os.path.lexists(target):
         return False
     try:
@@ -142,15 +141,15 @@ def _has_moved(folder: Path, target: Path) -> bool:
 
 
 def _temporary_for(target: Path) -> Path:
-    """A name beside `target` that nobody else has, for what is to become it."""
+    """Return a unique path beside `target`, for the file or folder that is to replace it."""
     remove_stale_temporaries(target)
     return target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
 
 
 def remove_stale_temporaries(target: Path) -> None:
-    """Remove what writers left of `target` that were killed, a file or a folder, where possible.
+    """Remove the temporary files and folders that killed writers of `target` left, if possible.
 
-    A live writer's is younger than STALE_SECONDS, and stays.
+    Those younger than STALE_SECONDS may have a live writer, and stay.
     """
     name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp")
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
@@ -176,13 +175,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def duplicate(source: Path, path: Path) -> None:
-    """Let `path` have what was written to `source`, whole or not at all.
+    """Make `path` a duplicate of the file `source`, whole or not at all.
 
-    As files here are replaced and never changed, both can be one file with two names, which costs
-    neither time nor room; where the file system has no such links, it is copied.
+    Files are replaced and never changed, so a hard link will do; it is a copy where the file system
+    has none.
 
     Raises:
-        WriteError: it could not be done.
+        WriteError: the file could not be written.
     """
     try:
         with _becoming(_target(path)) as temporary:
@@ -204,7 +203,7 @@ def _copy(source: Path, path: Path) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` to `path` as UTF-8, whole or not at all.
 
-    The names of files keep their bytes, whatever these are.
+    File names in it keep bytes that are not UTF-8.
 
     Raises:
         WriteError: the file could not be written.
@@ -222,10 +221,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def open_ordinary(path: Path) -> BinaryIO:
-    """Open a file for reading, but no pipe and no device: they may never begin, or never end.
+    """Open a file for reading, but no pipe or device: reading these might never begin, or end.
 
     Raises:
-        OSError: it cannot be opened, or is none.
+        OSError: it cannot be opened, or is not an ordinary file.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "not an ordinary file", str(path))
@@ -233,10 +232,10 @@ def open_ordinary(path: Path) -> BinaryIO:
 
 
 def read_ordinary(path: Path, most: int) -> bytes:
-    """Read an ordinary file of at most so many bytes.
+    """Return the content of an ordinary file of at most `most` bytes.
 
     Raises:
-        OSError: it cannot be read, is none, or is larger.
+        OSError: it cannot be read, is not an ordinary file, or is larger.
     """
     with open_ordinary(path) as file:
         content = file.read(most + 1)
@@ -246,11 +245,11 @@ def read_ordinary(path: Path, most: int) -> bytes:
 
 
 def read_json(path: Path, most: int) -> Any:
-    """What an ordinary file of at most so many bytes says in JSON, every number of it finite.
+    """Return the JSON value in an ordinary file of at most `most` bytes; all numbers are finite.
 
     Raises:
-        OSError: it cannot be read, is no ordinary file, or is larger.
-        ValueError: it is no JSON.
+        OSError: it cannot be read, is not an ordinary file, or is larger.
+        ValueError: it is not JSON.
     """
     try:
         return json.loads(
@@ -273,15 +272,15 @@ def _whole(text: str) -> int:
 
 
 def as_argument(path: Path) -> str:
-    """A path as it is written on a command line."""
+    """Return a path quoted for a command line."""
     return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents where they are missing.
+    """Create a folder and its parents if they are missing.
 
     Raises:
-        WriteError: the folder could not be made.
+        WriteError: the folder could not be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -290,7 +289,7 @@ def make_folder(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename survives a power cut; not every system can."""
+    """Flush a folder's entries, if the system can, so that a rename survives a power cut."""
     if os.name != "posix":
         return
     try:

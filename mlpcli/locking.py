@@ -1,7 +1,7 @@
-"""One process at a time: a lock that the system takes back when its holder ends, however it ends.
+"""A lock between processes, which the system releases when its holder ends, however it ends.
 
-It is the process that holds it, so on POSIX neither a process forked from it nor another thread of
-it can keep it or be kept out by it.
+The process holds it: on POSIX neither its forked processes nor its other threads keep the lock or
+are kept out by it.
 """
 
 import contextlib
@@ -30,14 +30,14 @@ _HELD = (errno.EACCES, errno.EAGAIN)
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[bool]:
-    """Hold the lock that belongs to the file `path`, which is made and stays, empty.
+    """Hold the lock of the file `path`, which is created, and remains empty.
 
     Yields:
-        False where another process holds it. True also where the file cannot be made, or the file
-        system has no locks: then nothing keeps the others out.
+        False if another process holds the lock. True also if the file cannot be created or the
+        file system has no locks: then other processes are not kept out.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
+        if path.exists() and not path.is_file():  # opening a pipe would block
             raise OSError(errno.EINVAL, "not an ordinary file")
         file = path.open("ab")
     except OSError:

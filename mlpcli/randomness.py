@@ -1,7 +1,7 @@
 """Random numbers as a function of (seed, purpose, epoch), never of what was drawn before.
 
-So epoch 7 shuffles the same way whether it follows epoch 6 or a resumed checkpoint, and drawing one
-number more for one purpose changes nothing for another.
+So epoch 7 shuffles the same way after epoch 6 and after a resumed checkpoint, and drawing one more
+number for one purpose changes nothing for another.
 """
 
 from enum import IntEnum
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What the numbers are for; the values are part of what a seed means and stay as they are."""
+    """The use of the numbers; the values must not change, or a seed means something else."""
 
     INITIALIZATION = 0
     SUBSET = 1
@@ -21,6 +21,6 @@ class Purpose(IntEnum):
     DROPOUT = 6
 
 
-def generator(seed: int, purpose: Purpose, epoch: int = 0, *part: int) -> np.random.Generator:
-    """The generator for one purpose in one epoch, or for a part of it."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, epoch, *part)))
+def generator(seed: int, purpose: Purpose, epoch: int = 0, *within: int) -> np.random.Generator:
+    """Return the generator for one purpose in one epoch, or for a subdivision `within` it."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, epoch, *within)))

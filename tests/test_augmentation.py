@@ -11,7 +11,7 @@ from mlpcli.config.schema.augmentation import AugmentationConfig, ElasticConfig,
 from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.augmentation.affine import Affine
-from mlpcli.data.augmentation.augmenter import BLOCK_PIXELS
+from mlpcli.data.augmentation.augmenter import CHUNK_PIXELS
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.augmentation.elastic import ElasticField, grid_weights
 from mlpcli.data.augmentation.pixels import Erase
@@ -369,7 +369,7 @@ def test_each_kind_changes_images_and_every_epoch_and_seed_differs(settings):
 @pytest.mark.parametrize("settings", EACH, ids=NAMES)
 def test_an_image_is_the_same_in_any_company(settings):
     """Whatever the order, the number of images, and the block they fall into."""
-    n = 2 * BLOCK_PIXELS // 784 + 37
+    n = 2 * CHUNK_PIXELS // 784 + 37
     images = pictures(n)
     together = augmented(images, settings)
     order = np.random.default_rng(2).permutation(n)
@@ -441,7 +441,7 @@ def test_without_undistorted_epochs_there_is_no_last_epoch_to_distort():
 def test_a_run_distorts_with_the_interpolation_of_its_config():
     data = {"augmentation": {"rotation": 20, "elastic": {}}, "interpolation": "bicubic"}
     config = Config.model_validate({"data": data, "seed": 5})
-    n = BLOCK_PIXELS // 784 + 3
+    n = CHUNK_PIXELS // 784 + 3
     images = pictures(n)
     flat = images.reshape(n, -1)
     found = np.empty_like(flat)

@@ -1,8 +1,6 @@
 """The cache: what it believes, what it fetches, and what it says when it cannot."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import mirrors
 from helpers.mirrors import Mirror, SmallDataset
+from helpers.processes import begin, ready_to_fetch
 
 from mlpcli.data.published import cache
 from mlpcli.data.published.cache import State
@@ -228,19 +227,6 @@ def test_losing_the_race_to_a_whole_file_is_no_failure(
     assert len(list((tmp_path / "mnist").iterdir())) == 4
 
 
-FETCH_IN_A_PROCESS = """
-import sys
-from pathlib import Path
-sys.path.append(sys.argv[1])
-from helpers.mirrors import small_dataset
-from mlpcli.data.published import cache
-from mlpcli.data.published import sources
-sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source
-input()
-cache.fetch("mnist", Path(sys.argv[3]))
-"""
-
-
 def test_several_processes_fill_one_cache(
     mirror: Mirror, fabricate: Fabricate, tmp_path: Path
 ) -> None:
@@ -248,24 +234,12 @@ def test_several_processes_fill_one_cache(
     for name, content in dataset.contents.items():
         mirror.answer(f"/{name}", mirrors.slowly(content))
     data_dir = tmp_path / "data"
-    arguments = [str(Path(__file__).parent), mirror.url, str(data_dir)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", FETCH_IN_A_PROCESS, *arguments],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        )
-        for _ in range(4)
-    ]
+    processes = [ready_to_fetch(mirror.url, data_dir) for _ in range(4)]
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    errors = [process.communicate(timeout=60)[1] for process in processes]
-    assert errors == [""] * 4
-    assert [process.returncode for process in processes] == [0] * 4
+        begin(process)
+    for process in processes:
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == 0
     found = {path.name: path.read_bytes() for path in (data_dir / "mnist").iterdir()}
     assert found == dataset.contents
     assert mirror.requests.count(f"/{TRAIN_IMAGES}") == 4  # at once: none waited for another

@@ -7,7 +7,7 @@ import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
-from mlpcli.data.shaping import BLOCK_PIXELS, STEEPEST, Shaping, centres, slants
+from mlpcli.data.shaping import SHAPED_PIXELS, STEEPEST, Shaping, centres, slants
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.inference.committee import load_committee
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
@@ -72,7 +72,7 @@ def test_a_flat_line_is_not_torn_apart():
 
 @pytest.mark.parametrize("shaping", [UPRIGHT, Shaping(deslant=True, digit_width=16)])
 def test_blocks_do_not_show_and_the_original_is_left(shaping):
-    block = BLOCK_PIXELS // 784
+    block = SHAPED_PIXELS // 784
     images, labels = synthetic.draw(1, range(block + 3))
     dataset = Dataset(images, labels, (28, 28), numbered(10))
     kept = images.copy()

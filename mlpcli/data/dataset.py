@@ -1,4 +1,4 @@
-"""A set of labelled images, or of rows of numbers with targets, and how it is divided."""
+"""Datasets of labelled images, or of rows of numbers with targets, and their splits."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +13,16 @@ UInt8Array = NDArray[np.uint8]
 IntArray = NDArray[np.intp]
 FloatArray = NDArray[np.floating[Any]]
 PixelsOrNumbers = NDArray[Any]
-"""Bytes of images, or floats of a table."""
+"""bytes of images, or floats of a table"""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Images and their labels.
 
-    The pixels stay bytes, a quarter of float32: they become floats a block of batches at a time.
-    A table's inputs are floats, as images of one row. In a regression there are no classes but
-    targets; then the labels are all 0, and `class_names` name the outputs.
+    Pixels stay bytes, a quarter of float32, until a block of batches is filled. A table's inputs
+    are floats, images of one row. A regression has targets instead of classes: then the labels
+    are all 0, and `class_names` name the outputs.
     """
 
     images: PixelsOrNumbers
@@ -39,7 +39,7 @@ class Dataset:
         return len(self.labels)
 
     def part(self, indices: IntArray) -> "Dataset":
-        """The examples at `indices` (n,), in that order."""
+        """Return the examples at `indices` (n,), in that order."""
         return Dataset(
             self.images[indices],
             self.labels[indices],
@@ -49,7 +49,7 @@ class Dataset:
         )
 
     def write_targets(self, indices: IntArray, out: FloatArray) -> None:
-        """Write what the outputs should be for the examples at `indices` (n,): (n, n_out).
+        """Write the desired outputs (n, n_out) of the examples at `indices` (n,).
 
         1 for the class and 0 elsewhere; in a regression, the targets.
         """
@@ -61,15 +61,15 @@ class Dataset:
 
 
 def numbered(n: int) -> tuple[str, ...]:
-    """The names of `n` classes, or outputs, that have no others: "0", "1", ..."""
+    """Return the default names of `n` classes or outputs: "0", "1", ..."""
     return tuple(map(str, range(n)))
 
 
 def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset:
-    """`size` examples, each class in its share, in the order they had; `setting` asked for them.
+    """Return a stratified sample of `size` examples, in their order; `setting` asked for it.
 
     Raises:
-        DataError: there are fewer examples than that.
+        DataError: there are fewer examples.
     """
     if size > len(dataset):
         raise DataError(f"{setting} asks for {size:,} images, but there are only {len(dataset):,}.")
@@ -81,12 +81,12 @@ def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset
 def split_validation(
     dataset: Dataset, validation: int | float, rng: Generator
 ) -> tuple[Dataset, Dataset]:
-    """Split a validation part off: (training, validation), each class in its share in both.
+    """Return (training, validation), both stratified by class.
 
     Args:
-        dataset: what is split.
+        dataset: the images to split.
         validation: a number of images (int) or a share of them (float).
-        rng: chooses which.
+        rng: the generator that selects them.
 
     Raises:
         DataError: nothing would be left to train on, or nothing held out.
@@ -108,9 +108,9 @@ def split_validation(
 
 
 def _stratified_sample(labels: IntArray, size: int, rng: Generator) -> IntArray:
-    """The indices (size,) of a random sample in which each class keeps its share of `labels` (N,).
+    """Return the indices (size,) of a random sample that keeps the shares of classes in `labels`.
 
-    Every class gets the whole part of its share; the places left go to the largest remainders.
+    Each class gets its share rounded down; the remaining places go to the largest remainders.
     """
     counts = np.bincount(labels)
     share = counts * size / len(labels)

@@ -1,10 +1,10 @@
-"""Random numbers that are a function of (seed, image, position), so that images have no order.
+"""Random numbers as a function of (seed, image, position), whatever the order of the images.
 
-A generator shared by the images would give an image other numbers whenever it is drawn in
-another company. Here each image has a stream of its own, and the n-th number of a stream is
-computed from n alone: a counter-based generator (Salmon et al., "Parallel random numbers: as
-easy as 1, 2, 3", 2011). The stream is SplitMix64 (Steele, Lea and Flood, "Fast splittable
-pseudorandom number generators", 2014).
+With one generator for all images, an image's numbers would depend on the images drawn before it.
+Here each image has its own stream, and the n-th number of a stream is computed from n alone: a
+counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). The
+stream is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+2014).
 """
 
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ Unsigned = TypeVar("Unsigned", bound=np.unsignedinteger[Any])
 
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return SplitMix64's output for each state: every bit of it moves every bit of the result."""
+    """Return SplitMix64's output for each state."""
     z = state + _GOLDEN_GAMMA
     z ^= z >> np.uint64(30)
     z *= np.uint64(0xBF58476D1CE4E5B9)
@@ -35,22 +35,22 @@ class Dice:
         """Start the streams.
 
         Args:
-            seed: Any integer; it counts modulo 2**64.
-            purpose: Keeps streams for different uses of the same index apart.
-            indices: (B,) what the streams belong to.
+            seed: any integer, taken modulo 2**64.
+            purpose: separates streams for different uses of the same index.
+            indices: (B,), one for each stream.
         """
         key = _mix(_mix(np.array([seed % 2**64], np.uint64)) ^ np.uint64(purpose))
         self._streams = _mix(key ^ indices)
         self._position = 0
 
     def bits(self, count: int) -> NDArray[np.uint64]:
-        """Return (count, B) numbers of 64 random bits."""
+        """Return numbers (count, B) of 64 random bits."""
         positions = np.arange(self._position, self._position + count, dtype=np.uint64)
         self._position += count
         return _mix(self._streams + positions[:, None] * _GOLDEN_GAMMA)
 
     def rows(self, count: int, dtype: type[Unsigned]) -> NDArray[Unsigned]:
-        """Return (B, count) evenly spread integers of an unsigned `dtype`, several to a number."""
+        """Return uniform integers (B, count) of an unsigned `dtype`, several from each 64 bits."""
         in_one = 8 // np.dtype(dtype).itemsize
         words = -(-count // in_one)
         positions = np.arange(self._position, self._position + words, dtype=np.uint64)
@@ -60,15 +60,15 @@ class Dice:
         return little_endian[:, :count].astype(dtype, copy=False)
 
     def uniform(self, count: int) -> NDArray[np.float32]:
-        """Return (count, B) numbers spread evenly over [0, 1)."""
-        # 24 bits are what a float32 holds exactly.
+        """Return uniform numbers (count, B) in [0, 1)."""
+        # A float32 holds 24 bits exactly.
         return (self.bits(count) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
 
     def bell(self, count: int) -> NDArray[np.float32]:
-        """Return (count, B) bell-shaped numbers: mean 0, standard deviation 1, within -3 to 3.
+        """Return bell-shaped numbers (count, B): mean 0, standard deviation 1, from -3 to 3.
 
-        The sum of three uniform numbers. Unlike a normal distribution it has no outliers, which
-        would tear a digit apart.
+        Each is a sum of three uniform numbers: a normal distribution has outliers, which would
+        tear a digit apart.
         """
         u = self.uniform(3 * count).reshape(3, count, -1)
         return np.asarray(2 * (u[0] + u[1] + u[2]) - 3, np.float32)

@@ -1,7 +1,7 @@
-"""Reading IDX, the format of MNIST and its siblings: a header of big-endian numbers, then bytes.
+"""Reads IDX, the format of MNIST and its siblings: a header of big-endian numbers, then bytes.
 
-The format is the one of LeCun, Cortes and Burges, The MNIST database (1998). A file is believed in
-nothing: it may be cut short, a web page, or a few kilobytes that unpack to terabytes.
+LeCun, Cortes and Burges ("The MNIST database", 1998) define it. No file is trusted: it may be cut
+short, a web page, or a few kilobytes that unpack to terabytes.
 """
 
 import functools
@@ -27,25 +27,22 @@ LABELS_MAGIC = 0x00000801
 """unsigned bytes (08) in one dimension (01)"""
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_SIZE = 2**31
-"""bytes that a header may promise; MNIST's largest has 47 million"""
-PIECE = 2**20
-"""bytes unpacked at once, so that memory grows with what is there, not with what is promised"""
+"""largest content that a header may announce, in bytes; MNIST's has 47 million"""
+UNPACKED_SIZE = 2**20
+"""bytes unpacked at once, so that memory grows with the content, not with the header's numbers"""
 
 
 Stream = BinaryIO | gzip.GzipFile
 Read = Callable[[int], bytes | bytearray | memoryview]
-"""Takes the next so many bytes, or what is left."""
+"""Returns the next bytes: as many as asked for, or all that are left."""
 
 
 def read_images(source: bytes | Path, *, name: str = "images") -> NDArray[np.uint8]:
-    """Read a file of images, packed with gzip or not.
+    """Return the images (N, height, width), read-only, of a file, packed with gzip or not.
 
     Args:
         source: the file's bytes, or its path.
-        name: what to call bytes in an error; a path is called by itself.
-
-    Returns:
-        The images (N, height, width), read-only.
+        name: the name of bytes in an error.
 
     Raises:
         DataError: the file cannot be read, or is not exactly one whole IDX file of images.
@@ -56,15 +53,12 @@ def read_images(source: bytes | Path, *, name: str = "images") -> NDArray[np.uin
 def read_labels(
     source: bytes | Path, *, name: str = "labels", classes: int | None = None
 ) -> NDArray[np.uint8]:
-    """Read a file of labels, packed with gzip or not.
+    """Return the labels (N,), read-only, of a file, packed with gzip or not.
 
     Args:
         source: the file's bytes, or its path.
-        name: what to call bytes in an error; a path is called by itself.
-        classes: how many classes there are; each label must be below it. None: not checked.
-
-    Returns:
-        The labels (N,), read-only.
+        name: the name of bytes in an error.
+        classes: number of classes, above each label; None to accept any.
 
     Raises:
         DataError: the file cannot be read, is not exactly one whole IDX file of labels, or has
@@ -91,9 +85,7 @@ def _read(source: bytes | Path, name: str, magic: int) -> NDArray[np.uint8]:
             return _parse(functools.partial(_read_at_most, stream), name, magic)
     except MemoryError as error:
         raise DataError(f"{name}: what it holds does not fit into memory.") from error
-    except gzip.BadGzipFile as error:
-        raise _fault(name, f"its gzip packing is damaged ({error})") from error
-    except zlib.error as error:
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise _fault(name, f"its gzip packing is damaged ({error})") from error
     except EOFError as error:
         raise _fault(name, "it is cut short within its gzip packing") from error
@@ -123,14 +115,14 @@ def _parse(read: Read, name: str, magic: int) -> NDArray[np.uint8]:
         raise _fault(name, f"it ends within its header, after {len(header)} bytes")
     shape = struct.unpack(f">{dimensions}I", header[4:])
     size = math.prod(shape)
-    said = " x ".join(map(str, shape))
+    announced = " x ".join(map(str, shape))
     if not 0 < size <= MAX_SIZE:
-        raise _fault(name, f"its header promises {said} bytes, not 1 to {MAX_SIZE}")
+        raise _fault(name, f"its header promises {announced} bytes, not 1 to {MAX_SIZE}")
     # One byte more is asked for: to see that none follows, and to reach gzip's checksum.
     content = read(size + 1)
     if len(content) != size:
         found = "more follow" if len(content) > size else f"it holds {len(content)}"
-        raise _fault(name, f"its header promises {said} bytes, but {found}")
+        raise _fault(name, f"its header promises {announced} bytes, but {found}")
     array = np.frombuffer(content, np.uint8).reshape(shape)
     array.flags.writeable = False
     return array
@@ -149,21 +141,21 @@ def _check_magic(found: int, name: str, magic: int) -> None:
 
 
 def _in_place(content: bytes) -> Read:
-    """Read bytes that are in memory, without a copy."""
+    """Return a reader of bytes in memory that does not copy them."""
     left = memoryview(content)
 
     def read(size: int) -> memoryview:
         nonlocal left
-        piece, left = left[:size], left[size:]
-        return piece
+        taken, left = left[:size], left[size:]
+        return taken
 
     return read
 
 
 def _read_at_most(stream: Stream, size: int) -> bytearray:
     content = bytearray()
-    while piece := stream.read(min(PIECE, size - len(content))):
-        content += piece
+    while chunk := stream.read(min(UNPACKED_SIZE, size - len(content))):
+        content += chunk
     return content
 
 

@@ -1,4 +1,4 @@
-"""From the data section of a config to datasets in memory."""
+"""Loads the datasets that the data section of a config names."""
 
 import math
 import zlib
@@ -9,7 +9,7 @@ import numpy as np
 
 from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
 from mlpcli.data import idx, synthetic, table
-from mlpcli.data.dataset import Dataset, numbered, split_validation, subset
+from mlpcli.data.dataset import Dataset, UInt8Array, numbered, split_validation, subset
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES, PublishedFile
 from mlpcli.errors import DataError
@@ -20,40 +20,32 @@ DIGIT_SHAPE = (28, 28)
 GZIP_WBITS = 31
 """zlib's largest window within a gzip header and trailer (RFC 1952)"""
 TEST_START = 2**32
-"""Where the synthetic test digits begin: an index no training set reaches."""
+"""first index of the synthetic test digits, which no training set reaches"""
 
 
 @dataclass(frozen=True)
 class DataLoader:
-    """Reads what one config names.
-
-    Nothing is loaded before it is asked for: training never opens the test files.
-    """
+    """Loads the datasets of one config, each when it is asked for."""
 
     config: DataConfig
     seed: int
     data_dir: Path
     reporter: Reporter
     may_fetch: bool = True
-    """False: a dataset that is not in the cache is an error, and nothing is written"""
+    """False: a dataset that is not in the cache is an error, and nothing is downloaded"""
     trust_paths: bool = True
-    """False: a checkpoint names the files, not the user, so they must lie here or in the cache"""
+    """False: a checkpoint names the files, so they must be in the working directory or the cache"""
 
     def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
-        """The training set and the part held out of it, if any.
+        """Return the training set and the validation set split off it, if any.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
         whole = self._training()
-        if self.config.train_size is not None:
-            whole = subset(
-                whole,
-                self.config.train_size,
-                generator(self.seed, Purpose.SUBSET),
-                "data.train_size",
-            )
+        if (size := self.config.train_size) is not None:
+            whole = subset(whole, size, generator(self.seed, Purpose.SUBSET), "data.train_size")
         if self.config.validation == 0:
             return self._with_added_digits(whole), None
         training, validation = split_validation(
@@ -62,7 +54,7 @@ class DataLoader:
         return self._with_added_digits(training), validation
 
     def test(self, class_names: tuple[str, ...]) -> Dataset:
-        """The test set, of the classes that the training set has.
+        """Return the test set, of the classes of the training set.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
@@ -111,22 +103,18 @@ class DataLoader:
         if not self.config.added_digits:
             return training
         drawn = self._synthetic(0, self.config.added_digits, worldwide=True)
-        return Dataset(
-            np.concatenate([training.images, drawn.images]),
-            np.concatenate([training.labels, drawn.labels]),
-            training.image_shape,
-            training.class_names,
-        )
+        images = np.concatenate([training.images, drawn.images])
+        labels = np.concatenate([training.labels, drawn.labels])
+        return Dataset(images, labels, training.image_shape, training.class_names)
 
     def _published(
         self, images: PublishedFile, labels: PublishedFile, class_names: tuple[str, ...]
     ) -> Dataset:
         folder = self.data_dir / self.config.dataset
-        pixels, values = (
-            reader(self._content(file, folder / file.name), name=str(folder / file.name))
-            for reader, file in ((idx.read_images, images), (idx.read_labels, labels))
-        )
-        return _joined(pixels, values, class_names, str(folder / images.name))
+        images_path, labels_path = folder / images.name, folder / labels.name
+        pixels = idx.read_images(self._content(images, images_path), name=str(images_path))
+        values = idx.read_labels(self._content(labels, labels_path), name=str(labels_path))
+        return _joined(pixels, values, class_names, images_path)
 
     def _content(self, file: PublishedFile, path: Path) -> bytes:
         """Return the unpacked content of a published file, fetched if it is not in the cache."""
@@ -147,18 +135,18 @@ class DataLoader:
                 f"`{cache.fetch_command([name], self.data_dir)}`."
             )
         packed = cache.read_verified(file, path)
-        # In one call, which its trailer's size makes possible: it can be trusted once verified.
+        # In one call: once verified, the size in gzip's trailer can be trusted.
         return zlib.decompress(packed, GZIP_WBITS, int.from_bytes(packed[-4:], "little"))
 
     def _read_pair(
         self, images: Path, labels: Path, class_names: tuple[str, ...] | None
     ) -> Dataset:
-        """The user's own files; without names the classes are the numbers to the largest label."""
+        """Read the user's own files; without names, number the classes."""
         for path in (images, labels):
             self._refuse_elsewhere(path)
         classes = len(class_names) if class_names else None
         pixels, values = idx.read_images(images), idx.read_labels(labels, classes=classes)
-        return _joined(pixels, values, class_names, str(images))
+        return _joined(pixels, values, class_names, images)
 
     def _refuse_elsewhere(self, path: Path) -> None:
         if leads_to_another_computer(path, Path.cwd()):
@@ -174,12 +162,12 @@ class DataLoader:
 
 
 def lies_at_home(path: Path, data_dir: Path) -> bool:
-    """Whether it lies in the working directory or the cache, once every link is followed."""
+    """Whether a path is in the working directory or the cache, with all links resolved."""
     return any(path.resolve().is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
 
 
 def options_for(config: DataConfig, data_dir: str | Path | None) -> str:
-    """The options without which a command would not find this data, or would leave it alone."""
+    """Return the options that a command needs to find this data and to read it."""
     paths = [] if config.files is None else [path for _, path in config.files]
     folder = None if data_dir is None else Path(data_dir)
     at_home = all(lies_at_home(path, cache.data_directory(folder)) for path in paths)
@@ -188,22 +176,22 @@ def options_for(config: DataConfig, data_dir: str | Path | None) -> str:
 
 
 def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
-    r"""Whether Windows would tell another computer who the user is, merely to look at this path.
+    r"""Whether opening this path would make Windows log in to another computer.
 
-    Names such as \\computer\share\file do that. A share on which the user works, at `here`, knows.
+    Names such as \\computer\share\file do. The share of the working directory, `here`, is fine.
     """
     return path.drive.startswith("\\\\") and path.drive.lower() != here.drive.lower()
 
 
 def _joined(
-    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
-    values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    pixels: UInt8Array,
+    values: UInt8Array,
     class_names: tuple[str, ...] | None,
-    name: str,
+    path: Path,
 ) -> Dataset:
     if len(pixels) != len(values):
         raise DataError(
-            f"{name}: {len(pixels)} images, but their labels file has {len(values)} labels; give "
+            f"{path}: {len(pixels)} images, but their labels file has {len(values)} labels; give "
             "two files that belong together."
         )
     n, height, width = pixels.shape

@@ -1,4 +1,4 @@
-"""Reading images between their pixels."""
+"""Interpolation: images resampled between their pixels."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.data import Interpolation
 
 Coordinates = NDArray[np.float32]
-"""(n, height, width): where each pixel of a result comes from, along one axis."""
+"""source of each pixel of a result along one axis, (n, height, width)"""
 
 _SHARPNESS = -0.5
-"""Keys' a."""
+"""a in Keys' paper"""
 
 
 class Resampler(ABC):
-    """Reads blocks of images between their pixels; background (0) lies around each of them."""
+    """Resamples chunks of images; background (0) surrounds each image."""
 
     _reach: ClassVar[int]
-    """how many pixels on each side count for a point between them"""
+    """number of pixels on each side that count for a point between them"""
 
-    def __init__(self, image_shape: tuple[int, int], block_size: int) -> None:
-        """Make the buffers for at most `block_size` images of (height, width)."""
+    def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
+        """Allocate buffers for at most `chunk_size` images of (height, width)."""
         height, width = image_shape
         # As far as an image can still be seen, and what counts for a point there.
         self._border = border = 2 * self._reach - 1
@@ -34,21 +34,21 @@ class Resampler(ABC):
         self._image_size = (height + 2 * border) * self._stride
         # The neighbour to the right of a last column is the first of the next row, which is
         # background too, and so is all beyond the last row.
-        self._flat = np.zeros(block_size * self._image_size, np.float32)
-        padded = self._flat.reshape(block_size, height + 2 * border, width + 2 * border)
+        self._flat = np.zeros(chunk_size * self._image_size, np.float32)
+        padded = self._flat.reshape(chunk_size, height + 2 * border, width + 2 * border)
         self._inside = padded[:, border:-border, border:-border]
-        self._starts = (np.arange(block_size, dtype=np.int32) * self._image_size)[:, None, None]
-        shape = (block_size, height, width)
+        self._starts = (np.arange(chunk_size, dtype=np.int32) * self._image_size)[:, None, None]
+        shape = (chunk_size, height, width)
         self._whole = np.empty(shape, np.float32)
         self._row, self._column = np.empty(shape, np.int32), np.empty(shape, np.int32)
         self._index = np.empty(shape, np.intp)
 
     def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates) -> None:
-        """Replace each pixel by what its image (n, height, width) shows at column x and row y.
+        """Replace each pixel by the value of its image at column x and row y.
 
         Args:
             images: (n, height, width), changed in place.
-            x: (n, height, width), 0 the centre of the first column; used up.
+            x: (n, height, width), 0 the centre of the first column; overwritten.
             y: the same for rows.
         """
         n, height, width = images.shape
@@ -67,18 +67,18 @@ class Resampler(ABC):
 
     @abstractmethod
     def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
-        """What is shown right of and below the pixels at `index`, by the fractions x and y.
+        """Return the values, 0 to 255, at fractions x and y beyond the pixels at `index`.
 
-        From 0 to 255, (n, height, width), as all arguments, which are used up.
+        All arrays are (n, height, width); the arguments are overwritten.
         """
 
     def _take(self, index: NDArray[np.intp], right: int, down: int, out: Coordinates) -> None:
-        """Write the pixels that lie so far from those at `index`, neither less than 0."""
+        """Write the pixels at an offset from those at `index`; both offsets are at least 0."""
         # "clip" writes straight into `out`, and takes the last background beyond the end.
         np.take(self._flat[down * self._stride + right :], index, out=out, mode="clip")
 
     def _split(self, coordinate: Coordinates, size: int, whole: np.ndarray) -> None:
-        """Split into the whole pixels, counted from the background's, and the fraction left."""
+        """Split into whole pixels, counted from the border's first, and the remaining fraction."""
         coordinate += self._border
         first, last = self._border, self._border + size - 1
         np.clip(coordinate, first - self._reach, last + self._reach, out=coordinate)
@@ -89,14 +89,14 @@ class Resampler(ABC):
 
 
 class Bilinear(Resampler):
-    """Along a line from pixel to pixel, on both axes: halfway, edges are blurred."""
+    """Linear interpolation on both axes, which blurs edges."""
 
     _reach = 1
 
-    def __init__(self, image_shape: tuple[int, int], block_size: int) -> None:
-        """As `Resampler`."""
-        super().__init__(image_shape, block_size)
-        self._corners = np.empty((4, block_size, *image_shape), np.float32)
+    def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
+        """Allocate buffers, as `Resampler` does."""
+        super().__init__(image_shape, chunk_size)
+        self._corners = np.empty((4, chunk_size, *image_shape), np.float32)
 
     def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
         upper, upper_right, lower, lower_right = self._corners[:, : len(index)]
@@ -111,19 +111,19 @@ class Bilinear(Resampler):
 
 
 class Bicubic(Resampler):
-    """Cubic convolution on both axes, over four by four pixels, which keeps edges sharper.
+    """Cubic convolution on both axes, over 4 × 4 pixels, which keeps edges sharper.
 
     Keys ("Cubic convolution interpolation for digital image processing", 1981), with his a = -1/2.
-    What goes beyond black or white beside an edge is cut off.
+    Overshoots beyond black or white beside an edge are cut off.
     """
 
     _reach = 2
 
-    def __init__(self, image_shape: tuple[int, int], block_size: int) -> None:
-        """As `Resampler`."""
-        super().__init__(image_shape, block_size)
-        self._across, self._down = np.empty((2, 4, block_size, *image_shape), np.float32)
-        self._sum, self._row_sum, self._pixel = np.empty((3, block_size, *image_shape), np.float32)
+    def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
+        """Allocate buffers, as `Resampler` does."""
+        super().__init__(image_shape, chunk_size)
+        self._across, self._down = np.empty((2, 4, chunk_size, *image_shape), np.float32)
+        self._sum, self._row_sum, self._pixel = np.empty((3, chunk_size, *image_shape), np.float32)
 
     def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
         n = len(index)
@@ -152,7 +152,7 @@ RESAMPLERS: Mapping["Interpolation", type[Resampler]] = {
 
 
 def _blend(a: Coordinates, b: Coordinates, share: Coordinates) -> None:
-    """a becomes (1 - share) a + share b; b is used up."""
+    """Set a to (1 - share) a + share b; b is overwritten."""
     b -= a
     b *= share
     a += b

@@ -1,12 +1,12 @@
-"""Digits brought into one shape, each by itself, before a network sees them.
+"""Slant and width of digits, made equal before a network sees them.
 
-Upright: LeCun, Bottou, Bengio and Haffner ("Gradient-based learning applied to document
-recognition", 1998) trained on digits "deslanted" by their second moments: the slant is what the
-middle of the ink moves to the right for each row, the slope of the regression of x on y.
+Slant: LeCun, Bottou, Bengio and Haffner ("Gradient-based learning applied to document
+recognition", 1998) trained on digits "deslanted" by their second moments: the slant is the shift
+of the ink to the right per row, the slope of the regression of x on y.
 
-As wide as all others: Meier, Cireşan, Gambardella and Schmidhuber ("Better digit recognition with a
-committee of simple neural nets", 2011) gave each network of a committee digits of another width,
-so that they err on other digits.
+Width: Meier, Cireşan, Gambardella and Schmidhuber ("Better digit recognition with a committee of
+simple neural nets", 2011) gave each network of a committee digits of another width, so that they
+err on different digits.
 """
 
 import dataclasses
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.data import Interpolation
 
 STEEPEST = 1.0
-"""pixels to the side for each row; a digit that leans more is not writing but a flat line"""
+"""largest slant, in pixels per row; a digit that leans more is a flat line"""
 MOST_STRETCHED = 2.0
-"""times as wide or as narrow, at most: a 1 remains a stroke, whatever the width"""
-BLOCK_PIXELS = 784_000
-"""at a time; their coordinates take 6 MB"""
+"""largest factor of the width or its inverse, so that a 1 remains a stroke"""
+SHAPED_PIXELS = 784_000
+"""pixels shaped at once; their coordinates take 6 MB"""
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Shaping:
-    """What is done to each image."""
+    """The shaping of each image."""
 
     deslant: bool = False
-    """whether it is set upright by its own slant"""
+    """whether to remove its slant"""
     digit_width: float | None = None
-    """pixels that its ink shall be wide, if it is set at all"""
+    """width of its ink, in pixels; None leaves it as it is"""
     interpolation: "Interpolation" = "bilinear"
-    """how it is read between its pixels"""
+    """interpolation between its pixels"""
 
     @classmethod
     def from_settings(cls, data: Mapping[str, Any]) -> Self:
-        """As the `data` section of a config says, which need not be one that was checked.
+        """Return the shaping of a config's `data` section, which may be unchecked.
 
         Raises:
-            ValueError: it asks for what is no width, or no interpolation.
+            ValueError: the width or the interpolation is not valid.
         """
         width = data.get("digit_width")
         if width is not None and not (
@@ -65,10 +65,10 @@ class Shaping:
         return cls(bool(data.get("deslant")), width, interpolation)
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """The same dataset with every image in shape, and its own left as they are.
+        """Return the dataset with every image shaped, or the same one if there is nothing to do.
 
         Raises:
-            DataError: the images are narrower than a digit shall be.
+            DataError: the images are narrower than `digit_width`.
         """
         if not self.deslant and self.digit_width is None:
             return dataset
@@ -79,15 +79,15 @@ class Shaping:
                 f"images, which have {width}; make it smaller."
             )
         images = dataset.images.reshape(-1, height, width).copy()
-        size = max(1, BLOCK_PIXELS // (height * width))
+        size = max(1, SHAPED_PIXELS // (height * width))
         resampler = RESAMPLERS[self.interpolation](shape, min(size, max(1, len(images))))
         for start in range(0, len(images), size):
-            block = images[start : start + size]
-            resampler.resample(block, *self._sources(block))
+            chunk = images[start : start + size]
+            resampler.resample(chunk, *self._sources(chunk))
         return dataclasses.replace(dataset, images=images.reshape(dataset.images.shape))
 
     def _sources(self, images: UInt8Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Which column and row each pixel of the results shows: (n, height, width) both."""
+        """Return the source column and row of each pixel: (n, height, width) both."""
         rows, columns = np.indices(images.shape[1:], np.float64)
         middle_row, middle_column = centres(images)
         slant = slants(images) if self.deslant else np.zeros(len(images))
@@ -102,9 +102,9 @@ class Shaping:
 
 
 def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
-    """The row and the column of the centre of mass of images (n, height, width): (n,) both.
+    """Return row and column (n,) of the centres of mass of images (n, height, width).
 
-    Of a blank one, 0.
+    Both are 0 for a blank image.
     """
     ink = images.astype(np.float64)
     total = np.maximum(ink.sum(axis=(1, 2)), 1)
@@ -113,9 +113,9 @@ def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
 
 
 def slants(images: UInt8Array) -> Numbers:
-    """How far each of the images (n, height, width) leans: (n,).
+    """Return the slants (n,) of images (n, height, width).
 
-    In pixels to the right for each row downwards, at most STEEPEST; 0 where all ink is in one row.
+    In pixels to the right per row downwards, at most STEEPEST; 0 if all ink is in one row.
     """
     height, width = images.shape[1:]
     ink = images.astype(np.float64)
@@ -128,10 +128,9 @@ def slants(images: UInt8Array) -> Numbers:
 
 
 def ink_widths(images: UInt8Array, columns: Numbers) -> Numbers:
-    """From the leftmost to the rightmost ink of each of the images (n, height, width): (n,).
+    """Return the widths (n,) of the ink in images (n, height, width), in pixels, at least 1.
 
-    In pixels, at least 1; `columns` (n, height, width), or (height, width) for all, is where each
-    pixel stands.
+    `columns` (n, height, width), or (height, width) for all, is the position of each pixel.
     """
     inked = images > 0
     left = np.where(inked, columns, np.inf).min(axis=(1, 2))
@@ -141,5 +140,5 @@ def ink_widths(images: UInt8Array, columns: Numbers) -> Numbers:
 
 
 def _each(values: Numbers) -> Numbers:
-    """A value for each image (n,) beside its pixels: (n, 1, 1)."""
+    """Return values (n,) as (n, 1, 1), to broadcast over the pixels of each image."""
     return values[:, None, None]

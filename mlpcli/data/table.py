@@ -1,4 +1,4 @@
-"""Examples of numbers instead of images: the rows of a config, or points of a formula."""
+"""Datasets of numbers instead of images: rows in a config, or points of a formula."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from mlpcli.errors import DataError
 
 
 def training_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
-    """What is learned: every row, or the formula's points evenly from low to high.
+    """Return the training set: every row, or evenly spaced points of the formula.
 
     Raises:
         DataError: the formula has no value there.
@@ -22,7 +22,7 @@ def training_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Da
 
 
 def test_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
-    """What the network is judged on: the same rows, or points midway between those trained on.
+    """Return the test set: the same rows, or points midway between those of the training set.
 
     Raises:
         DataError: the formula has no value there.

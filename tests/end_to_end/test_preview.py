@@ -44,7 +44,7 @@ def test_epochs_that_are_not_distorted_are_told(run, bars, tmp_path):
     done = run("data", "preview", "-c", bars, *settings[:1], "training.epochs=2", "-o", "all.png")
     assert done.stderr == ""
     some, every = pixels(tmp_path / "some.png"), pixels(tmp_path / "all.png")
-    two = preview.MARGIN + preview.BEHIND_THE_ORIGINAL + 2 * (preview.CELL + preview.MARGIN)
+    two = preview.CELL_MARGIN + preview.ORIGINAL_GAP + 2 * (preview.CELL_SIDE + preview.CELL_MARGIN)
     np.testing.assert_array_equal(some[preview.HEADER :, :two], every[preview.HEADER :, :two])
     assert (some[preview.HEADER :, two:] != every[preview.HEADER :, two:]).any()
 

@@ -3,14 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from helpers import mirrors
 from helpers.mirrors import Mirror
-from helpers.processes import environment, mlpcli
+from helpers.processes import begin, environment, mlpcli, ready_to_fetch
 
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import TRAIN_IMAGES
@@ -19,35 +18,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system"),
 ]
-
-FETCH = """
-import sys
-from pathlib import Path
-sys.path.append(sys.argv[1])
-from helpers.mirrors import small_dataset
-from mlpcli.data.published import cache
-from mlpcli.data.published import sources
-sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source
-print("ready", flush=True)
-input()
-cache.fetch("mnist", Path(sys.argv[3]))
-"""
-
-
-def start_fetching(mirror: Mirror, data_dir: Path) -> subprocess.Popen[str]:
-    """Start a process that fetches, and return once it has imported everything."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", FETCH, str(Path(__file__).parents[1]), mirror.url, data_dir],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(OPENBLAS_NUM_THREADS="1"),
-    )
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return process
 
 
 def test_killed_downloads_leave_nothing_for_long(
@@ -59,7 +29,8 @@ def test_killed_downloads_leave_nothing_for_long(
     data_dir, folder = tmp_path / "data", tmp_path / "data" / "mnist"
     left: set[Path] = set()
     for _ in range(5):
-        process = start_fetching(mirror, data_dir)
+        process = ready_to_fetch(mirror.url, data_dir)
+        begin(process)
         while not (folder.exists() and set(folder.iterdir()) - left):
             time.sleep(0.01)
         time.sleep(0.1)

@@ -104,3 +104,35 @@ def in_process(*arguments: object, cwd: Path, **variables: str) -> subprocess.Co
         err.flush()
     told, said = (stream.buffer.getvalue().decode() for stream in (out, err))
     return subprocess.CompletedProcess(words, code, told, said)
+
+
+FETCH = """
+import sys
+from pathlib import Path
+sys.path.append(sys.argv[1])
+from helpers.mirrors import small_dataset
+from mlpcli.data.published import cache, sources
+sources.SOURCES["mnist"] = small_dataset("mnist", (sys.argv[2],)).source
+print("ready", flush=True)
+input()
+cache.fetch("mnist", Path(sys.argv[3]))
+"""
+
+
+def ready_to_fetch(mirror: str, data_dir: Path) -> subprocess.Popen[str]:
+    """Return a process that has imported everything, and fetches at `begin`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FETCH, str(Path(__file__).parents[1]), mirror, str(data_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(OPENBLAS_NUM_THREADS="1"),
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def begin(process: subprocess.Popen[str]) -> None:
+    process.stdin.write("go\n")
+    process.stdin.flush()

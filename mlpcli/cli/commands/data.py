@@ -127,9 +127,9 @@ def preview(
     """
     from mlpcli.cli.reporters import reporter
     from mlpcli.config.loading import load_config
-    from mlpcli.data import preview as sheet
     from mlpcli.data.augmentation import Augmenter
     from mlpcli.data.loading import DataLoader
+    from mlpcli.data.preview import draw_sheet, first_of_each_class
     from mlpcli.data.published.cache import data_directory
     from mlpcli.data.shaping import Shaping
     from mlpcli.files import write_bytes
@@ -154,7 +154,6 @@ def preview(
             f"This run shows the images as they are after epoch {augmenter.last_epoch:,.0f} "
             "(data.augmentation.undistorted_fraction)."
         )
-    write_bytes(
-        output, sheet.draw(training, sheet.choose(training.labels, count), augmenter, epochs)
-    )
+    indices = first_of_each_class(training.labels, count)
+    write_bytes(output, draw_sheet(training, indices, augmenter, epochs))
     click.echo(f"{output}: written")

@@ -1,4 +1,4 @@
-"""Distorted versions of the training images, another one each epoch."""
+"""Distortions of the training images, different in each epoch."""
 
 from mlpcli.data.augmentation.augmenter import Augmenter
 

@@ -1,4 +1,4 @@
-"""Shift, rotation, scale and shear: a straight-line map of the plane for each image.
+"""Shift, rotation, scale and shear: an affine map of the plane for each image.
 
 The distortions of handwriting that Cireşan, Meier, Gambardella and Schmidhuber ("Deep, big, simple
 neural nets for handwritten digit recognition", 2010) trained on, together with the elastic one.
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Affine:
-    """What is done to n images about their middles: scaled, sheared, rotated, then shifted."""
+    """Maps of n images about their centres: scale, shear, rotation, then shift."""
 
     shift: Array
     """(2, n), to the right and down, in pixels"""
@@ -35,7 +35,7 @@ class Affine:
 
     @classmethod
     def draw(cls, settings: "AugmentationConfig", draws: Draws) -> Self:
-        """Choose evenly between the limits that the settings name; width and height apart."""
+        """Draw uniformly within the limits of the settings; width and height are apart."""
         return cls(
             shift=draws.within(settings.shift, 2, Kind.SHIFT),
             rotation=draws.within(math.radians(settings.rotation), 1, Kind.ROTATION)[0],
@@ -44,14 +44,14 @@ class Affine:
         )
 
     def sources(self, x: Coordinates, y: Coordinates) -> None:
-        """Write where in the original each pixel of the result comes from.
+        """Write the position in the original of each pixel of the result.
 
-        With M = rotation · shear · scale, c the middle and y downwards, p' = M (p - c) + c + shift,
+        With M = rotation · shear · scale, c the centre and y downwards, p' = M (p - c) + c + shift,
         so p = M⁻¹ (p' - c - shift) + c.
 
         Args:
-            x: (n, height, width), filled with columns of the original, 0 the centre of the first.
-            y: the same, filled with rows.
+            x: receives columns of the original (n, height, width); 0 is the centre of the first.
+            y: the same for rows.
         """
         height, width = x.shape[1:]
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2

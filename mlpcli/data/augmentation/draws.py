@@ -1,6 +1,6 @@
-"""The random numbers of a block of images: for each kind of distortion streams of its own.
+"""Random numbers for a chunk of images; each kind of distortion has streams of its own.
 
-So turning one kind on or off leaves what the others do to an image as it was.
+So turning one kind on or off does not change the effect of the others.
 """
 
 from enum import IntEnum
@@ -14,7 +14,7 @@ from mlpcli.randomness import Purpose, generator
 
 
 class Kind(IntEnum):
-    """What the numbers are for; the values are part of what a seed means and stay as they are."""
+    """The use of the numbers; the values must not change, or a seed means something else."""
 
     SHIFT = 0
     ROTATION = 1
@@ -32,7 +32,7 @@ def key_of_epoch(seed: int, epoch: int) -> int:
 
 
 class Draws:
-    """The numbers of n images, each a function of the key, its index and the kind alone."""
+    """Numbers for n images, each a function of the key, its index and the kind alone."""
 
     def __init__(self, key: int, indices: IntArray) -> None:
         """Take the epoch's key and the positions (n,) of the images in the training set."""
@@ -43,9 +43,9 @@ class Draws:
         return len(self._indices)
 
     def dice(self, kind: Kind) -> Dice:
-        """Return the streams of one kind, at their beginning."""
+        """Return the streams of one kind, from their start."""
         return Dice(self._key, kind, self._indices)
 
     def within(self, limit: float, count: int, kind: Kind) -> NDArray[np.float64]:
-        """Return (count, n) numbers spread evenly from -limit to limit."""
+        """Return uniform numbers (count, n) from -limit to limit."""
         return limit * (2 * self.dice(kind).uniform(count).astype(np.float64) - 1)

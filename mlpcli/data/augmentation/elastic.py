@@ -1,14 +1,14 @@
-"""Elastic distortion: every pixel is displaced a little, and neighbours nearly alike.
+"""Elastic distortion: displaces every pixel a little, and neighbours nearly alike.
 
 Simard, Steinkraus and Platt ("Best practices for convolutional neural networks applied to visual
 document analysis", 2003) draw a number from -1 to 1 for each pixel and direction, smooth these by
 a Gaussian of standard deviation sigma whose weights add up to 1, and multiply by alpha. That is the
-field made here, with the noise going on beyond the image's edge: the displacements have mean 0,
+field made here, except that the noise continues beyond the image's edge. Displacements have mean 0,
 standard deviation near alpha / (sqrt(12 pi) sigma), and the correlation exp(-d² / 4 sigma²) at a
 distance of d pixels.
 
-A field so smooth is known from few of its points. So the numbers are drawn on a grid whose lines
-are sigma apart, not one pixel, and the same Gaussian carries them to the pixels: that gives the
+So smooth a field is determined by few of its points. The numbers are therefore drawn on a grid
+whose lines are sigma apart, not one pixel, and the same Gaussian interpolates them: that gives the
 same correlations, within 2 exp(-pi²), at a fraction of the cost.
 """
 
@@ -30,30 +30,30 @@ _REACH = 3.0  # sigmas beyond which the square of the Gaussian has 1/50,000 of i
 
 
 class ElasticField:
-    """Makes displacement fields for blocks of images."""
+    """Draws displacement fields for chunks of images."""
 
     def __init__(
-        self, alpha: float, sigma: float, image_shape: tuple[int, int], block_size: int
+        self, alpha: float, sigma: float, image_shape: tuple[int, int], chunk_size: int
     ) -> None:
-        """Fix the strength and smoothness, for at most `block_size` images of this shape at once.
+        """Prepare for at most `chunk_size` images of (height, width).
 
         Args:
-            alpha: Simard's strength: what the smoothed numbers are multiplied by, in pixels.
-            sigma: Simard's smoothness: standard deviation of the Gaussian, in pixels.
+            alpha: Simard's strength, the factor of the smoothed numbers, in pixels.
+            sigma: Simard's smoothness, the standard deviation of the Gaussian, in pixels.
             image_shape: (height, width).
-            block_size: The most images at once.
+            chunk_size: largest number of images at once.
         """
         height, width = image_shape
         self._down = _integers(grid_weights(height, sigma), _WEIGHT)
         self._across = _integers(grid_weights(width, sigma).T, _WEIGHT)
         self._pixels_of_one = alpha * _HALF_WAY * _WEIGHT
         rows, columns = self._down.shape[1], self._across.shape[0]
-        self._grid = np.empty((block_size, 2, rows, columns), np.float32)
-        self._half_way = np.empty((block_size, 2, rows, width), np.float32)
-        self._field = np.empty((block_size, 2, height, width), np.float32)
+        self._grid = np.empty((chunk_size, 2, rows, columns), np.float32)
+        self._half_way = np.empty((chunk_size, 2, rows, width), np.float32)
+        self._field = np.empty((chunk_size, 2, height, width), np.float32)
 
     def displace(self, x: Coordinates, y: Coordinates, draws: Draws) -> None:
-        """Add a field to the coordinates x and y (n, height, width), for each image its own."""
+        """Add to the coordinates x and y (n, height, width) a field of its own for each image."""
         n = len(draws)
         grid, half_way, field = self._grid[:n], self._half_way[:n], self._field[:n]
         drawn = draws.dice(Kind.ELASTIC).rows(grid[0].size, np.uint8)
@@ -78,9 +78,9 @@ def _integers(values: NDArray[np.float64], unit: float) -> NDArray[np.float32]:
 
 
 def grid_weights(pixels: int, sigma: float) -> NDArray[np.float64]:
-    """Return (pixels, grid lines): what a pixel's displacement takes of each grid line's number.
+    """Return the weights (pixels, grid lines) of each grid line's number at each pixel.
 
-    Each row has the sum of squares of Simard's Gaussian, and so the same variance follows. Up to
+    Each row has the sum of squares of Simard's Gaussian, hence the same variance. Up to
     a sigma of 1 the grid lines are the pixels, and the rows are Simard's weights themselves.
     """
     gap = max(1.0, sigma)

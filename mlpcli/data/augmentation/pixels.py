@@ -26,7 +26,7 @@ class Noise:
     """
 
     def __init__(self, std: float) -> None:
-        """Fix the standard deviation, as a share of white (255)."""
+        """Take the standard deviation, as a fraction of white (255)."""
         self._levels = np.rint(255 * std * _normal_quantiles()).astype(np.int16)
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
@@ -51,12 +51,11 @@ class Erase:
 
     Random erasing (Zhong, Zheng, Kang, Li and Yang, 2020), which makes a network look at more than
     one part of an image. The rectangle's smallest area and its ratios of height to width are
-    theirs; tall ones are as likely as wide ones, and one that is larger than the image one way is
-    cut off there.
+    theirs; tall ones are as likely as wide ones. One that exceeds the image is cut off.
     """
 
     def __init__(self, settings: "EraseConfig") -> None:
-        """Fix how often and how much is erased."""
+        """Take the probability and the largest area."""
         self._settings = settings
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
@@ -78,6 +77,6 @@ class Erase:
 def _between(
     starts: NDArray[np.float64], lengths: NDArray[np.float64], size: int
 ) -> NDArray[np.bool_]:
-    """Return (n, size): which places lie in each interval."""
+    """Return a mask (n, size) of the places within each interval."""
     after = np.arange(size) - starts[:, None]
     return np.asarray((after >= 0) & (after < lengths[:, None]))

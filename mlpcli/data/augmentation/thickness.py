@@ -15,7 +15,7 @@ class Thickness:
     """Moves the edges of the strokes of each image, out or in."""
 
     def __init__(self, most: float) -> None:
-        """Fix the most that an edge is moved, in pixels, up to 1."""
+        """Take the largest shift of an edge, in pixels, up to 1."""
         self._most = most
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
@@ -25,7 +25,7 @@ class Thickness:
 
 
 def thicken(images: UInt8Array, pixels: np.ndarray) -> None:
-    """Move the edges in images (n, height, width) outwards by `pixels` (n,), from -1 to 1."""
+    """Move the edges in images (n, height, width) outwards by `pixels` (n,), each from -1 to 1."""
     for some, extreme in ((pixels > 0, dilated), (pixels < 0, eroded)):
         chosen = images[some]
         target = extreme(chosen).astype(np.float32)
@@ -37,7 +37,7 @@ def thicken(images: UInt8Array, pixels: np.ndarray) -> None:
 
 
 def dilated(images: UInt8Array) -> UInt8Array:
-    """Return the brightest of each pixel and its four neighbours."""
+    """Return the maximum of each pixel and its four neighbours."""
     result = images.copy()
     for here, there in _neighbours():
         np.maximum(result[here], images[there], out=result[here])
@@ -45,7 +45,7 @@ def dilated(images: UInt8Array) -> UInt8Array:
 
 
 def eroded(images: UInt8Array) -> UInt8Array:
-    """Return the darkest of each pixel and its four neighbours; around the image all is dark."""
+    """Return the minimum of each pixel and its four neighbours; 0 surrounds the image."""
     result = images.copy()
     for here, there in _neighbours():
         np.minimum(result[here], images[there], out=result[here])
@@ -55,7 +55,7 @@ def eroded(images: UInt8Array) -> UInt8Array:
 
 
 def _neighbours() -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Return pairs of views: pixels, and what lies above, below, left and right of them."""
+    """Return pairs of views: pixels, and their neighbours above, below, left and right."""
     every, first, last = slice(None), slice(1, None), slice(None, -1)
     rows, columns = (every, first), (every, last)
     across = ((every, every, first), (every, every, last))

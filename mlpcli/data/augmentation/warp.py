@@ -1,4 +1,4 @@
-"""All geometric distortions as one map of the plane, so that an image is resampled once."""
+"""All geometric distortions as one map of the plane, so that an image is resampled only once."""
 
 from typing import TYPE_CHECKING
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 class Warp:
-    """Shifts, rotates, scales, shears and bends each image of a block in its own way."""
+    """Shifts, rotates, scales, shears and bends each image of a chunk in its own way."""
 
     def __init__(
         self,
         settings: "AugmentationConfig",
         interpolation: "Interpolation",
         image_shape: tuple[int, int],
-        block_size: int,
+        chunk_size: int,
     ) -> None:
-        """Prepare for at most `block_size` images of (height, width)."""
+        """Prepare for at most `chunk_size` images of (height, width)."""
         self._settings = settings
         self._elastic = None
         if settings.elastic is not None and settings.elastic.alpha:
             alpha, sigma = settings.elastic.alpha, settings.elastic.sigma
-            self._elastic = ElasticField(alpha, sigma, image_shape, block_size)
-        self._resampler = RESAMPLERS[interpolation](image_shape, block_size)
-        self._x, self._y = np.empty((2, block_size, *image_shape), np.float32)
+            self._elastic = ElasticField(alpha, sigma, image_shape, chunk_size)
+        self._resampler = RESAMPLERS[interpolation](image_shape, chunk_size)
+        self._x, self._y = np.empty((2, chunk_size, *image_shape), np.float32)
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
         """Distort the images (n, height, width) in place."""

@@ -1,4 +1,4 @@
-"""Handwritten-looking digits that the project draws itself: a dataset without a download."""
+"""Synthetic handwritten digits: a dataset that needs no download."""
 
 from mlpcli.data.synthetic.digits import draw
 

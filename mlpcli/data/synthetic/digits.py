@@ -1,4 +1,4 @@
-"""Draws any number of labelled digits, each a function of the seed and its own index."""
+"""Draws labelled digits, each a function of the seed and its own index."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,8 @@ from mlpcli.data.dice import Dice
 from mlpcli.data.synthetic.handwriting import choose_skeletons, write
 from mlpcli.data.synthetic.rendering import SIDE, render
 
-# Images drawn at once: enough to spread NumPy's cost of a call, few enough for the work to stay
-# in a core's cache.
-_BLOCK = 128
+_CHUNK = 128
+"""images drawn at once: enough to spread the cost of NumPy's calls, few enough for the cache"""
 
 _LABEL_STREAM, _IMAGE_STREAM = 0, 1
 
@@ -19,14 +18,14 @@ def draw(
 ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
     """Draw handwritten-looking digits.
 
-    An image and its label depend on the seed and on its index only: the same bytes come out
-    whichever other images are drawn with it. Of the ten images from index 10 k on, each shows
-    another digit, so every range of indices is balanced within two images a digit.
+    An image and its label depend only on the seed and its index, not on the other images. The ten
+    images from index 10 k on show each digit once, so every range of indices is balanced within
+    two images per digit.
 
     Args:
-        seed: Any integer; another seed gives other images.
-        indices: The images to draw, from 0 to 2**63.
-        worldwide: Written as in many countries, instead of as in MNIST.
+        seed: any integer; another seed gives other images.
+        indices: indices of the images, from 0 to 2**63.
+        worldwide: whether to write as in many countries, instead of as in MNIST.
 
     Returns:
         images (n, 784) uint8, white ink (255) on black (0), prepared as MNIST's are, and labels
@@ -34,19 +33,19 @@ def draw(
     """
     images = np.empty((len(indices), SIDE * SIDE), np.uint8)
     labels = np.empty(len(indices), np.intp)
-    for first in range(0, len(indices), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        numbers = np.array(indices[block], np.uint64)
-        labels[block] = _labels(seed, numbers)
+    for first in range(0, len(indices), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        numbers = np.array(indices[chunk], np.uint64)
+        labels[chunk] = _labels(seed, numbers)
         dice = Dice(seed, _IMAGE_STREAM, numbers)
-        skeletons = choose_skeletons(dice, labels[block], worldwide=worldwide)
+        skeletons = choose_skeletons(dice, labels[chunk], worldwide=worldwide)
         x, y, pressure, radius = write(dice, skeletons)
-        images[block] = render(dice, x, y, pressure, radius).reshape(-1, SIDE * SIDE)
+        images[chunk] = render(dice, x, y, pressure, radius).reshape(-1, SIDE * SIDE)
     return images, labels
 
 
 def _labels(seed: int, indices: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """Return labels (B,): the ten indices from 10 k on get a random order of the ten digits."""
+    """Return labels (B,): a random order of the ten digits for the ten indices from 10 k on."""
     tens, units = np.divmod(indices, np.uint64(10))
     keys = Dice(seed, _LABEL_STREAM, tens).bits(10)
     own_key = keys[units.astype(np.intp), np.arange(len(indices))]

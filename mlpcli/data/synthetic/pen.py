@@ -1,8 +1,7 @@
-"""From the few points of a skeleton to the closely spaced points of a pen's path.
+"""The pen's path: closely spaced points on smooth curves through the points of a skeleton.
 
-A curve through control points is linear in them: each of its points is a weighted sum of the
-control points. So every skeleton becomes one table of weights, computed once, and drawing a
-digit with its control points moved about is a sum of products.
+A curve is linear in its control points: each of its points is a weighted sum of them. So every
+skeleton becomes one table of weights, computed once, and drawing a digit is a sum of products.
 """
 
 from functools import cache
@@ -19,7 +18,7 @@ from mlpcli.data.synthetic.skeletons import SKELETONS, Skeleton
 PATH_POINTS = 96
 CONTROL_POINTS = max(sum(map(len, skeleton.strokes)) for skeleton in SKELETONS)
 
-_STEPS = 24  # a curve's samples between two control points, from which the evenly spaced are taken
+_SPLINE_STEPS = 24  # samples of a curve between two control points
 
 
 def _spline(points: list[tuple[float, float]]) -> NDArray[np.float64]:
@@ -41,7 +40,7 @@ def _spline(points: list[tuple[float, float]]) -> NDArray[np.float64]:
     else:
         tangents[0] = 1.5 * slopes[0] - 0.5 * tangents[1]
         tangents[-1] = 1.5 * slopes[-1] - 0.5 * tangents[-2]
-    t = np.arange(_STEPS)[:, None] / _STEPS
+    t = np.arange(_SPLINE_STEPS)[:, None] / _SPLINE_STEPS
     pieces = [
         (1 + 2 * t) * (1 - t) ** 2 * identity[i]
         + t * (1 - t) ** 2 * gap * tangents[i]
@@ -59,7 +58,7 @@ def _stroke_weights(stroke: tuple[tuple[float, ...], ...]) -> NDArray[np.float64
     pieces = []
     for first, last in pairwise([0, *corners, n - 1]):
         piece = [(point[0], point[1]) for point in stroke[first : last + 1]]
-        weights = np.zeros((_STEPS * (last - first) + 1, n))
+        weights = np.zeros((_SPLINE_STEPS * (last - first) + 1, n))
         weights[:, first : last + 1] = _spline(piece)
         pieces.append(weights)
     return np.concatenate(pieces)

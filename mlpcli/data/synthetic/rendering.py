@@ -1,4 +1,4 @@
-"""From a pen's path to an image prepared as MNIST's were.
+"""Draws a pen's path as an image prepared as MNIST's were.
 
 MNIST's digits are fitted into 20 x 20 pixels with their aspect kept, and placed in 28 x 28 so
 that their centre of mass is in the middle (LeCun, Bottou, Bengio and Haffner, "Gradient-based
@@ -26,8 +26,8 @@ _PIXEL_CENTRES = np.arange(BOX, dtype=np.float32) + np.float32(0.5)
 def fit_into_box(x: Array, y: Array, radii: Array) -> tuple[Array, Array]:
     """Scale and move paths so that their ink fills the box.
 
-    The larger side of the ink's bounding box becomes BOX pixels; the ink touches the box's
-    edges there, and has whole empty pixels on both sides in the other direction.
+    The larger side of the ink's bounding box becomes BOX pixels; in the other direction there are
+    whole empty pixels on both sides.
 
     Args:
         x: (P, B) along the path, in any unit.
@@ -39,8 +39,8 @@ def fit_into_box(x: Array, y: Array, radii: Array) -> tuple[Array, Array]:
     """
     extent = np.maximum(np.ptp(x, axis=0), np.ptp(y, axis=0))
     scale = np.float32(BOX) / extent
-    # The pen's width is not scaled, so the right scale is found by correcting what is left over;
-    # a few rounds suffice, as it is only the pressure that makes the problem nonlinear.
+    # The pen's width is not scaled, so the scale is corrected until the ink fits; a few rounds
+    # suffice, as only the pressure makes the problem nonlinear.
     for _ in range(4):
         ink = np.maximum(_span(x * scale, radii), _span(y * scale, radii))
         scale = scale + (BOX - ink) / extent
@@ -48,12 +48,12 @@ def fit_into_box(x: Array, y: Array, radii: Array) -> tuple[Array, Array]:
 
 
 def _span(x: Array, radii: Array) -> Array:
-    """Return the length (B,) that the ink covers along one direction."""
+    """Return the extent (B,) of the ink along one direction."""
     return np.asarray((x + radii).max(axis=0) - (x - radii).min(axis=0))
 
 
 def _into_the_middle(x: Array, radii: Array) -> Array:
-    """Move the ink into the box, with as many empty pixels before it as after it."""
+    """Centre the ink in the box, with whole empty pixels on both sides."""
     empty = np.maximum(BOX - _span(x, radii), 0)
     return np.asarray(x - (x - radii).min(axis=0) + np.floor(empty / 2))
 
@@ -65,7 +65,7 @@ def render(dice: Dice, x: Array, y: Array, pressure: Array, radius: Array) -> ND
     disc, measured in that disc's radii, so one square root a pixel is enough.
 
     Args:
-        dice: The streams of the B images.
+        dice: the streams of the B images.
         x: (P, B) in any unit.
         y: (P, B), downwards.
         pressure: (P, B), by which the radius is multiplied.

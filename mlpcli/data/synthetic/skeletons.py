@@ -1,14 +1,14 @@
-"""The shapes of the digits: for each one, the ways in which people write it.
+"""The shapes of the digits, in the ways in which people write them.
 
 A skeleton is the path of the pen in a box from about 0 to 1, x to the right and y down. Each
-stroke is a list of points that a smooth curve passes through; at a point marked CORNER it may turn
-sharply. Slant, thickness and all the variety of handwriting are added in `handwriting.py`, so
-shapes stand upright here. To add a way of writing a digit, add an entry to SKELETONS.
+stroke is a list of points on a smooth curve, which may turn sharply at a point marked CORNER.
+Shapes are upright: `handwriting.py` adds slant, thickness and all other variety. To add a way of
+writing a digit, add an entry to SKELETONS.
 
-The shapes were sketched by hand. Most were then laid onto MNIST training images, 200 of each
-digit; their points were moved to where they lay on average, and their shares towards how often
-each fitted best. MNIST's writers were Americans, so each skeleton has two shares: theirs, and an
-estimate of how the world writes, where a 1 often has a long flag and a 7 a bar.
+The shapes were sketched by hand. Most were then fitted to MNIST training images, 200 of each digit:
+points moved to their mean positions, and shares towards how often each skeleton fitted best.
+MNIST's writers were Americans, so each skeleton has two shares: theirs, and an estimate for the
+world, where a 1 often has a long flag and a 7 a bar.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Skeleton:
     """One way of writing a digit.
 
     Attributes:
-        digit: The digit it shows.
-        name: What sets it apart from the digit's other skeletons.
-        share: How often it is chosen, relative to the digit's other skeletons, as in MNIST.
-        worldwide: The same among writers of many countries.
-        strokes: What the pen draws between being put down and lifted.
+        digit: the digit it shows.
+        name: its difference from the digit's other skeletons.
+        share: its frequency in MNIST, relative to the digit's other skeletons.
+        worldwide: the same among writers of many countries.
+        strokes: the points of each stroke.
     """
 
     digit: int
