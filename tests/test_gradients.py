@@ -11,9 +11,8 @@ from mlpcli.nn.gradcheck import centred_differences
 from mlpcli.storage.records import read_gradients
 from mlpcli.storage.run_folder import RunDirectory
 from mlpcli.training import gradient_probe as gradients
-from mlpcli.training.gradient_probe import GradientProbe
-from mlpcli.training.layer_lengths import layer_norms
-from mlpcli.training.metrics import LayerNorms
+from mlpcli.training.gradient_probe import GradientProbe, layer_norms
+from mlpcli.training.metrics import GradientNorms
 from mlpcli.training.setup import prepare
 
 HEADER = "epoch,layer,gradient_norm,update_norm\n"
@@ -52,7 +51,8 @@ def test_the_gradient_is_that_of_the_loss_of_the_same_examples(set_up, monkeypat
     t = np.empty((5, 3))
     setup.normalization.apply(setup.training.images[examples], x)
     setup.training.write_targets(examples, t)
-    expected = layer_norms(setup.network, centred_differences(setup.network, setup.loss, x, t)[0])
+    differences = centred_differences(setup.network, setup.loss, x, t)[0]
+    expected = layer_norms(setup.network.layout, differences)
     rows = GradientProbe(setup).end_epoch(7)
     assert [row.gradient_norm for row in rows] == pytest.approx(expected, rel=1e-6)
     assert [(row.epoch, row.layer, row.update_norm) for row in rows] == [(7, 1, 0), (7, 2, 0)]
@@ -80,7 +80,7 @@ def test_dropout_penalties_clipping_and_distortion_are_left_out(set_up):
 
 
 def test_recording_changes_nothing_in_the_training(bars, tmp_path, monkeypatch):
-    overrides = ["network.batch_norm=true", "network.dropout.hidden=0.5", "training.threads=2"]
+    overrides = ["network.batch_norm=true", "network.dropout.hidden=0.5", "training.workers=2"]
     config = mlpcli.load_config(bars, overrides=[*overrides, "training.averaging={}"])
     recorded = timeless(mlpcli.train(config, runs_dir=tmp_path / "a").folder)
     assert recorded.pop("gradients").count(b"\n") == 1 + 4 * 2
@@ -103,7 +103,7 @@ def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.forget_gradients_after(1)
     assert not directory.gradients.exists()
-    rows = [LayerNorms(epoch, layer, 1 / 3, 5e-324) for epoch in (1, 2) for layer in (1, 2)]
+    rows = [GradientNorms(epoch, layer, 1 / 3, 5e-324) for epoch in (1, 2) for layer in (1, 2)]
     directory.append_gradients(rows[:2], flush=False)
     first = directory.gradients.read_bytes()
     directory.append_gradients(rows[2:], flush=True)
@@ -125,5 +125,5 @@ def test_only_long_epochs_wait_for_the_disk(tmp_path, monkeypatch):
     flushed = []
     monkeypatch.setattr(os, "fsync", flushed.append)
     for flush in (False, True):
-        RunDirectory(tmp_path).append_gradients([LayerNorms(1, 1, 1.0, 1.0)], flush=flush)
+        RunDirectory(tmp_path).append_gradients([GradientNorms(1, 1, 1.0, 1.0)], flush=flush)
         assert len(flushed) == flush
