@@ -1,32 +1,7 @@
-import os
-import sys
-
 import numpy as np
 import pytest
 
-from mlpcli.nn.arrays import Rows, column_sums, one_hot, row_maxima, row_sums, shared_zeros
-
-
-@pytest.mark.parametrize("shape", [0, 5, (2, 3), (0, 3)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
-def test_shared_zeros_are_zeros_that_can_be_written(shape, dtype):
-    found = shared_zeros(shape, dtype)
-    assert found.dtype == dtype
-    assert np.array_equal(found, np.zeros(shape))
-    found += 1
-    assert np.array_equal(found, np.ones(shape))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-def test_a_forked_process_writes_into_the_same_memory():
-    shared, own = shared_zeros(3, np.float32), np.zeros(3, np.float32)
-    child = os.fork()
-    if child == 0:
-        shared[1] = own[1] = 7
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert shared.tolist() == [0, 7, 0]
-    assert own.tolist() == [0, 0, 0]
+from mlpcli.nn.arrays import Buffer, column_sums, one_hot, row_maxima, row_sums, sum_of_squares
 
 
 def test_one_hot():
@@ -35,13 +10,13 @@ def test_one_hot():
     assert found.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
-def test_rows_are_the_same_memory_until_more_are_needed():
-    rows = Rows(2, np.float64)
-    first = rows.first(3)
+def test_a_buffer_is_the_same_memory_until_more_is_needed():
+    buffer = Buffer(2, np.float64)
+    first = buffer.rows(3)
     assert first.shape == (3, 2)
-    assert np.shares_memory(rows.first(2), first)
-    assert np.shares_memory(rows.first(3), first)
-    assert not np.shares_memory(rows.first(4), first)
+    assert np.shares_memory(buffer.rows(2), first)
+    assert np.shares_memory(buffer.rows(3), first)
+    assert not np.shares_memory(buffer.rows(4), first)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -63,7 +38,13 @@ def test_what_is_not_finite_shows_in_the_sums():
     assert np.isnan(row_sums(a)[1])
 
 
-@pytest.mark.parametrize("n", [2**60, 2**80])
-def test_zeros_that_no_memory_holds(n):
-    with pytest.raises(MemoryError, match="bytes are wanted"):
-        shared_zeros((n, 1), np.float32)
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_a_sum_of_squares_neither_overflows_nor_vanishes(size):
+    found = sum_of_squares(np.array([3, -4], np.float32) * np.float32(size))
+    assert found == pytest.approx(25 * size**2, rel=1e-6)
+
+
+def test_a_sum_of_squares_shows_what_is_not_finite():
+    assert np.isnan(sum_of_squares(np.array([1, np.nan], np.float32)))
+    assert sum_of_squares(np.array([1, np.inf], np.float32)) == np.inf
+    assert sum_of_squares(np.zeros(3, np.float32)) == 0

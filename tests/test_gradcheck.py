@@ -73,14 +73,14 @@ def test_dropout_and_batch_normalisation(activation, batch_norm, dropout, exampl
     network.initialize(xavier_normal, rng)
     network.theta[network.n_weights :] += rng.normal(0, 0.5, len(network.theta) - network.n_weights)
     network.draw_dropout(examples, rng)
-    for norm in network.norms:
+    for norm in network.batch_norms:
         norm.mean[...], norm.variance[...] = 0.3, 2.0
     loss = LOSSES["cross_entropy"]()
 
     found = backpropagated_gradient(network, loss, x, t)
     if examples == 1:  # normalised by running means, which stay as they are
         assert all(
-            (norm.mean == 0.3).all() and (norm.variance == 2).all() for norm in network.norms
+            (norm.mean == 0.3).all() and (norm.variance == 2).all() for norm in network.batch_norms
         )
     expected = centred_differences(network, loss, x, t)[0]
 

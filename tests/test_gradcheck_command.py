@@ -1,5 +1,6 @@
 """`mlpcli gradcheck`, on right and on broken derivatives."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import MlpcliError
 from mlpcli.nn import activations, layers
-from mlpcli.nn.activations import ACTIVATIONS, Activation
+from mlpcli.nn.activations import ACTIVATIONS
 
 LAYERS = (
     "examples/worked_3_2_3",
@@ -41,7 +42,7 @@ def test_every_layer_of_a_config_is_right():
 
 def test_a_broken_derivative_fails_and_its_layer_is_named(monkeypatch):
     sigmoid = ACTIVATIONS["sigmoid"]
-    monkeypatch.setitem(ACTIVATIONS, "sigmoid", Activation("sigmoid", sigmoid.value, broken))
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", dataclasses.replace(sigmoid, derivative=broken))
     done = gradcheck("--config", *LAYERS)
     assert isinstance(done.exception, MlpcliError)
     assert done.exception.exit_code == 1
@@ -89,7 +90,7 @@ def test_a_few_wrong_numbers_are_not_lost_among_many_weights(
     monkeypatch, bars, settings, kind, array
 ):
     """30 × 400 weights: of 8 drawn from all, most often not one would be a bias."""
-    name = "bias_gradient" if kind is layers.Dense else "backward"
+    name = "gradient" if kind is layers.Dense else "backward"
     right = getattr(kind, name)
 
     def broken_gradient(self, *rest):

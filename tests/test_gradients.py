@@ -5,15 +5,14 @@ import os
 import numpy as np
 import pytest
 from helpers.runs import timeless
-from mlpcli.training.layer_lengths import layer_norms
 
 import mlpcli
 from mlpcli.nn.gradcheck import centred_differences
 from mlpcli.storage.records import read_gradients
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training import gradient_probe as gradients
-from mlpcli.training.gradient_probe import GradientProbe
-from mlpcli.training.metrics import LayerNorms
+from mlpcli.training.gradient_probe import GradientProbe, layer_norms
+from mlpcli.training.metrics import GradientNorms
 from mlpcli.training.setup import prepare
 
 HEADER = "epoch,layer,gradient_norm,update_norm\n"
@@ -52,7 +51,8 @@ def test_the_gradient_is_that_of_the_loss_of_the_same_examples(set_up, monkeypat
     t = np.empty((5, 3))
     setup.normalization.apply(setup.training.images[examples], x)
     setup.training.write_targets(examples, t)
-    expected = layer_norms(setup.network, centred_differences(setup.network, setup.loss, x, t)[0])
+    differences = centred_differences(setup.network, setup.loss, x, t)[0]
+    expected = layer_norms(setup.network.layout, differences)
     rows = GradientProbe(setup).end_epoch(7)
     assert [row.gradient_norm for row in rows] == pytest.approx(expected, rel=1e-6)
     assert [(row.epoch, row.layer, row.update_norm) for row in rows] == [(7, 1, 0), (7, 2, 0)]
@@ -103,7 +103,7 @@ def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
     directory = RunFolder(tmp_path)
     directory.cut_gradients_after(1)
     assert not directory.gradients.exists()
-    rows = [LayerNorms(epoch, layer, 1 / 3, 5e-324) for epoch in (1, 2) for layer in (1, 2)]
+    rows = [GradientNorms(epoch, layer, 1 / 3, 5e-324) for epoch in (1, 2) for layer in (1, 2)]
     directory.append_gradients(rows[:2], flush=False)
     first = directory.gradients.read_bytes()
     directory.append_gradients(rows[2:], flush=True)
@@ -125,5 +125,5 @@ def test_only_long_epochs_wait_for_the_disk(tmp_path, monkeypatch):
     flushed = []
     monkeypatch.setattr(os, "fsync", flushed.append)
     for flush in (False, True):
-        RunFolder(tmp_path).append_gradients([LayerNorms(1, 1, 1.0, 1.0)], flush=flush)
+        RunFolder(tmp_path).append_gradients([GradientNorms(1, 1, 1.0, 1.0)], flush=flush)
         assert len(flushed) == flush

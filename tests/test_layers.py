@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from mlpcli.nn.arrays import Share
 from mlpcli.nn.layers import BatchNorm, Dropout
 from mlpcli.nn.network import MLP
 
@@ -47,13 +46,13 @@ def test_for_prediction_is_the_network_with_its_running_means(dtype):
     rng = np.random.default_rng(0)
     network = MLP((4, 5, 6, 3), "tanh", "identity", dtype, dropout=(0.2, 0.5), batch_norm=True)
     network.theta[...] = rng.normal(size=len(network.theta))
-    for norm in network.norms:
+    for norm in network.batch_norms:
         norm.mean[...] = rng.normal(size=len(norm.mean))
         norm.variance[...] = rng.uniform(0.1, 2, len(norm.variance))
     x = rng.normal(size=(7, 4)).astype(dtype)
 
     a = x.astype(np.float64)
-    for layer, norm in zip(network.dense, [*network.norms, None], strict=True):
+    for layer, norm in zip(network.dense, [*network.batch_norms, None], strict=True):
         a = a @ layer.W + layer.b
         if norm:
             a = norm.gamma * (a - norm.mean) / np.sqrt(norm.variance + 1e-5) + norm.beta
@@ -87,13 +86,13 @@ def test_other_parameters_have_the_same_running_means():
 def test_other_running_means_are_taken_with_other_parameters():
     network = MLP((4, 5, 6, 3), "tanh", dtype=np.float64, batch_norm=True)
     running = np.arange(1.0, 23.0).reshape(2, 11)
-    first, second = network.with_parameters(network.theta, running).norms
+    first, second = network.with_parameters(network.theta, running).batch_norms
     assert first.mean.tolist() == [1, 2, 3, 4, 5]
     assert second.mean.tolist() == [6, 7, 8, 9, 10, 11]
     assert first.variance.tolist() == [12, 13, 14, 15, 16]
     assert second.variance.tolist() == [17, 18, 19, 20, 21, 22]
     assert all(np.shares_memory(norm.mean, running) for norm in (first, second))
-    assert not any(norm.mean.any() for norm in network.norms)
+    assert not any(norm.mean.any() for norm in network.batch_norms)
 
 
 def test_without_batch_normalisation_prediction_shares_the_parameters():
@@ -120,17 +119,3 @@ def test_dropout_at_almost_every_unit_keeps_one_in_65536():
     layer.draw(1000, np.random.default_rng(0))
     a = layer.forward(np.ones((1000, 1000)))
     assert set(np.unique(a)) == {0, 65_536}
-
-
-def test_members_draw_their_own_rows():
-    layer = Dropout(0.5, 8, np.dtype(np.float64))
-    first, none, second = slice(0, 3), slice(3, 3), slice(3, 6)
-    for rows in (first, none, second):
-        layer.draw(6, np.random.default_rng(rows.stop), Share(rows))
-    a = np.ones((6, 8))
-    for rows in (first, none, second):
-        out = layer.forward(a, Share(rows))
-    for rows in (first, second):
-        alone = Dropout(0.5, 8, np.dtype(np.float64))
-        alone.draw(3, np.random.default_rng(rows.stop))
-        assert np.array_equal(out[rows], alone.forward(np.ones((3, 8))))

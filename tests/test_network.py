@@ -1,15 +1,15 @@
-import itertools
+import functools
 import math
 
 import numpy as np
 import pytest
 
 from mlpcli.nn.activations import ACTIVATIONS
-from mlpcli.nn.arrays import Share, one_hot
+from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.initializers import normal, xavier_normal
 from mlpcli.nn.losses import LOSSES
-from mlpcli.nn.network import MLP
+from mlpcli.nn.network import MLP, Layout
 from mlpcli.nn.optimizers import Momentum
 
 
@@ -81,7 +81,7 @@ def test_training_steps_orphan_no_view(network):
     theta, grad = network.theta, network.grad
 
     backpropagated_gradient(network, LOSSES["cross_entropy"](), x, one_hot(y, 3, np.float64))
-    Momentum(len(theta), network.n_weights, theta.dtype).step(theta, grad, 0.1)
+    Momentum().update(theta, grad, 0.1, 1, np.zeros_like(theta))
     network.initialize(xavier_normal, rng)
 
     assert network.theta is theta
@@ -120,7 +120,7 @@ def test_a_list_of_another_length_is_refused(activations):
 
 def test_biases_are_drawn_after_the_weights(network):
     weights = network.theta[: network.n_weights].copy()
-    network.initialize(xavier_normal, np.random.default_rng(1), normal(std=1.0))
+    network.initialize(xavier_normal, np.random.default_rng(1), functools.partial(normal, std=1.0))
     biases = network.theta[network.n_weights :]
     assert np.array_equal(network.theta[: network.n_weights], weights)
     assert len(np.unique(biases)) == 5 + 3
@@ -148,35 +148,57 @@ def test_everything_keeps_the_dtype(activation, dtype):
     assert network.theta.dtype == network.grad.dtype == dtype
 
 
-@pytest.mark.parametrize("most", [1, 7, 16, 1000])
-@pytest.mark.parametrize("members", [1, 2, 3, 9])
-def test_every_parameter_is_in_one_block(network, members, most):
-    dealt = network.blocks(members, most)
-    assert len(dealt) == members
-    covered = [i for blocks in dealt for b in blocks for i in range(len(network.theta))[b.part]]
-    assert sorted(covered) == list(range(len(network.theta)))
-    row = max(layer.W.shape[1] for layer in network.dense)
-    biases = len(network.theta) - network.n_weights
-    for block in itertools.chain(*dealt):
-        assert block.part.stop - block.part.start <= max(most, row, biases) + row
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_layout_puts_every_number_of_a_vector_into_one_array(batch_norm):
+    layout = Layout((4, 5, 6, 3), batch_norm)
+    vector = np.arange(float(layout.n_parameters))
+    views = layout.views(vector)
+    assert [layer["W"].shape for layer in views] == [(4, 5), (5, 6), (6, 3)]
+    names = [["W", "b", "gamma", "beta"]] * 2 if batch_norm else [["W", "b"]] * 2
+    assert [list(layer) for layer in views] == [*names, ["W", "b"]]
+    in_order = [
+        layer[name].ravel()
+        for name in ("W", "b", "gamma", "beta")
+        for layer in views
+        if name in layer
+    ]
+    assert np.array_equal(np.concatenate(in_order), vector)
+    assert all(np.shares_memory(view, vector) for layer in views for view in layer.values())
+    assert layout.n_weights == 20 + 30 + 18
+    assert layout.n_running == (11 if batch_norm else 0)
 
 
-@pytest.mark.parametrize("most", [1, 7, 1000])
-def test_the_gradient_found_by_blocks_and_rows_is_that_of_the_whole(network, most):
-    rng = np.random.default_rng(3)
-    x, delta = rng.normal(size=(6, 4)), rng.normal(size=(6, 3))
-    network.forward(x)
+def test_replicas_share_parameters_and_nothing_else():
+    network = MLP((4, 5, 3), "tanh", dtype=np.float64, dropout=(0.2, 0.5), batch_norm=True)
+    network.initialize(xavier_normal, np.random.default_rng(0))
+    grad, running = np.zeros_like(network.theta), network.running.copy()
+    replica = network.replica(grad, running)
+    assert replica.theta is network.theta
+    x, delta = np.random.default_rng(1).normal(size=(6, 4)), np.full((6, 3), 0.5)
+    for each in (network, replica):
+        each.draw_dropout(6, np.random.default_rng(2))
+    expected = network.forward(x)
+    found = replica.forward(x)
+    assert np.array_equal(found, expected)
+    assert not np.shares_memory(found, expected)
     network.backward(delta.copy())
-    expected = network.grad.copy()
-    network.grad.fill(0)
+    assert not grad.any()
+    replica.backward(delta.copy())
+    assert np.array_equal(grad, network.grad)
+    assert np.array_equal(running, network.running)
+    assert not np.shares_memory(running, network.running)
 
-    parts = (slice(0, 4), slice(4, 6))
-    for rows in parts:
-        network.forward(x, Share(rows))
-    for rows in parts:
-        network.send_back(delta, Share(rows))
-    for blocks in network.blocks(2, most):
-        for block in blocks:
-            network.gradient(block)
 
-    np.testing.assert_allclose(network.grad, expected, rtol=1e-12)
+def test_stages_are_the_layers_in_order():
+    network = MLP((4, 5, 3), "tanh", dropout=(0.0, 0.5), batch_norm=True)
+    first, last = network.stages
+    assert network.layers == [
+        first.dense,
+        first.batch_norm,
+        first.activation,
+        last.dropout,
+        last.dense,
+    ]
+    assert network.dense == [first.dense, last.dense]
+    assert network.batch_norms == [first.batch_norm]
+    assert (first.dropout, last.batch_norm, last.activation) == (None, None, None)

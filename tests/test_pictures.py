@@ -40,7 +40,7 @@ from mlpcli.pictures.subject import Subject
 from mlpcli.reporting import Reporter
 from mlpcli.storage.records import read_gradients, read_record
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.metrics import EpochMetrics, LayerNorms
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.setup import set_up
 
 BY_DEFAULT = [
@@ -279,7 +279,7 @@ def test_gradients_are_drawn_by_layer(tmp_path):
         "epoch,layer,gradient_norm,update_norm\n1,1,0.5,0.1\n1,2,0.25,0.2\n2,1,0.125,0.05\n2,2,,0\n"
     )
     rows = read_gradients(path)
-    assert rows[1] == LayerNorms(1, 2, 0.25, 0.2)
+    assert rows[1] == GradientNorms(1, 2, 0.25, 0.2)
     layers = gradients.by_layer(rows)
     assert list(layers) == [1, 2]
     assert layers[1] == gradients.Norms([1, 2], [0.5, 0.125], [0.1, 0.05])

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ def test_constant():
 
 
 def test_step_falls_at_the_end_of_each_stretch():
-    halved_every_two = schedules.step(every_epochs=2, factor=0.5)
+    halved_every_two = partial(schedules.step, every_epochs=2, factor=0.5)
     assert [halved_every_two(t, 10) for t in (0, 1.99, 2, 3.5, 4, 9)] == [
         1,
         1,
@@ -22,17 +23,17 @@ def test_step_falls_at_the_end_of_each_stretch():
 
 
 def test_exponential():
-    share = schedules.exponential(factor=0.25)
+    share = partial(schedules.exponential, factor=0.25)
     assert [share(t, 10) for t in (0, 0.5, 1, 2)] == [1, 0.5, 0.25, 0.0625]
 
 
 def test_inverse_time():
-    share = schedules.inverse_time(decay=2.0)
+    share = partial(schedules.inverse_time, decay=2.0)
     assert [share(t, 10) for t in (0, 0.5, 1.5)] == [1, 0.5, 0.25]
 
 
 def test_one_cycle():
-    share = schedules.one_cycle(rise=0.25, initial_fraction=0.1, final_fraction=0.02)
+    share = partial(schedules.one_cycle, rise=0.25, initial_fraction=0.1, final_fraction=0.02)
     assert share(0, 8) == pytest.approx(0.1)
     assert share(1, 8) == pytest.approx(0.55)
     assert share(0.5, 8) == pytest.approx(0.1 + 0.9 * (1 - 2**-0.5) / 2)
@@ -44,11 +45,11 @@ def test_one_cycle():
 
 EVERY = {
     "constant": schedules.constant,
-    "step": schedules.step(3, 0.5),
-    "exponential": schedules.exponential(0.8),
-    "inverse_time": schedules.inverse_time(1.0),
-    "cosine": schedules.cosine(0.1),
-    "one_cycle": schedules.one_cycle(0.3, 0.04, 4e-6),
+    "step": partial(schedules.step, every_epochs=3, factor=0.5),
+    "exponential": partial(schedules.exponential, factor=0.8),
+    "inverse_time": partial(schedules.inverse_time, decay=1.0),
+    "cosine": partial(schedules.cosine, final_fraction=0.1),
+    "one_cycle": partial(schedules.one_cycle, rise=0.3, initial_fraction=0.04, final_fraction=4e-6),
 }
 
 
@@ -70,16 +71,16 @@ def test_a_warmup_as_long_as_the_run_is_all_there_is(schedule):
 
 
 def test_cosine():
-    cosine = schedules.cosine()
+    cosine = schedules.cosine
     assert cosine(0, 8) == 1
     assert cosine(4, 8) == pytest.approx(0.5)
     assert cosine(2, 8) == pytest.approx((1 + 2**-0.5) / 2)
     assert cosine(8, 8) == 0
-    assert schedules.cosine(final_fraction=0.2)(8, 8) == pytest.approx(0.2)
+    assert schedules.cosine(8, 8, final_fraction=0.2) == pytest.approx(0.2)
 
 
 def test_warmup_rises_to_the_schedules_own_start():
-    share = schedules.with_warmup(schedules.cosine(), warmup_epochs=2)
+    share = schedules.with_warmup(schedules.cosine, warmup_epochs=2)
     assert [share(t, 10) for t in (0, 0.5, 1)] == [0, 0.25, 0.5]
     assert share(2, 10) == 1
     assert share(6, 10) == pytest.approx(0.5)
@@ -87,5 +88,9 @@ def test_warmup_rises_to_the_schedules_own_start():
 
 
 def test_no_warmup_changes_nothing():
-    cosine = schedules.cosine()
+    cosine = schedules.cosine
     assert schedules.with_warmup(cosine, 0) is cosine
+
+
+def test_every_schedule_is_tried_here():
+    assert EVERY.keys() == schedules.SCHEDULES.keys()

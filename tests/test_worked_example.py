@@ -122,5 +122,4 @@ def test_training_until_the_loss_is_below_a_hundredth(network):
 
 def step(network):
     backpropagated_gradient(network, CrossEntropy(), X, T)
-    optimizer = SGD(len(network.theta), network.n_weights, network.dtype)
-    optimizer.step(network.theta, network.grad, learning_rate=0.1)
+    SGD().update(network.theta, network.grad, learning_rate=0.1, t=1)

@@ -26,7 +26,7 @@ ACTIVATIONS = {
     "relu": torch.relu,
     "leaky_relu": F.leaky_relu,
     "elu": F.elu,
-    "gelu": F.gelu,
+    "gelu": lambda z: F.gelu(z, approximate="tanh"),
     "silu": F.silu,
     "softplus": F.softplus,
     "identity": lambda z: 1 * z,
