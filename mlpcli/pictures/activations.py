@@ -1,5 +1,6 @@
 """How often each hidden unit fires, and which never change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,28 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import COLOURS, figure, grid
+from mlpcli.pictures.subject import Subject, noun
 from mlpcli.training.evaluation import outputs
 
 MOST_LAYERS, MOST_NAMED = 6, 12
 CONSTANT = 1e-6
 """A unit is dead if no two of its outputs differ by more, as a share of the largest"""
+
+
+class OfRuns(RunPicture):
+    """Of a run with a hidden layer."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse a network without hidden layers."""
+        if len(subject.model.network.dense) > 1:
+            return None
+        return "this network has no hidden layer to draw"
+
+    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
+        """Draw how the units of the best weights fire on the test set."""
+        return draw(firing(subjects[0].model, subjects[0].test), noun(subjects))
 
 
 @dataclass(frozen=True)

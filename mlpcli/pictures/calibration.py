@@ -10,8 +10,22 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.inference.calibration import BINS, calibration
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, run_label
+from mlpcli.pictures.subject import NO_CLASSES, Subject, noun
 from mlpcli.training.evaluation import Evaluation
+
+
+class OfRuns(RunPicture):
+    """Of runs that learned classes."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse a regression."""
+        return NO_CLASSES if subject.is_regression else None
+
+    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
+        """Draw how the best weights did on the test set."""
+        return draw([subject.evaluation for subject in subjects], labels, noun(subjects))
 
 
 def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "images") -> Figure:

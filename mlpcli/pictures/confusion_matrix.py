@@ -1,11 +1,15 @@
 """How often each class was taken for each."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import figure, shown
+from mlpcli.pictures.subject import NO_CLASSES, Subject, noun
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import Counts
 
@@ -13,6 +17,18 @@ MOST_WITH_NUMBERS = 20
 """classes; more would leave no room for figures in the cells"""
 SMALL_SHARES_SHOW = 0.35
 """the exponent of the shading: one mistake in a hundred is visible beside 99 that are right"""
+
+
+class OfRuns(RunPicture):
+    """Of a run that learned classes."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse a regression."""
+        return NO_CLASSES if subject.is_regression else None
+
+    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
+        """Draw how the best weights did on the test set."""
+        return draw(subjects[0].evaluation, noun(subjects))
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:

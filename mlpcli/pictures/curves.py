@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import (
     COLOURS,
     DASHES,
@@ -20,6 +21,7 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
+from mlpcli.pictures.subject import Subject, noun
 from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics
 
@@ -33,6 +35,14 @@ WIDE = 100
 """the largest loss over the smallest from which on their scale is logarithmic"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
+
+
+class OfRuns(RunPicture):
+    """Of any runs."""
+
+    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
+        """Draw what metrics.csv recorded."""
+        return draw([subject.recorded for subject in subjects], labels, noun(subjects))
 
 
 def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) -> list[float]:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.fit import answers, spread
 from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label, shown
+from mlpcli.pictures.subject import Subject
 
 PLACES, MARGIN = 161, 0.25
 """along each axis, over the range of the points and this share of it beyond"""
@@ -26,6 +28,33 @@ MOST_NAMED = 24
 """points whose targets are written beside them"""
 SHADES = 24
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")
+
+
+class OfRuns(RunPicture):
+    """Of runs that learned from a table with two inputs: classes, or one output."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse any other run."""
+        sizes = subject.model.network.sizes
+        is_one_answer = sizes[-1] == 1 or not subject.is_regression
+        if sizes[0] == 2 and not subject.has_images and is_one_answer:
+            return None
+        return "the picture is of a table with two inputs, and classes or one output"
+
+    def fit_together(self, one: Subject, other: Subject) -> bool:
+        """Return whether both have the same classes, or one output."""
+        return (one.is_regression, one.model.class_names) == (
+            other.is_regression,
+            other.model.class_names,
+        )
+
+    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
+        """Draw a panel for each."""
+        planes = [
+            plane(subject.model, subject.training, label)
+            for subject, label in zip(subjects, labels, strict=True)
+        ]
+        return draw(planes)
 
 
 @dataclass(frozen=True)

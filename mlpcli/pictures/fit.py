@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, run_label
+from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import outputs
 
 PLACES, MARGIN = 601, 0.05
@@ -19,6 +21,33 @@ MARKS = 12
 """on a curve"""
 FEW_POINTS = 40
 """Fewer are drawn larger"""
+
+
+class OfRuns(RunPicture):
+    """Of regressions of one input and one output."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse any other run."""
+        sizes = subject.model.network.sizes
+        if subject.is_regression and (sizes[0], sizes[-1]) == (1, 1):
+            return None
+        return "the picture is of a regression of one input and one output"
+
+    def fit_together(self, one: Subject, other: Subject) -> bool:
+        """Return whether both learned from the same points."""
+        a, b = one.training, other.training
+        return np.array_equal(a.images, b.images) and np.array_equal(
+            np.asarray(a.targets), np.asarray(b.targets)
+        )
+
+    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
+        """Draw the curve of each over the points."""
+        training = subjects[0].training
+        curves = [
+            curve(subject.model, training, subject.evaluation.loss, label)
+            for subject, label in zip(subjects, labels, strict=True)
+        ]
+        return draw(training, curves)
 
 
 @dataclass(frozen=True)

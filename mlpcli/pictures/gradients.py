@@ -9,6 +9,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mlpcli.errors import DataError
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import (
     COLOURS,
     DASHES,
@@ -19,7 +21,28 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
+from mlpcli.pictures.subject import Subject, noun
+from mlpcli.storage.records import read_gradients
 from mlpcli.training.metrics import LayerNorms
+
+
+class OfRuns(RunPicture):
+    """Of any runs."""
+
+    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
+        """Draw what gradients.csv recorded.
+
+        Raises:
+            DataError: it is missing, damaged or empty.
+        """
+        layers = []
+        for subject in subjects:
+            path = subject.record.directory.gradients
+            rows = read_gradients(path)
+            if not rows:
+                raise DataError(f"{path}: no row in it yet; draw it once an epoch is done.")
+            layers.append(by_layer(rows))
+        return draw(layers, labels, noun(subjects))
 
 
 @dataclass

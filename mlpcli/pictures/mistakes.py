@@ -1,14 +1,30 @@
 """The test images that the network was surest of and wrong about."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import figure, shown, tiled
+from mlpcli.pictures.subject import NO_IMAGES, Subject
 from mlpcli.training.evaluation import Evaluation
 
 MOST, COLUMNS = 30, 6
+
+
+class OfRuns(RunPicture):
+    """Of a run that learned from images."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse a table."""
+        return None if subject.has_images else NO_IMAGES
+
+    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
+        """Draw where the best weights were wrong."""
+        return draw(subjects[0].evaluation, subjects[0].test)
 
 
 def worst_mistakes(evaluation: Evaluation, most: int) -> Labels:

@@ -1,15 +1,31 @@
 """The weights of the first layer as images: what each unit looks for."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array, Labels
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import shown, tiled
+from mlpcli.pictures.subject import NO_IMAGES, Subject
 
 MOST, COLUMNS = 100, 10
 CLIPPED = 99.8
 """the percentile of the weights' sizes that is drawn black or white, as all above it"""
+
+
+class OfRuns(RunPicture):
+    """Of a run that learned from images."""
+
+    def why_not(self, subject: Subject) -> str | None:
+        """Refuse a table."""
+        return None if subject.has_images else NO_IMAGES
+
+    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
+        """Draw the best weights."""
+        return draw(subjects[0].model)
 
 
 def strongest_units(W: Array, most: int) -> Labels:
