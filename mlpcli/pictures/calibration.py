@@ -1,4 +1,4 @@
-"""Is the network right as often as it believes to be? Reliability diagrams.
+"""Reliability diagrams: is the network right as often as it is confident?
 
 Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
 2015; Guo et al., "On Calibration of Modern Neural Networks", 2017.
@@ -12,24 +12,22 @@ from matplotlib.figure import Figure
 from mlpcli.inference.calibration import BINS, calibration
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, run_label
-from mlpcli.pictures.subject import NO_CLASSES, Subject, noun
+from mlpcli.pictures.subject import Subject, noun
 from mlpcli.training.evaluation import Evaluation
 
 
 class OfRuns(RunPicture):
     """Of runs that learned classes."""
 
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse a regression."""
-        return NO_CLASSES if subject.is_regression else None
+    needs_classes = True
 
     def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
-        """Draw how the best weights did on the test set."""
+        """Draw how the best weights do on the test set."""
         return draw([subject.evaluation for subject in subjects], labels, noun(subjects))
 
 
 def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "images") -> Figure:
-    """The share that was right against the probability given, and how many images each bin has."""
+    """Draw the accuracy against the confidence, and the number of images in each bin."""
     picture = figure(6.2, 7)
     upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=[3, 1.2])
     upper.plot([0, 100], [0, 100], color=GREY, linestyle="--", label="perfectly calibrated")

@@ -40,8 +40,15 @@ PICTURES = {
 class RunPicture:
     """A picture of runs. The module of each has a subclass named `OfRuns`."""
 
-    def why_not(self, _subject: "Subject") -> str | None:
+    needs_classes = False
+    needs_images = False
+
+    def why_not(self, subject: "Subject") -> str | None:
         """Return why the run has nothing for this picture, or None if it has."""
+        if self.needs_classes and subject.is_regression:
+            return "this run learned a regression, and the picture is of classes"
+        if self.needs_images and not subject.has_images:
+            return "this run learned from a table of numbers, and the picture is of images"
         return None
 
     def fit_together(self, _one: "Subject", _other: "Subject") -> bool:

@@ -1,4 +1,4 @@
-"""How often each class was taken for each."""
+"""How often each class was taken for each other one."""
 
 from collections.abc import Sequence
 
@@ -9,36 +9,34 @@ from numpy.typing import NDArray
 
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import figure, shown
-from mlpcli.pictures.subject import NO_CLASSES, Subject, noun
+from mlpcli.pictures.subject import Subject, noun
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import Counts
 
 MOST_WITH_NUMBERS = 20
-"""classes; more would leave no room for figures in the cells"""
+"""number of classes; with more there is no room for numbers in the cells"""
 SMALL_SHARES_SHOW = 0.35
-"""the exponent of the shading: one mistake in a hundred is visible beside 99 that are right"""
+"""exponent of the shading: one mistake in a hundred is visible beside 99 right answers"""
 
 
 class OfRuns(RunPicture):
     """Of a run that learned classes."""
 
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse a regression."""
-        return NO_CLASSES if subject.is_regression else None
+    needs_classes = True
 
     def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
-        """Draw how the best weights did on the test set."""
+        """Draw how the best weights do on the test set."""
         return draw(subjects[0].evaluation, noun(subjects))
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:
-    """Each row of a confusion matrix as shares of its true class; 0 where it has no image."""
+    """Return each row of a confusion matrix as fractions of its true class; 0 for an empty row."""
     found: NDArray[np.float64] = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     return found
 
 
 def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
-    """Rows true, columns predicted: counts, and shares of the true class."""
+    """Draw counts and percentages of the true class: true classes down, predicted across."""
     counts, share = evaluation.confusion, 100 * shares(evaluation.confusion)
     names = [shown(name) for name in evaluation.class_names]
     n = len(names)

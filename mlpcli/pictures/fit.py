@@ -1,4 +1,4 @@
-"""The curve of a network of one input and one output, beside the points that it learned from."""
+"""The curve of a network of one input and one output, over the points it learned from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import outputs
 
 PLACES, MARGIN = 601, 0.05
-"""where the curve is computed, evenly over the range of the points and this share of it beyond"""
+"""points of a curve; margin beyond the examples, as a fraction of their range"""
 MARKS = 12
-"""on a curve"""
+"""markers on a curve"""
 FEW_POINTS = 40
-"""Fewer are drawn larger"""
+"""number of points below which they are drawn larger"""
 
 
 class OfRuns(RunPicture):
@@ -52,20 +52,20 @@ class OfRuns(RunPicture):
 
 @dataclass(frozen=True)
 class Curve:
-    """What a network makes of a range of numbers."""
+    """A network's answers over a range of numbers."""
 
     label: str
     x: NDArray[np.float64]
-    """(n,), rising"""
+    """(n,) rising"""
     y: NDArray[np.float64]
     """(n,)"""
 
 
 def answers(model: Model, x: Array) -> Array:
-    """The network's outputs (n, n_out) for inputs (n, n_in) that are numbers.
+    """Return the network's outputs (n, n_out) for the inputs (n, n_in).
 
     Raises:
-        CheckpointError: they are not finite.
+        CheckpointError: an output is not finite.
     """
     unknown = np.zeros(len(x), np.intp)
     dataset = Dataset(x, unknown, (1, x.shape[1]), model.class_names)
@@ -76,19 +76,19 @@ def answers(model: Model, x: Array) -> Array:
 
 
 def spread(values: Array, n: int, margin: float) -> NDArray[np.float64]:
-    """`n` places over the range of some numbers, and a share of it beyond on both sides."""
+    """Return `n` places over the range of `values` and `margin` times that beyond both ends."""
     low, high = float(values.min()), float(values.max())
     beyond = margin * (high - low) or 1.0
     return np.linspace(low - beyond, high + beyond, n)
 
 
 def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
-    """The network's answers over the range of its training inputs.
+    """Return the answers of a model of one input and one output over its training inputs.
 
     Args:
-        model: of one input and one output.
-        training: what it learned from.
-        loss: on the test set, for the label.
+        model: the network.
+        training: the examples it learned from.
+        loss: loss on the test set, for the label.
         label: the run's name.
     """
     x = spread(training.images, PLACES, MARGIN)
@@ -98,7 +98,7 @@ def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
 
 
 def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
-    """The points, and every curve over them."""
+    """Draw the points, and every curve over them."""
     assert training.targets is not None  # noqa: S101
     picture = figure(7.5, 3.9 + 0.2 * len(curves))
     axes = picture.add_subplot()

@@ -1,4 +1,4 @@
-"""The test images that the network was surest of and wrong about."""
+"""The wrong answers that the network was surest of."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import Labels
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import figure, shown, tiled
-from mlpcli.pictures.subject import NO_IMAGES, Subject
+from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import Evaluation
 
 MOST, COLUMNS = 30, 6
@@ -18,9 +18,7 @@ MOST, COLUMNS = 30, 6
 class OfRuns(RunPicture):
     """Of a run that learned from images."""
 
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse a table."""
-        return None if subject.has_images else NO_IMAGES
+    needs_images = True
 
     def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
         """Draw where the best weights were wrong."""
@@ -28,14 +26,14 @@ class OfRuns(RunPicture):
 
 
 def worst_mistakes(evaluation: Evaluation, most: int) -> Labels:
-    """The positions (n,) of at most so many wrong examples, the most firmly believed first."""
+    """Return the positions (n,) of at most `most` wrong examples, the surest first."""
     (wrong,) = np.nonzero(evaluation.predictions != evaluation.labels)
     belief = evaluation.probabilities[wrong, evaluation.predictions[wrong]]
     return wrong[np.argsort(-belief, kind="stable")[:most]]
 
 
 def draw(evaluation: Evaluation, test: Dataset) -> Figure:
-    """Each with its true and predicted class and the probability that the network gave."""
+    """Draw each with its true class, its predicted one and that one's probability."""
     positions = worst_mistakes(evaluation, MOST)
     wrong = int(np.count_nonzero(evaluation.predictions != evaluation.labels))
     total = len(evaluation.labels)

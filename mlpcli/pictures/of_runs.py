@@ -1,4 +1,4 @@
-"""Draws the pictures of runs into a folder."""
+"""Drawing the pictures of runs into a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path

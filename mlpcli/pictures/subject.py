@@ -17,9 +17,6 @@ from mlpcli.storage.records import RunRecord, read_record
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.setup import Setup, set_up
 
-NO_CLASSES = "this run learned a regression, and the picture is of classes"
-NO_IMAGES = "this run learned from a table of numbers, and the picture is of images"
-
 
 class Subject:
     """A run to be drawn: each part is read when a picture first needs it."""

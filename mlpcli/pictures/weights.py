@@ -9,19 +9,17 @@ from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import shown, tiled
-from mlpcli.pictures.subject import NO_IMAGES, Subject
+from mlpcli.pictures.subject import Subject
 
 MOST, COLUMNS = 100, 10
 CLIPPED = 99.8
-"""the percentile of the weights' sizes that is drawn black or white, as all above it"""
+"""percentile of the weights' magnitudes from which on they are drawn black or white"""
 
 
 class OfRuns(RunPicture):
     """Of a run that learned from images."""
 
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse a table."""
-        return None if subject.has_images else NO_IMAGES
+    needs_images = True
 
     def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
         """Draw the best weights."""
@@ -29,13 +27,13 @@ class OfRuns(RunPicture):
 
 
 def strongest_units(W: Array, most: int) -> Labels:
-    """The units (n,) of W (n_in, n_out) with the longest weight vectors, in their own order."""
+    """Return the units (n,) of W (n_in, n_out) with the longest weight vectors, in order."""
     lengths = np.square(W, dtype=np.float64).sum(axis=0)
     return np.sort(np.argsort(-lengths, kind="stable")[:most])
 
 
 def draw(model: Model) -> Figure:
-    """An image for each unit, black the most negative weight and white the most positive."""
+    """Draw an image for each unit: black for its most negative weights, white for positive."""
     W = model.network.dense[0].W
     units = strongest_units(W, MOST)
     tiles = W.T[units].reshape(-1, *model.image_shape)
