@@ -47,7 +47,7 @@ class DivergedError(MlpcliError):
 
 
 class ImageError(MlpcliError):
-    """A picture cannot be read, or has no digit in it."""
+    """An image cannot be read, or has no digit in it."""
 
     exit_code = 6
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import box_of
-from mlpcli.reading.decoding import MAX_BYTES, WORKING_SIDE, read_grey
+from mlpcli.reading.decoding import DECODED_SIDE, MAX_BYTES, read_grey
 from mlpcli.reading.digit import prepare, prepare_array, prepare_many
 from mlpcli.reading.page import PAGE_SIDE, digits_on_page
 
@@ -240,7 +240,7 @@ def test_a_picture_that_no_memory_holds_is_not_called_damaged(monkeypatch):
 
 def test_a_large_picture_is_averaged_down():
     large = draw_ell().resize((4000, 3200), Image.Resampling.NEAREST)
-    assert max(read_grey(as_file(large)).grey.shape) <= WORKING_SIDE
+    assert max(read_grey(as_file(large)).grey.shape) <= DECODED_SIDE
     difference = in_its_box(pixels_of(large)) - in_its_box(pixels_of(draw_ell()))
     assert np.abs(difference).mean() < 12
 
@@ -336,9 +336,9 @@ def test_messages_name_the_file(tmp_path):
     text.write_text("not a picture")
     for path, message in [
         (tmp_path / "none.png", "there is no such file"),
-        (tmp_path, "a folder, not a picture"),
+        (tmp_path, "a folder, not an image"),
         (blank, "no digit found"),
-        (text, "not a picture that can be read"),
+        (text, "not a readable image"),
     ]:
         with pytest.raises(ImageError, match=message) as raised:
             prepare(path)

@@ -15,7 +15,7 @@ from mlpcli.reading.ground import ink_on_ground, plane
 from mlpcli.reading.labelling import labelled
 from mlpcli.reading.morphology import closed, odd, opened, sliding_max, without_grain
 from mlpcli.reading.page import digits_on_page, reading_order
-from mlpcli.reading.ruling import without_ruling
+from mlpcli.reading.ruled_lines import without_ruling
 from mlpcli.reading.stroke_width import stroke_width
 from mlpcli.reading.touching import separated
 

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 import click
 
 from mlpcli.cli import options
-from mlpcli.pictures.catalogue import LANDSCAPE, PICTURES
+from mlpcli.pictures.catalogue import PICTURES
+from mlpcli.text import listed
 
 if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
 SEVERAL = [name for name, entry in PICTURES.items() if entry.of_several]
 LINES = "\n".join(f"{name:19}{entry.shows}" for name, entry in PICTURES.items())
-HELP = f"""Draw pictures of a run, or of several over each other.
+HELP = f"""Draw pictures of a run, or compare several runs.
 
 \b
 {LINES}
 
-Of several runs, {", ".join(SEVERAL[:-1])} and {SEVERAL[-1]} are drawn.
+For several runs: {listed(SEVERAL)}.
 
 \b
 mlpcli plot runs/mnist
@@ -34,23 +35,23 @@ mlpcli plot runs/sine runs/sine-2 --only fit
     "--only",
     multiple=True,
     type=click.Choice(list(PICTURES)),
-    help=f"Draw this one; may be given several times.  [default: all but the {LANDSCAPE}]",
+    help="Draw this picture; may be given several times.  [default: all but the landscape]",
 )
-@click.option("--landscape", is_flag=True, help="Also the landscape, which trains once more.")
+@click.option("--landscape", is_flag=True, help="Draw the landscape too, which trains once more.")
 @click.option(
     "--format",
     "file_format",
     type=click.Choice(["png", "svg"]),
     default="png",
     show_default=True,
-    help="The kind of file.",
+    help="The file format.",
 )
 @click.option(
     "--output",
     "-o",
     type=options.PATH,
     metavar="FOLDER",
-    help="Where to.  [default: pictures in the run's folder, the first one's of several]",
+    help="The folder to write to.  [default: pictures in the folder of the first run]",
 )
 @options.data_dir
 @options.trust_paths
