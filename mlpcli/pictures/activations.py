@@ -1,6 +1,5 @@
 """How often each hidden unit fires, and which units never change."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,20 +19,6 @@ from mlpcli.training.evaluation import outputs
 MOST_LAYERS, MOST_NAMED = 6, 12
 CONSTANT = 1e-6
 """range of a dead unit's outputs at most, as a fraction of the largest output"""
-
-
-class OfRuns(RunPicture):
-    """Of a run with a hidden layer."""
-
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse a network without hidden layers."""
-        if len(subject.model.network.dense) > 1:
-            return None
-        return "this network has no hidden layer to draw"
-
-    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
-        """Draw how the units of the best weights fire on the test set."""
-        return draw(firing(subjects[0].model, subjects[0].test), noun(subjects))
 
 
 @dataclass(frozen=True)
@@ -115,3 +100,15 @@ def _dead_text(layer: Firing) -> str:
     more = len(layer.dead) - MOST_NAMED
     others = f" and {more} more" if more > 0 else ""
     return f"dead (×): unit{'s' if len(layer.dead) > 1 else ''} {named}{others}"
+
+
+def _why_not(run: Subject) -> str | None:
+    if len(run.model.network.dense) > 1:
+        return None
+    return "this network has no hidden layer to draw"
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(firing(runs[0].model, runs[0].test), noun(runs)),
+    why_not=_why_not,
+)

@@ -10,20 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.inference.calibration import BINS, calibration
-from mlpcli.pictures.catalogue import RunPicture
+from mlpcli.pictures.catalogue import RunPicture, without_classes
 from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, run_label
-from mlpcli.pictures.subject import Subject, noun
+from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import Evaluation
-
-
-class OfRuns(RunPicture):
-    """Of runs that learned classes."""
-
-    needs_classes = True
-
-    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
-        """Draw how the best weights do on the test set."""
-        return draw([subject.evaluation for subject in subjects], labels, noun(subjects))
 
 
 def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "images") -> Figure:
@@ -57,3 +47,9 @@ def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "
     grid(lower)
     picture.legend(loc="outside upper center", ncols=1)
     return picture
+
+
+PICTURE = RunPicture(
+    lambda runs, labels: draw([run.evaluation for run in runs], labels, noun(runs)),
+    why_not=without_classes,
+)

@@ -4,7 +4,8 @@
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -37,42 +38,52 @@ PICTURES = {
 }
 
 
-class RunPicture:
-    """A picture of runs. The module of each has a subclass named `OfRuns`."""
+def any_run(_run: "Subject") -> None:
+    """Return no reason against a run."""
 
-    needs_classes = False
-    needs_images = False
 
-    def why_not(self, subject: "Subject") -> str | None:
-        """Return why the run has nothing for this picture, or None if it has."""
-        if self.needs_classes and subject.is_regression:
-            return "this run learned a regression, and the picture is of classes"
-        if self.needs_images and not subject.has_images:
-            return "this run learned from a table of numbers, and the picture is of images"
+def without_classes(run: "Subject") -> str | None:
+    """Return the reason against a regression."""
+    if run.is_regression:
+        return "this run learned a regression, and the picture is of classes"
+    return None
+
+
+def without_images(run: "Subject") -> str | None:
+    """Return the reason against a run on a table."""
+    if run.has_images:
         return None
+    return "this run learned from a table of numbers, and the picture is of images"
 
-    def fit_together(self, _one: "Subject", _other: "Subject") -> bool:
-        """Return whether two runs can share one picture."""
-        return True
 
-    def draw(self, subjects: "Sequence[Subject]", labels: Sequence[str]) -> "Figure":
-        """Draw the runs, each under its label."""
-        raise NotImplementedError
+def any_two(_one: "Subject", _other: "Subject") -> bool:
+    """Return that two runs can share a picture."""
+    return True
 
-    def why_not_of(self, subjects: "Sequence[Subject]") -> str | None:
+
+@dataclass(frozen=True)
+class RunPicture:
+    """A picture of runs; `PICTURE` in the module that draws it."""
+
+    draw: "Callable[[Sequence[Subject], Sequence[str]], Figure]"
+    """draws runs, each under its label"""
+    why_not: "Callable[[Subject], str | None]" = any_run
+    """why a run has nothing for it; None if it has"""
+    fit_together: "Callable[[Subject, Subject], bool]" = any_two
+    """whether two runs can share one"""
+
+    def why_not_of(self, runs: "Sequence[Subject]") -> str | None:
         """Return why these runs cannot be drawn, or None if they can."""
-        for subject in subjects:
-            if why_not := self.why_not(subject):
-                return f"{subject.folder}: {why_not}."
-        first = subjects[0]
-        for subject in subjects[1:]:
-            if not self.fit_together(first, subject):
-                return f"{subject.folder}: this run learned from other data than {first.folder}."
+        for run in runs:
+            if why_not := self.why_not(run):
+                return f"{run.folder}: {why_not}."
+            if run is not runs[0] and not self.fit_together(runs[0], run):
+                return f"{run.folder}: this run learned from other data than {runs[0].folder}."
         return None
 
 
 def load(name: str) -> RunPicture:
-    """Import the module that draws the picture of this name."""
+    """Import the picture of this name."""
     module = "landscape_of_run" if name == LANDSCAPE else name
-    picture: RunPicture = importlib.import_module(f"mlpcli.pictures.{module}").OfRuns()
+    picture: RunPicture = importlib.import_module(f"mlpcli.pictures.{module}").PICTURE
     return picture

@@ -1,15 +1,13 @@
 """How often each class was taken for each other one."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mlpcli.pictures.catalogue import RunPicture
+from mlpcli.pictures.catalogue import RunPicture, without_classes
 from mlpcli.pictures.style import figure, shown
-from mlpcli.pictures.subject import Subject, noun
+from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import Counts
 
@@ -17,16 +15,6 @@ MOST_WITH_NUMBERS = 20
 """number of classes; with more there is no room for numbers in the cells"""
 SMALL_SHARES_SHOW = 0.35
 """exponent of the shading: one mistake in a hundred is visible beside 99 right answers"""
-
-
-class OfRuns(RunPicture):
-    """Of a run that learned classes."""
-
-    needs_classes = True
-
-    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
-        """Draw how the best weights do on the test set."""
-        return draw(subjects[0].evaluation, noun(subjects))
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:
@@ -73,3 +61,9 @@ def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
     bar.set_label("share of the true class (%)")
     bar.ax.minorticks_off()
     return picture
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(runs[0].evaluation, noun(runs)),
+    why_not=without_classes,
+)

@@ -21,7 +21,7 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
-from mlpcli.pictures.subject import Subject, noun
+from mlpcli.pictures.subject import noun
 from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics
 
@@ -35,14 +35,6 @@ WIDE = 100
 """ratio of the largest loss to the smallest above which the scale is logarithmic"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
-
-
-class OfRuns(RunPicture):
-    """Of any runs."""
-
-    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
-        """Draw what metrics.csv recorded."""
-        return draw([subject.recorded for subject in subjects], labels, noun(subjects))
 
 
 def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) -> list[float]:
@@ -139,3 +131,8 @@ def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]
 def loss_unit(name: str) -> str:
     """Return the unit of the loss of this name."""
     return LOSS_UNITS.get(name, name.replace("_", " "))
+
+
+PICTURE = RunPicture(
+    lambda runs, labels: draw([run.recorded for run in runs], labels, noun(runs)),
+)

@@ -30,33 +30,6 @@ SHADES = 24
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")
 
 
-class OfRuns(RunPicture):
-    """Of runs that learned from a table with two inputs: classes, or one output."""
-
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse any other run."""
-        sizes = subject.model.network.sizes
-        is_one_answer = sizes[-1] == 1 or not subject.is_regression
-        if sizes[0] == 2 and not subject.has_images and is_one_answer:
-            return None
-        return "the picture is of a table with two inputs, and classes or one output"
-
-    def fit_together(self, one: Subject, other: Subject) -> bool:
-        """Return whether both have the same classes, or one output."""
-        return (one.is_regression, one.model.class_names) == (
-            other.is_regression,
-            other.model.class_names,
-        )
-
-    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
-        """Draw a panel for each."""
-        planes = [
-            plane(subject.model, subject.training, label)
-            for subject, label in zip(subjects, labels, strict=True)
-        ]
-        return draw(planes)
-
-
 @dataclass(frozen=True)
 class Plane:
     """One network's answers over the plane of its inputs."""
@@ -190,3 +163,27 @@ def _draw_outputs(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) 
             )
     bar = picture.colorbar(ScalarMappable(norm, "cividis"), ax=panels)
     bar.set_label("output (no unit); of a dot, its target")
+
+
+def _why_not(run: Subject) -> str | None:
+    sizes = run.model.network.sizes
+    is_one_answer = sizes[-1] == 1 or not run.is_regression
+    if sizes[0] == 2 and not run.has_images and is_one_answer:
+        return None
+    return "the picture is of a table with two inputs, and classes or one output"
+
+
+def _have_the_same_answers(one: Subject, other: Subject) -> bool:
+    return (one.is_regression, one.model.class_names) == (
+        other.is_regression,
+        other.model.class_names,
+    )
+
+
+def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
+    return draw(
+        [plane(run.model, run.training, label) for run, label in zip(runs, labels, strict=True)]
+    )
+
+
+PICTURE = RunPicture(_draw, _why_not, _have_the_same_answers)

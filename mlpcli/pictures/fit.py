@@ -23,33 +23,6 @@ FEW_POINTS = 40
 """number of points below which they are drawn larger"""
 
 
-class OfRuns(RunPicture):
-    """Of regressions of one input and one output."""
-
-    def why_not(self, subject: Subject) -> str | None:
-        """Refuse any other run."""
-        sizes = subject.model.network.sizes
-        if subject.is_regression and (sizes[0], sizes[-1]) == (1, 1):
-            return None
-        return "the picture is of a regression of one input and one output"
-
-    def fit_together(self, one: Subject, other: Subject) -> bool:
-        """Return whether both learned from the same points."""
-        a, b = one.training, other.training
-        return np.array_equal(a.images, b.images) and np.array_equal(
-            np.asarray(a.targets), np.asarray(b.targets)
-        )
-
-    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
-        """Draw the curve of each over the points."""
-        training = subjects[0].training
-        curves = [
-            curve(subject.model, training, subject.evaluation.loss, label)
-            for subject, label in zip(subjects, labels, strict=True)
-        ]
-        return draw(training, curves)
-
-
 @dataclass(frozen=True)
 class Curve:
     """A network's answers over a range of numbers."""
@@ -130,3 +103,29 @@ def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
     grid(axes)
     picture.legend(loc="outside upper center", ncols=1)
     return picture
+
+
+def _why_not(run: Subject) -> str | None:
+    sizes = run.model.network.sizes
+    if run.is_regression and (sizes[0], sizes[-1]) == (1, 1):
+        return None
+    return "the picture is of a regression of one input and one output"
+
+
+def _have_the_same_points(one: Subject, other: Subject) -> bool:
+    a, b = one.training, other.training
+    return np.array_equal(a.images, b.images) and np.array_equal(
+        np.asarray(a.targets), np.asarray(b.targets)
+    )
+
+
+def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
+    training = runs[0].training
+    curves = [
+        curve(run.model, training, run.evaluation.loss, label)
+        for run, label in zip(runs, labels, strict=True)
+    ]
+    return draw(training, curves)
+
+
+PICTURE = RunPicture(_draw, _why_not, _have_the_same_points)

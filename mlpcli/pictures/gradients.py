@@ -26,25 +26,6 @@ from mlpcli.storage.records import read_gradients
 from mlpcli.training.metrics import LayerNorms
 
 
-class OfRuns(RunPicture):
-    """Of any runs."""
-
-    def draw(self, subjects: Sequence[Subject], labels: Sequence[str]) -> Figure:
-        """Draw what gradients.csv recorded.
-
-        Raises:
-            DataError: it is missing, damaged or empty.
-        """
-        layers = []
-        for subject in subjects:
-            path = subject.record.directory.gradients
-            rows = read_gradients(path)
-            if not rows:
-                raise DataError(f"{path}: no row in it yet; draw it once an epoch is done.")
-            layers.append(by_layer(rows))
-        return draw(layers, labels, noun(subjects))
-
-
 @dataclass
 class Norms:
     """One layer's columns; nan where there is no number."""
@@ -99,3 +80,16 @@ def draw(runs: Sequence[dict[int, Norms]], labels: Sequence[str], noun: str = "i
     handles, names = deepest.get_legend_handles_labels()
     picture.legend(handles, names, loc="outside upper center", ncols=int(width / 1.25))
     return picture
+
+
+def _recorded(run: Subject) -> dict[int, Norms]:
+    path = run.record.directory.gradients
+    rows = read_gradients(path)
+    if not rows:
+        raise DataError(f"{path}: no row in it yet; draw it once an epoch is done.")
+    return by_layer(rows)
+
+
+PICTURE = RunPicture(
+    lambda runs, labels: draw([_recorded(run) for run in runs], labels, noun(runs)),
+)

@@ -1,28 +1,15 @@
 """The wrong answers that the network was surest of."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import Labels
-from mlpcli.pictures.catalogue import RunPicture
+from mlpcli.pictures.catalogue import RunPicture, without_images
 from mlpcli.pictures.style import figure, shown, tiled
-from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import Evaluation
 
 MOST, COLUMNS = 30, 6
-
-
-class OfRuns(RunPicture):
-    """Of a run that learned from images."""
-
-    needs_images = True
-
-    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
-        """Draw where the best weights were wrong."""
-        return draw(subjects[0].evaluation, subjects[0].test)
 
 
 def worst_mistakes(evaluation: Evaluation, most: int) -> Labels:
@@ -51,3 +38,9 @@ def draw(evaluation: Evaluation, test: Dataset) -> Figure:
     title = f"The {len(positions)} most firmly believed of {wrong:,} mistakes on {total:,} images"
     columns = min(COLUMNS, len(positions))
     return tiled(title, tiles, captions, columns, 1.35, cmap="gray_r", vmin=0, vmax=255)
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(runs[0].evaluation, runs[0].test),
+    why_not=without_images,
+)

@@ -1,29 +1,16 @@
 """The weights of the first layer as images: what each unit looks for."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array, Labels
-from mlpcli.pictures.catalogue import RunPicture
+from mlpcli.pictures.catalogue import RunPicture, without_images
 from mlpcli.pictures.style import shown, tiled
-from mlpcli.pictures.subject import Subject
 
 MOST, COLUMNS = 100, 10
 CLIPPED = 99.8
 """percentile of the weights' magnitudes from which on they are drawn black or white"""
-
-
-class OfRuns(RunPicture):
-    """Of a run that learned from images."""
-
-    needs_images = True
-
-    def draw(self, subjects: Sequence[Subject], _labels: Sequence[str]) -> Figure:
-        """Draw the best weights."""
-        return draw(subjects[0].model)
 
 
 def strongest_units(W: Array, most: int) -> Labels:
@@ -58,3 +45,9 @@ def draw(model: Model) -> Figure:
         vmin=-largest,
         vmax=largest,
     )
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(runs[0].model),
+    why_not=without_images,
+)
