@@ -103,6 +103,13 @@ def test_neither_the_edge_of_a_shadow_nor_a_slope_is_ink(continued):
     assert ink_on_ground(shadow, dark=True, continued=continued)[inside].max() < 1e-6
 
 
+def test_dark_ink_is_the_fraction_of_light_that_it_takes_away():
+    paper = np.linspace(0.3, 1, 120)[np.newaxis].repeat(120, axis=0)
+    paper[60:64, 20:100] *= 0.4
+    ink = ink_on_ground(paper, dark=True)[61:63, 30:90]
+    np.testing.assert_allclose(ink, 0.6, atol=0.02)
+
+
 def test_the_width_of_a_stroke():
     mask = np.zeros((60, 60), bool)
     mask[5:55, 20:25] = True
