@@ -4,7 +4,7 @@ import pytest
 from mlpcli.cli.predict_answers import Labels, answer, read_labels, score
 from mlpcli.errors import DataError, ImageError
 from mlpcli.reading.digit import Prepared
-from mlpcli.reading.picture_files import pictures_named
+from mlpcli.reading.image_files import images_named
 
 
 def answered(file, name):
@@ -64,9 +64,9 @@ def test_a_pattern_that_matches_folders_alone_matches_no_picture(tmp_path):
     (tmp_path / "folder").mkdir()
     pattern = str(tmp_path / "f*")
     with pytest.raises(ImageError, match="no file matches"):
-        list(pictures_named(pattern, recursive=False))
+        list(images_named(pattern, recursive=False))
     (tmp_path / "four.png").touch()
-    assert [path.name for path in pictures_named(pattern, recursive=False)] == ["four.png"]
+    assert [path.name for path in images_named(pattern, recursive=False)] == ["four.png"]
 
 
 def test_what_is_not_counted_is_told(tmp_path):

@@ -1,4 +1,4 @@
-"""What a network makes of drawn photographs: at least so many right, whatever light and paper."""
+"""How many drawn photographs the network in the box reads right, whatever light and paper."""
 
 from io import BytesIO
 
@@ -11,23 +11,16 @@ import mlpcli
 from mlpcli.data import synthetic
 from mlpcli.errors import ImageError
 from mlpcli.reading.digit import prepare, prepare_many
+from mlpcli.storage.run_folder import BOXED
 
-N = 40
-FLOOR = 0.85
-"""Of the pictures. The network, trained for two seconds, reads 93 % of the digits as drawn."""
+N = 20
+FLOOR = 0.95
+"""share of the photographs; of the digits as drawn, the network reads every one"""
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    config = mlpcli.load_config(
-        "quickstart",
-        overrides=[
-            *("data.train_size=16000", "data.test_size=100", "training.epochs=5"),
-            *("training.pictures=false", "network.hidden=[128]"),
-        ],
-    )
-    run = mlpcli.train(config, runs_dir=tmp_path_factory.mktemp("runs"))
-    return mlpcli.load_model(run.folder)
+def network():
+    return mlpcli.load_model(BOXED)
 
 
 def stored(grey):
@@ -52,7 +45,7 @@ def share_right(network, draw):
 
 def test_the_network_knows_the_digits(network):
     images, labels = synthetic.draw(11, range(N))
-    assert np.mean(network.predict(images) == labels) >= 0.9
+    assert np.array_equal(network.predict(images), labels)
 
 
 @pytest.mark.parametrize("condition", photographs.CONDITIONS)
@@ -74,7 +67,7 @@ def number(images, gap, rng):
     return photographs.PAPER - 0.65 * row + rng.normal(0, 0.005, row.shape)
 
 
-@pytest.mark.parametrize(("gap", "at_least"), [(12, 0.9), (1, 0.75), (-2, 0.5)])
+@pytest.mark.parametrize(("gap", "at_least"), [(12, 0.95), (1, 0.8), (-2, 0.55)])
 def test_a_number_is_read_though_its_digits_touch(network, gap, at_least):
     rng = np.random.default_rng(0)
     alike = []

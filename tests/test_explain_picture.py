@@ -22,7 +22,7 @@ from mlpcli.explaining.trace import trace_step
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
-from mlpcli.pictures import picture_sheet
+from mlpcli.pictures import prediction as sheet
 from mlpcli.pictures.style import house_style
 from mlpcli.reading.digit import prepare
 
@@ -169,7 +169,7 @@ def test_the_sheet_is_drawn(run, tmp_path):
 
 
 def test_the_numbers_of_the_sheet(run, by_hand):
-    figure = picture_sheet.draw("seven.png", explain_picture(run, SEVEN, "2"))
+    figure = sheet.draw("seven.png", explain_picture(run, SEVEN, "2"))
     panels = {axes.get_title() or axes.get_title("left"): axes for axes in figure.axes}
     outputs, should, after = figure.axes[-5:-2]
     assert_close([bar.get_width() for bar in outputs.patches], by_hand["z"])
@@ -201,12 +201,12 @@ def story_of(loss, sizes=(784, 12, 62), **settings):
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
     story = story_of("cross_entropy")
-    chosen = picture_sheet.classes_drawn(story)
+    chosen = sheet.classes_drawn(story)
     error = np.abs(story.step.prediction[0] - story.step.t[0])
     assert len(chosen) == 30
     assert error[chosen].min() > np.delete(error, chosen).max()
     with house_style():
-        figure = picture_sheet.draw("a-picture-with-quite-a-long-name.png", story)
+        figure = sheet.draw("a-picture-with-quite-a-long-name.png", story)
         figure.draw_without_rendering()
     extents = [axes.get_tightbbox() for axes in figure.axes]
     for i, one in enumerate(extents):
@@ -216,7 +216,7 @@ def test_with_many_classes_the_sheet_has_those_furthest_off():
 
 @pytest.mark.parametrize("sizes", [(784, 10), (784, *[4] * 6, 10)])
 def test_the_sheet_of_no_and_of_many_hidden_layers(sizes):
-    figure = picture_sheet.draw("a.png", story_of("cross_entropy", sizes))
+    figure = sheet.draw("a.png", story_of("cross_entropy", sizes))
     titles = [axes.get_title("left") for axes in figure.axes]
     assert sum(title.startswith("Layer ") for title in titles) == min(len(sizes) - 2, 4)
     assert ("the first 4 of 6 hidden layers" in figure.get_suptitle()) == (len(sizes) == 8)
@@ -235,7 +235,7 @@ def test_the_arrows_lead_to_the_smoothed_target():
     assert [row[1:] for row in section.rows[1:]] == [["+0.1000", "↓↓"], ["-0.1000", "↑↑"]]
     assert "smoothed, as the loss asks: 0.8 for the class" in section.words
     assert "and 0.2 for the others" in section.words
-    should = picture_sheet.draw("a.png", story).axes[-4]
+    should = sheet.draw("a.png", story).axes[-4]
     assert_close(should.lines[1].get_xdata(), [0.8, 0.2])
     assert should.get_xlabel().endswith("smoothed")
 
@@ -311,7 +311,7 @@ def test_the_sheet_of_a_flat_picture(shape):
     story = story_of("cross_entropy", (784, 10))
     pixels = np.linspace(0, 255, 100).astype(np.uint8).reshape(shape)
     flat = dataclasses.replace(story, pixels=pixels, for_the_label=np.ones(shape))
-    picture_sheet.draw("a.png", flat).draw_without_rendering()
+    sheet.draw("a.png", flat).draw_without_rendering()
 
 
 def test_the_temperature_is_told(run, facts):

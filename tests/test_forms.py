@@ -42,8 +42,8 @@ def test_boxes_go_and_what_crosses_them_stays(count, angle):
 
 @pytest.mark.parametrize("drawn", ["rectangle", "Z", "ladder without sides"])
 def test_strokes_that_are_no_boxes_stay(drawn):
-    picture = Image.new("L", (100, 100))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("L", (100, 100))
+    pen = ImageDraw.Draw(image)
     pen.line((20, 20, 80, 20), fill=255, width=2)
     pen.line((20, 80, 80, 80), fill=255, width=2)
     if drawn == "rectangle":  # nothing would be left of it
@@ -52,7 +52,7 @@ def test_strokes_that_are_no_boxes_stay(drawn):
         pen.line((80, 20, 20, 80), fill=255, width=2)
     else:
         pen.line((50, 20, 50, 80), fill=255, width=2)
-    ink = np.asarray(picture) / 255
+    ink = np.asarray(image) / 255
     assert np.array_equal(without_boxes(ink, THRESHOLD), ink)
 
 

@@ -12,14 +12,14 @@ from PIL import Image, ImageDraw
 
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import box_of
-from mlpcli.reading.decoding import MAX_BYTES, WORKING_SIDE, read_grey
+from mlpcli.reading.decoding import DECODED_SIDE, MAX_BYTES, read_grey
 from mlpcli.reading.digit import prepare, prepare_array, prepare_many
 from mlpcli.reading.page import PAGE_SIDE, digits_on_page
 
 MNIST_IMAGES = Path(__file__).parents[1].parent / "shared" / "mnist" / "t10k-images-idx3-ubyte.gz"
 
 ORIENTATION_TAG = 0x0112
-# What has to be done to an upright picture so that its orientation tag undoes it.
+# What has to be done to an upright image so that its orientation tag undoes it.
 STORED_AS = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,23 +34,23 @@ STORED_AS = {
 
 def draw_ell(size=(200, 160), at=(60, 30), ink=255, ground=0) -> Image.Image:
     """An upright L, 70 wide and 100 high: no turn and no mirror image of it equals it."""
-    picture = Image.new("L", size, ground)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("L", size, ground)
+    draw = ImageDraw.Draw(image)
     x, y = at
     draw.rectangle((x, y, x + 14, y + 99), fill=ink)
     draw.rectangle((x, y + 85, x + 69, y + 99), fill=ink)
-    return picture
+    return image
 
 
-def as_file(picture: Image.Image, file_format: str = "PNG", **options) -> io.BytesIO:
+def as_file(image: Image.Image, file_format: str = "PNG", **options) -> io.BytesIO:
     file = io.BytesIO()
-    picture.save(file, file_format, **options)
+    image.save(file, file_format, **options)
     file.seek(0)
     return file
 
 
-def pixels_of(picture: Image.Image, file_format: str = "PNG", **options) -> np.ndarray:
-    return prepare(as_file(picture, file_format, **options)).pixels.reshape(28, 28)
+def pixels_of(image: Image.Image, file_format: str = "PNG", **options) -> np.ndarray:
+    return prepare(as_file(image, file_format, **options)).pixels.reshape(28, 28)
 
 
 def size_of(pixels: np.ndarray) -> tuple[int, int]:
@@ -81,17 +81,17 @@ def test_a_digit_is_placed_by_its_centre_of_mass():
 
 
 def test_a_bar_is_scaled_by_its_height():
-    picture = Image.new("L", (300, 300), 255)
-    ImageDraw.Draw(picture).rectangle((140, 50, 159, 249), fill=0)
-    pixels = pixels_of(picture)
+    image = Image.new("L", (300, 300), 255)
+    ImageDraw.Draw(image).rectangle((140, 50, 159, 249), fill=0)
+    pixels = pixels_of(image)
     assert size_of(pixels) == (20, 2)
     assert pixels[pixels > 0].min() > 200
 
 
 def test_a_ring_keeps_its_hole():
-    picture = Image.new("L", (300, 300), 255)
-    ImageDraw.Draw(picture).ellipse((50, 50, 249, 249), outline=0, width=30)
-    pixels = pixels_of(picture)
+    image = Image.new("L", (300, 300), 255)
+    ImageDraw.Draw(image).ellipse((50, 50, 249, 249), outline=0, width=30)
+    pixels = pixels_of(image)
     assert size_of(pixels) == (20, 20)
     assert pixels[14, 14] == 0
 
@@ -120,12 +120,12 @@ def test_polarity_and_contrast_do_not_matter(ink, ground):
 def test_every_mode_gives_the_same_image(mode):
     ell = draw_ell()
     if mode == "I;16":
-        picture = Image.fromarray(np.asarray(ell).astype(np.uint16) * 257)
+        image = Image.fromarray(np.asarray(ell).astype(np.uint16) * 257)
     else:
-        picture = ell.convert(mode)
-    assert picture.mode == mode
+        image = ell.convert(mode)
+    assert image.mode == mode
     file_format = "PNG" if mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF"
-    np.testing.assert_array_equal(pixels_of(picture, file_format), pixels_of(ell))
+    np.testing.assert_array_equal(pixels_of(image, file_format), pixels_of(ell))
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
@@ -139,18 +139,18 @@ def test_every_lossless_format_gives_the_same_image(file_format):
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_a_photograph_is_turned_upright(orientation):
     stored = STORED_AS[orientation]
-    picture = draw_ell() if stored is None else draw_ell().transpose(stored)
+    image = draw_ell() if stored is None else draw_ell().transpose(stored)
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
-    np.testing.assert_array_equal(pixels_of(picture, exif=exif), pixels_of(draw_ell()))
+    np.testing.assert_array_equal(pixels_of(image, exif=exif), pixels_of(draw_ell()))
 
 
 @pytest.mark.parametrize("ink", [0, 255])
 def test_a_transparent_ground_contrasts_with_the_ink(ink):
     alpha = draw_ell()
-    picture = Image.merge("LA", (Image.new("L", alpha.size, ink), alpha))
-    np.testing.assert_array_equal(pixels_of(picture), pixels_of(draw_ell()))
-    np.testing.assert_array_equal(pixels_of(picture.convert("RGBA")), pixels_of(draw_ell()))
+    image = Image.merge("LA", (Image.new("L", alpha.size, ink), alpha))
+    np.testing.assert_array_equal(pixels_of(image), pixels_of(draw_ell()))
+    np.testing.assert_array_equal(pixels_of(image.convert("RGBA")), pixels_of(draw_ell()))
 
 
 def test_a_palette_may_have_a_transparent_colour():
@@ -161,9 +161,9 @@ def test_a_palette_may_have_a_transparent_colour():
 
 
 def test_transparent_corners_take_the_ground_of_the_rest():
-    picture = draw_ell(ink=0, ground=255).convert("RGBA")
-    ImageDraw.Draw(picture).rectangle((0, 0, 9, 9), fill=(0, 0, 0, 0))
-    np.testing.assert_array_equal(pixels_of(picture), pixels_of(draw_ell()))
+    image = draw_ell(ink=0, ground=255).convert("RGBA")
+    ImageDraw.Draw(image).rectangle((0, 0, 9, 9), fill=(0, 0, 0, 0))
+    np.testing.assert_array_equal(pixels_of(image), pixels_of(draw_ell()))
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_transparent_corners_take_the_ground_of_the_rest():
 )
 def test_colours_of_like_brightness_are_told_apart(ink, ground):
     mask = draw_ell()
-    picture = Image.new("RGB", mask.size, ground)
-    picture.paste(ink, mask=mask)
-    np.testing.assert_allclose(pixels_of(picture), pixels_of(mask), atol=3)
+    image = Image.new("RGB", mask.size, ground)
+    image.paste(ink, mask=mask)
+    np.testing.assert_allclose(pixels_of(image), pixels_of(mask), atol=3)
 
 
 @pytest.mark.parametrize("ink", [60, 255])
@@ -194,7 +194,7 @@ def test_an_animation_gives_its_first_frame():
 
 @pytest.mark.parametrize("reader", [prepare, lambda file: prepare_many(file)[0]])
 @pytest.mark.parametrize(("orientation", "file_format"), [(1, "PNG"), (1, "JPEG"), (6, "JPEG")])
-def test_the_box_is_in_pixels_of_the_upright_picture(reader, orientation, file_format):
+def test_the_box_is_in_pixels_of_the_upright_image(reader, orientation, file_format):
     large = draw_ell().resize((3000, 2400), Image.Resampling.NEAREST)
     turn = STORED_AS[orientation]
     exif = Image.Exif()
@@ -221,14 +221,14 @@ def test_a_page_is_looked_at_as_finely_as_is_said(monkeypatch, side, file_format
 
 @pytest.mark.parametrize("white", [1.4, 255, 1023, 3000, 4095, 16383, 50000, 65535])
 @pytest.mark.parametrize("negative", [False, True])
-def test_deep_and_float_pictures_have_a_white_that_fits_their_values(white, negative):
+def test_deep_and_float_images_have_a_white_that_fits_their_values(white, negative):
     values = np.asarray(draw_ell(), np.float32) / 255
-    picture = Image.fromarray(white * (1 - values if negative else values))
+    image = Image.fromarray(white * (1 - values if negative else values))
     expected = pixels_of(draw_ell())
-    np.testing.assert_allclose(pixels_of(picture, "TIFF").astype(int), expected, atol=8)
+    np.testing.assert_allclose(pixels_of(image, "TIFF").astype(int), expected, atol=8)
 
 
-def test_a_picture_that_no_memory_holds_is_not_called_damaged(monkeypatch):
+def test_an_image_that_no_memory_holds_is_not_called_damaged(monkeypatch):
     def no_memory(*_args):
         raise MemoryError
 
@@ -238,9 +238,9 @@ def test_a_picture_that_no_memory_holds_is_not_called_damaged(monkeypatch):
         prepare(file)
 
 
-def test_a_large_picture_is_averaged_down():
+def test_a_large_image_is_averaged_down():
     large = draw_ell().resize((4000, 3200), Image.Resampling.NEAREST)
-    assert max(read_grey(as_file(large)).grey.shape) <= WORKING_SIDE
+    assert max(read_grey(as_file(large)).grey.shape) <= DECODED_SIDE
     difference = in_its_box(pixels_of(large)) - in_its_box(pixels_of(draw_ell()))
     assert np.abs(difference).mean() < 12
 
@@ -273,9 +273,9 @@ def test_ink_on_grey_is_not_prepared_however_well_it_is_placed():
 
 
 def test_a_thin_stroke_on_a_large_canvas_comes_out_in_full_ink():
-    picture = Image.new("L", (600, 600), 255)
-    ImageDraw.Draw(picture).ellipse((100, 100, 499, 499), outline=0, width=2)
-    assert pixels_of(picture).max() == 255
+    image = Image.new("L", (600, 600), 255)
+    ImageDraw.Draw(image).ellipse((100, 100, 499, 499), outline=0, width=2)
+    assert pixels_of(image).max() == 255
 
 
 def test_the_grain_of_paper_is_cut_away():
@@ -300,7 +300,7 @@ def test_mnist_passes_unchanged(inverted):
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
 @pytest.mark.parametrize("size", [(28, 28), (1, 1), (300, 200)])
-def test_a_blank_picture_has_no_digit(size, grey):
+def test_a_blank_image_has_no_digit(size, grey):
     with pytest.raises(ImageError, match="no digit found"):
         prepare(as_file(Image.new("L", size, grey)))
 
@@ -325,7 +325,7 @@ def test_what_jpeg_leaves_of_blank_paper_is_no_digit(size, inverted):
             prepare(as_file(photo, "JPEG", quality=40))
 
 
-def test_a_wholly_transparent_picture_has_no_digit():
+def test_a_wholly_transparent_image_has_no_digit():
     with pytest.raises(ImageError, match="no digit found"):
         prepare(as_file(Image.new("RGBA", (40, 40), (255, 0, 0, 0))))
 
@@ -333,12 +333,12 @@ def test_a_wholly_transparent_picture_has_no_digit():
 def test_messages_name_the_file(tmp_path):
     blank, text = tmp_path / "blank.png", tmp_path / "notes.png"
     Image.new("L", (28, 28), 7).save(blank)
-    text.write_text("not a picture")
+    text.write_text("not an image")
     for path, message in [
         (tmp_path / "none.png", "there is no such file"),
-        (tmp_path, "a folder, not a picture"),
+        (tmp_path, "a folder, not an image"),
         (blank, "no digit found"),
-        (text, "not a picture that can be read"),
+        (text, "not a readable image"),
     ]:
         with pytest.raises(ImageError, match=message) as raised:
             prepare(path)
@@ -353,7 +353,7 @@ def test_messages_name_the_file(tmp_path):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "no known format"),
     ],
 )
-def test_what_is_not_a_picture_is_refused(content, message):
+def test_what_is_not_an_image_is_refused(content, message):
     with pytest.raises(ImageError, match=message):
         prepare(io.BytesIO(content))
 
@@ -402,7 +402,7 @@ def test_a_damaged_file_raises_nothing_but_image_errors(file_format):
             continue
 
 
-def test_a_picture_is_read_from_a_pipe():
+def test_an_image_is_read_from_a_pipe():
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as file:
         file.write(as_file(draw_ell()).getvalue())
@@ -410,7 +410,7 @@ def test_a_picture_is_read_from_a_pipe():
         np.testing.assert_array_equal(prepare(file).pixels.reshape(28, 28), pixels_of(draw_ell()))
 
 
-def test_a_float_picture_with_a_value_that_is_not_a_number_is_refused():
+def test_a_float_image_with_a_value_that_is_not_a_number_is_refused():
     values = np.asarray(draw_ell(), np.float32).copy()
     values[0, 0] = np.nan
     with pytest.raises(ImageError, match="not a finite number"):

@@ -4,15 +4,18 @@ import dataclasses
 import io
 import itertools
 import os
+import shutil
 import warnings
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.digits import write_bars
+from helpers.runs import PICTURES_OF_IMAGES, Told
 from PIL import Image
 
 import mlpcli
-from mlpcli.cli.commands import plot
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.normalization import Normalization
@@ -43,20 +46,27 @@ from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.setup import set_up
 
-BY_DEFAULT = [
-    "curves",
-    "calibration",
-    "confusion_matrix",
-    "mistakes",
-    "weights",
-    "activations",
-    "gradients",
-]
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    config = mlpcli.load_config(write_bars(folder / "bars"))
+    return mlpcli.train(config, runs_dir=folder / "runs")
 
 
 @pytest.fixture
-def run(bars, tmp_path):
-    return mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+def run(trained, monkeypatch):
+    """A run on bars, only to be read; its data lie in the working directory."""
+    monkeypatch.chdir(trained.folder.parents[1])
+    return trained
+
+
+@pytest.fixture
+def own(run, tmp_path):
+    """The same run in a folder of the test's own."""
+    return dataclasses.replace(run, folder=shutil.copytree(run.folder, tmp_path / "runs" / "bars"))
 
 
 @pytest.fixture
@@ -75,6 +85,11 @@ def learn(tmp_path):
         return mlpcli.train(mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path)
 
     return train
+
+
+def default_names(*runs):
+    subjects = [Subject(run.folder, None, Reporter(), None, False) for run in runs]
+    return of_runs._all_names(subjects, with_landscape=False)
 
 
 def judged(labels, predictions, probabilities):
@@ -314,10 +329,10 @@ def test_gradients_of_several_runs_stand_side_by_side_on_one_scale():
         ("epoch,layer,gradient_norm,update_norm\n1,1,1,1\n1,2,0.", "cut short"),
     ],
 )
-def test_damaged_gradients_are_told(run, content, message):
-    (run.folder / "gradients.csv").write_text(content)
+def test_damaged_gradients_are_told(own, content, message):
+    (own.folder / "gradients.csv").write_text(content)
     with pytest.raises(DataError, match=message):
-        draw_pictures(run.folder, only=["gradients"])
+        draw_pictures(own.folder, only=["gradients"])
 
 
 def test_the_curve_of_a_fit_is_the_networks_function(learn):
@@ -335,21 +350,19 @@ def test_the_curve_of_a_fit_is_the_networks_function(learn):
 def test_fits_of_several_runs_are_laid_over_each_other(learn):
     table = {"formula": "sin(x)", "low": -1, "high": 1, "points": 5}
     few, many = learn(table, "name=few"), learn(table, "name=many", "network.hidden=[7, 5]")
-    names = [path.name for path in draw_pictures(few.folder)]
-    assert names == [f"{name}.png" for name in ("curves", "activations", "gradients", "fit")]
+    assert default_names(few) == ["curves", "activations", "gradients", "fit"]
     names = [path.name for path in draw_pictures(few.folder, many.folder)]
     assert names == [f"{name}_compared.png" for name in ("curves", "gradients", "fit")]
 
     other = learn({**table, "high": 2})
     with pytest.raises(DataError, match=r"fit: .*learned from other data than .*few"):
         draw_pictures(few.folder, other.folder, only=["fit"])
-    names = [path.name for path in draw_pictures(few.folder, other.folder)]
-    assert names == ["curves_compared.png", "gradients_compared.png"]
+    assert default_names(few, other) == ["curves", "gradients"]
 
 
 def test_one_point_can_be_drawn(learn):
     run = learn({"inputs": [[1]], "targets": [[0]]})
-    assert "fit.png" in [path.name for path in draw_pictures(run.folder)]
+    assert len(draw_pictures(run.folder)) == 4
 
 
 CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]
@@ -368,15 +381,9 @@ def test_the_regions_of_classes(learn):
     legend = [text.get_text() for text in picture.legends[0].get_texts()]
     assert legend == ["a", "b", "c"]
     assert picture.axes[0].get_xlabel()
-    names = [path.stem for path in draw_pictures(run.folder)]
-    assert names == [
-        "curves",
-        "calibration",
-        "confusion_matrix",
-        "activations",
-        "gradients",
-        "decision",
-    ]
+    expected = "curves calibration confusion_matrix activations gradients decision"
+    assert default_names(run) == expected.split()
+    assert draw_pictures(run.folder, only=["decision"])
 
 
 def test_the_output_of_a_regression_of_two_inputs(learn):
@@ -444,11 +451,12 @@ def test_a_unit_that_sees_one_example_is_not_called_dead():
     assert layer.dead.tolist() == []
 
 
-def test_every_picture_of_a_run(run):
-    written = draw_pictures(run.folder)
-    assert [path.name for path in written] == [f"{name}.png" for name in BY_DEFAULT]
+def test_every_picture_of_a_run_even_an_unfinished_one(own):
+    (own.folder / "summary.json").unlink()
+    written = draw_pictures(own.folder)
+    assert [path.name for path in written] == [f"{name}.png" for name in PICTURES_OF_IMAGES]
     for path in written:
-        assert path.parent == run.folder / "pictures"
+        assert path.parent == own.folder / "pictures"
         with Image.open(path) as picture:
             assert picture.format == "PNG"
             assert np.asarray(picture.convert("L")).std() > 1
@@ -463,26 +471,25 @@ def test_svg_the_same_each_time_and_elsewhere(run, tmp_path):
     assert not (run.folder / "pictures").exists()
 
 
-def test_an_evaluation_that_is_known_is_not_made_again(run, monkeypatch):
+def test_an_evaluation_that_is_known_is_not_made_again(own, monkeypatch):
     monkeypatch.setattr(Model, "evaluate", None)
-    assert draw_pictures(run.folder, only=["confusion_matrix"], test=run.test)
+    assert draw_pictures(own.folder, only=["confusion_matrix"], test=own.test)
 
 
-def test_several_runs_are_laid_over_each_other(run, bars, tmp_path):
-    other = mlpcli.train(run.config, runs_dir=tmp_path / "runs")
-    written = draw_pictures(run.folder, other.folder)
-    names = [path.relative_to(run.folder).as_posix() for path in written]
+def test_several_runs_are_laid_over_each_other(run, own):
+    written = draw_pictures(own.folder, run.folder)
+    names = [path.relative_to(own.folder).as_posix() for path in written]
     assert names == [
         f"pictures/{name}_compared.png" for name in ("curves", "calibration", "gradients")
     ]
-    records = [read_record(folder) for folder in (run.folder, other.folder)]
+    records = [read_record(folder) for folder in (own.folder, run.folder)]
     picture = curves.draw(records, ["bars", "bars-2"])
     assert len(picture.axes[0].lines) == 6
     legend = [text.get_text() for text in picture.legends[0].get_texts()]
     assert {"bars", "bars-2"} <= set(legend)
 
 
-def test_what_is_drawn_of_one_run_at_a_time(run, tmp_path):
+def test_what_is_drawn_of_one_run_at_a_time(run):
     with pytest.raises(ConfigError, match="mistakes is drawn of one run at a time"):
         draw_pictures(run.folder, run.folder, only=["mistakes"])
     with pytest.raises(ConfigError, match="landscape is drawn of one run at a time"):
@@ -493,30 +500,33 @@ def test_what_is_drawn_of_one_run_at_a_time(run, tmp_path):
         draw_pictures(*[run.folder] * 9)
 
 
-def test_gradients_are_left_out_where_there_are_none(run):
+def test_gradients_of_zero_are_drawn(own):
     rows = "1,1,0.5,0\n1,2,0,0\n"  # a logarithm has no 0
-    (run.folder / "gradients.csv").write_text("epoch,layer,gradient_norm,update_norm\n" + rows)
-    assert "gradients.png" in [path.name for path in draw_pictures(run.folder)]
-    (run.folder / "gradients.csv").unlink()
+    (own.folder / "gradients.csv").write_text("epoch,layer,gradient_norm,update_norm\n" + rows)
+    assert draw_pictures(own.folder, only=["gradients"])
+
+
+def test_gradients_are_left_out_where_there_are_none(own):
+    path = own.folder / "gradients.csv"
+    path.unlink()
     with pytest.raises(DataError, match=r"gradients\.csv: there is no such file"):
-        draw_pictures(run.folder, only=["gradients"])
-    told = []
-    reporter = Reporter()
-    reporter.remark = told.append
-    assert len(draw_pictures(run.folder, reporter=reporter)) == len(BY_DEFAULT) - 1
-    assert told == [
-        f"{run.folder / 'gradients.csv'}: there is no such file, so gradients is left out."
-    ]
+        draw_pictures(own.folder, only=["gradients"])
+    reporter = Told()
+    subject = Subject(own.folder, None, reporter, None, False)
+    names = [name for name in PICTURES_OF_IMAGES if name != "gradients"]
+    assert of_runs._all_names([subject], with_landscape=False) == names
+    assert reporter.remarks == [f"{path}: there is no such file, so gradients is left out."]
 
 
-def test_curves_need_no_weights(run):
-    (run.folder / "weights" / "best.safetensors").unlink()
-    assert draw_pictures(run.folder, only=["curves", "gradients"])
+def test_curves_need_no_weights(own):
+    (own.folder / "weights" / "best.safetensors").unlink()
+    assert draw_pictures(own.folder, only=["curves", "gradients"])
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(run, tmp_path):
-    other = mlpcli.train(run.config, runs_dir=tmp_path / "elsewhere")
-    subjects = [Subject(r.folder, None, Reporter(), None, True) for r in (run, other, run)]
+    other = shutil.copytree(run.folder, tmp_path / "elsewhere" / "bars")
+    folders = (run.folder, other, run.folder)
+    subjects = [Subject(folder, None, Reporter(), None, True) for folder in folders]
     assert of_runs._labels(subjects) == ["runs/bars", "elsewhere/bars", "runs/bars"]
     assert style.run_label("a" * 30 + "b" * 30) == "a" * 17 + "…" + "b" * 18
 
@@ -541,40 +551,34 @@ def test_a_wide_range_of_losses_is_drawn_logarithmically(run):
     assert scale(0.0) == "linear"
 
 
-def test_the_landscape_is_drawn_when_asked_for(run):
-    told = []
-
-    class Told(Reporter):
-        def work_done(self, what, done, total):
-            told.append((what, done, total))
-
-        def remark(self, text):
-            told.append(text)
-
-    (path,) = draw_pictures(run.folder, only=["landscape"], reporter=Told())
+def test_the_landscape_is_drawn_when_asked_for(own):
+    done = []
+    reporter = Told()
+    reporter.work_done = lambda *work: done.append(work)
+    (path,) = draw_pictures(own.folder, only=["landscape"], reporter=reporter)
     assert path.is_file()
-    assert told[-1] == ("measuring the loss", landscape.GRID**2, landscape.GRID**2)
-    assert not any(isinstance(each, str) for each in told)
+    assert done[-1] == ("measuring the loss", landscape.GRID**2, landscape.GRID**2)
+    assert reporter.remarks == []
 
 
 def test_a_network_without_hidden_layers(bars, tmp_path):
     config = mlpcli.load_config(bars, overrides=["network.hidden=[]"])
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
-    assert "activations.png" not in [path.name for path in draw_pictures(run.folder)]
+    assert draw_pictures(run.folder, only=["weights"])
+    assert "activations" not in default_names(run)
     with pytest.raises(DataError, match="no hidden layer"):
         draw_pictures(run.folder, only=["activations"])
 
 
-def test_an_unfinished_run_is_drawn_as_far_as_it_got(run):
-    (run.folder / "summary.json").unlink()
-    assert len(draw_pictures(run.folder)) == len(BY_DEFAULT)
-    (run.folder / "metrics.csv").unlink()
+def test_a_run_without_an_epoch_is_not_drawn(own):
+    (own.folder / "metrics.csv").unlink()
     with pytest.raises(CheckpointError, match="has not finished an epoch"):
-        draw_pictures(run.folder)
+        draw_pictures(own.folder)
 
 
-def test_the_command_offers_every_picture():
-    assert list(PICTURES) == plot.NAMES
+def test_the_readme_lists_every_picture():
+    rows = "".join(f"| `{name}` | {entry.shows} |\n" for name, entry in PICTURES.items())
+    assert f"| picture | shows |\n| --- | --- |\n{rows}\n" in README.read_text(encoding="utf-8")
 
 
 def test_no_such_run(tmp_path):
@@ -601,8 +605,8 @@ def test_class_names_from_outside_are_drawn_as_text(bars, tmp_path):
     assert [style.shown(name) for name in NAMES] == [r"$\bad$", "U+732B", "a name that is …"]
 
 
-def test_many_classes_deep_networks_and_odd_shapes_fit(tmp_path):
-    """What is drawn is never squeezed to nothing; matplotlib would warn, which is an error here."""
+def test_many_classes_deep_networks_and_odd_shapes_fit():
+    """Nothing is squeezed to nothing: matplotlib would warn, which is an error here."""
     rng = np.random.default_rng(0)
     names = tuple(f"class number {i}" for i in range(60))
     labels, predictions = rng.integers(0, 60, (2, 500))
@@ -618,20 +622,17 @@ def test_many_classes_deep_networks_and_odd_shapes_fit(tmp_path):
     tall = Dataset(test.images, labels, (60, 5), names)
     layers = {i: gradients.Norms([1, 2], [1, 1e-9], [0, 1]) for i in range(1, 32)}
     with style.house_style():
-        for i, picture in enumerate(
-            (
-                confusion_matrix.draw(evaluation),
-                mistakes.draw(evaluation, test),
-                mistakes.draw(evaluation, tall),
-                weights.draw(model),
-                activations.draw(activations.firing(model, test)),
-                gradients.draw([layers], ["a"]),
-                calibration.draw([evaluation] * 8, [f"run {i}" for i in range(8)]),
-            )
+        for picture in (
+            confusion_matrix.draw(evaluation),
+            mistakes.draw(evaluation, test),
+            mistakes.draw(evaluation, tall),
+            weights.draw(model),
+            activations.draw(activations.firing(model, test)),
+            gradients.draw([layers], ["a"]),
+            calibration.draw([evaluation] * 8, [f"run {i}" for i in range(8)]),
         ):
-            style.save(picture, tmp_path / f"{i}.png", "png")
-            with Image.open(tmp_path / f"{i}.png") as drawn:
-                assert max(drawn.size) < 2500
+            picture.draw_without_rendering()
+            assert max(picture.get_size_inches()) * picture.dpi < 2500
 
 
 def test_the_users_own_settings_of_matplotlib_change_nothing(run):
@@ -651,9 +652,9 @@ def test_the_users_own_settings_of_matplotlib_change_nothing(run):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs links of POSIX")
-def test_pictures_are_not_written_through_a_link_out_of_the_run(run, tmp_path):
+def test_pictures_are_not_written_through_a_link_out_of_the_run(own, tmp_path):
     (tmp_path / "outside").mkdir()
-    (run.folder / "pictures").symlink_to(tmp_path / "outside")
+    (own.folder / "pictures").symlink_to(tmp_path / "outside")
     with pytest.raises(CheckpointError, match="leads out of the run"):
-        draw_pictures(run.folder, only=["curves"])
+        draw_pictures(own.folder, only=["curves"])
     assert list((tmp_path / "outside").iterdir()) == []

@@ -1,4 +1,4 @@
-"""Each activation and, beside it, its derivative, with where it saturates."""
+"""Each activation beside its derivative, with the range in which it saturates."""
 
 import math
 import textwrap
@@ -14,9 +14,9 @@ from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid
 
 REACH = 8.0
-"""The z that are drawn, both ways"""
+"""largest |z| drawn"""
 PAIRS = 2
-"""Activations in a row"""
+"""activations in a row"""
 READING = (
     f"Activations and their derivatives. Grey: saturated, the slope stays below {FLAT:g}. The mean "
     "output is that for z from the standard normal distribution; where it is 0, the output is "
@@ -25,7 +25,7 @@ READING = (
 
 
 def draw(activations: Sequence[Activation]) -> Figure:
-    """A pair of panels for each: σ at the left, σ' at the right."""
+    """Draw a pair of panels for each: σ on the left, σ' on the right."""
     columns = min(PAIRS, len(activations))
     rows = -(-len(activations) // columns)
     picture = figure(6.4 * columns, 2.6 * rows + 0.8)
@@ -47,7 +47,7 @@ def draw(activations: Sequence[Activation]) -> Figure:
 
 
 def output_text(found: Character) -> str:
-    """The range of the output, and whether it is centred on zero."""
+    """Return the range of the output, and whether it is centred on zero."""
     low, high = (_bound(value) for value in (found.lowest, found.highest))
     if found.is_centred:
         return f"output {low} … {high}, centred on 0"
@@ -55,7 +55,7 @@ def output_text(found: Character) -> str:
 
 
 def saturation_text(found: Character) -> str:
-    """Where it saturates."""
+    """Return where it saturates, in words."""
     ways = []
     if found.saturates_below is not None:
         ways.append(f"z < {_bound(found.saturates_below)}")

@@ -1,4 +1,4 @@
-"""How often each hidden unit fires, and which never change."""
+"""How often each hidden unit fires, and which units never change."""
 
 from dataclasses import dataclass
 
@@ -11,27 +11,29 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import COLOURS, figure, grid
+from mlpcli.pictures.subject import Subject, noun
 from mlpcli.training.evaluation import outputs
 
 MOST_LAYERS, MOST_NAMED = 6, 12
 CONSTANT = 1e-6
-"""A unit is dead if no two of its outputs differ by more, as a share of the largest"""
+"""range of a dead unit's outputs at most, as a fraction of the largest output"""
 
 
 @dataclass(frozen=True)
 class Firing:
-    """What the units of one hidden layer did on a dataset."""
+    """How the units of one hidden layer respond to a dataset."""
 
     activation: str
     rates: NDArray[np.float64]
-    """The share of the images on which each unit's output is above σ(0) (n,)"""
+    """(n,) fraction of the images on which each unit's output is above σ(0)"""
     dead: Labels
-    """The units whose output is the same for every one of several images, counted from 0"""
+    """indices of the units whose output is the same for every one of several images"""
 
 
 def firing(model: Model, dataset: Dataset) -> list[Firing]:
-    """Run a dataset through the network and watch each hidden layer."""
+    """Run a dataset through the network and measure each hidden layer."""
     network = model.network
     names = network.activations[:-1]
     widths = network.sizes[1:-1]
@@ -43,26 +45,25 @@ def firing(model: Model, dataset: Dataset) -> list[Firing]:
             fired[i] += np.count_nonzero(following.a > silent[i], axis=0)
             np.minimum(low[i], following.a.min(axis=0), out=low[i])
             np.maximum(high[i], following.a.max(axis=0), out=high[i])
-    size = [np.maximum(np.abs(a), np.abs(b)) for a, b in zip(low, high, strict=True)]
-    return [
-        Firing(
-            activation=names[i],
-            rates=fired[i] / max(len(dataset), 1),
-            dead=np.flatnonzero((high[i] - low[i] <= CONSTANT * size[i]) & (len(dataset) > 1)),
-        )
-        for i in range(len(names))
-    ]
+    layers = []
+    for i, name in enumerate(names):
+        size = np.maximum(np.abs(low[i]), np.abs(high[i]))
+        dead = np.flatnonzero(high[i] - low[i] <= CONSTANT * size)
+        if len(dataset) < 2:
+            dead = dead[:0]
+        layers.append(Firing(name, fired[i] / max(len(dataset), 1), dead))
+    return layers
 
 
 def _at_rest(activation: str) -> float:
-    """σ(0)."""
+    """Return σ(0)."""
     zero, out = np.zeros((1, 1)), np.empty((1, 1))
     ACTIVATIONS[activation].value(zero, out)
     return float(out[0, 0])
 
 
 def draw(layers: list[Firing], noun: str = "images") -> Figure:
-    """A panel for each hidden layer, its units in the order of their rates."""
+    """Draw a panel for each hidden layer, its units sorted by their rates."""
     drawn = layers[:MOST_LAYERS]
     picture = figure(7.5, 2.3 * len(drawn) + 0.8)
     panels = picture.subplots(len(drawn), 1, squeeze=False)[:, 0]
@@ -99,3 +100,15 @@ def _dead_text(layer: Firing) -> str:
     more = len(layer.dead) - MOST_NAMED
     others = f" and {more} more" if more > 0 else ""
     return f"dead (×): unit{'s' if len(layer.dead) > 1 else ''} {named}{others}"
+
+
+def _why_not(run: Subject) -> str | None:
+    if len(run.model.network.dense) > 1:
+        return None
+    return "this network has no hidden layer to draw"
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(firing(runs[0].model, runs[0].test), noun(runs)),
+    why_not=_why_not,
+)

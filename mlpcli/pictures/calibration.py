@@ -1,4 +1,4 @@
-"""Is the network right as often as it believes to be? Reliability diagrams.
+"""Reliability diagrams: is the network right as often as it is confident?
 
 Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
 2015; Guo et al., "On Calibration of Modern Neural Networks", 2017.
@@ -10,12 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.inference.calibration import BINS, calibration
+from mlpcli.pictures.catalogue import RunPicture, without_classes
 from mlpcli.pictures.style import COLOURS, DASHES, GREY, figure, grid, line_style, run_label
+from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import Evaluation
 
 
 def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "images") -> Figure:
-    """The share that was right against the probability given, and how many images each bin has."""
+    """Draw the accuracy against the confidence, and the number of images in each bin."""
     picture = figure(6.2, 7)
     upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=[3, 1.2])
     upper.plot([0, 100], [0, 100], color=GREY, linestyle="--", label="perfectly calibrated")
@@ -45,3 +47,9 @@ def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "
     grid(lower)
     picture.legend(loc="outside upper center", ncols=1)
     return picture
+
+
+PICTURE = RunPicture(
+    lambda runs, labels: draw([run.evaluation for run in runs], labels, noun(runs)),
+    why_not=without_classes,
+)

@@ -1,4 +1,4 @@
-"""How often each class was taken for each."""
+"""How often each class was taken for each other one."""
 
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -6,23 +6,25 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mlpcli.inference.class_metrics import Counts, confusion_matrix
+from mlpcli.pictures.catalogue import RunPicture, without_classes
 from mlpcli.pictures.style import figure, shown
+from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import Evaluation
 
 MOST_WITH_NUMBERS = 20
-"""classes; more would leave no room for figures in the cells"""
+"""number of classes; with more there is no room for numbers in the cells"""
 SMALL_SHARES_SHOW = 0.35
-"""the exponent of the shading: one mistake in a hundred is visible beside 99 that are right"""
+"""exponent of the shading: one mistake in a hundred is visible beside 99 right answers"""
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:
-    """Each row of a confusion matrix as shares of its true class; 0 where it has no image."""
+    """Return each row of a confusion matrix as fractions of its true class; 0 for an empty row."""
     found: NDArray[np.float64] = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     return found
 
 
 def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
-    """Rows true, columns predicted: counts, and shares of the true class."""
+    """Draw counts and percentages of the true class: true classes down, predicted across."""
     counts = confusion_matrix(evaluation)
     share = 100 * shares(counts)
     names = [shown(name) for name in evaluation.class_names]
@@ -60,3 +62,9 @@ def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
     bar.set_label("share of the true class (%)")
     bar.ax.minorticks_off()
     return picture
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(runs[0].evaluation, noun(runs)),
+    why_not=without_classes,
+)

@@ -1,4 +1,4 @@
-"""Loss, accuracy and learning rate by epoch, of one run or of several laid over each other."""
+"""Loss, accuracy and learning rate by epoch, of one run or of several over each other."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import (
     COLOURS,
     DASHES,
@@ -20,6 +21,7 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
+from mlpcli.pictures.subject import noun
 from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics
 
@@ -30,19 +32,19 @@ LOSS_UNITS = {
     "quadratic": "half squared error",
 }
 WIDE = 100
-"""the largest loss over the smallest from which on their scale is logarithmic"""
+"""ratio of the largest loss to the smallest above which the scale is logarithmic"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
 
 
 def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) -> list[float]:
-    """A column of metrics.csv; nan where nothing was measured."""
+    """Return a column of metrics.csv, with nan where nothing was measured."""
     found = (getattr(row, column) for row in history)
     return [math.nan if value is None else factor * value for value in found]
 
 
 def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "images") -> Figure:
-    """The curves of runs of at least one epoch each."""
+    """Draw runs of at least one epoch each."""
     picture = figure(7.5, 7.5)
     rows = [row for record in records for row in record.history]
     if any(row.train_accuracy is not None for row in rows):
@@ -77,9 +79,9 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
 def _draw_run(
     record: RunRecord, own: dict[str, Any], axes: tuple[Axes, Axes | None, Axes], dashes: str
 ) -> None:
-    """One run's lines, in the run's own style or, without one, in that of each kind of line.
+    """Draw one run's lines, in its own style or, without one, in the style of each kind of line.
 
-    The learning rate has `dashes`, so that equal ones do not hide each other.
+    The learning rates of runs have different `dashes`, so that equal ones do not hide each other.
     """
     history = record.history
     epochs = [row.epoch for row in history]
@@ -87,11 +89,11 @@ def _draw_run(
     for panel, what, factor in ((axes[0], "loss", 1.0), (axes[1], "accuracy", 100.0)):
         if panel is None:
             continue
-        for part, kind, colour in (
+        for split, kind, colour in (
             ("train", TRAINING, COLOURS[0]),
             ("val", VALIDATION, COLOURS[1]),
         ):
-            line = values(history, f"{part}_{what}", factor)
+            line = values(history, f"{split}_{what}", factor)
             panel.plot(epochs, line, **{"color": colour, **size, **kind, **own})
     rate = values(history, "learning_rate")
     axes[2].plot(epochs, rate, **{"color": GREY, "marker": "o", "linestyle": dashes, **size, **own})
@@ -127,5 +129,10 @@ def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]
 
 
 def loss_unit(name: str) -> str:
-    """The unit of the loss of this name, for an axis."""
+    """Return the unit of the loss of this name."""
     return LOSS_UNITS.get(name, name.replace("_", " "))
+
+
+PICTURE = RunPicture(
+    lambda runs, labels: draw([run.recorded for run in runs], labels, noun(runs)),
+)

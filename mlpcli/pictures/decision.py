@@ -1,4 +1,4 @@
-"""What a network of two inputs answers over their plane: regions of classes, or one output."""
+"""The answers of a network of two inputs over their plane: regions of classes, or one output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,34 +16,36 @@ from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.fit import answers, spread
 from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label, shown
+from mlpcli.pictures.subject import Subject
 
 PLACES, MARGIN = 161, 0.25
-"""along each axis, over the range of the points and this share of it beyond"""
+"""points along each axis; margin beyond the examples, as a fraction of their range"""
 MOST_IN_A_ROW = 4
 MOST_NAMED = 24
-"""points whose targets are written beside them"""
+"""number of examples up to which targets are written beside them"""
 SHADES = 24
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One network over the plane of its inputs."""
+    """One network's answers over the plane of its inputs."""
 
     label: str
     x: NDArray[np.float64]
-    """(n,), the first input"""
+    """(n,) the first input"""
     y: NDArray[np.float64]
-    """(n,), the second"""
+    """(n,) the second input"""
     answer: NDArray[np.float64]
-    """row y, column x (n, n): the class, or the output of a regression"""
+    """(n, n) row y, column x: the class, or the output of a regression"""
     training: Dataset
 
 
 def plane(model: Model, training: Dataset, label: str) -> Plane:
-    """The answers of a network of two inputs; a regression has one output."""
+    """Return the answers of a network of two inputs; a regression has one output."""
     x, y = (spread(training.images[:, i], PLACES, MARGIN) for i in range(2))
     both = np.stack([each.ravel() for each in np.meshgrid(x, y)], axis=1)
     z = answers(model, both)
@@ -52,7 +54,7 @@ def plane(model: Model, training: Dataset, label: str) -> Plane:
 
 
 def draw(planes: Sequence[Plane]) -> Figure:
-    """A panel for each network: all of classes, or all of a regression, with one scale."""
+    """Draw a panel for each network: all of classes, or all of a regression, on one scale."""
     across = min(len(planes), MOST_IN_A_ROW)
     down = -(-len(planes) // across)
     picture = figure(max(5.2, 3.1 * across + 1.3), 3.4 * down + 0.6 if across > 1 else 4.8)
@@ -73,7 +75,7 @@ def draw(planes: Sequence[Plane]) -> Figure:
 
 
 def _draw_regions(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) -> None:
-    """Where each class is predicted, and the examples with their own classes."""
+    """Draw where each class is predicted, and the examples with their true classes."""
     names = [shown(name) for name in planes[0].training.class_names]
     looks: list[dict[str, Any]] = [
         {"facecolor": _colour(i), "alpha": 0.35, "hatch": HATCHES[i % 8]} for i in range(len(names))
@@ -110,7 +112,7 @@ def _draw_regions(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) 
 
 
 def _point(i: int) -> dict[str, Any]:
-    """How an example of the i-th class is drawn."""
+    """Return the style of an example of the i-th class."""
     return {
         "linestyle": "none",
         "marker": MARKERS[i % 8],
@@ -121,12 +123,12 @@ def _point(i: int) -> dict[str, Any]:
 
 
 def _colour(i: int) -> str:
-    """Of the i-th class: shifted after each round, so that a hatch or marker gets another one."""
+    """Return the i-th class's colour, shifted each round so that no hatch or marker repeats it."""
     return COLOURS[(i + i // 8) % 8]
 
 
 def _draw_outputs(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) -> None:
-    """The output's height, with lines of equal height, and the examples with their targets."""
+    """Draw the output with its contour lines, and the examples with their targets."""
     targets = [np.asarray(found.training.targets)[:, 0] for found in planes]
     every = np.concatenate([*targets, *(found.answer.ravel() for found in planes)])
     low, high = float(every.min()), float(every.max())
@@ -161,3 +163,27 @@ def _draw_outputs(picture: Figure, panels: list[Axes], planes: Sequence[Plane]) 
             )
     bar = picture.colorbar(ScalarMappable(norm, "cividis"), ax=panels)
     bar.set_label("output (no unit); of a dot, its target")
+
+
+def _why_not(run: Subject) -> str | None:
+    sizes = run.model.network.sizes
+    is_one_answer = sizes[-1] == 1 or not run.is_regression
+    if sizes[0] == 2 and not run.has_images and is_one_answer:
+        return None
+    return "the picture is of a table with two inputs, and classes or one output"
+
+
+def _have_the_same_answers(one: Subject, other: Subject) -> bool:
+    return (one.is_regression, one.model.class_names) == (
+        other.is_regression,
+        other.model.class_names,
+    )
+
+
+def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
+    return draw(
+        [plane(run.model, run.training, label) for run, label in zip(runs, labels, strict=True)]
+    )
+
+
+PICTURE = RunPicture(_draw, _why_not, _have_the_same_answers)

@@ -1,4 +1,4 @@
-"""The curve of a network of one input and one output, beside the points that it learned from."""
+"""The curve of a network of one input and one output, over the points it learned from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,33 +10,35 @@ from numpy.typing import NDArray
 from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, run_label
+from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import outputs
 
 PLACES, MARGIN = 601, 0.05
-"""where the curve is computed, evenly over the range of the points and this share of it beyond"""
+"""points of a curve; margin beyond the examples, as a fraction of their range"""
 MARKS = 12
-"""on a curve"""
+"""markers on a curve"""
 FEW_POINTS = 40
-"""Fewer are drawn larger"""
+"""number of points below which they are drawn larger"""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What a network makes of a range of numbers."""
+    """A network's answers over a range of numbers."""
 
     label: str
     x: NDArray[np.float64]
-    """(n,), rising"""
+    """(n,) rising"""
     y: NDArray[np.float64]
     """(n,)"""
 
 
 def answers(model: Model, x: Array) -> Array:
-    """The network's outputs (n, n_out) for inputs (n, n_in) that are numbers.
+    """Return the network's outputs (n, n_out) for the inputs (n, n_in).
 
     Raises:
-        CheckpointError: they are not finite.
+        CheckpointError: an output is not finite.
     """
     unknown = np.zeros(len(x), np.intp)
     dataset = Dataset(x, unknown, (1, x.shape[1]), model.class_names)
@@ -47,19 +49,19 @@ def answers(model: Model, x: Array) -> Array:
 
 
 def spread(values: Array, n: int, margin: float) -> NDArray[np.float64]:
-    """`n` places over the range of some numbers, and a share of it beyond on both sides."""
+    """Return `n` places over the range of `values` and `margin` times that beyond both ends."""
     low, high = float(values.min()), float(values.max())
     beyond = margin * (high - low) or 1.0
     return np.linspace(low - beyond, high + beyond, n)
 
 
 def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
-    """The network's answers over the range of its training inputs.
+    """Return the answers of a model of one input and one output over its training inputs.
 
     Args:
-        model: of one input and one output.
-        training: what it learned from.
-        loss: on the test set, for the label.
+        model: the network.
+        training: the examples it learned from.
+        loss: loss on the test set, for the label.
         label: the run's name.
     """
     x = spread(training.images, PLACES, MARGIN)
@@ -69,7 +71,7 @@ def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
 
 
 def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
-    """The points, and every curve over them."""
+    """Draw the points, and every curve over them."""
     assert training.targets is not None  # noqa: S101
     picture = figure(7.5, 3.9 + 0.2 * len(curves))
     axes = picture.add_subplot()
@@ -101,3 +103,29 @@ def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
     grid(axes)
     picture.legend(loc="outside upper center", ncols=1)
     return picture
+
+
+def _why_not(run: Subject) -> str | None:
+    sizes = run.model.network.sizes
+    if run.is_regression and (sizes[0], sizes[-1]) == (1, 1):
+        return None
+    return "the picture is of a regression of one input and one output"
+
+
+def _have_the_same_points(one: Subject, other: Subject) -> bool:
+    a, b = one.training, other.training
+    return np.array_equal(a.images, b.images) and np.array_equal(
+        np.asarray(a.targets), np.asarray(b.targets)
+    )
+
+
+def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
+    training = runs[0].training
+    curves = [
+        curve(run.model, training, run.evaluation.loss, label)
+        for run, label in zip(runs, labels, strict=True)
+    ]
+    return draw(training, curves)
+
+
+PICTURE = RunPicture(_draw, _why_not, _have_the_same_points)

@@ -1,4 +1,4 @@
-"""The length of each layer's gradient and update over time, from gradients.csv."""
+"""The norms of each layer's gradient and update by epoch, from gradients.csv."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mlpcli.errors import DataError
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import (
     COLOURS,
     DASHES,
@@ -19,12 +21,14 @@ from mlpcli.pictures.style import (
     marked,
     run_label,
 )
+from mlpcli.pictures.subject import Subject, noun
+from mlpcli.storage.records import read_gradients
 from mlpcli.training.metrics import GradientNorms
 
 
 @dataclass
 class Norms:
-    """One layer's columns; nan where a norm is not a number."""
+    """One layer's columns; nan where there is no number."""
 
     epochs: list[float] = field(default_factory=list)
     gradient: list[float] = field(default_factory=list)
@@ -32,7 +36,7 @@ class Norms:
 
 
 def by_layer(rows: Sequence[GradientNorms]) -> dict[int, Norms]:
-    """The norms of each layer, from the first on."""
+    """Return the norms of each layer, first to last."""
     layers: dict[int, Norms] = {layer: Norms() for layer in sorted({row.layer for row in rows})}
     for row in rows:
         norms = layers[row.layer]
@@ -43,13 +47,13 @@ def by_layer(rows: Sequence[GradientNorms]) -> dict[int, Norms]:
 
 
 def _shade(i: int, n: int) -> dict[str, Any]:
-    """The i-th of many layers: the deeper, the lighter."""
+    """Return the style of the i-th of many layers: the deeper, the lighter."""
     shade = colormaps["cividis"](0.88 * i / (n - 1))
     return {"color": shade, "linestyle": DASHES[i % len(DASHES)], "marker": "."}
 
 
 def draw(runs: Sequence[dict[int, Norms]], labels: Sequence[str], noun: str = "images") -> Figure:
-    """A column for each run, all on the same logarithmic scales: gradients above, updates below."""
+    """Draw a column for each run on the same log scales: gradients above, updates below."""
     width = max(7.5, 3.9 * len(runs))
     picture = figure(width, 6.5)
     panels = picture.subplots(2, len(runs), sharex="col", sharey="row", squeeze=False)
@@ -76,3 +80,16 @@ def draw(runs: Sequence[dict[int, Norms]], labels: Sequence[str], noun: str = "i
     handles, names = deepest.get_legend_handles_labels()
     picture.legend(handles, names, loc="outside upper center", ncols=int(width / 1.25))
     return picture
+
+
+def _recorded(run: Subject) -> dict[int, Norms]:
+    path = run.record.folder.gradients
+    rows = read_gradients(path)
+    if not rows:
+        raise DataError(f"{path}: no row in it yet; draw it once an epoch is done.")
+    return by_layer(rows)
+
+
+PICTURE = RunPicture(
+    lambda runs, labels: draw([_recorded(run) for run in runs], labels, noun(runs)),
+)

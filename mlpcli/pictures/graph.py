@@ -1,7 +1,7 @@
 """The computational graph of one example: a box for each node, an arrow for each local derivative.
 
-A chain, and a network that is told by whole layers, goes downward; the units of a small network
-stand in columns, with the weights on the arrows between them.
+A chain, and a network drawn layer by layer, goes downward; the units of a small network stand in
+columns, with the weights on the arrows between them.
 """
 
 import itertools
@@ -19,22 +19,22 @@ from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, shown
 
 BOX, ROW, UNIT_ROW, MARGIN = 0.52, 1.02, 1.25, 0.3
-"""Heights of a box, of a row of the one kind and of the other, and the edge; all in inches"""
+"""in inches: height of a box, of a row of a chain, of a row of units; margin of the sheet"""
 LINE = 0.16
-"""What a line of text more adds to a box"""
+"""height that each further line of text adds to a box, in inches"""
 SMALL, MEDIUM = 7.5, 8.5
-"""of a font, in points"""
+"""sizes of fonts, in points"""
 CHARACTER = 0.0087
-"""The width of a character in inches, for each point of its font"""
+"""width of a character, in inches per point of its font"""
 FILL = {"input": "#FFFFFF", "parameter": "#EEEEEE", "operation": "#FFFFFF", "loss": "#DDDDDD"}
 OUTLINE = {"input": 1.2, "parameter": 0.8, "operation": 1.2, "loss": 2.0}
 PLACES = (0.3, 0.25, 0.35, 0.2, 0.7, 0.65, 0.75, 0.8, 0.4, 0.6, 0.5)
-"""How far along an arrow its label may stand; in the middle are crossings"""
+"""positions of a label along its arrow, best first; in the middle are crossings"""
 NARROWEST, WIDEST, WIDER = 0.7, 7.0, 0.3
-"""The gap between two columns, beside its labels, and the step in which it is widened"""
+"""in inches: gap between two columns beside its labels, and the step that widens it"""
 INDEX = re.compile(r"\[[\d,]+\]")
 FOOT_WIDTH = 120
-"""in characters"""
+"""width of the text at the foot, in characters"""
 
 READING = (
     "In each box: its value, and below that the slope ∂L/∂ of the loss. On each arrow: the local "
@@ -54,7 +54,7 @@ OF_LAYERS = (
 
 @dataclass(frozen=True)
 class Box:
-    """Lines of text with a frame; x and y are its middle, from the left and from the top."""
+    """Lines of text in a frame; x and y are its centre, from the left and from the top."""
 
     node: Node
     lines: tuple[str, ...]
@@ -63,25 +63,25 @@ class Box:
 
     @property
     def width(self) -> float:
-        """In inches."""
+        """Width in inches."""
         return _box_width(self.lines)
 
     @property
     def height(self) -> float:
-        """In inches."""
+        """Height in inches."""
         return BOX + LINE * (len(self.lines) - 2)
 
 
 @dataclass(frozen=True)
 class Label:
-    """Text on an arrow; x and y are its middle."""
+    """Text on an arrow; x and y are its centre."""
 
     x: float
     y: float
     text: str
 
     def meets(self, other: "Label") -> bool:
-        """Whether both cover a place."""
+        """Return whether the two labels overlap."""
         (width, height), (others_width, others_height) = _size(self.text), _size(other.text)
         return (
             abs(self.x - other.x) < (width + others_width) / 2
@@ -90,13 +90,13 @@ class Label:
 
 
 def draw(graph: Graph) -> Figure:
-    """The whole graph, in as much detail as there is room for: the title says which."""
+    """Draw the whole graph, in the detail that the title names."""
     in_columns = graph.detail == "units" and not graph.is_chain
     return _columns(graph) if in_columns else _spine(graph)
 
 
 class _Sheet:
-    """A figure on which an inch is an inch, and y goes down."""
+    """A figure with inches for units, and y downward."""
 
     def __init__(self, width: float, height: float, title: str, foot: str) -> None:
         foot_height = 0.17 * (foot.count("\n") + 1)
@@ -175,7 +175,7 @@ def _title(graph: Graph) -> str:
 
 
 def _spine(graph: Graph) -> Figure:
-    """From x at the top to L at the bottom; weights come from the left, biases from the right."""
+    """Draw from x at the top to L at the bottom; weights on the left, biases on the right."""
     way = [node for node in graph.nodes if node.kind != "parameter"]
     y = {node.name: i * ROW + BOX / 2 for i, node in enumerate(way)}
     given = [edge for edge in graph.edges if edge.start.kind == "parameter"]
@@ -202,7 +202,7 @@ def _spine(graph: Graph) -> Figure:
 
 
 def _columns(graph: Graph) -> Figure:
-    """From x at the left to L at the right, the units of a layer below each other."""
+    """Draw from x on the left to L on the right, the units of a layer below each other."""
     way = [node for node in graph.nodes if node.kind != "parameter"]
     columns = [list(nodes) for _, nodes in itertools.groupby(way, lambda node: node.stage)]
     tallest = max(map(len, columns))
@@ -240,10 +240,10 @@ def _columns(graph: Graph) -> Figure:
 
 
 def _apart(texts: Sequence[str], ways: Sequence[tuple[float, float]]) -> tuple[float, list[Label]]:
-    """The narrowest gap between columns in which no two labels meet, and where they stand in it.
+    """Return the narrowest gap between columns in which no two labels overlap, and the labels.
 
     Args:
-        texts: the labels.
+        texts: the labels' texts.
         ways: the y at which the arrow of each begins and ends.
     """
     widest = max(_size(text)[0] for text in texts)
@@ -264,7 +264,7 @@ def _apart(texts: Sequence[str], ways: Sequence[tuple[float, float]]) -> tuple[f
 
 
 def _heading(graph: Graph, column: Sequence[Node]) -> str:
-    """What a column is: a₁ = sigmoid(z₁)."""
+    """Return the heading of a column: a₁ = sigmoid(z₁)."""
     node = column[0]
     edges = [edge for edge in graph.edges if edge.end is node]
     operation = node.operation
@@ -274,7 +274,7 @@ def _heading(graph: Graph, column: Sequence[Node]) -> str:
 
 
 def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
-    """What stands in the box of a unit, with its bias."""
+    """Return the lines in the box of a unit, with its bias."""
     lines = (f"{node.name} = {_figure(node.value)}", f"∂L/∂{node.name} = {_figure(node.gradient)}")
     for edge in graph.edges:
         if edge.end is node and edge.start.kind == "parameter" and edge.symbol == "1":
@@ -301,7 +301,7 @@ def _on_arrow(edge: Edge) -> str:
 
 
 def _derivative(edge: Edge) -> str:
-    """∂z₁/∂u₁ = 1, or with a symbol between: ∂a₁/∂z₁ = σ′(z₁) = 0.2055."""
+    """Return ∂z₁/∂u₁ = 1, or with a symbol between: ∂a₁/∂z₁ = σ′(z₁) = 0.2055."""
     left = f"∂{edge.end.name}/∂{edge.start.name}"
     known = left if edge.symbol == left else f"{left} = {edge.symbol}"
     if edge.symbol in "1I":
@@ -313,7 +313,7 @@ def _derivative(edge: Edge) -> str:
 
 
 def _figure(value: Array) -> str:
-    """A number with four decimals, or in powers of ten where they would show little of it."""
+    """Return a number with four decimals, or in powers of ten where those show too little."""
     number = value.item() or 0.0  # and not -0
     if number and not 1e-3 <= abs(number) < 1e5:
         return f"{number:.2e}".replace("-", "−")
@@ -321,7 +321,7 @@ def _figure(value: Array) -> str:
 
 
 def _foot(graph: Graph) -> str:
-    """How to read it and, of a chain, the product for its first weight."""
+    """Return how to read the graph and, for a chain, the product for its first weight."""
     if graph.detail == "layers":
         return OF_LAYERS
     if not graph.is_chain:
@@ -329,12 +329,9 @@ def _foot(graph: Graph) -> str:
     first = next(node for node in graph.nodes if node.kind == "parameter")
     (path,) = graph.paths(first)
     factors = " · ".join(_figure(edge.derivative) for edge in path if edge.symbol != "1")
-    whole = f"Without the factors 1: ∂L/∂{first.name} = {factors} = {_figure(_product(path))}"
+    slope = _figure(np.array(product(path)))
+    whole = f"Without the factors 1: ∂L/∂{first.name} = {factors} = {slope}"
     return f"{READING}\n{textwrap.fill(whole, FOOT_WIDTH)}"
-
-
-def _product(path: Sequence[Edge]) -> Array:
-    return np.array(product(path))
 
 
 def _box_width(lines: Sequence[str]) -> float:
@@ -342,6 +339,6 @@ def _box_width(lines: Sequence[str]) -> float:
 
 
 def _size(text: str) -> tuple[float, float]:
-    """Width and height of a label."""
+    """Return the width and height of a label, in inches."""
     lines = text.split("\n")
     return SMALL * CHARACTER * max(map(len, lines)) + 0.06, 0.13 * len(lines) + 0.06

@@ -1,10 +1,11 @@
-"""The test images that the network was surest of and wrong about."""
+"""The wrong answers that the network was surest of."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import Labels
+from mlpcli.pictures.catalogue import RunPicture, without_images
 from mlpcli.pictures.style import figure, shown, tiled
 from mlpcli.training.evaluation import Evaluation
 
@@ -12,14 +13,14 @@ MOST, COLUMNS = 30, 6
 
 
 def worst_mistakes(evaluation: Evaluation, most: int) -> Labels:
-    """The positions (n,) of at most so many wrong examples, the most firmly believed first."""
+    """Return the positions (n,) of at most `most` wrong examples, the surest first."""
     (wrong,) = np.nonzero(evaluation.predictions != evaluation.labels)
     belief = evaluation.probabilities[wrong, evaluation.predictions[wrong]]
     return wrong[np.argsort(-belief, kind="stable")[:most]]
 
 
 def draw(evaluation: Evaluation, test: Dataset) -> Figure:
-    """Each with its true and predicted class and the probability that the network gave."""
+    """Draw each with its true class, its predicted one and that one's probability."""
     positions = worst_mistakes(evaluation, MOST)
     wrong = int(np.count_nonzero(evaluation.predictions != evaluation.labels))
     total = len(evaluation.labels)
@@ -37,3 +38,9 @@ def draw(evaluation: Evaluation, test: Dataset) -> Figure:
     title = f"The {len(positions)} most firmly believed of {wrong:,} mistakes on {total:,} images"
     columns = min(COLUMNS, len(positions))
     return tiled(title, tiles, captions, columns, 1.35, cmap="gray_r", vmin=0, vmax=255)
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(runs[0].evaluation, runs[0].test),
+    why_not=without_images,
+)

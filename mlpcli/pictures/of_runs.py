@@ -1,4 +1,4 @@
-"""Draws the pictures of runs into a folder."""
+"""Drawing the pictures of runs into a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.files import make_folder
-from mlpcli.pictures.catalogue import LANDSCAPE, PICTURES
+from mlpcli.pictures.backend import import_matplotlib
+from mlpcli.pictures.catalogue import LANDSCAPE, PICTURES, load
 from mlpcli.pictures.subject import Subject
 from mlpcli.reporting import Reporter
 from mlpcli.training.evaluation import Evaluation
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
 MOST_RUNS = 8
-"""laid over each other; more lines could not be told apart"""
+"""number of runs in one picture; more lines could not be told apart"""
 
 
 def draw_pictures(
@@ -29,27 +30,28 @@ def draw_pictures(
     reporter: Reporter | None = None,
     test: Evaluation | None = None,
 ) -> list[Path]:
-    """Draw one run, or several laid over each other; returns the files written.
+    """Draw one run, or several over each other; return the files written.
 
     Args:
-        folders: those of the runs.
-        only: which pictures; by default all that the runs have something for, but the landscape.
-        with_landscape: the landscape too, for which the run is trained once more.
-        output: where to; by default `pictures/` in the run's folder, the first one's of several.
+        folders: the runs' folders.
+        only: names of pictures; by default all that the runs have something for, but the landscape.
+        with_landscape: also draw the landscape, for which the run is trained once more.
+        output: the folder to write to; by default `pictures/` in the folder of the first run.
         file_format: png or svg.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
-        trust_paths: data files that a checkpoint names are read wherever they lie; otherwise only
-            in the working directory and the cache.
-        reporter: told of the progress.
-        test: what the run's best weights make of its test set, where that is known already.
+        trust_paths: read data files that a checkpoint names wherever they lie; otherwise only in
+            the working directory and the cache.
+        reporter: receives progress and remarks.
+        test: the evaluation of the run's best weights on its test set, if the caller has it.
 
     Raises:
-        ConfigError: such pictures, or so many runs, cannot be laid over each other.
+        ConfigError: there is no such picture, or it cannot be drawn of so many runs.
         CheckpointError: there is no such run, it has not finished an epoch, or its pictures would
             be written elsewhere through a link.
         DataError: a file that a picture needs is missing or damaged.
         WriteError: a picture cannot be written.
     """
+    import_matplotlib()
     from mlpcli.pictures import style
 
     asked_for = [*only, LANDSCAPE] if with_landscape else only
@@ -59,7 +61,7 @@ def draw_pictures(
     ]
     names = asked_for if only else _all_names(subjects, with_landscape)
     for name in only:
-        if why_not := PICTURES[name].why_not_of(subjects):
+        if why_not := load(name).why_not_of(subjects):
             raise DataError(f"No picture {name}: {why_not}")
     folder = subjects[0].record.folder
     if output is None:
@@ -71,7 +73,7 @@ def draw_pictures(
     make_folder(target)
     with style.house_style():
         for name in dict.fromkeys(names):
-            picture = PICTURES[name].draw(subjects, labels)
+            picture = load(name).draw(subjects, labels)
             path = target / f"{name}{suffix}.{file_format}"
             style.save(picture, path, file_format)
             written.append(path)
@@ -87,23 +89,23 @@ def _check_request(folders: Sequence[Path], only: Sequence[str]) -> None:
                 f"There is no picture named {name!r}; there are {', '.join(PICTURES)}."
             )
         if len(folders) > 1 and not PICTURES[name].of_several:
-            several = ", ".join(name for name, picture in PICTURES.items() if picture.of_several)
+            several = ", ".join(name for name, entry in PICTURES.items() if entry.of_several)
             raise ConfigError(
                 f"{name} is drawn of one run at a time; of several there are {several}."
             )
 
 
 def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
-    """The pictures for which all of these runs have something."""
+    """Return the pictures for which all of these runs have something."""
     for subject in subjects:
-        subject.recorded  # noqa: B018 (says that there is nothing to draw)
+        subject.recorded  # noqa: B018 (raises where there is nothing to draw)
     names = []
-    for name, picture in PICTURES.items():
+    for name, entry in PICTURES.items():
         if name == LANDSCAPE and not with_landscape:
             continue
-        if len(subjects) > 1 and not picture.of_several:
+        if len(subjects) > 1 and not entry.of_several:
             continue
-        if not picture.why_not_of(subjects):
+        if not load(name).why_not_of(subjects):
             names.append(name)
     for subject in subjects:
         path = subject.record.folder.gradients
@@ -114,7 +116,7 @@ def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
 
 
 def _labels(subjects: Sequence[Subject]) -> list[str]:
-    """The runs' names; where two are alike, with as much of their paths as tells them apart."""
+    """Return the runs' names; equal ones get as much of their paths as tells them apart."""
     paths = [subject.folder.resolve() for subject in subjects]
     labels = [path.name for path in paths]
     for length in range(2, max(len(path.parts) for path in paths) + 1):

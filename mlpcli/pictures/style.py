@@ -1,7 +1,7 @@
-"""How every picture looks, and how it is written.
+"""The style of every picture, and how one is written.
 
-Readable in grey and by the colour-blind: lines differ in dashes and markers too, the colours are
-those of Okabe and Ito (2008), and what stands for a number grows steadily darker or lighter.
+Pictures are readable in grey and by the colour-blind: lines differ in dashes and markers too, the
+colours are those of Okabe and Ito (2008), and colour scales are monotonic in lightness.
 """
 
 import contextlib
@@ -28,14 +28,15 @@ MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 GREY = "#666666"
 MOST_MARKERS = 25
-"""on a line; more run into each other"""
+"""number of markers on a line; more would run into each other"""
 FEW_DECADES = 1e4
-"""the largest value over the smallest, below which a logarithmic axis has room for 1, 2 and 5"""
+"""ratio of the largest value to the smallest below which a log axis has room for 1, 2 and 5"""
 LONGEST_NAME, LONGEST_LABEL = 16, 36
+"""characters of a class's name, and of a run's label"""
 EDGE, TITLE, BAR, CAPTION_LINE, LOWEST = 0.2, 0.4, 0.9, 0.125, 1.4
-"""of a sheet of images, in inches"""
+"""of a sheet of images, in inches: margin, title, colour bar, line of a caption, least height"""
 FINEST = 28
-"""Images of fewer pixels are repeated to this, so that the gaps between them can be narrow"""
+"""pixels to which smaller images are repeated, so that the gaps between them can be narrow"""
 STYLE: Any = {
     "figure.dpi": 110,
     "savefig.dpi": 110,
@@ -55,7 +56,7 @@ STYLE: Any = {
 
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in this style, whatever the user's own settings of matplotlib are."""
+    """Draw in this style, whatever the user's own matplotlib settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -63,12 +64,12 @@ def house_style() -> Iterator[None]:
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches, in which nothing is cut off or overlaps."""
+    """Return an empty figure of this size in inches, in which nothing is cut off or overlaps."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def save(picture: Figure, path: Path, file_format: Format) -> None:
-    """Write a figure, whole or not at all.
+    """Write a figure, completely or not at all.
 
     Raises:
         WriteError: it could not be written.
@@ -80,18 +81,18 @@ def save(picture: Figure, path: Path, file_format: Format) -> None:
 
 
 def line_style(i: int) -> dict[str, Any]:
-    """Colour and marker of the i-th of several lines."""
+    """Return the colour and marker of the i-th of several lines."""
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
 
 
 def marked(n: int, i: int = 0, lines: int = 1) -> dict[str, Any]:
-    """Where the i-th of several lines of `n` points has markers: at each, or at some of many."""
+    """Return where the i-th of several lines of `n` points has markers: at few enough of them."""
     apart = -(-n // MOST_MARKERS)
     return {"markevery": (i * apart // lines, apart)}
 
 
 def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
-    """Give panels a logarithmic scale with legible ticks; 0 has no place on it."""
+    """Give panels a logarithmic scale with legible ticks; it leaves out values of 0."""
     positive = [value for value in values if value > 0]
     if not positive:
         return
@@ -104,19 +105,19 @@ def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
 
 
 def grid(axes: Axes) -> None:
-    """Faint lines behind the data."""
+    """Draw faint lines behind the data."""
     axes.grid(visible=True)
     axes.set_axisbelow(True)
 
 
 def shown(name: str) -> str:
-    """A class's name as it can be drawn: not too long, and of characters the font has."""
+    """Return a class's name as it can be drawn: not too long, and of characters the font has."""
     text = _drawable(name)
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
 
 
 def run_label(name: str) -> str:
-    """A run's name in the same way; runs often differ at the end, so that stays."""
+    """Return a run's name in the same way, with its end: runs often differ there."""
     text, half = _drawable(name), LONGEST_LABEL // 2
     return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
 
@@ -128,9 +129,9 @@ def _drawable(name: str) -> str:
 
 
 def mosaic(tiles: NDArray[Any], columns: int, gap: tuple[int, int]) -> NDArray[np.float64]:
-    """Tiles (n, height, width) in rows of `columns`, so many pixels apart; nan between them.
+    """Return tiles (n, height, width) in rows of `columns`, with nan in the gaps.
 
-    The gap across is divided between both sides of a tile, that down is below it.
+    `gap` is pixels (down, across): down lies below a tile, across on both its sides.
     """
     n, height, width = tiles.shape
     down, across = height + gap[0], width + gap[1]
@@ -150,16 +151,16 @@ def tiled(
     bar: str | None = None,
     **image: Any,
 ) -> Figure:
-    """A sheet of small images, each with its caption below it.
+    """Draw a sheet of small images, each above its caption.
 
     Args:
-        title: above all.
+        title: the sheet's title.
         tiles: (n, height, width).
-        captions: (n,), each of as many lines.
+        captions: (n,), all of the same number of lines.
         columns: tiles in a row.
-        inches: the longer side of a tile.
-        bar: the label of a colour bar; None for no bar.
-        image: how matplotlib shades the images.
+        inches: longer side of a tile.
+        bar: label of the colour bar; None for no bar.
+        image: matplotlib's options for shading the images.
     """
     finer = -(-FINEST // min(tiles.shape[1:]))
     tiles = tiles.repeat(finer, axis=1).repeat(finer, axis=2)

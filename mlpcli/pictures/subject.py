@@ -1,5 +1,6 @@
 """A run to be drawn."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mlpcli.training.setup import Setup, set_up
 
 
 class Subject:
-    """A run to be drawn: each part is read when a picture first asks for it."""
+    """A run to be drawn: each part is read when a picture first needs it."""
 
     def __init__(
         self,
@@ -35,7 +36,7 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        """The run's."""
+        """The run's folder."""
         return self.record.folder.path
 
     @cached_property
@@ -46,11 +47,12 @@ class Subject:
             CheckpointError: it has not.
         """
         if not self.record.history:
+            options = " --trust-paths" if self._trust_paths else ""
+            options += option_for(self._data_dir)
             raise CheckpointError(
                 f"{self.folder}: this run has not finished an epoch, or has lost its metrics.csv, "
-                f"so there is nothing to draw; go on: mlpcli train --resume "
-                f"{as_argument(self.folder)}{' --trust-paths' * self._trust_paths}"
-                f"{option_for(self._data_dir)}"
+                "so there is nothing to draw; resume it: "
+                f"mlpcli train --resume {as_argument(self.folder)}{options}"
             )
         return self.record
 
@@ -61,17 +63,17 @@ class Subject:
 
     @cached_property
     def config(self) -> Config:
-        """The config, checked."""
+        """The run's config, checked."""
         return config_of_checkpoint(self.model.config, self.model.path)
 
     @property
     def has_images(self) -> bool:
-        """Whether it learned from images, not from a table of numbers."""
+        """Whether the run learned from images, not from a table of numbers."""
         return bool(self.record.setting("data", "dataset") != "table")
 
     @property
     def is_regression(self) -> bool:
-        """Whether its outputs have targets of their own, and there are no classes."""
+        """Whether the run learned targets, not classes."""
         return not self.has_images and self.record.setting("data", "table", "labels") is None
 
     @cached_property
@@ -83,7 +85,7 @@ class Subject:
 
     @cached_property
     def training(self) -> Dataset:
-        """The training set, the validation part taken out."""
+        """The training set, without the validation split."""
         return self._loader.training_and_validation()[0]
 
     @cached_property
@@ -93,7 +95,7 @@ class Subject:
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """What the best weights make of it: handed in by who has it already, or computed."""
+        """How the best weights do on the test set; computed unless the caller had it already."""
         if self._evaluation is not None:
             return self._evaluation
         evaluation = self.model.evaluate(self.test)
@@ -101,5 +103,10 @@ class Subject:
         return evaluation
 
     def set_up(self) -> Setup:
-        """Everything for training it once more."""
+        """Return everything for training the run once more."""
         return set_up(self.config, self._loader)
+
+
+def noun(subjects: Sequence[Subject]) -> str:
+    """Return the word for what the runs learned from."""
+    return "images" if all(subject.has_images for subject in subjects) else "examples"

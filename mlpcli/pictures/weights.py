@@ -5,21 +5,22 @@ from matplotlib.figure import Figure
 
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array, Labels
+from mlpcli.pictures.catalogue import RunPicture, without_images
 from mlpcli.pictures.style import shown, tiled
 
 MOST, COLUMNS = 100, 10
 CLIPPED = 99.8
-"""the percentile of the weights' sizes that is drawn black or white, as all above it"""
+"""percentile of the weights' magnitudes from which on they are drawn black or white"""
 
 
 def strongest_units(W: Array, most: int) -> Labels:
-    """The units (n,) of W (n_in, n_out) with the longest weight vectors, in their own order."""
+    """Return the units (n,) of W (n_in, n_out) with the longest weight vectors, in order."""
     lengths = np.square(W, dtype=np.float64).sum(axis=0)
     return np.sort(np.argsort(-lengths, kind="stable")[:most])
 
 
 def draw(model: Model) -> Figure:
-    """An image for each unit, black the most negative weight and white the most positive."""
+    """Draw an image for each unit: black for its most negative weights, white for positive."""
     W = model.network.dense[0].W
     units = strongest_units(W, MOST)
     tiles = W.T[units].reshape(-1, *model.image_shape)
@@ -44,3 +45,9 @@ def draw(model: Model) -> Figure:
         vmin=-largest,
         vmax=largest,
     )
+
+
+PICTURE = RunPicture(
+    lambda runs, _labels: draw(runs[0].model),
+    why_not=without_images,
+)

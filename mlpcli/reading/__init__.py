@@ -1,8 +1,8 @@
-"""From a picture file to the 28×28 that the network sees, one purpose a module.
+"""From an image file to the 28×28 pixels that the network sees, one purpose a module.
 
-`digit` is the whole way for one digit, and `page` for many. `decoding` reads the file, and `dither`
-brings back greys. `ground`, `ink`, `ruling` and `forms` separate what is written from what it is
-written on. `parts` chooses what belongs to the digit, `touching` takes digits apart, `edges` and
-`not_a_digit` refuse what is none. `stroke_width` widens thin strokes, and `fitting` makes MNIST's
-frame. `morphology`, `labelling`, `boxes` and `resizing` are their tools.
+`digit` prepares an image of one digit, `page` finds the digits in an image of many. `decoding`
+reads the file, `dither` restores greys. `ground`, `ink`, `ruled_lines` and `forms` separate what is
+written from the paper. `parts` chooses the ink that belongs to the digit, `touching` separates
+digits, `edges` and `not_a_digit` refuse what is none. `stroke_width` widens thin strokes, `fitting`
+makes MNIST's frame. `image_files` finds files, `annotating` draws answers. The rest are tools.
 """

@@ -1,4 +1,4 @@
-"""Boxes: a slice of rows and a slice of columns, which cut a piece out of an array."""
+"""Boxes: a slice of rows and a slice of columns, which select a piece of an array."""
 
 import math
 from collections.abc import Iterable
@@ -12,19 +12,19 @@ Box: TypeAlias = tuple[slice, slice]
 
 
 def box_of(inside: Mask) -> Box:
-    """The smallest box around the true pixels, of which there is at least one, of (H, W)."""
+    """Return the smallest box around the true pixels of (H, W), of which there is at least one."""
     rows = np.flatnonzero(inside.any(axis=1))
     columns = np.flatnonzero(inside.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def longer_side(box: Box) -> int:
-    """Of its height and width, the larger."""
+    """Return the larger of its height and width."""
     return max(int(side.stop - side.start) for side in box)
 
 
 def widened(box: Box, margin: float, shape: tuple[int, ...]) -> Box:
-    """The box with `margin` pixels more on each side, as far as an array of `shape` reaches."""
+    """Return the box with `margin` more pixels on each side, within an array of `shape`."""
     return _box(
         (max(0, math.floor(side.start - margin)), min(extent, math.ceil(side.stop + margin)))
         for side, extent in zip(box, shape, strict=True)
@@ -32,15 +32,15 @@ def widened(box: Box, margin: float, shape: tuple[int, ...]) -> Box:
 
 
 def moved(box: Box, view: Box) -> Box:
-    """A box in a piece cut out by `view`, as a box in the whole."""
+    """Return a box in the piece that `view` selects, as a box in the whole."""
     return _box(
-        (part.start + whole.start, part.stop + whole.start)
-        for part, whole in zip(box, view, strict=True)
+        (side.start + whole.start, side.stop + whole.start)
+        for side, whole in zip(box, view, strict=True)
     )
 
 
 def rescaled(box: Box, shape: tuple[int, ...], other: tuple[int, ...]) -> Box:
-    """A box in an array of `shape`, as a box in the same picture of the shape `other`."""
+    """Return a box in an image of `shape`, as a box in the same image of shape `other`."""
     return _box(
         (math.floor(side.start * to / extent), math.ceil(side.stop * to / extent))
         for side, extent, to in zip(box, shape, other, strict=True)

@@ -1,7 +1,6 @@
-"""Reading a picture file into an array of grey, whatever its format, mode and size.
+"""Reading an image file into an array of grey, whatever its format, mode and size.
 
-Everything that can be wrong with a file from outside is met here, so that image.py, which finds
-the digit, works on a plain array.
+Everything that can be wrong with a file is handled here; the other modules work on plain arrays.
 """
 
 import contextlib
@@ -20,22 +19,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
 from mlpcli.reading.dither import without_dots
-from mlpcli.reading.morphology import smoothed
-
-FloatArray = NDArray[np.floating[Any]]
+from mlpcli.reading.morphology import FloatArray, smoothed
 
 MAX_PIXELS = 50_000_000
-"""More than any phone's camera takes by default; a few hundred megabytes once decoded."""
+"""more than any phone's camera takes by default; a few hundred megabytes once decoded"""
 MAX_BYTES = 4 * MAX_PIXELS
-"""What the largest picture takes when it is not compressed at all."""
-WORKING_SIDE = 640
-"""A larger picture is averaged down to this: more would only cost time and memory."""
+"""size of the largest image without compression"""
+DECODED_SIDE = 640
+"""pixels of the longer side to which a larger image is averaged down"""
 FEW_COLOURS = 16
-"""A picture of no more may give others by the density of dots."""
+"""number of colours up to which an image may show others by the density of dots"""
 
-_CHANNEL_SIDE = 160  # which channel shows the ink best is seen on a picture shrunk to this
+_CHANNEL_SIDE = 160  # pixels of the shrunk image on which the channel is chosen
 
-# 2, because a resized picture of 0 .. 1 may overshoot at its edges.
+# 2, because a resized image of 0 .. 1 may overshoot at its edges.
 _WHITES = (1.0, 2.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
 
 # Named, because Pillow would hand other formats (EPS) to programs that it finds on the machine.
@@ -54,17 +51,16 @@ _DAMAGED = (
     struct.error,
 )
 
-
 Remark = Callable[[str], None]
 
 
-class GreyPicture(NamedTuple):
-    """A picture as it was read."""
+class GreyImage(NamedTuple):
+    """A decoded image."""
 
     grey: FloatArray
     """(height, width) in 0 .. 1, 0 black and 1 white"""
     full_shape: tuple[int, int]
-    """the height and width of the upright picture before it was averaged down"""
+    """height and width of the upright image before it was averaged down"""
 
 
 def no_remark(_text: str) -> None:
@@ -72,22 +68,21 @@ def no_remark(_text: str) -> None:
 
 
 def read_grey(
-    source: Path | BinaryIO, side: int = WORKING_SIDE, remark: Remark = no_remark
-) -> GreyPicture:
-    """Read a picture as grey values.
+    source: Path | BinaryIO, side: int = DECODED_SIDE, remark: Remark = no_remark
+) -> GreyImage:
+    """Read an image as grey values.
 
-    An animated file gives its first frame; a photograph is turned upright (EXIF); a colour
-    picture gives the channel that separates ink and ground best; transparent parts take a
-    ground that contrasts with what is drawn. A picture of more than `side` pixels a side is
-    averaged down.
+    An animation gives its first frame, a colour image the channel that separates ink and ground
+    best; a photograph is turned upright (EXIF); transparency gets a ground that contrasts with what
+    is drawn.
 
     Args:
-        source: a file's path, or an open binary file (standard input, say).
-        side: the longer side of what is returned, at most.
-        remark: told what the user should know: that there is more than one frame.
+        source: a file's path, or an open binary file such as standard input.
+        side: longer side of the result, at most; a larger image is averaged down.
+        remark: called with what the user should know: that there is more than one frame.
 
     Raises:
-        ImageError: there is no such file, it is not a picture, it is damaged, or it is too large.
+        ImageError: the file is missing, too large, damaged or not an image.
     """
     name = source_name(source)
     content = _content(source, name)
@@ -106,26 +101,26 @@ def read_grey(
         width, height = size if image.size == lying else size[::-1]
         plain = _plain_mode(image)
         if plain.mode == "F":
-            return GreyPicture(_unit_range(np.asarray(_shrunk(plain, side))), (height, width))
+            return GreyImage(_unit_range(np.asarray(_shrunk(plain, side))), (height, width))
         few_colours = image.mode == "P" or plain.getcolors(FEW_COLOURS) is not None
         plain = _shrunk(plain, side)
     grey = _grey(np.asarray(plain), has_alpha=plain.mode in ("LA", "RGBA"))
-    return GreyPicture(without_dots(grey) if few_colours else grey, (height, width))
+    return GreyImage(without_dots(grey) if few_colours else grey, (height, width))
 
 
 def source_name(source: Path | BinaryIO) -> str:
-    """What messages call the source."""
+    """Return the name of the source in messages."""
     if isinstance(source, Path):
         return str(source)
     name = getattr(source, "name", None)  # "<stdin>"; a number where a descriptor was opened
-    return name if isinstance(name, str) else "the picture"
+    return name if isinstance(name, str) else "the image"
 
 
 def _content(source: Path | BinaryIO, name: str) -> bytes:
-    """The bytes of a file, read whole because a pipe cannot be sought in."""
+    """Return the bytes of a file, read whole because a pipe cannot seek."""
     try:
         if isinstance(source, Path):
-            # Memory is taken for all that is asked for; a pipe does not tell its size.
+            # read() allocates all that is asked for; a pipe does not know its size.
             size = source.stat().st_size if source.is_file() else MAX_BYTES
             with source.open("rb") as file:
                 content = file.read(min(size, MAX_BYTES) + 1)
@@ -135,26 +130,24 @@ def _content(source: Path | BinaryIO, name: str) -> bytes:
         raise ImageError(f"{name}: there is no such file.") from error
     except OSError as error:
         if isinstance(source, Path) and source.is_dir():
-            raise ImageError(f"{name}: a folder, not a picture; name a file in it.") from error
+            raise ImageError(f"{name}: a folder, not an image; name a file in it.") from error
         raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
     if not content:
-        raise ImageError(f"{name}: not a picture that can be read (the file is empty).")
+        raise ImageError(f"{name}: not a readable image (the file is empty).")
     if len(content) > MAX_BYTES:
         raise ImageError(
-            f"{name}: the file is larger than {MAX_BYTES // 1_000_000} MB; save a smaller picture."
+            f"{name}: the file is larger than {MAX_BYTES // 1_000_000} MB; save a smaller image."
         )
     if content.startswith(b"%PDF"):
-        raise ImageError(
-            f"{name}: not a picture that can be read (a PDF document); save the page as PNG."
-        )
+        raise ImageError(f"{name}: not a readable image (a PDF document); save the page as PNG.")
     return content
 
 
 @contextlib.contextmanager
 def _damage_as_image_error(name: str) -> Iterator[None]:
-    """Turn whatever Pillow raises on a bad file into an ImageError, and keep its remarks quiet.
+    """Turn whatever Pillow raises on a bad file into an ImageError, and silence its warnings.
 
-    Its warnings are about metadata, and about sizes that are refused here anyway.
+    They concern metadata, and sizes that are refused here anyway.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -164,36 +157,36 @@ def _damage_as_image_error(name: str) -> Iterator[None]:
             raise _too_large(name, str(error)) from error
         except UnidentifiedImageError as error:
             raise ImageError(
-                f"{name}: not a picture that can be read (no known format); save it as PNG or JPEG."
+                f"{name}: not a readable image (no known format); save it as PNG or JPEG."
             ) from error
         except MemoryError as error:
             raise ImageError(
-                f"{name}: the picture does not fit into memory; save a smaller one."
+                f"{name}: the image does not fit into memory; save a smaller one."
             ) from error
         except _DAMAGED as error:
             raise ImageError(
-                f"{name}: not a picture that can be read ({str(error) or type(error).__name__}); "
+                f"{name}: not a readable image ({str(error) or type(error).__name__}); "
                 "save it again as PNG or JPEG."
             ) from error
 
 
 def _refuse_too_large(pixels: int, name: str) -> None:
-    """Refuse a picture by what its header says, before memory is taken for it."""
+    """Refuse an image by its header, before memory is allocated for it."""
     if pixels > MAX_PIXELS:
         raise _too_large(name, f"{pixels / 1e6:.0f} million pixels")
 
 
 def _too_large(name: str, found: str) -> ImageError:
     return ImageError(
-        f"{name}: the picture is too large ({found}); "
+        f"{name}: the image is too large ({found}); "
         f"at most {MAX_PIXELS // 1_000_000} million pixels are read."
     )
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """The same picture in mode L, LA, RGB, RGBA or F, to which all modes come down."""
+    """Return the image in mode L, LA, RGB, RGBA or F, whatever its mode."""
     if image.mode.startswith("I"):
-        image = image.convert("I")  # some kinds of 16 bits have no way to F of their own
+        image = image.convert("I")  # not every mode of 16 bits converts to F
         plain = "F"
     elif image.has_transparency_data:
         plain = "LA" if image.mode == "LA" else "RGBA"
@@ -203,9 +196,9 @@ def _plain_mode(image: Image.Image) -> Image.Image:
 
 
 def _unit_range(values: FloatArray) -> FloatArray:
-    """Deep or float values to 0 .. 1, by the smallest usual white that holds them all.
+    """Scale deep or float values to 0 .. 1, by the smallest usual white that holds them all.
 
-    Their modes name no white: the same file may hold 0 .. 1, bytes or values of 10 to 16 bits.
+    Their modes define no white: a file may hold 0 .. 1, bytes or values of 10 to 16 bits.
     """
     if not np.isfinite(values).all():
         raise ValueError("a pixel is not a finite number")
@@ -216,32 +209,23 @@ def _unit_range(values: FloatArray) -> FloatArray:
 
 
 def _shrunk(image: Image.Image, side: int) -> Image.Image:
-    """A large picture averaged over blocks, to a longer side of at most `side`."""
+    """Return an image averaged by a whole factor, to a longer side of at most `side`."""
     factor = math.ceil(max(image.size) / side)
     return image.reduce(factor) if factor > 1 else image
 
 
 def _grey(values: UInt8Array, has_alpha: bool) -> FloatArray:
-    """Channels to grey in 0 .. 1.
-
-    Args:
-        values: (height, width) or (height, width, channels).
-        has_alpha: the last channel is alpha.
-    """
+    """Return grey (H, W) in 0 .. 1 of (H, W) or (H, W, channels), the last perhaps alpha."""
     if has_alpha:
         values = _on_contrasting_ground(values[..., :-1], values[..., -1:])
     return (values if values.ndim == 2 else _strongest_channel(values)) / np.float32(255)
 
 
 def _on_contrasting_ground(colours: UInt8Array, alpha: UInt8Array) -> UInt8Array:
-    """Lay a transparent picture on white where what is drawn is dark, and on black where light.
+    """Lay an image (H, W, channels) on white where what is drawn is dark, and on black where light.
 
-    Where most of the border is opaque the picture brings its own ground, and a transparent rest
-    (rounded corners) takes that.
-
-    Args:
-        colours: (height, width, channels).
-        alpha: (height, width, 1), 0 transparent.
+    Where most of the border is opaque, the image has its own ground, and the transparent rest
+    (rounded corners) gets that. Alpha (H, W, 1) is 0 where transparent.
     """
     if alpha.min() == 255:
         return colours
@@ -257,16 +241,10 @@ def _on_contrasting_ground(colours: UInt8Array, alpha: UInt8Array) -> UInt8Array
 
 
 def _strongest_channel(colours: UInt8Array) -> UInt8Array:
-    """The channel whose values vary most: blue ink stands out in red, yellow ink in blue.
+    """Return the channel of (H, W, 1 or 3) that varies most: blue ink stands out in red.
 
     A fixed mixture (luma) would leave some pairs of colours with no contrast at all. Neighbouring
-    pixels are averaged first, or the dots of a dithered palette would count for ink.
-
-    Args:
-        colours: (height, width, 1 or 3).
-
-    Returns:
-        (height, width).
+    pixels are averaged first, or the dots of a dithered palette would count as ink.
     """
     if colours.shape[-1] == 1:
         return colours[..., 0]
@@ -275,6 +253,6 @@ def _strongest_channel(colours: UInt8Array) -> UInt8Array:
     return colours[..., int(np.argmax(spread))]
 
 
-def border(picture: NDArray[Any]) -> NDArray[Any]:
-    """The outermost pixels of (height, width, ...), as (pixels, ...)."""
-    return np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
+def border(image: NDArray[Any]) -> NDArray[Any]:
+    """Return the outermost pixels of (H, W, ...), as (pixels, ...)."""
+    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])

@@ -1,10 +1,9 @@
-"""From a picture of one digit to the image that MNIST would have made of it.
+"""Preparing an image of a digit as MNIST's images were.
 
 A network trained on MNIST knows light ink on an exactly black ground, 20 pixels large, with its
-centre of mass in the middle of 28×28. A picture that is anything else (dark on light, large,
-off-centre, on grey paper) is misread however well the network was trained, so `predict` repeats
-MNIST's own preparation: LeCun et al., "Gradient-based learning applied to document recognition",
-1998, section III A.
+centre of mass in the middle of 28×28. It misreads anything else (dark on light, large, off-centre,
+on grey paper) however well it was trained, so `predict` repeats MNIST's own preparation: LeCun et
+al., "Gradient-based learning applied to document recognition", 1998, section III A.
 """
 
 import contextlib
@@ -30,42 +29,42 @@ from mlpcli.reading.resizing import shrunk
 from mlpcli.reading.stroke_width import stroke_width, widened_strokes
 
 MNIST_SHAPE = (28, 28)
-WORKING_SIDE = 128
-"""Pixels of the longer side while the digit is looked for: six times what becomes of it."""
-LEAST_SIZE = 6
-"""Pixels of the digit's longer side: fewer do not tell one digit from another."""
+DIGIT_SIDE = 128
+"""pixels of the longer side while the digit is searched: six times its final size"""
+LEAST_DIGIT_SIZE = 6
+"""pixels of the digit's longer side: fewer cannot tell one digit from another"""
 SMALL_DIGIT = 0.45
-"""Of the picture's longer side: a smaller digit is looked at again, from near."""
+"""fraction of the image's longer side: a smaller digit is searched again in a close-up"""
 SURROUNDINGS = 0.6
-"""Of the digit's size: how much of the picture on each side of it is then looked at."""
+"""margin of that close-up on each side, as a fraction of the digit's size"""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the network expects it, and what was found on the way."""
+    """The pixels that the network expects, and what was found on the way."""
 
     pixels: UInt8Array
-    """(height * width,), 0 is the ground and 255 full ink"""
+    """(height * width,) 0 is the ground and 255 full ink"""
     inverted: bool
-    """the picture was dark on light"""
+    """the image was dark on light"""
     already_prepared: bool
-    """the picture was like MNIST's own: at most moved, neither scaled nor stretched in contrast"""
+    """the image was like MNIST's own: at most moved, neither scaled nor stretched in contrast"""
     box: Box
-    """the rows and columns of the digit, in pixels of the upright picture or of the array"""
+    """rows and columns of the digit, in pixels of the upright image or of the array"""
 
 
 def prepare(
     source: Path | BinaryIO, shape: tuple[int, int] = MNIST_SHAPE, remark: Remark = no_remark
 ) -> Prepared:
-    """Read a picture file of one digit and prepare it as MNIST was.
+    """Read an image file of one digit and prepare it as MNIST was.
 
     Args:
         source: a file's path, or an open binary file.
         shape: (height, width) of the images that the network was trained on.
-        remark: told what the user should know.
+        remark: called with what the user should know.
 
     Raises:
-        ImageError: the file cannot be read as a picture, or there is no digit in it.
+        ImageError: the file is not a readable image, or has no digit in it.
     """
     grey, full_shape = read_grey(source, remark=remark)
     try:
@@ -76,11 +75,7 @@ def prepare(
 
 
 def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Prepared:
-    """Prepare an array of grey values as MNIST was.
-
-    Args:
-        grey: (H, W) in 0 .. 1, light ink on dark or dark on light.
-        shape: (height, width) of the images that the network was trained on.
+    """Prepare grey values (H, W) in 0 .. 1, light on dark or dark on light; `shape` as above.
 
     Raises:
         ImageError: there is no digit in it; the message names no file.
@@ -100,22 +95,22 @@ def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Pre
 
 
 def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """The digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W)."""
-    digit, box = _seen_from_here(grey, dark)
+    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W)."""
+    digit, box = _large_digit(grey, dark)
     size = longer_side(box)
-    if size < LEAST_SIZE:
+    if size < LEAST_DIGIT_SIZE:
         raise ImageError("no digit found: there is nothing but specks.")
     if size >= SMALL_DIGIT * max(grey.shape):
         return digit, box
-    refuse_no_digit(digit, from_afar=True)
+    refuse_no_digit(digit, is_small=True)
     view = widened(box, SURROUNDINGS * size, grey.shape)
-    digit, box = _seen_from_here(grey[view], dark)
+    digit, box = _large_digit(grey[view], dark)
     return digit, moved(box, view)
 
 
-def _seen_from_here(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """The same, of a digit that is not small in its picture."""
-    small = shrunk(grey, WORKING_SIDE)
+def _large_digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
+    """Return the same for a digit that is not small in its image."""
+    small = shrunk(grey, DIGIT_SIDE)
     found = find_ink(small, dark)
     mask = digit_mask(found)
     refuse_without_edges(found.ink, mask)
@@ -128,12 +123,12 @@ def _seen_from_here(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
 def prepare_many(
     source: Path | BinaryIO, shape: tuple[int, int] = MNIST_SHAPE, remark: Remark = no_remark
 ) -> list[Prepared]:
-    """Read a picture of many digits and prepare each, in reading order.
+    """Read an image of many digits and prepare each, in reading order.
 
     Raises:
-        ImageError: the file cannot be read as a picture, or there is no digit in it.
+        ImageError: the file is not a readable image, or has no digit in it.
     """
-    # Reading averages by whole factors: to no less than half of this.
+    # Decoding averages by whole factors: to no less than half of this.
     grey, full_shape = read_grey(source, 2 * PAGE_SIDE, remark)
     try:
         pieces = digits_on_page(grey)

@@ -1,27 +1,23 @@
-"""Greys that are given by the density of dots, as pictures of few colours give them."""
+"""Restoring greys from the density of dots in dithered images."""
 
 import numpy as np
 
 from mlpcli.reading.morphology import FloatArray, smoothed
 
 LEAST_DOT = 0.05
-"""How far a dot differs from each of its four neighbours."""
+"""least difference between a dot and each of its four neighbours"""
 LEAST_DOTS = 0.08
-"""Of the pixels that differ from a neighbour: dithering makes more than 0.15 of them dots, a line
-drawn in two colours fewer than 0.05."""
-LEAST_SIDE = 12
-"""Pixels of the shorter side: a smaller picture has single pixels for strokes."""
-LARGE = 100
-"""Pixels of the longer side: in such a picture strokes are wide enough for one pass more."""
+"""fraction of dots among the pixels that differ from a neighbour: dithering makes more than 0.15,
+a line drawn in two colours less than 0.05"""
+LEAST_DITHERED_SIDE = 12
+"""pixels of the shorter side: a smaller image has strokes one pixel wide"""
+LARGE_DITHERED_SIDE = 100
+"""pixels of the longer side from which on strokes are wide enough for one more pass"""
 
 
 def without_dots(grey: FloatArray) -> FloatArray:
-    """The greys that the dots of a dithered picture stand for; any other picture as it is.
-
-    Args:
-        grey: (H, W) in 0 .. 1.
-    """
-    if min(grey.shape) < LEAST_SIDE:
+    """Return the greys that dots stand for in a dithered image (H, W); any other one unchanged."""
+    if min(grey.shape) < LEAST_DITHERED_SIDE:
         return grey
     neighbours = _neighbours(grey)
     higher = (grey - neighbours > LEAST_DOT).all(axis=0)
@@ -33,13 +29,13 @@ def without_dots(grey: FloatArray) -> FloatArray:
 
 
 def _passes(grey: FloatArray) -> int:
-    """Between two levels the dots are higher than between more, and take longer to level out."""
+    """Return how often to smooth: dots of two levels differ more than dots of many."""
     if len(np.unique(grey)) > 2:
         return 1
-    return 3 if max(grey.shape) >= LARGE else 2
+    return 3 if max(grey.shape) >= LARGE_DITHERED_SIDE else 2
 
 
 def _neighbours(grey: FloatArray) -> FloatArray:
-    """(4, H, W): the neighbours of each pixel, mirrored at the border."""
+    """Return (4, H, W), the neighbours of each pixel, mirrored at the border."""
     wide = np.pad(grey, 1, "reflect")
     return np.stack([wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:]])

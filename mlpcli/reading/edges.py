@@ -1,4 +1,4 @@
-"""How sharp the edges of what was found are: ink has edges, light and noise have none."""
+"""Refusing what has no sharp edges: ink has them, light and noise do not."""
 
 import numpy as np
 
@@ -15,31 +15,30 @@ from mlpcli.reading.morphology import (
 from mlpcli.reading.stroke_width import outline, stroke_width
 
 LEAST_RISE = 0.25
-"""Of full ink: how much it rises at an edge, over the width of a stroke. At least 0.30 was measured
-on 326 digits, sharp or blurred, in eight kinds of light; in noise it is below 0.21."""
-WIDE_EDGE, SOFT = 5.0, 0.28
-"""Pixels from a third of full ink to two thirds, and of a stroke's width. What has edges as wide as
-both, is a vignette or a spot of light. Pictures out of focus have edges of up to 4 pixels."""
-
-LEAST_SIZE = 12
-"""Pixels of the digit's longer side: in a smaller one, each is an edge."""
+"""rise at an edge over the width of a stroke, as a fraction of full ink: at least 0.30 on 326
+digits, sharp or blurred, in eight kinds of light; in noise below 0.21"""
+WIDE_EDGE, SOFT_EDGE = 5.0, 0.28
+"""width of an edge, in pixels and as a fraction of a stroke: what exceeds both is a vignette or a
+spot of light; images out of focus have edges of up to 4 pixels"""
+LEAST_EDGED_SIZE = 12
+"""pixels of the digit's longer side: in a smaller one, every pixel is at an edge"""
 
 _MARGIN = 5
-_SHARP = 0.8  # pixels that the same edge takes where it is as sharp as pixels can show
+_SHARP = 0.8  # width in pixels of the sharpest edge that pixels can show
 
 
 def refuse_without_edges(ink: FloatArray, mask: Mask) -> None:
-    """Refuse the slopes of light that are left of a vignette, and grain that looks like parts.
+    """Refuse what remains of a vignette, and grain that looks like parts.
 
     Args:
         ink: (H, W), 0 the ground.
-        mask: (H, W), where the digit is thought to be.
+        mask: (H, W), where the digit seems to be.
 
     Raises:
-        ImageError: it is no ink.
+        ImageError: there is no ink.
     """
     box = box_of(mask)
-    if longer_side(box) < LEAST_SIZE:
+    if longer_side(box) < LEAST_EDGED_SIZE:
         return
     view = widened(box, _MARGIN, mask.shape)
     mask = mask[view]
@@ -52,5 +51,5 @@ def refuse_without_edges(ink: FloatArray, mask: Mask) -> None:
         raise ImageError("no digit found: there is nothing but noise.")
     between = np.count_nonzero((level > 0.3 * full) & (level <= 0.7 * full))
     edge = between / outline(mask)
-    if edge > WIDE_EDGE and edge - _SHARP > SOFT * stroke:
+    if edge > WIDE_EDGE and edge - _SHARP > SOFT_EDGE * stroke:
         raise ImageError("no digit found: there is nothing but light and shadow.")

@@ -1,4 +1,4 @@
-"""The boxes of a form, whose lines the digits in them may touch."""
+"""Removing the boxes of a form, whose lines the digits in them may touch."""
 
 import math
 from typing import Any
@@ -8,35 +8,32 @@ from numpy.typing import NDArray
 
 from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
 from mlpcli.reading.parts import parts_of
-from mlpcli.reading.ruling import FAINT, Lines, lines_across, runs, without_lines
+from mlpcli.reading.ruled_lines import FAINT, Lines, lines_across, runs, without_lines
 
-Picture = NDArray[Any]
+Pixels = NDArray[Any]
 
-LEAST_SIDE = 24
-"""Pixels of a box: in a smaller one, its lines are as wide as strokes."""
-MOST_WIDTH = 0.07
-"""Of the height of a row of boxes: a wider line is a stroke."""
+LEAST_BOX_SIDE = 24
+"""pixels of a box's side: in a smaller one, its lines are as wide as strokes"""
+MOST_BOX_LINE_WIDTH = 0.07
+"""fraction of the height of a row of boxes: a wider line is a stroke"""
 LEAST_LINES = 2
-"""Above and below, left and right."""
-LEAST_COVERED = 0.9
-"""Of a line between two boxes: how much of it is seen."""
+"""number of lines, of each direction, that a row of boxes has at least"""
+LEAST_BOX_LINE_COVERED = 0.9
+"""fraction of a line between two boxes that must be seen"""
 LEAST_LEFT = 0.1
-"""Of the ink: where less is left without the lines, they were a digit of straight strokes."""
-_SEARCH_SIDE = 1200  # of a page: its lines are too thin to be looked for on a smaller one
+"""fraction of the ink that must remain: otherwise the lines were a digit of straight strokes"""
+_SEARCH_SIDE = 1200  # pixels of a page: on a smaller mask its lines would be too thin
 
 
 def without_boxes(ink: FloatArray, threshold: float) -> FloatArray:
-    """The ink (H, W) of a page without the boxes around its digits, one by one or in rows.
+    """Return the ink (H, W) of a page without the boxes around its digits, alone or in rows.
 
-    Args:
-        ink: (H, W), 0 the ground.
-        threshold: divides ground and ink.
+    The threshold divides ink and ground.
     """
     faint = FAINT * threshold
-    parts = parts_of(ink > faint, ink)  # a row of boxes is one, with all that touches its lines
+    parts = parts_of(ink > faint, ink)  # a row of boxes is one part, with all that touches it
     cleaned = ink.copy()
-    height, width = parts.bottom - parts.top, parts.right - parts.left
-    for part in np.flatnonzero(np.minimum(height, width) >= LEAST_SIDE).tolist():
+    for part in np.flatnonzero(np.minimum(parts.height, parts.width) >= LEAST_BOX_SIDE).tolist():
         box = parts.box(part)
         own = np.where(parts.labels[box] == part + 1, ink[box], 0)
         cleaned[box] -= own - _without_its_boxes(own, faint)
@@ -44,9 +41,9 @@ def without_boxes(ink: FloatArray, threshold: float) -> FloatArray:
 
 
 def _without_its_boxes(ink: FloatArray, threshold: float) -> FloatArray:
-    """One part's ink (H, W) without the lines above, below and between what it holds."""
+    """Return a part's ink (H, W) without the lines above, below and between what it holds."""
     mask = ink > threshold
-    most_width = MOST_WIDTH + 1 / min(mask.shape)  # a line that climbs is a pixel wider
+    most_width = MOST_BOX_LINE_WIDTH + 1 / min(mask.shape)  # a line that climbs is a pixel wider
     rows = lines_across(mask, most_width, _SEARCH_SIDE)
     if len(rows.bands) < LEAST_LINES:
         return ink
@@ -64,36 +61,36 @@ def _without_its_boxes(ink: FloatArray, threshold: float) -> FloatArray:
 
 
 class _Upright:
-    """A part turned so that its boxes are side by side: each column moved along their lines."""
+    """Straightens a part whose boxes climb: moves each column along their lines."""
 
     def __init__(self, lines: Lines, reach: int, shape: tuple[int, ...]) -> None:
-        """Prepare for parts of this shape (H, W), and as many rows more on both sides."""
+        """Prepare for parts of this shape (H, W), with `reach` more rows above and below."""
         self._reach, self._columns = reach, np.arange(shape[1])
         self._rows = np.arange(shape[0] + 2 * reach)[:, np.newaxis] + lines.climb(shape[1])
         self._back = np.arange(shape[0])[:, np.newaxis] + reach - lines.climb(shape[1])
 
-    def of(self, part: Picture) -> Picture:
-        """(H + 2 reach, W)."""
+    def of(self, part: Pixels) -> Pixels:
+        """Return (H, W) straightened, as (H + 2 reach, W)."""
         wide = np.pad(part, ((2 * self._reach, 2 * self._reach), (0, 0)))
-        upright: Picture = wide[self._rows + self._reach, self._columns]
+        upright: Pixels = wide[self._rows + self._reach, self._columns]
         return upright
 
-    def back(self, upright: Picture) -> Picture:
-        """(H, W)."""
-        part: Picture = upright[self._back, self._columns]
+    def back(self, upright: Pixels) -> Pixels:
+        """Undo `of`, back to (H, W)."""
+        part: Pixels = upright[self._back, self._columns]
         return part
 
 
 def _lines_between(mask: Mask, slope: float) -> Lines:
-    """The lines across a mask (H, W) that is a row of boxes turned over; `slope` is the row's."""
+    """Return the lines across (H, W), a transposed row of boxes; `slope` is the row's."""
     lines = Lines(-slope, [])
     height, width = mask.shape
-    if width < LEAST_SIDE:
+    if width < LEAST_BOX_SIDE:
         return lines
     wide = sliding_max(mask, 3, 0)
     rows = np.arange(height)[:, np.newaxis] + lines.climb(width)
     seen = wide[np.clip(rows, 0, height - 1), np.arange(width)] & (rows >= 0) & (rows < height)
-    full = np.count_nonzero(seen, axis=1) >= LEAST_COVERED * width
-    widest = MOST_WIDTH * width + 2
+    full = np.count_nonzero(seen, axis=1) >= LEAST_BOX_LINE_COVERED * width
+    widest = MOST_BOX_LINE_WIDTH * width + 2
     bands = [(a, b) for a, b in runs(full) if b - a <= widest]
     return Lines(-slope, bands)

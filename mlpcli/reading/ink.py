@@ -1,4 +1,4 @@
-"""Ink told from what is left of the ground."""
+"""Separating ink from what is left of the ground."""
 
 from dataclasses import dataclass
 
@@ -6,60 +6,48 @@ import numpy as np
 
 from mlpcli.errors import ImageError
 from mlpcli.reading.ground import GROUND_WINDOW, ink_on_ground
-from mlpcli.reading.morphology import (
-    FloatArray,
-    Mask,
-    median,
-    odd,
-    sliding_max,
-    smoothed,
-)
-from mlpcli.reading.ruling import without_ruling
+from mlpcli.reading.morphology import FloatArray, Mask, median, odd, sliding_max, smoothed
+from mlpcli.reading.ruled_lines import without_ruling
 
 INK_FLOOR = 0.25
-"""What is weaker than this share of full ink is paper and noise."""
+"""fraction of full ink: what is weaker is paper and noise"""
 LEVEL_WINDOW = 0.5
-"""Of the picture's longer side: around each pixel, the strongest ink is looked for that far."""
+"""window in which the strongest ink is searched, as a fraction of the image's longer side"""
 LEAST_LEVEL = 0.4
-"""Of the strongest ink: how weak ink may be somewhere to be counted as full there."""
+"""fraction of the strongest ink: how weak ink may be in places and still count as full"""
 LEAST_CONTRAST = 0.05
-"""Of the light, between ink and ground. Below it are the squares that JPEG leaves on blank paper,
-and rounding. The faintest of 326 digits had 0.27, and pencil has more than 0.1."""
+"""fraction of the light, between ink and ground: below are rounding and the squares that JPEG
+leaves on blank paper; the faintest of 326 digits had 0.27, and pencil has more than 0.1"""
 LEAST_CONTRAST_TO_NOISE = 4.4
-"""In median deviations of the ground: at most 4.0 were measured on noise of many kinds, at least
-5.4 on 326 digits with more noise laid over them than a camera makes in the dark."""
+"""in median deviations of the ground: at most 4.0 in noise of many kinds, at least 5.4 on 326
+digits with more noise than a camera makes in the dark"""
 
-BLANK = "no digit found: the picture is blank, or its ink too faint."
+BLANK = "no digit found: the image is blank, or its ink too faint."
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What is written in a picture (H, W)."""
+    """The ink in an image (H, W)."""
 
     ink: FloatArray
-    """(H, W), 0 the ground"""
+    """(H, W) 0 is the ground"""
     sure: FloatArray
-    """(H, W), the same, if all that the picture's border cuts goes on beyond it"""
+    """(H, W) the same, if everything that the border cuts continues beyond it"""
     threshold: float
-    """divides ground and ink"""
+    """level that divides ground and ink"""
 
     @property
     def mask(self) -> Mask:
-        """(H, W), where there is ink."""
+        """(H, W), true where there is ink."""
         mask: Mask = self.ink > self.threshold
         return mask
 
 
 def find_ink(grey: FloatArray, dark: bool, window: float = GROUND_WINDOW) -> Ink:
-    """Find what is written.
-
-    Args:
-        grey: (H, W) in 0 .. 1.
-        dark: whether the ink is darker than the ground.
-        window: as GROUND_WINDOW.
+    """Find the ink in `grey` (H, W); `dark` if it is darker than the ground.
 
     Raises:
-        ImageError: nothing is, or it is too faint.
+        ImageError: there is none, or it is too faint.
     """
     taken = ink = ink_on_ground(grey, dark, window)
     sure = ink_on_ground(grey, dark, window, continued=True)
@@ -76,7 +64,7 @@ def find_ink(grey: FloatArray, dark: bool, window: float = GROUND_WINDOW) -> Ink
 
 
 def _unruled(ink: FloatArray) -> tuple[FloatArray, float]:
-    """The ink (H, W) without ruled lines, and the threshold of what is left."""
+    """Return the ink (H, W) without ruled lines, and the threshold of the rest."""
     threshold = ink_threshold(ink)
     unruled = without_ruling(ink, threshold)
     if np.array_equal(unruled, ink):
@@ -87,7 +75,7 @@ def _unruled(ink: FloatArray) -> tuple[FloatArray, float]:
 
 
 def refuse_noise(ink: FloatArray, threshold: float) -> None:
-    """Refuse a picture whose "ink" is only the stronger half of its noise.
+    """Refuse an image whose "ink" is only the stronger half of its noise.
 
     Raises:
         ImageError: there is no digit.
@@ -101,15 +89,9 @@ def refuse_noise(ink: FloatArray, threshold: float) -> None:
 
 
 def ink_level(ink: FloatArray) -> FloatArray:
-    """The strongest ink around each pixel: in weak light, less of it is full ink.
+    """Return the strongest ink (H, W) around each pixel, but no less than LEAST_LEVEL of all.
 
-    For light ink only. What dark ink takes away is measured as a share of the light.
-
-    Args:
-        ink: (H, W), 0 the ground.
-
-    Returns:
-        level (H, W), nowhere less than LEAST_LEVEL of the strongest of all.
+    For light ink only, which is weaker in weak light. Dark ink is a fraction of the light already.
     """
     smooth = smoothed(ink)
     strongest = float(smooth.max())
@@ -119,12 +101,9 @@ def ink_level(ink: FloatArray) -> FloatArray:
 
 
 def ink_threshold(ink: FloatArray) -> float:
-    """The level that divides ground and ink best: it makes the variance between the two largest.
+    """Return the level that maximises the variance between ground and ink (H, W), not all 0.
 
     Otsu, "A threshold selection method from gray-level histograms", 1979.
-
-    Args:
-        ink: (H, W), 0 the ground, not all of it 0.
     """
     counts, edges = np.histogram(ink, bins=256, range=(0, float(ink.max())))
     centres = (edges[:-1] + edges[1:]) / 2
@@ -138,13 +117,9 @@ def ink_threshold(ink: FloatArray) -> float:
 
 
 def full_contrast(ink: FloatArray, threshold: float) -> FloatArray:
-    """Stretch ink to 0 .. 1, full ink being the median of what is above the threshold.
+    """Stretch ink (H, W) to 0 .. 1; full ink is the median of what is above the threshold.
 
     The edges keep their greys, as MNIST's do; a hard threshold would lose them.
-
-    Args:
-        ink: (H, W), 0 the ground.
-        threshold: divides ground and ink.
     """
     full = median(ink[ink > threshold])
     floor = INK_FLOOR * full

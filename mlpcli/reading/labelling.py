@@ -1,4 +1,4 @@
-"""Connected components of a mask, by the runs of its rows."""
+"""Connected components of a mask, found from the runs of its rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +10,19 @@ from mlpcli.reading.morphology import Mask
 def labelled(mask: Mask, *, corners: bool = True) -> tuple[NDArray[np.int32], int]:
     """Number the connected parts of a mask.
 
-    A run is an unbroken stretch of a row; runs of neighbouring rows that touch are one part. All
-    runs are joined at once: each takes the smallest number among those it touches, until none
-    changes.
+    A run is an unbroken stretch of a row; runs of neighbouring rows that touch are one part. Each
+    run takes the smallest number among those it touches, until none changes.
 
     Args:
         mask: (H, W).
         corners: pixels that touch at a corner are connected.
 
     Returns:
-        labels (H, W), 0 outside of the mask and 1 .. count inside, in the order in which the
-        parts begin from the top; and the count.
+        labels (H, W), 0 outside the mask and 1 .. count inside, numbered from the top; and the
+        count.
     """
     height, width = mask.shape
-    stride = width + 2  # runs of different rows never touch by their places in one long row
+    stride = width + 2  # in one long row, runs of different rows never touch
     framed = np.zeros((height, stride), np.int8)
     framed[:, 1:-1] = mask
     change = np.diff(framed.ravel(), prepend=0)
@@ -41,7 +40,7 @@ def labelled(mask: Mask, *, corners: bool = True) -> tuple[NDArray[np.int32], in
 def _touching(
     starts: IntArray, ends: IntArray, stride: int, corners: bool
 ) -> tuple[IntArray, IntArray]:
-    """Every pair of runs (upper, lower) of neighbouring rows that touch."""
+    """Return every pair of touching runs (upper, lower) in neighbouring rows."""
     first = np.searchsorted(ends, starts - stride, side="left" if corners else "right")
     last = np.searchsorted(starts, ends - stride, side="right" if corners else "left")
     upper = _stretches(first, np.maximum(first, last))
@@ -50,7 +49,7 @@ def _touching(
 
 
 def _stretches(starts: IntArray, ends: IntArray) -> IntArray:
-    """All of starts[0] .. ends[0] - 1, starts[1] .. ends[1] - 1, and so on, in one array."""
+    """Return starts[0] .. ends[0] - 1, starts[1] .. ends[1] - 1, and so on, in one array."""
     lengths = ends - starts
     before = np.cumsum(lengths) - lengths
     all_of_them: IntArray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
@@ -58,7 +57,7 @@ def _stretches(starts: IntArray, ends: IntArray) -> IntArray:
 
 
 def smallest_connected(count: int, upper: IntArray, lower: IntArray) -> IntArray:
-    """For each of `count` nodes, the smallest node that its edges (upper, lower) lead to."""
+    """Return for each of `count` nodes the smallest node that the edges connect it to."""
     root = np.arange(count)
     while True:
         smaller = np.minimum(root[upper], root[lower])

@@ -1,4 +1,4 @@
-"""What no digit looks like: digits are made of a few strokes, and none lies flat."""
+"""Refusing what no digit looks like: a digit is made of a few strokes, and does not lie flat."""
 
 import numpy as np
 
@@ -9,28 +9,29 @@ from mlpcli.reading.morphology import FloatArray, Mask, sliding_min
 from mlpcli.reading.resizing import resized
 
 SOLID = 0.5
-"""Of the digit's longer side: the side of the largest square in its ink. A dot has 0.7."""
-SOLID_FROM_AFAR = 0.6
-"""The same of a small digit before it is looked at from near: its holes may not be seen yet."""
-LEAST_SIDE = 10
-"""Pixels of a digit: in a smaller one the strokes may fill it."""
-_SIDE = 40  # to which a small one is enlarged, so that a square is measured finely enough
+"""side of the largest square in a digit's ink, as a fraction of its longer side; a dot has 0.7"""
+SOLID_WHEN_SMALL = 0.6
+"""the same for a small digit before its close-up: its holes may not be visible yet"""
+LEAST_SOLID_SIDE = 10
+"""pixels of a digit's longer side: in a smaller one, the strokes may fill it"""
 LYING_SOLID = 0.5
-"""Of the height of what is wider than high: the same. MNIST's digits have less than 0.4."""
-FLAT = 0.4
-"""Of its width: what is less high is a line or a dash. MNIST's digits have more than 0.45."""
+"""the same as a fraction of the height of what is wider than high; MNIST has less than 0.4"""
+LEAST_HEIGHT_TO_WIDTH = 0.4
+"""what is less high is a line or a dash; MNIST's digits have more than 0.45"""
 MOST_HOLES = 4
-"""A digit has two at most, and a careless one of MNIST's three."""
+"""a digit has two at most, and a careless one of MNIST's three"""
 LEAST_HOLE = 0.004
-"""Of the digit's box: smaller ones are grain."""
+"""fraction of the digit's box: smaller holes are grain"""
+
+_SIDE = 40  # pixels to which a small digit is enlarged, to measure its squares finely enough
 
 
-def refuse_no_digit(digit: FloatArray, *, from_afar: bool = False) -> None:
-    """Refuse a blob, such as a dot, the corner of a shadow or a dark sky, and a line that lies.
+def refuse_no_digit(digit: FloatArray, *, is_small: bool = False) -> None:
+    """Refuse a blob (a dot, a shadow's corner, a dark sky), a horizontal line and a pattern.
 
     Args:
         digit: (h, w) ink in 0 .. 1, not all of it 0.
-        from_afar: it is small in its picture, and will be looked at again.
+        is_small: it is small in its image, and will be searched again in a close-up.
 
     Raises:
         ImageError: it is no digit.
@@ -40,25 +41,26 @@ def refuse_no_digit(digit: FloatArray, *, from_afar: bool = False) -> None:
     fine = resized(digit, (round(larger * digit.shape[0]), round(larger * digit.shape[1])))
     mask = fine > fine.max() / 2
     height, width = mask[box_of(mask)].shape
-    if height < FLAT * width:
+    if height < LEAST_HEIGHT_TO_WIDTH * width:
         raise ImageError("no digit found: there is nothing but a line.")
     if holes(mask) > MOST_HOLES:
         raise ImageError("no digit found: there is nothing but a pattern.")
-    side = (SOLID_FROM_AFAR if from_afar else SOLID) * max(height, width)
-    if width > height and not from_afar:
+    side = (SOLID_WHEN_SMALL if is_small else SOLID) * max(height, width)
+    if width > height and not is_small:
         side = min(side, LYING_SOLID * height)
-    if (from_afar or size >= LEAST_SIDE) and holds_square(mask, side):
+    if (is_small or size >= LEAST_SOLID_SIDE) and holds_square(mask, side):
         raise ImageError("no digit found: there is nothing but a spot, and no stroke.")
 
 
 def holes(mask: Mask) -> int:
-    """How many places the true pixels of (H, W) enclose, the smallest left out."""
-    ground, _ = labelled(~np.pad(mask, 1), corners=False)  # its first part is what lies around
+    """Return how many places the true pixels of (H, W) enclose, without the smallest."""
+    ground, _ = labelled(~np.pad(mask, 1), corners=False)  # the first part is the outside
     return int(np.count_nonzero(np.bincount(ground.ravel())[2:] > LEAST_HOLE * mask.size))
 
 
 def holds_square(mask: Mask, side: float) -> bool:
-    """Whether a square larger than `side` fits into the true pixels of (H, W)."""
+    """Return whether a square larger than `side` fits into the true pixels of (H, W)."""
     window = int(side) + 1
-    window += 1 - window % 2  # a sliding window has a middle
+    if window % 2 == 0:  # a sliding window has a middle
+        window += 1
     return bool(sliding_min(np.pad(mask, window // 2), window).any())

@@ -1,4 +1,4 @@
-"""Every digit of a picture of many, in the order in which they are read."""
+"""Finding every digit in an image of many, in reading order."""
 
 import numpy as np
 
@@ -9,35 +9,31 @@ from mlpcli.reading.forms import without_boxes
 from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_ink
 from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
-from mlpcli.reading.not_a_digit import FLAT
+from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
 from mlpcli.reading.parts import Parts, joined, parts_of
 from mlpcli.reading.resizing import shrunk
 from mlpcli.reading.touching import separated
 
 PAGE_SIDE = 1200
-"""Pixels of the longer side: on a page of forty rows, a digit still has twenty."""
+"""pixels of the longer side: on a page of forty rows, a digit still has twenty"""
 PAGE_WINDOW = 0.1
-"""Of the page's longer side: no stroke is as wide, and shadows are followed closely."""
-LEAST_SIZE, MOST_SIZE = 0.4, 2.5
-"""Of the usual digit's height: what is lower is a comma or a speck, what is higher a frame."""
+"""fraction of the page's longer side: wider than any stroke, and shadows are followed closely"""
+LEAST_DIGIT_HEIGHT, MOST_DIGIT_HEIGHT = 0.4, 2.5
+"""of the usual digit's height: what is lower is a comma or a speck, what is higher a frame"""
 LEAST_STROKE, MOST_GAP, MOST_JOINED = 0.15, 0.25, 1.4
-"""Of the usual digit's height: a stroke is not smaller, not farther from the rest of its digit, and
-both are not higher together."""
+"""of the usual digit's height: a stroke is no smaller, no farther from the rest of its digit, and
+no higher together with it"""
 OVERLAP = 0.5
-"""Of the narrower one's width: how much of it is above or below the other."""
+"""fraction of the narrower stroke's width that lies above or below the other"""
 SAME_ROW = 0.5
-"""Of the smaller height: how much of it two digits of one row share."""
+"""fraction of the smaller height that two digits of one row share"""
 
 
 def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
-    """Find every digit of a page, row by row from the top, each row from the left.
-
-    Args:
-        grey: (H, W) in 0 .. 1.
+    """Find every digit of a page (H, W) in 0 .. 1, in reading order.
 
     Returns:
-        For each digit, a picture of it alone, ink (h, w) of which 0 is the ground, with nothing of
-        its neighbours; and its box in `grey`.
+        for each digit, its ink (h, w) without its neighbours, 0 the ground; and its box in `grey`.
 
     Raises:
         ImageError: there is none.
@@ -48,13 +44,13 @@ def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
     parts = parts_of(ink > found.threshold, ink, reach=1)
     usual = _usual_height(parts)
     parts = joined(parts, _strokes_of_one(parts, usual), ink)
-    height = parts.bottom - parts.top
-    is_high = (height >= LEAST_SIZE * usual) & (height <= MOST_SIZE * usual) & ~parts.frames
+    fits = (parts.height >= LEAST_DIGIT_HEIGHT * usual) & ~parts.frames
+    fits &= parts.height <= MOST_DIGIT_HEIGHT * usual
     digits = [
         (own, box)
-        for part in np.flatnonzero(is_high).tolist()
+        for part in np.flatnonzero(fits).tolist()
         for own, box in separated(parts.labels[parts.box(part)] == part + 1, parts.box(part), usual)
-        if own.shape[0] > FLAT * own.shape[1]
+        if own.shape[0] > LEAST_HEIGHT_TO_WIDTH * own.shape[1]
     ]
     if not digits:
         raise ImageError("no digit found: nothing on the page has the shape of one.")
@@ -68,19 +64,16 @@ def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
 
 
 def _alone(ink: FloatArray, own: Mask, box: Box) -> FloatArray:
-    """The ink (h, w) of one digit, which is where `own` says in its box, with empty margins."""
+    """Return the ink (h, w) of one digit, where `own` is true in its box, with empty margins."""
     near = sliding_max(np.pad(own, 1), 3)
     soft = np.pad(ink[box], 1, "edge") * near
     return np.pad(np.clip(soft, 0, 1), max(own.shape) // 4)
 
 
 def _usual_height(parts: Parts) -> float:
-    """How high the digits of this page are.
-
-    Most of the ink of a page is in its digits, however many specks there are.
-    """
-    height, width = parts.bottom - parts.top, parts.right - parts.left
-    upright = (height > FLAT * width) & (parts.mass > 0) & ~parts.frames
+    """Return the height of the digits: most of the ink of a page is in them, not in its specks."""
+    height = parts.height
+    upright = (height > LEAST_HEIGHT_TO_WIDTH * parts.width) & (parts.mass > 0) & ~parts.frames
     if not upright.any():  # all digits of each row touch
         upright = parts.mass > 0
     order = np.argsort(height[upright])
@@ -89,19 +82,18 @@ def _usual_height(parts: Parts) -> float:
 
 
 def _strokes_of_one(parts: Parts, usual: float) -> IntArray:
-    """The pairs of parts (2, n) that lie so closely one above the other that they are one digit.
+    """Return the pairs of parts (2, n) that lie so closely above each other that they are one.
 
-    The bar of a 5 is often drawn apart, and a ruled line that was taken away leaves a gap.
+    The bar of a 5 is often drawn apart, and a ruled line that was removed leaves a gap.
     """
     real = np.flatnonzero(
-        (parts.size >= LEAST_STROKE * usual) & (parts.bottom - parts.top <= MOST_JOINED * usual)
+        (parts.size >= LEAST_STROKE * usual) & (parts.height <= MOST_JOINED * usual)
     )
     upper, lower = (each.ravel() for each in np.meshgrid(real, real, indexing="ij"))
     overlap = np.minimum(parts.right[upper], parts.right[lower]) - np.maximum(
         parts.left[upper], parts.left[lower]
     )
-    width = parts.right - parts.left
-    together = overlap >= OVERLAP * np.minimum(width[upper], width[lower])
+    together = overlap >= OVERLAP * np.minimum(parts.width[upper], parts.width[lower])
     together &= parts.top[upper] < parts.top[lower]
     together &= parts.top[lower] - parts.bottom[upper] <= MOST_GAP * usual
     height = np.maximum(parts.bottom[upper], parts.bottom[lower]) - parts.top[upper]
@@ -110,13 +102,10 @@ def _strokes_of_one(parts: Parts, usual: float) -> IntArray:
 
 
 def reading_order(top: IntArray, bottom: IntArray, left: IntArray) -> list[int]:
-    """Sort boxes (n,) into rows, from the top, and each row from the left.
+    """Return the indices of boxes (n,) by rows from the top, and each row from the left.
 
-    A box belongs to the row whose last box beside it shares at least SAME_ROW of the lower height:
+    A box belongs to the row whose last box shares at least SAME_ROW of the lower height with it:
     so rows may climb or fall, as they do in handwriting.
-
-    Returns:
-        The n indices in order.
     """
     rows: list[list[int]] = []
     for i in np.argsort(left, kind="stable").tolist():

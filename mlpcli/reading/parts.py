@@ -1,4 +1,4 @@
-"""Which parts of the ink belong to the digit."""
+"""The connected parts of the ink, and which of them belong to the digit."""
 
 from dataclasses import dataclass
 
@@ -14,54 +14,64 @@ from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
 from mlpcli.reading.stroke_width import stroke_width
 
 GAP = 2.0
-"""In widths of a stroke: parts no farther apart belong together, like the dots of a dotted line."""
+"""in widths of a stroke: parts no farther apart belong together, like the dots of a dotted line"""
 LEAST_SHARE = 0.06
-"""Of the main part's ink: what has less is a speck."""
+"""fraction of the main part's ink: what has less is a speck"""
 NEAR = 0.3
-"""Of the main part's size: a part that belongs to it, like the bar of a 5, is no farther off."""
+"""fraction of the main part's size: what belongs to it, like the bar of a 5, is no farther off"""
 SURE_SHARE = 0.3
-"""Of a part's ink: if no more remains when the border's values are taken to go on beyond it, the
-part is the rim of a shadow or of a table."""
+"""fraction of a part's ink: if less remains when the border's values continue beyond it, the part
+is the rim of a shadow or of a table"""
 MANY_PARTS = 10
 MUCH_INK, TOO_MUCH_INK = 0.15, 0.35
-"""Shares of a picture. So many parts on more than the first, none with half of the ink, are no
-digit, not even a dotted one; on more than the second, no digit in any case."""
+"""fractions of an image: MANY_PARTS on more than the first, none with half of the ink, are no
+digit, not even a dotted one; on more than the second, they are none in any case"""
 THIN = 0.3
-"""Of its box: a frame fills less."""
+"""fraction of its box: a frame fills less"""
 LEAST_FRAMED = 0.3
-"""Of a frame's shorter side: what it holds. The dot that some put into a 0 is smaller."""
+"""size of what a frame holds, as a fraction of its shorter side; the dot in a 0 is smaller"""
 MANY, LEAST_OF_MANY = 3, 0.01
-"""So many parts, of at least that share of its ink, make a frame of any part: a table."""
+"""so many parts inside, each with at least that fraction of its ink, make a part a table"""
 LEAST_KEPT = 0.4
-"""Of the ink that the border does not cut: a digit has at least half, even in noise."""
+"""fraction of the ink that the border does not cut; a digit has at least half, even in noise"""
 AT_THE_BORDER = 0.25
-"""What ink counts for whose part is cut by the picture's border: the digit is seldom there, but
-shadows, tables and frames are."""
+"""weight of the ink of a part that the image's border cuts: the digit is seldom there, but shadows,
+tables and frames are"""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The separate parts of a mask (H, W)."""
+    """The connected parts of a mask (H, W)."""
 
     labels: NDArray[np.int32]
-    """(H, W), 0 where there is none, else 1 .. count"""
+    """(H, W) 0 where there is none, else 1 .. count"""
     mass: FloatArray
     """(count,) the ink in each"""
     top: IntArray
     bottom: IntArray
-    """exclusive, as `right` is"""
+    """(count,) exclusive, as `right` is"""
     left: IntArray
     right: IntArray
 
     @property
+    def height(self) -> IntArray:
+        """(count,) the height of each part."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> IntArray:
+        """(count,) the width of each part."""
+        return self.right - self.left
+
+    @property
     def size(self) -> IntArray:
-        """(count,) the longer side of each one's box."""
-        size: IntArray = np.maximum(self.bottom - self.top, self.right - self.left)
+        """(count,) the longer side of each part's box."""
+        size: IntArray = np.maximum(self.height, self.width)
         return size
 
     @property
     def at_the_border(self) -> Mask:
-        """(count,) which of them the picture's border cuts."""
+        """(count,) whether the image's border cuts each part."""
         height, width = self.labels.shape
         cut: Mask = (self.top == 0) | (self.bottom == height)
         cut |= (self.left == 0) | (self.right == width)
@@ -69,21 +79,21 @@ class Parts:
 
     @property
     def main(self) -> int:
-        """The index of the one that is most likely the digit, or most of it."""
+        """The index of the part that is most likely the digit, or most of it."""
         return int(np.argmax(self.mass * np.where(self.at_the_border, AT_THE_BORDER, 1)))
 
     def box(self, index: int) -> Box:
-        """The box around one of them."""
+        """Return the box around one part."""
         rows = slice(int(self.top[index]), int(self.bottom[index]))
         return rows, slice(int(self.left[index]), int(self.right[index]))
 
     def extent(self, kept: Mask) -> int:
-        """The longer side of the box around those `kept` (count,)."""
+        """Return the longer side of the box around the parts `kept` (count,)."""
         height = self.bottom[kept].max() - self.top[kept].min()
         return int(max(height, self.right[kept].max() - self.left[kept].min()))
 
     def distance(self, kept: Mask) -> IntArray:
-        """(count,) how far each one's box is from the box around those `kept` (count,)."""
+        """Return (count,), how far each part's box is from the box around those `kept`."""
         top, bottom = self.top[kept].min(), self.bottom[kept].max()
         left, right = self.left[kept].min(), self.right[kept].max()
         down = np.maximum(self.top - bottom, top - self.bottom)
@@ -93,39 +103,39 @@ class Parts:
 
     @property
     def frames(self) -> Mask:
-        """(count,) which of them are drawn around others, as the boxes of a form are."""
-        height, width = self.bottom - self.top, self.right - self.left
-        pixels = np.bincount(self.labels.ravel(), minlength=len(height) + 1)[1:]
-        thin = pixels < THIN * height * width
-        frames = np.zeros(len(height), bool)
+        """(count,) whether each part is drawn around others, as the boxes of a form are."""
+        count = len(self.mass)
+        pixels = np.bincount(self.labels.ravel(), minlength=count + 1)[1:]
+        thin = pixels < THIN * self.height * self.width
+        frames = np.zeros(count, bool)
         for i in np.flatnonzero(thin & (self.mass >= LEAST_SHARE * self.mass.max())):
             inside = (self.top > self.top[i]) & (self.bottom < self.bottom[i])
             inside &= (self.left > self.left[i]) & (self.right < self.right[i])
-            large = self.size[inside] >= LEAST_FRAMED * min(height[i], width[i])
+            large = self.size[inside] >= LEAST_FRAMED * min(self.height[i], self.width[i])
             many = np.count_nonzero(self.mass[inside] >= LEAST_OF_MANY * self.mass[i]) >= MANY
             frames[i] = large.any() or many
         return frames
 
     def mask(self, kept: Mask) -> Mask:
-        """The pixels (H, W) of those `kept` (count,)."""
+        """Return (H, W), the pixels of the parts `kept` (count,)."""
         inside: Mask = np.concatenate([[False], kept])[self.labels]
         return inside
 
 
 def parts_of(mask: Mask, ink: FloatArray, reach: int = 0) -> Parts:
-    """The connected parts of a mask.
+    """Return the connected parts of a mask.
 
     Args:
-        mask: (H, W), where there is ink.
+        mask: (H, W), true where there is ink.
         ink: (H, W), how much.
-        reach: pixels by which each part is widened before it is asked whether two touch.
+        reach: pixels by which each part is widened to see which touch.
     """
     labels, count = labelled(sliding_max(mask, 2 * reach + 1) if reach else mask)
     return _measured(np.where(mask, labels, 0), count, ink)
 
 
 def _measured(labels: NDArray[np.int32], count: int, ink: FloatArray) -> Parts:
-    """The parts that `labels` (H, W) numbers from 1 to count."""
+    """Return the parts that `labels` (H, W) numbers from 1 to count."""
     mass = np.bincount(labels.ravel(), weights=ink.ravel(), minlength=count + 1)[1:]
     rows, columns = np.nonzero(labels)
     part = labels[rows, columns] - 1
@@ -139,7 +149,7 @@ def _measured(labels: NDArray[np.int32], count: int, ink: FloatArray) -> Parts:
 
 
 def joined(parts: Parts, pairs: IntArray, ink: FloatArray) -> Parts:
-    """The parts with those made one that `pairs` (2, n) of their indices name."""
+    """Return the parts after joining each of the `pairs` (2, n) of indices."""
     root = smallest_connected(len(parts.mass), *pairs)
     _, part = np.unique(root, return_inverse=True)
     labels = np.concatenate([[0], part + 1]).astype(np.int32)[parts.labels]
@@ -147,17 +157,17 @@ def joined(parts: Parts, pairs: IntArray, ink: FloatArray) -> Parts:
 
 
 def digit_mask(found: Ink) -> Mask:
-    """Where the digit is (H, W): without specks, the rims of shadows, and neighbours.
+    """Return (H, W), where the digit is, without specks, the rims of shadows, and neighbours.
 
     Raises:
-        ImageError: the ink is crumbs, none of which is a digit.
+        ImageError: no part is a digit.
     """
     mask = found.mask
     parts = parts_of(mask, found.ink)
     none_stands_out = parts.mass.max() < parts.mass.sum() / 2
     much = MUCH_INK if none_stands_out else TOO_MUCH_INK
     if len(parts.mass) >= MANY_PARTS and mask.mean() > much:
-        raise ImageError("no digit found: the picture is nothing but noise.")
+        raise ImageError("no digit found: the image is nothing but noise.")
     sure_mass = np.bincount(parts.labels.ravel(), weights=found.sure.ravel())[1:]
     rims = sure_mass < SURE_SHARE * parts.mass
     if rims.all():
@@ -172,7 +182,7 @@ def digit_mask(found: Ink) -> Mask:
 
 
 def _belonging(groups: Parts) -> Mask:
-    """Which of the parts (count,) are the digit: the main one, and what is near to what it is."""
+    """Return (count,), which parts are the digit: the main one, and in turn what is near it."""
     kept = np.zeros(len(groups.mass), bool)
     kept[groups.main] = True
     enough = groups.mass >= LEAST_SHARE * groups.mass[groups.main]

@@ -1,4 +1,4 @@
-"""Changing a picture's size."""
+"""Changing an image's size."""
 
 import numpy as np
 from PIL import Image
@@ -9,17 +9,17 @@ BOX, BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
 
 
 def resized(
-    picture: FloatArray, size: tuple[int, int], resampling: Image.Resampling = BILINEAR
+    grey: FloatArray, size: tuple[int, int], resampling: Image.Resampling = BILINEAR
 ) -> FloatArray:
-    """A picture (H, W) at another size (height, width), anti-aliased where it shrinks."""
-    image = Image.fromarray(np.ascontiguousarray(picture, np.float32))
+    """Return (H, W) at another size (height, width), anti-aliased where it shrinks."""
+    image = Image.fromarray(np.ascontiguousarray(grey, np.float32))
     return np.asarray(image.resize((size[1], size[0]), resampling))
 
 
-def shrunk(picture: FloatArray, side: int) -> FloatArray:
-    """A picture averaged down to a longer side of at most `side`; a smaller one as it is."""
-    height, width = picture.shape
+def shrunk(grey: FloatArray, side: int) -> FloatArray:
+    """Return (H, W) averaged down to a longer side of at most `side`."""
+    height, width = grey.shape
     factor = max(height, width) / side
     if factor <= 1:
-        return picture
-    return resized(picture, (max(1, round(height / factor)), max(1, round(width / factor))), BOX)
+        return grey
+    return resized(grey, (max(1, round(height / factor)), max(1, round(width / factor))), BOX)

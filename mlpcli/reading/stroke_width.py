@@ -1,16 +1,16 @@
-"""How wide the strokes of a digit are."""
+"""The width of a digit's strokes."""
 
 import numpy as np
 
 from mlpcli.reading.morphology import FloatArray, Mask, odd, sliding_max
 
-LEAST_WIDTH = 0.11
-"""Of the digit's longer side: a thinner stroke is drawn again with a wider pen. MNIST's are about
-0.13, and on 20 pixels a thin one would hardly be seen."""
+LEAST_STROKE_WIDTH = 0.11
+"""fraction of the digit's longer side: a thinner stroke is redrawn with a wider pen, or it would
+hardly be seen on 20 pixels; MNIST's have about 0.13"""
 
 
 def stroke_width(mask: Mask) -> float:
-    """The mean width of the strokes in a mask (H, W), in pixels: twice the area by the outline.
+    """Return the mean width of the strokes in a mask (H, W): twice its area by its outline.
 
     A stroke of length l and width w has the area l w and an outline of 2 l.
     """
@@ -18,9 +18,9 @@ def stroke_width(mask: Mask) -> float:
 
 
 def outline(mask: Mask) -> float:
-    """How long the outline of a mask (H, W) is, in pixels.
+    """Return the length of the outline of a mask (H, W), in pixels.
 
-    Along a slope the sides of pixels add up to more than that, by 4 / pi on average.
+    Along a slope the sides of pixels add up to more, by a factor of 4 / pi on average.
     """
     framed = np.pad(mask, 1)
     sides = np.count_nonzero(framed[1:] != framed[:-1]) + np.count_nonzero(
@@ -30,11 +30,9 @@ def outline(mask: Mask) -> float:
 
 
 def widened_strokes(digit: FloatArray, width: float) -> FloatArray:
-    """A digit (h, w) with its strokes at least LEAST_WIDTH wide, in a box as much larger.
+    """Return a digit's ink (h, w) with strokes of at least LEAST_STROKE_WIDTH, in a larger box.
 
-    Args:
-        digit: (h, w) ink.
-        width: of its strokes, in pixels.
+    `width` is that of its strokes, in pixels.
     """
-    pen = odd(1 + LEAST_WIDTH * max(digit.shape) - width)
+    pen = odd(1 + LEAST_STROKE_WIDTH * max(digit.shape) - width)
     return sliding_max(np.pad(digit, pen // 2), pen) if pen > 1 else digit

@@ -1,4 +1,4 @@
-"""Digits that touch, taken apart."""
+"""Separating digits that touch."""
 
 import numpy as np
 
@@ -7,26 +7,26 @@ from mlpcli.reading.morphology import Mask
 from mlpcli.reading.stroke_width import stroke_width
 
 WIDE = 1.25
-"""Of its height and of the usual one: nearly no digit is wider than both."""
-MIDDLE = 0.2
-"""Of the width: how far from either end the cut is at least."""
+"""of its height and of the usual one: hardly any digit is wider than both"""
+LEAST_FROM_END = 0.2
+"""distance of a cut from either end, as a fraction of the width"""
 MOST_CUT = 2.5
-"""In widths of a stroke: a cut through more ink would go through a digit."""
-LEAST_HEIGHT = 0.6
-"""Of the height: a lower piece is the bar of a 5, or another end of a stroke."""
-_OFF_THE_MIDDLE = 0.5  # strokes' widths that a cut at the end of its range counts more
+"""in widths of a stroke: a cut through more ink would go through a digit"""
+LEAST_PIECE_HEIGHT = 0.6
+"""fraction of the height: a lower piece is the bar of a 5, or another end of a stroke"""
+_OFF_THE_MIDDLE = 0.5  # cost of a cut at the end of its range, in widths of a stroke
 
 
 def separated(own: Mask, box: Box, usual: float) -> list[tuple[Mask, Box]]:
-    """Take a part apart where it is wider than a digit, at the thinnest places.
+    """Cut a part that is wider than a digit, at the thinnest places.
 
     Args:
-        own: (h, w), where the part is in its box.
-        box: in the page.
+        own: (h, w), true where the part is in its box.
+        box: the part's box in the page.
         usual: height of a digit on this page.
 
     Returns:
-        for each piece, where it is in its box, and its box in the page; from the left.
+        the same two of each piece, from the left.
     """
     height, width = own.shape
     if width <= WIDE * max(height, usual):
@@ -35,21 +35,21 @@ def separated(own: Mask, box: Box, usual: float) -> list[tuple[Mask, Box]]:
     pieces = []
     for piece in (own & left, own & ~left):
         within = box_of(piece) if piece.any() else (slice(0, 0), slice(0, 0))
-        if within[0].stop - within[0].start < LEAST_HEIGHT * height:
+        if within[0].stop - within[0].start < LEAST_PIECE_HEIGHT * height:
             return [(own, box)]
         pieces += separated(piece[within], moved(within, box), usual)
     return pieces
 
 
 def _left_of_seam(own: Mask) -> Mask:
-    """What lies left of the way from top to bottom through the least ink; nothing if that is much.
+    """Return (h, w), true left of the seam through the least ink; all false if that is too much.
 
-    The way moves at most one column a row, and ends are not cut off. It is found row by row: the
-    cheapest way to a pixel is by the cheapest of the three above it (dynamic programming).
+    A seam goes from top to bottom, at most one column a row. It is found row by row: the cheapest
+    way to a pixel leads through the cheapest of the three above it (dynamic programming).
     """
     height, width = own.shape
     stroke = stroke_width(own)
-    first, last = int(MIDDLE * width), width - int(MIDDLE * width)
+    first, last = int(LEAST_FROM_END * width), width - int(LEAST_FROM_END * width)
     off = np.abs(np.linspace(-1, 1, last - first)) * _OFF_THE_MIDDLE * stroke / height
     cost = own[:, first:last] + off
     total = cost[0]

@@ -135,7 +135,7 @@ def test_a_url_is_refused(run, trained_on_digits, pictures):
         "predict", "--checkpoint", trained_on_digits, "http://127.0.0.1/a.png", pictures[0][0]
     )
     assert done.returncode == 6
-    assert "download the picture" in done.stderr
+    assert "download the image" in done.stderr
     assert len(done.stdout.splitlines()) == 1
 
 

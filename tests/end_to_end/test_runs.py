@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from mlpcli.storage.checkpoint import load_checkpoint, to_bytes
-from mlpcli.storage.run_folder import RunDirectory
+from mlpcli.storage.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_the_order_and_the_times_of_runs(run, runs):
 
 def test_a_run_of_an_older_version_is_read_and_resumed(run, runs):
     """It has `training.workers` where there is `training.workers` now."""
-    old = RunDirectory(runs / "bars")
+    old = RunFolder(runs / "bars")
     old.config.write_text(old.config.read_text().replace("  workers: auto", "  threads: auto"))
     checkpoint = load_checkpoint(old.last)
     settings = dict(checkpoint.config["training"])

@@ -29,7 +29,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
-from mlpcli.reading.decoding import WORKING_SIDE, read_grey
+from mlpcli.reading.decoding import DECODED_SIDE, read_grey
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.tensor_file import to_bytes
 
@@ -310,11 +310,11 @@ def grey_or_refused(content: bytes) -> np.ndarray | None:
     try:
         grey = read_grey(io.BytesIO(content)).grey
     except ImageError as error:
-        assert str(error).startswith("the picture: ")  # noqa: PT017
+        assert str(error).startswith("the image: ")  # noqa: PT017
         return None
     assert grey.ndim == 2
     assert grey.size > 0
-    assert max(grey.shape) <= WORKING_SIDE
+    assert max(grey.shape) <= DECODED_SIDE
     assert np.isfinite(grey).all()
     assert 0 <= grey.min() <= grey.max() <= 1
     return grey

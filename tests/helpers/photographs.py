@@ -11,8 +11,8 @@ SIDE = 240
 Array = np.ndarray
 
 
-def resized(picture: Array, height: int, width: int) -> Array:
-    image = Image.fromarray(np.asarray(picture, np.float32))
+def resized(grey: Array, height: int, width: int) -> Array:
+    image = Image.fromarray(np.asarray(grey, np.float32))
     return np.clip(np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
 
 
@@ -72,6 +72,16 @@ CONDITIONS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
     ),
     "squared, in shadow": lambda digit, rng: grainy(
         shaded(lined(written(digit, rng), gap=40, squared=True)), rng
+    ),
+    "filling the sheet": lambda digit, rng: grainy(written(digit, rng, size=84, side=100), rng),
+    "filling the sheet, in shadow": lambda digit, rng: grainy(
+        shaded(written(digit, rng, size=84, side=100)), rng
+    ),
+    "filling the slate, sloped": lambda digit, rng: grainy(
+        sloped(written(digit, rng, size=84, side=100, chalk=True)), rng
+    ),
+    "slope of light on chalk": lambda digit, rng: grainy(
+        sloped(written(digit, rng, chalk=True)), rng
     ),
     "dithered": lambda digit, rng: dithered(sloped(written(digit, rng))),
 }

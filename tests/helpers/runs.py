@@ -3,8 +3,12 @@
 import csv
 import json
 
+from mlpcli.pictures.catalogue import PICTURES
 from mlpcli.reporting import Reporter
 from mlpcli.storage.run_folder import RunFolder
+
+PICTURES_OF_IMAGES = [name for name in PICTURES if name not in ("fit", "decision", "landscape")]
+"""drawn by default of a run on images"""
 
 
 class Told(Reporter):

@@ -180,6 +180,9 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     if form not in DRAWN:
         write_text(output, _text(explanation, form) + ("" if form == "html" else "\n"))
         return
+    from mlpcli.pictures.backend import import_matplotlib
+
+    import_matplotlib()
     from mlpcli.pictures import style
 
     assert explanation.draw is not None  # noqa: S101 - what has no picture was refused
@@ -245,8 +248,8 @@ def _picture(run: Path, image: Path, label: str | None) -> Explanation:
     story = explain_picture(run, image, label)
 
     def draw() -> "Figure":
-        from mlpcli.pictures import picture_sheet
+        from mlpcli.pictures import prediction
 
-        return picture_sheet.draw(image.name, story)
+        return prediction.draw(image.name, story)
 
     return Explanation(picture_document(str(image), story), picture_facts(str(image), story), draw)

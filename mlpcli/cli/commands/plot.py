@@ -6,30 +6,35 @@ from typing import TYPE_CHECKING
 import click
 
 from mlpcli.cli import options
+from mlpcli.pictures.catalogue import PICTURES
+from mlpcli.text import listed
 
 if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
-NAMES = [
-    "curves",
-    "calibration",
-    "confusion_matrix",
-    "mistakes",
-    "weights",
-    "activations",
-    "gradients",
-    "fit",
-    "decision",
-    "landscape",
-]
+SEVERAL = [name for name, entry in PICTURES.items() if entry.of_several]
+LINES = "\n".join(f"{name:19}{entry.shows}" for name, entry in PICTURES.items())
+HELP = f"""Draw pictures of a run, or compare several runs.
+
+\b
+{LINES}
+
+For several runs: {listed(SEVERAL)}.
+
+\b
+mlpcli plot runs/mnist
+mlpcli plot runs/mnist runs/mnist-2 --only curves --format svg --output .
+mlpcli plot runs/quickstart --only landscape
+mlpcli plot runs/sine runs/sine-2 --only fit
+"""
 
 
-@click.command("plot")
+@click.command("plot", help=HELP)
 @click.argument("runs", nargs=-1, required=True, type=options.PATH, metavar="RUN...")
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice(NAMES),
+    type=click.Choice(list(PICTURES)),
     help="Draw this picture; may be given several times.  [default: all but the landscape]",
 )
 @click.option("--landscape", is_flag=True, help="Draw the landscape too, which trains once more.")
@@ -59,28 +64,7 @@ def command(
     data_dir: Path | None,
     trust_paths: bool,
 ) -> None:
-    """Draw pictures of a run, or compare several runs.
-
-    \b
-    curves             loss, accuracy and learning rate, epoch by epoch
-    calibration        is it right as often as it believes to be?
-    confusion_matrix   which class is taken for which
-    mistakes           the wrong answers it was surest of
-    weights            what each unit of the first layer looks for
-    activations        how often each hidden unit fires; dead units
-    gradients          the lengths of each layer's gradient and update
-    fit                a regression of one input: its points and the curve
-    decision           two inputs: the answer for each point of their plane
-    landscape          the loss around the path of the training
-
-    For several runs: curves, calibration, gradients, fit and decision.
-
-    \b
-    mlpcli plot runs/mnist
-    mlpcli plot runs/mnist runs/mnist-2 --only curves --format svg --output .
-    mlpcli plot runs/quickstart --only landscape
-    mlpcli plot runs/sine runs/sine-2 --only fit
-    """
+    """Draw the pictures and name their files."""
     from mlpcli.cli.reporters import reporter
     from mlpcli.pictures.of_runs import draw_pictures
 

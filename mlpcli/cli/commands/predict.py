@@ -160,13 +160,13 @@ def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
 
 def _images(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
     """Return the names of all images, and how many arguments name none, each reported."""
-    from mlpcli.reading.picture_files import pictures_named
+    from mlpcli.reading.image_files import images_named
 
     names: list[str] = []
     failures = 0
     for image in images:
         try:
-            names += [image] if image == "-" else map(str, pictures_named(image, recursive))
+            names += [image] if image == "-" else map(str, images_named(image, recursive))
         except ImageError as error:
             failures += 1
             _tell(f"mlpcli: {error}")
@@ -235,7 +235,7 @@ def _text(picture: str, found: "list[Answer]", many: bool, top: int) -> str:
 
 def _save_input(folder: Path, pixels: "UInt8Array", name: str) -> None:
     from mlpcli.files import make_folder
-    from mlpcli.reading.picture_files import write_png
+    from mlpcli.reading.image_files import write_png
 
     make_folder(folder)
     path = folder / f"{name}.png"
@@ -247,11 +247,12 @@ def _save_input(folder: Path, pixels: "UInt8Array", name: str) -> None:
 
 
 def _save_annotated(path: Path, picture: str, found: "list[Answer]", many: bool) -> None:
+    from mlpcli.reading.annotating import annotated
     from mlpcli.reading.boxes import rescaled
-    from mlpcli.reading.decoding import WORKING_SIDE, read_grey
+    from mlpcli.reading.decoding import DECODED_SIDE, read_grey
+    from mlpcli.reading.image_files import write_png
     from mlpcli.reading.page import PAGE_SIDE
-    from mlpcli.reading.picture_files import annotated, write_png
 
-    grey, full_shape = read_grey(Path(picture), PAGE_SIDE if many else WORKING_SIDE)
+    grey, full_shape = read_grey(Path(picture), PAGE_SIDE if many else DECODED_SIDE)
     boxes = [rescaled(each.prepared.box, full_shape, grey.shape) for each in found]
     write_png(path, annotated(grey, boxes, [each.digit for each in found]))

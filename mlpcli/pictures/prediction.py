@@ -1,4 +1,4 @@
-"""What a trained network makes of one picture, on one sheet."""
+"""A trained network's prediction for one image, explained on one sheet."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,23 +11,23 @@ from mlpcli.nn.arrays import Labels
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid, shown
 
 MOST_LAYERS = 4
-"""hidden ones that are drawn"""
+"""number of hidden layers drawn"""
 MOST_CLASSES = 30
-"""that are drawn: those that are furthest from their targets"""
+"""number of classes drawn: those furthest from their targets"""
 MOST_WEIGHTS = 5
-"""raised, and as many lowered"""
+"""number of weights raised that are drawn, and of weights lowered"""
 SHORTEST_ARROW = 0.03
-"""as a share of the panel; where an output is nearer to its target, the marks tell enough"""
+"""as a fraction of the panel; closer marks need no arrow between them"""
 
 
 def classes_drawn(story: PictureStory) -> Labels:
-    """The classes (n,) that are furthest off, in their own order."""
+    """Return the classes (n,) that are furthest from their targets, in order."""
     error = np.abs(story.step.prediction[0] - story.step.target[0])
     return np.sort(np.argsort(-error, kind="stable")[:MOST_CLASSES])
 
 
 def draw(name: str, story: PictureStory) -> Figure:
-    """The sheet; `name` is that of the picture's file."""
+    """Draw the sheet; `name` is the image file's name."""
     hidden = story.step.layers[:-1][:MOST_LAYERS]
     classes = classes_drawn(story)
     tall = max(2.6, 0.21 * len(classes) + 0.9)

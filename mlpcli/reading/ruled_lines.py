@@ -1,0 +1,188 @@
+"""Removing the ruled lines of paper, which cross the whole image and whatever is written on it.
+
+Each direction is searched by itself: the columns of squared paper are the rows of the transposed
+image. Lines of one direction are parallel, so their slope is found from all of them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlpcli.data.dataset import IntArray
+from mlpcli.reading.boxes import box_of
+from mlpcli.reading.morphology import FloatArray, Mask, opened
+
+MOST_SLOPE = math.tan(math.radians(8))
+"""steepest slope: on paper photographed more askew, the digits are too"""
+MOST_LINE_WIDTH = 0.04
+"""fraction of the image's shorter side: a wider line is no ruling"""
+LEAST_RULED_SIDE = 60
+"""pixels of the shorter side: in a smaller image, a line is as wide as a stroke"""
+FAINT = 0.5
+"""fraction of the threshold: how weak the ink of a line may be in places"""
+LEAST_COVERED = 0.9
+"""fraction of a line's strips that must be seen: dust and folds hide the rest"""
+LEAST_UNBROKEN = 0.85
+"""fraction of a line's columns that must have ink: digits below each other have gaps"""
+FEW_LINES = 2
+"""number of lines up to which they may be the bars of a digit that is cut out closely"""
+LEAST_REST = 0.6
+"""fraction of the image, down or across, that the rest of such a digit reaches without its bars"""
+
+_SEARCH_SIDE = 200  # pixels of the pooled mask on which the lines are searched
+_STRIP = 10  # of its columns: over so few, the steepest line climbs by one and a half
+_STRIP_SHARE = 0.6  # fraction of a strip's columns where the line is in this row, not in the next
+
+Band = tuple[int, int]
+"""the first row of a line, and the one after its last"""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Parallel lines that cross a mask (H, W) from left to right."""
+
+    slope: float
+    """rows down per column to the right"""
+    bands: list[Band]
+    """their rows in the middle of the mask"""
+
+    def climb(self, width: int) -> IntArray:
+        """Return (W,), how many rows lower the lines are in each column than in the middle."""
+        climb: IntArray = np.rint(self.slope * (np.arange(width) - width / 2)).astype(np.intp)
+        return climb
+
+    def inside(self, shape: tuple[int, ...], margin: int) -> Mask:
+        """Return (H, W), true on the lines and `margin` rows above and below them."""
+        height, width = shape
+        row = np.arange(height)[:, np.newaxis] - self.climb(width)
+        inside = np.zeros((height, width), bool)
+        for first, last in self.bands:
+            inside |= (row >= first - margin) & (row < last + margin)
+        return inside
+
+
+def without_ruling(ink: FloatArray, threshold: float) -> FloatArray:
+    """Return the ink (H, W) without ruled lines; `threshold` divides it from the ground.
+
+    On a line, only what is higher than the line is wide remains (an opening across the line).
+    """
+    if min(ink.shape) < LEAST_RULED_SIDE:
+        return ink
+    mask = ink > FAINT * threshold
+    rows, columns = lines_across(mask), lines_across(mask.T)
+    if not rows.bands and not columns.bands:
+        return ink
+    rest = without_lines(without_lines(ink, mask, rows).T, mask.T, columns).T
+    if len(rows.bands) + len(columns.bands) <= FEW_LINES and _reaches_far(rest > threshold):
+        return ink
+    return rest
+
+
+def _reaches_far(rest: Mask) -> bool:
+    """Return whether the box of the true pixels spans LEAST_REST of (H, W) down or across."""
+    if not rest.any():
+        return False
+    height, width = rest[box_of(rest)].shape
+    return bool(height >= LEAST_REST * rest.shape[0] or width >= LEAST_REST * rest.shape[1])
+
+
+def without_lines(ink: FloatArray, mask: Mask, lines: Lines) -> FloatArray:
+    """Return the ink (H, W) without these lines of its `mask`."""
+    if not lines.bands:
+        return ink
+    on_lines = lines.inside(ink.shape, margin=1)
+    width = float(np.median(np.count_nonzero(mask & on_lines, axis=0))) / len(lines.bands)
+    window = 2 * math.ceil(width / 2) + 3
+    return np.where(on_lines, np.minimum(ink, opened(ink, window, axis=0)), ink)
+
+
+def lines_across(
+    mask: Mask, most_width: float = MOST_LINE_WIDTH, search_side: int = _SEARCH_SIDE
+) -> Lines:
+    """Find the thin lines that cross a mask (H, W) from left to right.
+
+    Args:
+        mask: true where there is ink.
+        most_width: as MOST_LINE_WIDTH.
+        search_side: longer side of the pooled mask on which the lines are searched.
+    """
+    pool = math.ceil(max(mask.shape) / search_side)
+    slope, bands = _straight_bands(_pooled(mask, pool), most_width * min(mask.shape) / pool)
+    bands = [(pool * first, pool * (last + 1)) for first, last in bands]
+    return Lines(slope, [band for band in bands if _is_unbroken(mask, Lines(slope, [band]))])
+
+
+def _straight_bands(pooled: Mask, widest: float) -> tuple[float, list[Band]]:
+    """Return the slope at which most lines cross (H, W), and their bands; the inkiest of equals."""
+    width = pooled.shape[1]
+    edges = np.linspace(0, width, max(1, width // _STRIP) + 1).astype(int)
+    full = _full_strips(pooled, edges)
+    if np.count_nonzero(full.any(axis=0)) < LEAST_COVERED * full.shape[1] / 2:
+        return 0.0, []
+    most_climb = round(MOST_SLOPE * width)
+    climbs = np.arange(-most_climb, most_climb + 1)
+    middles = (edges[:-1] + edges[1:]) / 2 / width - 0.5
+    offsets = np.rint(climbs[:, np.newaxis] * middles).astype(int)
+    crossing = _crossing(full, offsets)
+    ink = np.add.reduceat(pooled, edges[:-1], axis=1, dtype=np.intp)
+    best: list[Band] = []
+    slope, most = 0.0, (0, 0)
+    tried = np.flatnonzero(crossing.any(axis=1))
+    for i in tried[np.argsort(np.abs(climbs[tried]), kind="stable")]:
+        bands = [band for band in runs(crossing[i]) if band[1] - band[0] <= widest]
+        score = (len(bands), sum(_most_ink(ink, band, offsets[i]) for band in bands))
+        if score > most:
+            best, slope, most = bands, float(climbs[i]) / width, score
+    return slope, best
+
+
+def _full_strips(pooled: Mask, edges: IntArray) -> Mask:
+    """Return (H, strips), where a line fills a strip of columns between two `edges`."""
+    filled = pooled.copy()
+    filled[:-1] |= pooled[1:]  # a thin line that climbs leaves half of a row empty
+    covered = np.add.reduceat(filled, edges[:-1], axis=1, dtype=np.intp)
+    return np.asarray(covered >= _STRIP_SHARE * np.diff(edges))
+
+
+def _crossing(full: Mask, offsets: IntArray) -> Mask:
+    """Return (climbs, H), which lines cross the image, by their row in the middle.
+
+    Args:
+        full: (H, strips), where a strip is filled in a row.
+        offsets: (climbs, strips), rows by which a line is lower in each strip.
+    """
+    height, strips = full.shape
+    rows = np.arange(height)[np.newaxis, :, np.newaxis] + offsets[:, np.newaxis, :]
+    inside = (rows >= 0) & (rows < height)
+    seen = full[np.clip(rows, 0, height - 1), np.arange(strips)] & inside
+    n_inside = np.count_nonzero(inside, axis=2)
+    covered = np.count_nonzero(seen, axis=2) >= LEAST_COVERED * n_inside
+    return np.asarray(covered & (2 * n_inside >= strips))
+
+
+def _is_unbroken(mask: Mask, line: Lines) -> bool:
+    """Return whether there is ink all along a line: pooling has closed gaps of a few pixels."""
+    inside = line.inside(mask.shape, margin=1)
+    inked = np.count_nonzero((mask & inside).any(axis=0))
+    return bool(inked >= LEAST_UNBROKEN * np.count_nonzero(inside.any(axis=0)))
+
+
+def _most_ink(ink: IntArray, band: Band, offsets: IntArray) -> int:
+    """Return the ink, counted by strips (H, strips), on the fullest line of a band."""
+    rows = np.clip(np.arange(*band)[:, np.newaxis] + offsets, 0, len(ink) - 1)
+    return int(ink[rows, np.arange(len(offsets))].sum(axis=1).max())
+
+
+def _pooled(mask: Mask, pool: int) -> Mask:
+    """Return a mask whose pixels are pool × pool of this one: true where any of them is."""
+    height, width = (-(-side // pool) for side in mask.shape)
+    whole = np.zeros((height * pool, width * pool), bool)
+    whole[: mask.shape[0], : mask.shape[1]] = mask
+    return np.asarray(whole.reshape(height, pool, width, pool).any(axis=(1, 3)))
+
+
+def runs(row: Mask) -> list[Band]:
+    """Return the unbroken stretches of true values in (n,)."""
+    change = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
+    return [(int(a), int(b)) for a, b in change.reshape(-1, 2)]
