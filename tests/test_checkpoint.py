@@ -19,6 +19,7 @@ from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.storage import checkpoint as checkpoint_module
 from mlpcli.storage import tensor_file
 from mlpcli.storage.checkpoint import Checkpoint, export, load_checkpoint, save_checkpoint, to_bytes
+from mlpcli.training.blocks import Block
 from mlpcli.training.building import build_network
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
@@ -148,8 +149,8 @@ def trained(optimizer, dtype="float32", batch_norm=True):
     )
     setup = assemble(config, DATA, None, DATA)
     training = Training(setup)
-    with training.team:
-        training.run_block(1, 0, 40)
+    with training.workers:
+        training.run_block(Block(1, 0, 40))
     return setup, Checkpoint.of(setup, Progress())
 
 
@@ -161,15 +162,15 @@ def test_everything_that_a_run_keeps_survives(path, optimizer, dtype):
     found = load_checkpoint(path)
 
     assert found.network.theta.tobytes() == saved.network.theta.tobytes()
-    assert found.average.tobytes() == setup.average.theta.tobytes()
+    assert found.average.tobytes() == setup.average.tobytes()
     assert found.running_average.dtype == dtype
-    assert found.running_average.tobytes() == setup.running_average.theta.tobytes()
-    assert found.optimizer.keys() == setup.optimizer.state().keys()
-    for name, vector in setup.optimizer.state().items():
+    assert found.running_average.tobytes() == setup.running_average.tobytes()
+    assert found.optimizer.keys() == setup.vectors.keys()
+    for name, vector in setup.vectors.items():
         assert vector.any()
         assert found.optimizer[name].dtype == dtype
         assert found.optimizer[name].tobytes() == vector.tobytes()
-    for norm, expected in zip(found.network.norms, setup.network.norms, strict=True):
+    for norm, expected in zip(found.network.batch_norms, setup.network.batch_norms, strict=True):
         assert expected.mean.any()
         assert norm.mean.tobytes() == expected.mean.tobytes()
         assert norm.variance.tobytes() == expected.variance.tobytes()
@@ -211,7 +212,7 @@ def test_names_and_shapes_of_batch_normalisation_are_those_of_torch(path):
         "average.running_mean": (5 + 4,),
         "average.running_var": (5 + 4,),
     }
-    norm = saved.network.norms[1]
+    norm = saved.network.batch_norms[1]
     assert np.array_equal(tensors["norms.1.weight"], norm.gamma)
     assert np.array_equal(tensors["norms.1.bias"], norm.beta)
 

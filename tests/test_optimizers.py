@@ -120,19 +120,21 @@ def start(dtype=np.float64):
     return np.random.default_rng(0).normal(size=N_WEIGHTS + N_BIASES).astype(dtype)
 
 
-def run(name, dtype=np.float64, weight_decay=0.0):
-    theta = start(dtype)
-    optimizer = OPTIMIZERS[name](weight_decay=weight_decay, **SETTINGS[name])
+def run(name, dtype=np.float64, weight_decay=0.0, l1=0.0):
+    theta, grad = start(dtype), np.empty(N_WEIGHTS + N_BIASES, dtype)
+    optimizer = OPTIMIZERS[name](weight_decay=weight_decay, l1=l1, **SETTINGS[name])
     vectors = [np.zeros_like(theta) for _ in optimizer.vectors]
     for step in range(10):
-        g = gradient(theta).astype(dtype)
-        take_step(optimizer, theta, g, vectors, step)
+        grad[...] = gradient(theta)
+        take_step(optimizer, theta, grad, step, vectors, slice(None))
     return theta, vectors
 
 
-def take_step(optimizer, theta, g, vectors, step):
-    optimizer.penalize(theta[:N_WEIGHTS], g[:N_WEIGHTS], learning_rate(step))
-    optimizer.update(theta, g, learning_rate(step), step + 1, *vectors)
+def take_step(optimizer, theta, grad, step, vectors, part):
+    w, g = theta[:N_WEIGHTS][part], grad[:N_WEIGHTS][part]
+    optimizer.penalize(w, g, learning_rate(step))
+    of_part = [vector[part] for vector in vectors]
+    optimizer.update(theta[part], grad[part], learning_rate(step), step + 1, *of_part)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
@@ -149,22 +151,51 @@ def test_ten_steps_are_the_textbooks(name, weight_decay):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_step_may_be_taken_part_by_part(name):
     whole, _ = run(name, weight_decay=0.3)
-    theta = start()
+    theta, grad = start(), np.empty(N_WEIGHTS + N_BIASES)
     optimizer = OPTIMIZERS[name](weight_decay=0.3, **SETTINGS[name])
     vectors = [np.zeros_like(theta) for _ in optimizer.vectors]
     for step in range(10):
-        g = gradient(theta)
-        optimizer.penalize(theta[:N_WEIGHTS], g[:N_WEIGHTS], learning_rate(step))
-        for at in range(0, len(theta), 4):
-            here = slice(at, at + 4)
-            slices = [vector[here] for vector in vectors]
-            optimizer.update(theta[here], g[here], learning_rate(step), step + 1, *slices)
+        grad[...] = gradient(theta)
+        for at in range(0, len(theta), 5):  # one part has weights and biases
+            take_step(optimizer, theta, grad, step, vectors, slice(at, at + 5))
     np.testing.assert_allclose(theta, whole, rtol=1e-14)
+
+
+def test_the_l1_penalty_adds_the_sign_of_a_weight():
+    w, g = np.array([2.0, -3.0, 0.0]), np.ones(3)
+    for name in OPTIMIZERS:
+        OPTIMIZERS[name](l1=0.25).penalize(w, g, 0.1)
+    n = len(OPTIMIZERS)
+    assert g.tolist() == [1 + n / 4, 1 - n / 4, 1]
+    assert w.tolist() == [2, -3, 0]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_whose_weights_decay_apart_from_the_gradient(name):
+    w, g = np.array([2.0]), np.array([1.0])
+    OPTIMIZERS[name](weight_decay=0.5).penalize(w, g, 0.1)
+    apart = OPTIMIZERS[name].decays_apart
+    assert (w[0], g[0]) == ((2 * 0.95, 1) if apart else (2, 2))
+    assert apart == (name == "adamw")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_formula_has_every_symbol(name):
+    optimizer = OPTIMIZERS[name]
+    for symbol in (*optimizer.symbols.values(), *optimizer.vectors.values(), "θ", "η", "g"):
+        assert symbol in optimizer.formula
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_is_never_negative_is_so(name):
+    _, vectors = run(name)
+    for vector, of in zip(vectors, OPTIMIZERS[name].vectors, strict=True):
+        assert (vector.min() >= 0) == (of in OPTIMIZERS[name].never_negative)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_state_and_parameters_keep_their_dtype(name):
-    theta, vectors = run(name, np.float32, weight_decay=0.1)
+    theta, vectors = run(name, np.float32, weight_decay=0.1, l1=0.1)
     assert theta.dtype == np.float32
     assert all(vector.dtype == np.float32 for vector in vectors)
 
@@ -186,16 +217,28 @@ def test_no_step_computes_in_another_precision(name):
             return out[0] if out else result.view(Float32)
 
     theta, grad = (np.ones(N_WEIGHTS + N_BIASES, np.float32).view(Float32) for _ in range(2))
-    optimizer = OPTIMIZERS[name](weight_decay=0.1, **SETTINGS[name])
-    vectors = [np.zeros_like(theta) for _ in optimizer.vectors]
-    take_step(optimizer, theta, grad, vectors, 0)
+    optimizer = OPTIMIZERS[name](weight_decay=0.1, l1=0.1, **SETTINGS[name])
+    vectors = [np.zeros(len(theta), np.float32).view(Float32) for _ in optimizer.vectors]
+    take_step(optimizer, theta, grad, 0, vectors, slice(None))
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_vectors_handed_in_are_all_that_is_remembered(name):
-    whole, vectors = run(name, weight_decay=0.3)
-    theta, kept = start(), [np.zeros(N_WEIGHTS + N_BIASES) for _ in vectors]
-    for step in range(10):
-        afresh = OPTIMIZERS[name](weight_decay=0.3, **SETTINGS[name])
-        take_step(afresh, theta, gradient(theta), kept, step)
-    assert np.array_equal(theta, whole)
+def test_momentum_remembers_its_velocity():
+    assert OPTIMIZERS["sgd"].vectors == {}
+    theta, v = start(), np.zeros(N_WEIGHTS + N_BIASES)
+    before, g = theta.copy(), gradient(theta)
+    OPTIMIZERS["momentum"]().update(theta, g, 0.1, 1, v)
+    np.testing.assert_allclose(v, -0.1 * g, rtol=1e-14)
+    np.testing.assert_allclose(theta, before + v, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "nadam"])
+def test_a_step_depends_on_its_number_and_not_on_the_calls_before(name):
+    """A run that goes on begins with an optimizer that is new."""
+    ends = []
+    for earlier in ([], [1, 2, 3, 9]):
+        optimizer, theta = OPTIMIZERS[name](), start()
+        for t in earlier:
+            optimizer.update(start(), start(), 0.1, t, *np.ones((2, len(theta))))
+        optimizer.update(theta, gradient(theta), 0.1, 5, *np.ones((2, len(theta))))
+        ends.append(theta.tobytes())
+    assert ends[0] == ends[1]

@@ -19,7 +19,7 @@ from mlpcli.runs.dry_run import dry_run
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training import loop
-from mlpcli.training.blocks import Filling
+from mlpcli.training.blocks import Filler
 
 
 @pytest.fixture
@@ -370,11 +370,11 @@ def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     config = mlpcli.load_config(bars)
     alone = dry_run(mlpcli.load_config(bars, overrides=["training.workers=1"]))
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
-    monkeypatch.setattr("mlpcli.parallel.threads.available_cores", lambda: 2)
+    monkeypatch.setattr("mlpcli.training.worker_count.available_cores", lambda: 2)
     filled = []
-    fill = Filling.fill
+    fill = Filler.fill
     monkeypatch.setattr(
-        Filling, "fill", lambda self, *given: (filled.append(given), fill(self, *given))
+        Filler, "fill", lambda self, *given: (filled.append(given), fill(self, *given))
     )
     assert dry_run(config).loss_after == alone.loss_after
     assert len(filled) == 1

@@ -9,22 +9,23 @@ from mlpcli.config.loading import load_config
 from mlpcli.data.augmentation.draws import Draws
 from mlpcli.data.augmentation.warp import Warp
 from mlpcli.data.dataset import Dataset, numbered
+from mlpcli.nn.averaging import move_average
 from mlpcli.training.building import build_network, build_optimizer, build_plateau, build_schedule
 from mlpcli.training.setup import assemble
 
 
 def optimizer(**settings):
     config = load_config({"optimizer": {"learning_rate": 0.1, **settings}})
-    network = build_network(config, 1, 1)
-    return build_optimizer(config, network)
+    return build_optimizer(config)
 
 
 def moved(built, gradients):
     """The steps of a single parameter at 0 with these gradients, at a learning rate of 0.1."""
-    theta, places = np.zeros(built.n_parameters, np.float32), []
-    for g in gradients:
-        built.step(theta, np.full_like(theta, g), 0.1)
-        places.append(float(theta[-1]))
+    theta, places = np.zeros(1, np.float32), []
+    vectors = [np.zeros_like(theta) for _ in built.vectors]
+    for t, g in enumerate(gradients, 1):
+        built.update(theta, np.full_like(theta, g), 0.1, t, *vectors)
+        places.append(float(theta[0]))
     return places
 
 
@@ -126,9 +127,9 @@ def test_normalization():
 def test_decay_of_the_averaged_weights():
     """(1 + t) / (10 + t) is the smaller until t = 8: from then on the decay counts."""
     setup, _ = assembled(training={"averaging": {"decay": 0.5}})
-    start = setup.average.theta.copy()
-    setup.average.update(start + 1, slice(0, len(start)), 1000)
-    assert setup.average.theta - start == pytest.approx(0.5, abs=1e-6)
+    start = setup.average.copy()
+    move_average(setup.average, start + 1, setup.decay, 1000)
+    assert setup.average - start == pytest.approx(0.5, abs=1e-6)
 
 
 def test_elastic_distortion():

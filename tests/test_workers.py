@@ -1,3 +1,5 @@
+"""Workers: that each does its part, and what becomes of those that fail or are killed."""
+
 import errno
 import os
 import signal
@@ -10,7 +12,7 @@ import pytest
 
 from mlpcli.errors import WorkerError
 from mlpcli.parallel.shared_memory import SharedMemory, shared_zeros
-from mlpcli.parallel.workers import Workers, can_fork
+from mlpcli.parallel.workers import Aborted, Workers, can_fork
 
 needs_fork = pytest.mark.skipif(not can_fork(), reason="workers cannot be processes here")
 KINDS = [False, pytest.param(True, marks=needs_fork)]
@@ -25,12 +27,12 @@ def processes(request):
 def test_every_worker_does_each_piece_of_work_once(size, processes):
     done = shared_zeros((50, size), np.int64)
 
-    def work(rank, round_, amount):
-        done[round_, rank] += amount
+    def work(rank, round_, amounts):
+        done[round_, rank] += amounts["one"]
 
     with Workers(size, work, processes=processes) as workers:
         for round_ in range(50):
-            workers.run(round_, round_)
+            workers.run(round_, {"one": round_})
             assert (done[: round_ + 1] == np.arange(round_ + 1)[:, np.newaxis]).all()
             assert not done[round_ + 1 :].any()
 
@@ -49,41 +51,70 @@ def test_workers_work_at_the_same_time(processes):
         workers.run()
 
 
+def connected(size, work, processes):
+    """Workers that do `work(communicator)`, connected to each other."""
+    workers = Workers(size, lambda rank: work(memory.communicators[rank]), processes=processes)
+    memory = SharedMemory(size, 4, workers.check)
+    return workers
+
+
 @pytest.mark.parametrize("size", [2, 3])
 def test_what_was_written_before_a_barrier_is_read_after_it(size, processes):
     written, sums = shared_zeros(size, np.int64), shared_zeros((200, size), np.int64)
 
-    def work(rank):
+    def work(communicator):
+        rank = communicator.rank
         for i in range(200):
             written[rank] = i * (rank + 1)
-            memory.communicators[rank].barrier()
+            communicator.barrier()
             sums[i, rank] = written.sum()
-            memory.communicators[rank].barrier()
+            communicator.barrier()
 
-    workers = Workers(size, work, processes=processes)
-    memory = SharedMemory(size, 1, workers.check)
-    with workers:
+    with connected(size, work, processes) as workers:
         workers.run()
     assert np.array_equal(sums, np.outer(np.arange(200), [sum(range(1, size + 1))] * size))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_every_worker_gets_the_same_sums_run_after_run(size, processes):
+    sums = shared_zeros((60, size), np.float64)
+
+    def work(communicator):
+        for _ in range(20):
+            at = int(np.count_nonzero(sums[:, communicator.rank]))
+            sums[at, communicator.rank] = communicator.total(0.1 * (at + communicator.rank + 1))
+
+    with connected(size, work, processes) as workers:
+        for _ in range(3):
+            workers.run()
+    expected = [sum(0.1 * (at + rank + 1) for rank in range(size)) for at in range(60)]
+    np.testing.assert_allclose(sums[:, 0], expected, rtol=1e-14)
+    assert (sums == sums[:, :1]).all()
 
 
 @pytest.mark.parametrize(
     ("failing", "error", "message"),
     [
         pytest.param(1, RuntimeError, "KeyError: 'what", id="is an error of the others"),
-        pytest.param(0, KeyError, "^'what", id="rank 0 raises its own"),
+        pytest.param(0, KeyError, "^'what", id="number 0 raises its own"),
     ],
 )
 def test_a_worker_that_fails(processes, failing, error, message):
-    def work(rank):
-        if rank == failing:
+    def work(communicator):
+        if communicator.rank == failing:
             raise KeyError("what went wrong")
-        memory.communicators[rank].barrier()
+        communicator.barrier()
 
-    workers = Workers(3, work, processes=processes)
-    memory = SharedMemory(3, 1, workers.check)
-    with pytest.raises(error, match=message), workers:
+    with pytest.raises(error, match=message), connected(3, work, processes) as workers:
         workers.run()
+
+
+def test_workers_wait_no_longer_when_the_work_is_over(processes):
+    workers = Workers(2, lambda _: None, processes=processes)
+    with workers:
+        workers.check()
+    with pytest.raises(Aborted):
+        workers.check()
 
 
 def test_workers_that_sleep_wake_up(processes):
@@ -118,7 +149,7 @@ def test_no_process_is_left_behind():
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_unused_workers_end(size, processes):
+def test_workers_that_are_never_used_end(size, processes):
     with Workers(size, lambda _: None, processes=processes):
         pass
 
@@ -133,10 +164,20 @@ def test_a_worker_that_was_killed_is_told():
     with Workers(2, work, processes=True) as workers:
         workers.run()
         os.kill(pids[1], signal.SIGKILL)
-        with pytest.raises(
-            WorkerError, match="One of the 2 processes that train together was ended"
-        ):
+        with pytest.raises(WorkerError, match="One of the 2 processes that train"):
             workers.run()
+
+
+@needs_fork
+def test_a_worker_that_is_killed_while_others_wait_for_it_is_told():
+    def work(communicator):
+        if communicator.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        communicator.barrier()
+
+    message = "One of the 3 processes that train together was ended"
+    with connected(3, work, True) as workers, pytest.raises(WorkerError, match=message):
+        workers.run()
 
 
 @needs_fork
@@ -210,25 +251,3 @@ def test_where_the_system_lets_no_more_processes_be_nothing_is_left(monkeypatch)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
     with pytest.raises(ProcessLookupError):
         os.kill(children[0], 0)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_total_is_the_sum_in_the_order_of_the_ranks_and_of_the_same_type(size, processes):
-    numbers = np.random.default_rng(0).normal(size=(30, size, 4)).astype(np.float32)
-    found = shared_zeros((30, size, 4), np.float32)
-    kinds = shared_zeros(size, np.int64)
-
-    def work(rank):
-        communicator = memory.communicators[rank]
-        for i in range(30):
-            found[i, rank] = communicator.total(numbers[i, rank])
-        total = communicator.total(numbers[0, rank])
-        kinds[rank] = total.dtype == np.float32 and type(communicator.total(rank)) is int
-
-    workers = Workers(size, work, processes=processes)
-    memory = SharedMemory(size, 4, workers.check)
-    with workers:
-        workers.run()
-    expected = numbers.astype(np.float64).sum(axis=1).astype(np.float32)
-    assert np.array_equal(found, np.repeat(expected[:, np.newaxis], size, axis=1))
-    assert kinds.all()

@@ -20,10 +20,11 @@ of its tensors must be those of the network that its config describes.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,13 +154,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         with open_ordinary(path) as file:
             header = tensor_file.read_header(file, path)
             try:
-                description = _described(header)
+                make_network, described = _described(header)
             except UNREADABLE as error:
                 raise CheckpointError(
                     f"{path}: its contents do not describe a network ({error}); use another "
                     "checkpoint."
                 ) from error
-            return _filled(description, tensor_file.read_tensors(file, header, path))
+            tensors = tensor_file.read_tensors(file, header, path)
+            return _filled(make_network(), tensors, described)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path}: no such checkpoint; `mlpcli train` makes one (runs/NAME/weights/)."
@@ -170,10 +172,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: its network does not fit into memory.") from error
 
 
-def _described(header: Header) -> Checkpoint:
-    """Return the checkpoint that a header describes, its network still without numbers.
+def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
+    """Return what makes the network that a header describes, and the fields of the checkpoint.
 
-    The tensors are checked first, so the network is not larger than the file.
+    The shapes are checked here, so the network will not be larger than the file.
     """
     metadata = header.metadata
     config = with_present_names(json.loads(metadata["config"]))
@@ -211,20 +213,18 @@ def _described(header: Header) -> Checkpoint:
         vectors = []
         dtypes = ["float16", config["dtype"]]
     _check_tensors(header.tensors, sizes, dtypes, batch_norm, vectors)
-    return Checkpoint(
-        network=MLP(sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm),
-        optimizer={},
-        average=None,
-        running_average=None,
-        epoch_start=None,
-        config=config,
-        progress=progress,
-        normalization=normalization,
-        image_shape=(height, width),
-        class_names=class_names,
-        temperature=temperature,
-        is_exported=is_exported,
+    make_network = functools.partial(
+        MLP, sizes, activation, output_activation, config["dtype"], batch_norm=batch_norm
     )
+    return make_network, {
+        "config": config,
+        "progress": progress,
+        "normalization": normalization,
+        "image_shape": (height, width),
+        "class_names": class_names,
+        "temperature": temperature,
+        "is_exported": is_exported,
+    }
 
 
 def _optimizer_vectors(name: str) -> Collection[str]:
@@ -276,11 +276,11 @@ def _check_tensors(
             raise ValueError(f"{name} is {entry.dtype}, not {' or '.join(dtypes)}")
 
 
-def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint:
-    for i, layer in enumerate(description.network.dense):
+def _filled(network: MLP, tensors: Mapping[str, Array], described: Mapping[str, Any]) -> Checkpoint:
+    for i, layer in enumerate(network.dense):
         layer.W[...] = tensors[f"layers.{i}.weight"].T
         layer.b[...] = tensors[f"layers.{i}.bias"]
-    for i, norm in enumerate(description.network.batch_norms):
+    for i, norm in enumerate(network.batch_norms):
         norm.gamma[...] = tensors[f"norms.{i}.weight"]
         norm.beta[...] = tensors[f"norms.{i}.bias"]
         norm.mean[...] = tensors[f"norms.{i}.running_mean"]
@@ -291,15 +291,16 @@ def _filled(description: Checkpoint, tensors: Mapping[str, Array]) -> Checkpoint
         if name.startswith("optimizer.")
     }
     average, running = tensors.get("average"), None
-    if average is not None and description.network.batch_norms:
+    if average is not None and network.batch_norms:
         found = [tensors[name] for name in AVERAGED if name in tensors]
-        running = np.stack(found) if found else description.network.running
-    return dataclasses.replace(
-        description,
+        running = np.stack(found) if found else network.running
+    return Checkpoint(
+        network=network,
         optimizer=optimizer,
         average=average,
         running_average=running,
         epoch_start=tensors.get("epoch_start"),
+        **described,
     )
 
 
