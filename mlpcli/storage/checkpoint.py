@@ -200,6 +200,8 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     for name in (*each, output_activation):
         if name not in ACTIVATIONS:
             raise ValueError(f"unknown activation {name!r}")
+    if each is activation and len(each) != len(settings["hidden"]):
+        raise ValueError(f"{len(each)} activations for {len(settings['hidden'])} hidden layers")
     sizes = (height * width, *map(whole_number, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     progress = Progress.from_json(json.loads(metadata["progress"]))
