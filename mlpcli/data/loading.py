@@ -36,6 +36,22 @@ class DataLoader:
     trust_paths: bool = True
     """False: a checkpoint names the files, so they must be in the working directory or the cache"""
 
+    def splits(self) -> tuple[Dataset, Dataset | None, Dataset]:
+        """Return the training set, the validation set, if any, and the test set.
+
+        Raises:
+            DataError: the data cannot be had, or does not fit together.
+            WriteError: the cache cannot be written.
+        """
+        training, validation = self.training_and_validation()
+        test = self.test(training.class_names)
+        if test.image_shape != training.image_shape:
+            raise DataError(
+                f"The training images are {training.image_shape} pixels and the test images "
+                f"{test.image_shape}; give files of one size."
+            )
+        return training, validation, test
+
     def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
         """Return the training set and the validation set split off it, if any.
 

@@ -15,7 +15,7 @@ from mlpcli.inference.model import Model, load_model
 from mlpcli.reporting import Reporter
 from mlpcli.storage.records import RunRecord, read_record
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.setup import Setup, set_up
+from mlpcli.training.setup import Setup, assemble
 
 
 class Subject:
@@ -104,7 +104,7 @@ class Subject:
 
     def set_up(self) -> Setup:
         """Return everything for training the run once more."""
-        return set_up(self.config, self._loader)
+        return assemble(self.config, *self._loader.splits())
 
 
 def noun(subjects: Sequence[Subject]) -> str:

@@ -15,10 +15,10 @@ from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.gradient_probe import GradientProbe
+from mlpcli.training.improvement import BestSoFar
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
-from mlpcli.training.watch import Watch
 
 WORTH_A_FLUSH = 0.5
 """Seconds of an epoch from which on its rows are flushed to the disk, which would take most of the
@@ -55,14 +55,14 @@ class Recorder:
     ) -> None:
         self.setup, self.folder, self.reporter = setup, folder, reporter
         self.history = list(history)
-        self.best = Watch(setup.monitor)
+        self.best = BestSoFar(setup.monitor)
         self.stopped_early = False
         self.reached_loss = False
         self._started = started
         self._probe = GradientProbe(setup, epoch_start)
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
-        self._stopping = Watch(stopping.monitor, stopping.min_delta) if stopping else None
+        self._stopping = BestSoFar(stopping.monitor, stopping.min_delta) if stopping else None
         for row in history:
             self._watch(row)
 

@@ -14,8 +14,8 @@ from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import read_json, read_ordinary
 from mlpcli.storage.run_folder import COLUMNS, GRADIENT_COLUMNS, RunFolder, has_ended, wall_time
+from mlpcli.training.improvement import BestSoFar
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
-from mlpcli.training.watch import Watch
 
 MOST_BYTES = 2**27
 """size of the largest file of a run, in bytes: a million epochs"""
@@ -46,7 +46,7 @@ class RunRecord:
     @cached_property
     def best(self) -> EpochMetrics | None:
         """The row of the best epoch so far, as training chooses it; None without rows."""
-        watch = Watch(self.monitor)
+        watch = BestSoFar(self.monitor)
         best = None
         for row in self.history:
             if watch.improves(row):

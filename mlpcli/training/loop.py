@@ -60,7 +60,7 @@ def train_epochs(
         for epoch in range(progress.epoch + 1, setup.config.training.epochs + 1):
             started = time.perf_counter() - begun.seconds
             metrics.start_from(begun.sums)
-            factor = setup.plateau.factor(history) if setup.plateau else 1.0
+            factor = setup.plateau.rate_factor(history) if setup.plateau else 1.0
             for start in range(begun.examples, n, batches.block_size):
                 stop = min(start + batches.block_size, n)
                 steps = start // batches.batch_size
