@@ -125,7 +125,9 @@ class _Chunk:
     """of the optimizer"""
     place: slice
     """in theta"""
-    are_weights: bool
+    w: Array
+    """its weights"""
+    dw: Array
 
 
 @dataclass(frozen=True)
@@ -165,9 +167,14 @@ class Replica:
         self._delta = Buffer(network.sizes[-1], network.dtype)
         self._layers = list(self._layer_shards())
         last = communicator.rank == communicator.size - 1
-        n_biases = len(network.theta) - network.n_weights
-        self._biases = list(self._cut(network.n_weights, n_biases if last else 0))
-        self._chunks = [chunk for layer in self._layers for chunk in layer.chunks] + self._biases
+        after_layers = 0 if self._is_small else network.n_weights
+        self._rest = list(self._cut(after_layers, len(network.theta) if last else 0))
+        self._chunks = [chunk for layer in self._layers for chunk in layer.chunks] + self._rest
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether one update of all parameters at once costs less than one for each layer."""
+        return self.communicator.size == 1 and len(self._network.theta) <= IN_CACHE
 
     def _layer_shards(self) -> Iterator[_LayerShard]:
         """Yield this worker's inputs of every dense layer."""
@@ -175,23 +182,25 @@ class Replica:
         for dense in self._network.dense:
             n_in, n_out = dense.W.shape
             inputs = shard(n_in, self.communicator.rank, self.communicator.size)
-            first, length = start + inputs.start * n_out, (inputs.stop - inputs.start) * n_out
+            first, last = start + inputs.start * n_out, start + inputs.stop * n_out
             part = Dense(dense.W[inputs], dense.b, dense.dW[inputs], dense.db)
-            chunks = list(self._cut(first, length))
+            chunks = [] if self._is_small else list(self._cut(first, last))
             yield _LayerShard(dense, dense if alone else part, inputs, chunks)
             start += n_in * n_out
 
-    def _cut(self, start: int, length: int) -> Iterator[_Chunk]:
-        """Yield `length` parameters from `start` on, in pieces that stay in the cache."""
+    def _cut(self, start: int, stop: int) -> Iterator[_Chunk]:
+        """Yield the parameters from `start` to `stop`, in pieces that stay in the cache."""
         setup, network = self._setup, self._network
-        for at in range(start, start + length, IN_CACHE):
-            here = slice(at, min(at + IN_CACHE, start + length))
+        for at in range(start, stop, IN_CACHE):
+            here = slice(at, min(at + IN_CACHE, stop))
+            weights = slice(at, max(at, min(here.stop, network.n_weights)))
             yield _Chunk(
                 theta=network.theta[here],
                 g=network.grad[here],
                 vectors=[vector[here] for vector in setup.vectors.values()],
                 place=here,
-                are_weights=at < network.n_weights,
+                w=network.theta[weights],
+                dw=network.grad[weights],
             )
 
     def train(self, block: Block, x: Array, t: Array, z: Array, rate_factor: float) -> None:
@@ -252,7 +261,7 @@ class Replica:
             self._clip(limits.clip_norm)
             for layer in self._layers:
                 self._take(layer.chunks, learning_rate, t)
-        self._take(self._biases, learning_rate, t)
+        self._take(self._rest, learning_rate, t)
         communicator.barrier()
         if limits.max_norm:
             for dense in network.dense[:-1]:
@@ -278,6 +287,5 @@ class Replica:
         for chunk in chunks:
             if limits.clip_value:
                 clip_value(chunk.g, limits.clip_value)
-            if chunk.are_weights:
-                optimizer.penalize(chunk.theta, chunk.g, learning_rate)
+            optimizer.penalize(chunk.w, chunk.dw, learning_rate)
             optimizer.update(chunk.theta, chunk.g, learning_rate, t, *chunk.vectors)
