@@ -23,7 +23,10 @@ from mlpcli.training.evaluation import Evaluation, evaluate
 
 @dataclass(frozen=True)
 class Model:
-    """A network with everything that prediction needs."""
+    """A network with everything that prediction needs.
+
+    Any number of threads may use it at the same time.
+    """
 
     network: MLP
     loss: Loss
@@ -79,8 +82,10 @@ class Model:
                 f"{len(self.class_names)}; evaluate it on a dataset of as many."
             )
         seen = self.as_seen(dataset)
+        # A network writes into its buffers, so each call has a network of its own.
+        network = self.network.with_parameters(self.network.theta)
         with one_blas_thread():
-            return evaluate(self.network, self.loss, seen, self.normalization, self.temperature)
+            return evaluate(network, self.loss, seen, self.normalization, self.temperature)
 
     def as_seen(self, dataset: Dataset) -> Dataset:
         """Return the dataset with its images deslanted and stretched as for training.
