@@ -11,6 +11,8 @@ import pytest
 
 import mlpcli
 
+pytestmark = pytest.mark.faults
+
 SCRIPT = """
 import gc, sys
 from mlpcli.cli.main import run
