@@ -281,5 +281,5 @@ def _involves(conflict: Conflict, wrong: set[str]) -> bool:
     return any(
         key == part or key.startswith((f"{part}.", f"{part}[")) or part.startswith(f"{key}.")
         for key in wrong
-        for part in conflict.depends_on
+        for part in (conflict.key, *conflict.others)
     )
