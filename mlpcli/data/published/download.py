@@ -21,7 +21,7 @@ from mlpcli.errors import DataError, printable
 from mlpcli.files import open_ordinary, replacing
 
 CHUNK_SIZE = 4096
-"""bytes read between two looks at the clock"""
+"""bytes read between two checks of the time"""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ DEFAULT_PATIENCE = Patience()
 
 
 class _MirrorError(Exception):
-    """Why a mirror did not send the file.
+    """A mirror did not send the file.
 
     Not an OSError, which `replacing` would take for a failure to write.
     """
 
     def __init__(self, reason: str, *, transient: bool = False) -> None:
-        # The reason may quote the mirror, and the address.
+        # The reason may quote the mirror or the address.
         super().__init__(printable(_without_password(reason)))
         self.transient = transient
 
@@ -67,10 +67,10 @@ def download(
     """Write `file` to `target` from the first location that sends the right bytes.
 
     Args:
-        file: what must arrive.
+        file: the published file.
         locations: URLs or paths of local files, in the order in which they are tried.
         target: replaced as a whole once the bytes are verified, and otherwise left alone.
-        progress: called with the number of bytes received so far; a new try starts from 0 again.
+        progress: called with the number of bytes received; a new try starts at 0.
         report: called with a sentence when a location failed and the next one is tried.
         patience: how long and how often each location is tried.
 
@@ -120,7 +120,7 @@ def _download_once(
 
 
 def _chunks(location: str, patience: Patience) -> Generator[bytes]:
-    """Yield the content of a URL or of a local file as it arrives."""
+    """Yield the content of a URL or a local file as it arrives."""
     try:
         if "://" in location:
             yield from _chunks_of_url(location, patience)
@@ -166,10 +166,10 @@ def _refuse_insecure_redirect(response: requests.Response, **_options: object) -
 
 
 def _explained(error: Exception, patience: Patience) -> _MirrorError:
-    """Turn a failed transfer into a short reason.
+    """Return the reason of a failed transfer.
 
-    A connection that broke may hold the next time. One that could not be made is not tried again:
-    without a network the user should hear of it soon.
+    A broken connection is tried again. One that could not be made is not, so that a user without
+    a network sees the error soon.
     """
     root: BaseException = error
     while cause := root.__cause__ or root.__context__:
@@ -178,7 +178,7 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return _MirrorError(f"no connection within {patience.connect:g} s")
     if isinstance(error, requests.exceptions.InvalidURL):
-        return _MirrorError("this is no valid address")
+        return _MirrorError("this is not a valid address")
     if isinstance(error, requests.exceptions.ProxyError):
         return _MirrorError(f"the proxy failed: {detail}")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

@@ -8,7 +8,7 @@ UNKNOWN_SIZE_LIMIT = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One published file, with the hash that proves a copy right."""
+    """A published file and the hash that verifies a copy."""
 
     name: str
     sha256: str
@@ -17,11 +17,11 @@ class PublishedFile:
 
     @property
     def limit(self) -> int:
-        """Number of bytes beyond which a copy is wrong, whatever follows."""
+        """Largest size of a right copy, in bytes."""
         return UNKNOWN_SIZE_LIMIT if self.size is None else self.size
 
     def mismatch(self, size: int, sha256: str) -> str | None:
-        """Return how content of this size and hash differs from the published file, if it does."""
+        """Return how content of this size and hash differs from the published file, or None."""
         if self.size is not None and size != self.size:
             return f"{size:,} bytes, where {self.size:,} were expected"
         if sha256 != self.sha256:
