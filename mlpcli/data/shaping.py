@@ -1,4 +1,4 @@
-"""Slant and width of digits, made equal before a network sees them.
+"""Digits of equal slant and width.
 
 Slant: LeCun, Bottou, Bengio and Haffner ("Gradient-based learning applied to document
 recognition", 1998) trained on digits "deslanted" by their second moments: the slant is the shift
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.data import Interpolation
 
 STEEPEST = 1.0
-"""largest slant, in pixels per row; a digit that leans more is a flat line"""
+"""largest slant, in pixels per row; what leans more is a flat line"""
 MOST_STRETCHED = 2.0
-"""largest factor of the width or its inverse, so that a 1 remains a stroke"""
+"""largest factor of the width, or of its inverse, so that a 1 remains a stroke"""
 SHAPED_PIXELS = 784_000
 """pixels shaped at once; their coordinates take 6 MB"""
 
@@ -37,14 +37,12 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shaping:
-    """The shaping of each image."""
+    """Changes to each image."""
 
     deslant: bool = False
-    """whether to remove its slant"""
     digit_width: float | None = None
-    """width of its ink, in pixels; None leaves it as it is"""
+    """width of the ink, in pixels; None leaves it as it is"""
     interpolation: "Interpolation" = "bilinear"
-    """interpolation between its pixels"""
 
     @classmethod
     def from_settings(cls, data: Mapping[str, Any]) -> Self:
@@ -54,18 +52,15 @@ class Shaping:
             ValueError: the width or the interpolation is not valid.
         """
         width = data.get("digit_width")
-        if width is not None and not (
-            isinstance(width, int | float) and not isinstance(width, bool) and 1 <= width < math.inf
-        ):
+        if width is not None and not (type(width) in (int, float) and 1 <= width < math.inf):
             raise ValueError(f"a digit's width of {width!r}")
-        wanted = data.get("interpolation", "bilinear")
-        interpolation = next((known for known in RESAMPLERS if known == wanted), None)
-        if interpolation is None:
-            raise ValueError(f"an interpolation of {wanted!r}")
+        interpolation = data.get("interpolation", "bilinear")
+        if interpolation not in tuple(RESAMPLERS):
+            raise ValueError(f"an interpolation of {interpolation!r}")
         return cls(bool(data.get("deslant")), width, interpolation)
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """Return the dataset with every image shaped, or the same one if there is nothing to do.
+        """Return the dataset with every image changed, or the same one if there is nothing to do.
 
         Raises:
             DataError: the images are narrower than `digit_width`.
@@ -102,10 +97,7 @@ class Shaping:
 
 
 def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
-    """Return row and column (n,) of the centres of mass of images (n, height, width).
-
-    Both are 0 for a blank image.
-    """
+    """Return row and column (n,) of the centres of mass of images (n, height, width); blank: 0."""
     ink = images.astype(np.float64)
     total = np.maximum(ink.sum(axis=(1, 2)), 1)
     down, right = (np.arange(n) for n in images.shape[1:])
@@ -113,15 +105,15 @@ def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
 
 
 def slants(images: UInt8Array) -> Numbers:
-    """Return the slants (n,) of images (n, height, width).
+    """Return the slants (n,) of images (n, height, width), 0 if all ink is in one row.
 
-    In pixels to the right per row downwards, at most STEEPEST; 0 if all ink is in one row.
+    They are in pixels to the right per row downwards, at most STEEPEST.
     """
     height, width = images.shape[1:]
     ink = images.astype(np.float64)
     down = np.arange(height) - centres(images)[0][:, None]
     variance = (ink.sum(axis=2) * down**2).sum(axis=1)
-    covariance = (ink @ np.arange(width) * down).sum(axis=1)  # the mean of x falls out
+    covariance = (ink @ np.arange(width) * down).sum(axis=1)  # the mean of x cancels out
     slant: Numbers = np.divide(covariance, variance, out=np.zeros(len(images)), where=variance > 0)
     np.clip(slant, -STEEPEST, STEEPEST, out=slant)
     return slant
@@ -130,7 +122,7 @@ def slants(images: UInt8Array) -> Numbers:
 def ink_widths(images: UInt8Array, columns: Numbers) -> Numbers:
     """Return the widths (n,) of the ink in images (n, height, width), in pixels, at least 1.
 
-    `columns` (n, height, width), or (height, width) for all, is the position of each pixel.
+    `columns` (n, height, width) is the position of each pixel.
     """
     inked = images > 0
     left = np.where(inked, columns, np.inf).min(axis=(1, 2))
