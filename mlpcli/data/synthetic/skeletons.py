@@ -6,7 +6,7 @@ Shapes are upright: `handwriting.py` adds slant, thickness and all other variety
 writing a digit, add an entry to SKELETONS.
 
 The shapes were sketched by hand. Most were then fitted to MNIST training images, 200 of each digit:
-points moved to their mean positions, and shares towards how often each skeleton fitted best.
+points moved to their mean positions, and shares towards the frequency with which each fitted best.
 MNIST's writers were Americans, so each skeleton has two shares: theirs, and an estimate for the
 world, where a 1 often has a long flag and a 7 a bar.
 """
@@ -20,33 +20,22 @@ Point = tuple[float, float] | tuple[float, float, bool]
 
 @dataclass(frozen=True)
 class Skeleton:
-    """One way of writing a digit.
-
-    Attributes:
-        digit: the digit it shows.
-        name: its difference from the digit's other skeletons.
-        share: its frequency in MNIST, relative to the digit's other skeletons.
-        worldwide: the same among writers of many countries.
-        strokes: the points of each stroke.
-    """
+    """A way of writing a digit."""
 
     digit: int
     name: str
+    """its difference from the digit's other skeletons"""
     share: float
+    """its frequency in MNIST, relative to the digit's other skeletons"""
     worldwide: float
-    strokes: tuple[tuple[Point, ...], ...]
+    """its frequency among writers of many countries"""
+    strokes: tuple[list[Point], ...]
 
 
 def _shape(
     digit: int, name: str, share: float, *strokes: list[Point], worldwide: float | None = None
 ) -> Skeleton:
-    return Skeleton(
-        digit,
-        name,
-        share,
-        share if worldwide is None else worldwide,
-        tuple(tuple(stroke) for stroke in strokes),
-    )
+    return Skeleton(digit, name, share, share if worldwide is None else worldwide, strokes)
 
 
 # fmt: off
