@@ -1,6 +1,6 @@
-"""The sources of a config: the values of files, mappings and overrides, and their places."""
+"""The sources of a config: files, mappings and overrides, with the place of each value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ NAMED_SECTIONS: tuple[KeyPath, ...] = (
     ("optimizer",),
     ("schedule",),
 )
-"""The sections for which a plain string is short for `{name: string}`."""
+"""sections for which a plain string is short for `{name: string}`"""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The place where a value was set, as messages write it, and its position in their order."""
+    """A place where a value was set."""
 
     text: str
+    """the place in a message"""
     order: tuple[int, int]
+    """the number of the source, and the line in it"""
     key: str | None = None
     """the dotted key that `text` already names"""
 
@@ -38,7 +40,7 @@ class Source:
     places: Mapping[KeyPath, Place] = field(default_factory=dict)
 
     def deciding_place(self, path: KeyPath) -> Place | None:
-        """Return the place that sets the value at `path`, whatever came before, or None."""
+        """Return the place that sets the value at `path`, or None if this source does not."""
         if path in self.places:
             return self.places[path]
         value: Any = self.values
@@ -52,10 +54,10 @@ class Source:
 
 
 def file_source(path: Path, order: int) -> Source:
-    """Read a config file, the source number `order`.
+    """Return the source of a config file.
 
     Raises:
-        ConfigError: it cannot be read; one line for each problem.
+        ConfigError: the file cannot be read; one line for each problem.
     """
     located = read_yaml(path)
     places = {key: Place(f"{path}:{line}", (order, line)) for key, line in located.lines.items()}
@@ -68,24 +70,25 @@ def file_source(path: Path, order: int) -> Source:
 
 
 def mapping_source(source: Mapping[str, Any], order: int) -> Source:
-    """Take a mapping, whose values have no place that a message could name."""
+    """Return the source of a mapping, whose places have no text for a message."""
     values = written_out(source)
     return Source(values, dict.fromkeys(_paths(values), Place("", (order, 0))))
 
 
 def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield the path of each value inside `value`."""
+    children: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
-        children = list(value.items())
-    else:
-        children = list(enumerate(value)) if isinstance(value, list | tuple) else []
+        children = value.items()
+    elif isinstance(value, list | tuple):
+        children = enumerate(value)
     for part, child in children:
         yield (*path, part)
         yield from _paths(child, (*path, part))
 
 
 def override_source(text: str, order: int) -> Source:
-    """Read `key=value`, with a dotted key and a value in YAML.
+    """Return the source of `key=value`, with a dotted key and a value in YAML.
 
     Raises:
         ConfigError: the text is wrong; one line for each problem.
@@ -120,11 +123,12 @@ def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
             return {key: copy(child, (*path, key)) for key, child in value.items()}
         return value
 
-    return {key: copy(value, (key,)) for key, value in source.items()}
+    result: dict[str, Any] = copy(source, ())
+    return result
 
 
 def _anchor_data_files(values: dict[str, Any], folder: Path) -> None:
-    """Resolve relative paths of data files against the folder of the config file."""
+    """Make relative paths of data files relative to the folder of the config file."""
     data = values.get("data")
     files = data.get("files") if isinstance(data, dict) else None
     if isinstance(files, dict):
