@@ -142,14 +142,13 @@ def _report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
 
 def _place(path: KeyPath, sources: Sequence[Source]) -> Place | None:
     """Return the place that set the value at `path` last, or else its section."""
-    for source in reversed(sources):
-        if place := source.deciding_place(path):
-            return place
+    candidates = [path]
     for depth in range(len(path) - 1, 0, -1):
-        for section in ((*path[:depth], "name"), path[:depth]):  # a kind may lack a setting
-            for source in reversed(sources):
-                if section in source.places:
-                    return source.places[section]
+        candidates += [(*path[:depth], "name"), path[:depth]]  # a kind may lack a setting
+    for candidate in candidates:
+        for source in reversed(sources):
+            if place := source.deciding_place(candidate):
+                return place
     return None
 
 

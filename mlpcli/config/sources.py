@@ -1,6 +1,6 @@
 """The sources of a config: files, mappings and overrides, with the place of each value."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,23 +34,24 @@ class Place:
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one source, and the place of each."""
+    """The values of one source, and their places."""
 
     values: dict[str, Any]
+    whole: Place
     places: Mapping[KeyPath, Place] = field(default_factory=dict)
+    """places of single values, which are more exact than that of the whole"""
 
     def deciding_place(self, path: KeyPath) -> Place | None:
         """Return the place that sets the value at `path`, or None if this source does not."""
-        if path in self.places:
-            return self.places[path]
         value: Any = self.values
-        for depth, part in enumerate(path):
+        for part in path:
             if not isinstance(value, dict):
-                return self.places.get(path[:depth])
+                break
             if part not in value:
                 return None
             value = value[part]
-        return None
+        prefixes = (path[:depth] for depth in range(len(path), 0, -1))
+        return next((self.places[p] for p in prefixes if p in self.places), self.whole)
 
 
 def file_source(path: Path, order: int) -> Source:
@@ -62,29 +63,13 @@ def file_source(path: Path, order: int) -> Source:
     located = read_yaml(path)
     places = {key: Place(f"{path}:{line}", (order, line)) for key, line in located.lines.items()}
     values = written_out(located.values)
-    for section in NAMED_SECTIONS:
-        if section in places:
-            places.setdefault((*section, "name"), places[section])
     _anchor_data_files(values, path.parent)
-    return Source(values, places)
+    return Source(values, Place(str(path), (order, 0)), places)
 
 
 def mapping_source(source: Mapping[str, Any], order: int) -> Source:
-    """Return the source of a mapping, whose places have no text for a message."""
-    values = written_out(source)
-    return Source(values, dict.fromkeys(_paths(values), Place("", (order, 0))))
-
-
-def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the path of each value inside `value`."""
-    children: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, list | tuple):
-        children = enumerate(value)
-    for part, child in children:
-        yield (*path, part)
-        yield from _paths(child, (*path, part))
+    """Return the source of a mapping, whose place has no text for a message."""
+    return Source(written_out(source), Place("", (order, 0)))
 
 
 def override_source(text: str, order: int) -> Source:
@@ -95,22 +80,15 @@ def override_source(text: str, order: int) -> Source:
     """
     key, equals, value_text = text.partition("=")
     text = text if text.isprintable() else repr(text)
-    parts = tuple(key.strip().split("."))
+    parts = key.strip().split(".")
     if not equals or not all(parts):
         raise ConfigError(f"{text}: expected key=value, such as training.epochs=20")
     if not value_text.strip():
         raise ConfigError(f"{text}: expected a value; {key}=null returns to the default")
     value = parse_value(value_text, text)
-    place = Place(text, (order, 0), dotted(parts))
-    places: dict[KeyPath, Place] = {}
-    for depth in range(len(parts), 0, -1):
-        places[parts[:depth]] = place
-        value = {parts[depth - 1]: value}
-    values = written_out(value)
-    for section in NAMED_SECTIONS:
-        if section == parts:
-            places[*section, "name"] = place
-    return Source(values, places)
+    for part in reversed(parts):
+        value = {part: value}
+    return Source(written_out(value), Place(text, (order, 0), dotted(tuple(parts))))
 
 
 def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
