@@ -65,11 +65,7 @@ def data_directory(option: Path | None = None) -> Path:
 
 
 def _from_home(path: str) -> Path:
-    """Expand ~ to the user's home, if there is one."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises where there is no home
 
 
 def verify(dataset: str, data_dir: Path) -> list[CachedFile]:
