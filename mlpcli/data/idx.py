@@ -32,9 +32,7 @@ CHUNK_SIZE = 2**20
 def read_images(source: bytes | Path, *, name: str = "images") -> NDArray[np.uint8]:
     """Return the images (N, height, width), read-only, of a file, packed with gzip or not.
 
-    Args:
-        source: the file's bytes, or its path.
-        name: the name of bytes in an error.
+    `source` is the file's path or its bytes, which `name` names in errors.
 
     Raises:
         DataError: the file cannot be read, or is not exactly one whole IDX file of images.
@@ -47,10 +45,7 @@ def read_labels(
 ) -> NDArray[np.uint8]:
     """Return the labels (N,), read-only, of a file, packed with gzip or not.
 
-    Args:
-        source: the file's bytes, or its path.
-        name: the name of bytes in an error.
-        classes: number of classes, above each label; None to accept any.
+    `source` is the file's path or its bytes, which `name` names in errors.
 
     Raises:
         DataError: the file cannot be read, is not exactly one whole IDX file of labels, or has

@@ -40,7 +40,7 @@ class Resampler(ABC):
         self._starts = (np.arange(chunk_size, dtype=np.int32) * self._image_size)[:, None, None]
         shape = (chunk_size, height, width)
         self._whole = np.empty(shape, np.float32)
-        self._row, self._column = np.empty(shape, np.int32), np.empty(shape, np.int32)
+        self._row, self._column = np.empty((2, *shape), np.int32)
         self._index = np.empty(shape, np.intp)
 
     def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates) -> None:
@@ -76,8 +76,8 @@ class Resampler(ABC):
     def _split(self, coordinate: Coordinates, size: int, whole: np.ndarray) -> None:
         """Write whole pixels, counted from the border's first; leave the fraction."""
         coordinate += self._border
-        first, last = self._border, self._border + size - 1
-        np.clip(coordinate, first - self._reach, last + self._reach, out=coordinate)
+        low, high = self._border - self._reach, self._border + size - 1 + self._reach
+        np.clip(coordinate, low, high, out=coordinate)
         np.copyto(whole, coordinate, casting="unsafe")
         rounded_down = self._whole[: len(coordinate)]
         np.copyto(rounded_down, whole, casting="unsafe")

@@ -67,7 +67,7 @@ class Shaping:
         """
         if not self.deslant and self.digit_width is None:
             return dataset
-        height, width = shape = dataset.image_shape
+        height, width = dataset.image_shape
         if self.digit_width is not None and self.digit_width > width:
             raise DataError(
                 f"A digit of {self.digit_width:g} pixels (data.digit_width) is wider than the "
@@ -75,7 +75,8 @@ class Shaping:
             )
         images = dataset.images.reshape(-1, height, width).copy()
         size = max(1, SHAPED_PIXELS // (height * width))
-        resampler = RESAMPLERS[self.interpolation](shape, min(size, max(1, len(images))))
+        chunk_size = min(size, max(1, len(images)))
+        resampler = RESAMPLERS[self.interpolation](dataset.image_shape, chunk_size)
         for start in range(0, len(images), size):
             chunk = images[start : start + size]
             resampler.resample(chunk, *self._sources(chunk))
@@ -84,14 +85,15 @@ class Shaping:
     def _sources(self, images: UInt8Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the source column and row of each pixel: (n, height, width) both."""
         rows, columns = np.indices(images.shape[1:], np.float64)
+        each = (slice(None), None, None)  # to broadcast (n,) over the pixels of each image
         middle_row, middle_column = centres(images)
         slant = slants(images) if self.deslant else np.zeros(len(images))
-        leaning = _each(slant) * (rows - _each(middle_row))
+        leaning = slant[each] * (rows - middle_row[each])
         x = columns + leaning
         if self.digit_width is not None:
             stretch = self.digit_width / ink_widths(images, columns - leaning)
             stretch = np.clip(stretch, 1 / MOST_STRETCHED, MOST_STRETCHED)
-            x += (columns - _each(middle_column)) * _each(1 / stretch - 1)
+            x += (columns - middle_column[each]) * (1 / stretch - 1)[each]
         y = np.broadcast_to(rows, x.shape)
         return x.astype(np.float32), y.astype(np.float32)
 
@@ -129,8 +131,3 @@ def ink_widths(images: UInt8Array, columns: Numbers) -> Numbers:
     right = np.where(inked, columns, -np.inf).max(axis=(1, 2))
     widths: Numbers = np.maximum(right - left, 0) + 1
     return widths
-
-
-def _each(values: Numbers) -> Numbers:
-    """Return values (n,) as (n, 1, 1), to broadcast over the pixels of each image."""
-    return values[:, None, None]

@@ -166,12 +166,13 @@ def locations(source: PublishedDataset, file: PublishedFile, mirror: str | None)
     `mirror` is the user's own, a URL or a folder, tried before the public ones. It has one folder
     for each dataset; MNIST's files may also be in it directly.
     """
-    found = []
-    if mirror and source.name == "mnist":
-        found.append(_joined(mirror, file.name))
-    if mirror:
-        found.append(_joined(mirror, f"{source.name}/{file.name}"))
-    return found + [_joined(public, file.name) for public in source.mirrors]
+    public = [_joined(folder, file.name) for folder in source.mirrors]
+    if not mirror:
+        return public
+    own = [_joined(mirror, f"{source.name}/{file.name}")]
+    if source.name == "mnist":
+        own.insert(0, _joined(mirror, file.name))
+    return own + public
 
 
 def _joined(mirror: str, name: str) -> str:

@@ -1,14 +1,14 @@
 """Download a published file from the first mirror that sends the right bytes.
 
-A mirror may be down, slow, cut off, or send something else. So every wait ends, nothing is trusted
-before its size and SHA-256 are verified, and any failure leads to the next mirror.
+A mirror may be down, be slow, break off, or send something else. So every wait ends, the size and
+SHA-256 are verified, and any failure leads to the next mirror.
 """
 
-import contextlib
 import hashlib
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -106,9 +106,8 @@ def _download_once(
     digest = hashlib.sha256()
     received = 0
     progress(received)
-    chunks = contextlib.closing(_chunks(location, patience))
-    with replacing(target) as temporary, chunks as arriving:
-        for chunk in arriving:
+    with replacing(target) as temporary, closing(_chunks(location, patience)) as chunks:
+        for chunk in chunks:
             received += len(chunk)
             if received > file.limit:
                 raise _MirrorError(f"wrong content: more than {file.limit:,} bytes")
@@ -144,10 +143,8 @@ def _chunks_of_url(url: str, patience: Patience) -> Generator[bytes]:
     ) as response:
         status = response.status_code
         if status != requests.codes.ok:
-            raise _MirrorError(
-                f"HTTP {status} {response.reason}".strip(),
-                transient=status >= 500 or status in (408, 429),
-            )
+            transient = status >= 500 or status in (408, 429)
+            raise _MirrorError(f"HTTP {status} {response.reason}".strip(), transient=transient)
         # Undecoded: the file is a .gz itself, and some servers declare that as an encoding.
         while chunk := response.raw.read(CHUNK_SIZE, decode_content=False):
             yield chunk
