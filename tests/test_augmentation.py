@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from mlpcli.config.schema.augmentation import AugmentationConfig, ElasticConfig, EraseConfig
 from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.augmenter import CHUNK_PIXELS
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.augmentation.elastic import ElasticField, grid_weights
-from mlpcli.data.augmentation.pixels import Erase
-from mlpcli.data.augmentation.thickness import thicken
+from mlpcli.data.augmentation.pixels import Erase, thicken
+from mlpcli.data.augmentation.warp import Affine
 from mlpcli.data.resampling import RESAMPLERS
 
 EVERYTHING = AugmentationConfig(
@@ -57,7 +56,7 @@ def affine(n=1, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
 
 def warped(images, mapping, interpolation="bilinear"):
     x, y = np.empty((2, *images.shape), np.float32)
-    mapping.sources(x, y)
+    mapping.write_sources(x, y)
     result = images.copy()
     RESAMPLERS[interpolation](images.shape[1:], len(images)).resample(result, x, y)
     return result

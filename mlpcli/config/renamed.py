@@ -1,11 +1,11 @@
-"""Keys that had another name when older runs and checkpoints were saved."""
+"""Keys that have another name in older runs and checkpoints."""
 
 from typing import Any
 
 from mlpcli.config.yaml_loader import KeyPath
 
 RENAMED: dict[KeyPath, KeyPath] = {("training", "threads"): ("training", "workers")}
-"""The present name, section and key, of each old one."""
+"""present section and key of each old one"""
 
 
 def with_present_names(saved: Any) -> Any:

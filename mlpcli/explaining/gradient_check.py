@@ -34,7 +34,7 @@ def check_config(
     """
     setup = prepare(config, data_dir, reporter or Reporter())
     network = in_float64(setup.network)
-    few = setup.training.part(setup.batches.order(1)[:MOST_EXAMPLES])
+    few = setup.training.take(setup.batches.order(1)[:MOST_EXAMPLES])
     x = np.empty((len(few), network.sizes[0]))
     t = np.empty((len(few), network.sizes[-1]))
     setup.normalization.apply(few.images, x)

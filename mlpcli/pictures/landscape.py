@@ -169,7 +169,7 @@ def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
         coordinates = ((path.thetas - plane.origin) @ plane.directions.T).astype(np.float64)
     x, y = (_ticks(coordinates[:, i]) for i in range(2))
     few = np.linspace(0, len(setup.training) - 1, min(IMAGES, len(setup.training))).astype(np.intp)
-    images = setup.training.part(few)
+    images = setup.training.take(few)
     theta = np.empty_like(setup.network.theta)
     elsewhere = setup.network.with_parameters(theta)
     loss = np.empty((GRID, GRID))

@@ -46,7 +46,7 @@ def dry_run(
     network, loss = setup.network, setup.loss
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         training = Training(setup, prefetch=False)
-        batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
+        batch = setup.training.take(setup.batches.order(1)[: setup.batches.batch_size])
         before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         with training.workers:
             training.run_block(Block(1, 0, len(batch)))
@@ -54,7 +54,7 @@ def dry_run(
         for dataset in (setup.validation, setup.test):
             if dataset is not None:
                 few = np.arange(min(len(dataset), len(batch)))
-                evaluate(setup.for_prediction(), loss, dataset.part(few), setup.normalization)
+                evaluate(setup.for_prediction(), loss, dataset.take(few), setup.normalization)
     if not math.isfinite(after):
         raise diverged(setup, f"the loss of the first batch is {after} after one step")
     to_bytes(Checkpoint.of(setup, Progress()))

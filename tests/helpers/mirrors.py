@@ -247,5 +247,5 @@ def small_dataset(
     contents = {file: gzip.compress(idx(array), mtime=0) for file, array in arrays.items()}
     facts = [published(file, content) for file, content in contents.items()]
     return SmallDataset(
-        sources.PublishedDataset(name, mirrors, *facts, class_names=tuple("0123456789")), contents
+        sources.PublishedDataset(name, mirrors, tuple("0123456789"), *facts), contents
     )

@@ -11,6 +11,7 @@ from mlpcli.config.schema.section import (
     MOST_IMAGES,
     MOST_NUMBERS,
     ImageCount,
+    Labels,
     Matrix,
     Section,
     StartingValue,
@@ -20,11 +21,10 @@ from mlpcli.config.schema.section import (
 
 PublishedDataset = Literal["mnist", "fashion_mnist", "kmnist"]
 DatasetName = Literal[PublishedDataset, "synthetic"]
-"""A dataset that needs no settings of its own."""
+"""a dataset that needs no settings of its own"""
 Interpolation = Literal["bilinear", "bicubic"]
 
 SYNTHETIC_TRAIN_SIZE = 12_000
-
 SYNTHETIC_TEST_SIZE = 2_000
 
 
@@ -37,7 +37,7 @@ def _path_from_text(value: Any) -> Any:
 
 
 def check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of classes, or raise a ValueError: two are the same or cannot be printed."""
+    """Return the names; raise a ValueError if two are the same or one cannot be printed."""
     if len(set(names)) < len(names):
         raise wrong("a different name for each class")
     if not all(name and name.isprintable() for name in names):
@@ -87,14 +87,7 @@ class TableConfig(Section):
         default=None,
         description="What the outputs should be for each row of inputs: a regression.",
     )
-    labels: (
-        Annotated[
-            tuple[Annotated[int, Field(ge=0, le=255)], ...],
-            Field(min_length=1, max_length=MOST_NUMBERS),
-            BeforeValidator(tuple_from_list),
-        ]
-        | None
-    ) = Field(
+    labels: Labels | None = Field(
         default=None,
         description="The class of each row of inputs, from 0 on, instead of targets.",
     )
