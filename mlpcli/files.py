@@ -1,7 +1,8 @@
 """Writing files so that a reader never sees half of one.
 
 A file is written beside its target under a name of its own, flushed to the disk, and renamed
-over the target. Whatever happens on the way, the previous file stays whole.
+over the target. Whatever happens on the way, the previous file stays whole. Whatever writes raises
+WriteError if it cannot.
 """
 
 import contextlib
@@ -49,9 +50,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     An exception inside the block, such as a failed check of the content, passes through and leaves
     `path` as it was; the temporary file is removed.
-
-    Raises:
-        WriteError: the file could not be written, flushed or renamed.
     """
     with os_errors_as(WriteError, path, "cannot be written"):
         if (stream := _open_directly(path)) is not None:
@@ -111,9 +109,6 @@ def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> P
     Args:
         paths: endless candidates in one parent folder; the first that does not exist is used.
         fill: writes into the folder while it has a temporary name. If it raises, no folder is left.
-
-    Raises:
-        WriteError: the folder could not be created.
     """
     paths = iter(paths)
     path = next(paths)
@@ -171,11 +166,7 @@ def remove_stale_temporaries(target: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all.
-
-    Raises:
-        WriteError: the file could not be written.
-    """
+    """Write `content` to `path`, whole or not at all."""
     with replacing(path) as file:
         file.write(content)
 
@@ -185,9 +176,6 @@ def duplicate(source: Path, path: Path) -> None:
 
     Files are replaced and never changed, so a hard link will do; it is a copy where the file system
     has none.
-
-    Raises:
-        WriteError: the file could not be written.
     """
     with os_errors_as(WriteError, path, "cannot be written"):
         try:
@@ -272,11 +260,7 @@ def as_argument(path: Path) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents if they are missing.
-
-    Raises:
-        WriteError: the folder could not be created.
-    """
+    """Create a folder and its parents if they are missing."""
     with os_errors_as(WriteError, path, "the folder cannot be made"):
         path.mkdir(parents=True, exist_ok=True)
 

@@ -1,7 +1,6 @@
 """A whole run: from a config to a folder with a trained network and the record of its training."""
 
 import contextlib
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
-from mlpcli.errors import DivergedError, Interrupted
+from mlpcli.errors import CheckpointError, DivergedError, Interrupted
 from mlpcli.inference.model import Model, load_model
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
@@ -187,7 +186,7 @@ def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> 
 
     Raises:
         Interrupted: a signal came.
-        DivergedError: the loss on the test set is not finite.
+        DivergedError: a number is not finite in the test.
     """
     folder = recorder.folder.path
     if not recorder.is_done:
@@ -197,7 +196,7 @@ def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> 
         raise Interrupted(f"{saved} in {folder}.", interruption.signal, folder)
     recorder.calibrate()
     test = _test(recorder)
-    recorder.summarize_end(test)
+    recorder.summarize(recorder.ending, test)
     if interruption.signal:
         raise Interrupted(f"The run is done, and saved in {folder}.", interruption.signal, folder)
     if warning := messages.rising_loss(recorder.history):
@@ -209,12 +208,14 @@ def _test(recorder: Recorder) -> Evaluation:
     """Evaluate the weights of the best epoch on the test set.
 
     Raises:
-        DivergedError: the loss is not finite.
+        DivergedError: a number is not finite.
     """
-    test = load_model(recorder.folder.path).evaluate(recorder.setup.test)
-    if not math.isfinite(test.loss):
-        raise diverged(recorder.setup, f"the loss on the test set is {test.loss}")
-    return test
+    model = load_model(recorder.folder.path)
+    try:
+        return model.evaluate(recorder.setup.test)
+    except CheckpointError as error:
+        what = "an output or the loss on the test set is not finite"
+        raise diverged(recorder.setup, what) from error
 
 
 def _finished(recorder: Recorder, test: Evaluation) -> Run:

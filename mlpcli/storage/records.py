@@ -22,8 +22,8 @@ from mlpcli.storage.run_folder import (
     has_ended,
     wall_time,
 )
-from mlpcli.training.metrics import EpochMetrics, GradientNorms, optional_columns
 from mlpcli.training.improvement import BestSoFar, monitored_column
+from mlpcli.training.metrics import EpochMetrics, GradientNorms, optional_columns
 
 _Row = TypeVar("_Row", EpochMetrics, GradientNorms)
 

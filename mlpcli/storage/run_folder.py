@@ -1,4 +1,7 @@
-"""The folder of a run: the paths of its files, and how each is written."""
+"""The folder of a run: the paths of its files, and how each is written.
+
+Whatever writes raises WriteError if it cannot.
+"""
 
 import contextlib
 import csv
@@ -74,9 +77,6 @@ class RunFolder:
 
         The folder gets this name once it holds the state before the first step, config.yaml and
         environment.json, so a run that is killed at any moment can be resumed.
-
-        Raises:
-            WriteError: the folder could not be created.
         """
         make_folder(runs)
 
@@ -129,11 +129,7 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def remove_summary(self) -> None:
-        """Remove summary.json, because the run resumes.
-
-        Raises:
-            WriteError: it could not be removed.
-        """
+        """Remove summary.json, because the run resumes."""
         with os_errors_as(WriteError, self.summary, "cannot be removed"):
             self.summary.unlink(missing_ok=True)
 
@@ -151,36 +147,20 @@ class RunFolder:
         ]
 
     def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
-        """Write metrics.csv with exactly these rows.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Write metrics.csv with exactly these rows."""
         rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
         write_text(self.metrics, "".join(map(_csv_line, rows)))
 
     def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv; with `flush` it survives a power cut.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Add a row to metrics.csv; with `flush` it survives a power cut."""
         _append(self.metrics, COLUMNS, [row], flush=flush)
 
     def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
-        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above.
-
-        Raises:
-            WriteError: they could not be written.
-        """
+        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above."""
         _append(self.gradients, GRADIENT_COLUMNS, rows, flush=flush)
 
     def cut_gradients_after(self, epoch: int) -> None:
-        """Remove the rows of later epochs from gradients.csv, and a half-written one.
-
-        Raises:
-            WriteError: it could not be read or written.
-        """
+        """Remove the rows of later epochs from gradients.csv, and a half-written one."""
         content = _read(self.gradients)
         epochs = {b"%d" % number for number in range(1, epoch + 1)}
         header, *rows = content.splitlines(keepends=True) or [b""]

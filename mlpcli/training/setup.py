@@ -22,8 +22,8 @@ from mlpcli.nn.schedules import Schedule
 from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.reporting import Reporter
 from mlpcli.training import building
-from mlpcli.training.metrics import measured_columns
 from mlpcli.training.improvement import ReduceOnPlateau, monitored_column
+from mlpcli.training.metrics import measured_columns
 from mlpcli.training.worker_count import may_prefetch, worker_count
 
 
