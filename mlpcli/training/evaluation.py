@@ -65,8 +65,8 @@ def evaluate(
 ) -> Evaluation:
     """Run every example of `dataset` through `network`.
 
-    The loss is of the outputs themselves, as in training, and nan where an output is not finite; the
-    probabilities are of the outputs divided by `temperature`.
+    The loss is of the outputs themselves, as in training; it is nan where an output is not finite.
+    The probabilities are of the outputs divided by `temperature`.
     """
     n = len(dataset)
     predictions = np.empty(n, np.intp)
