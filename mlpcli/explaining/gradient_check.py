@@ -56,4 +56,7 @@ def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
     x = rng.normal(size=(MOST_EXAMPLES, network.sizes[0]))
     t = one_hot(rng.integers(0, network.sizes[-1], MOST_EXAMPLES), network.sizes[-1], np.float64)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # it shows in the error
+        dtype = model.network.dtype
+        z = model.network.forward(x.astype(dtype))
+        model.refuse_unless_finite(z, model.loss.value(z, t.astype(dtype)))
         return check_layers(network, model.loss, x, t, most)

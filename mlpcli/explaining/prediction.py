@@ -80,7 +80,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
     network = model.network
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         probabilities = model.predict_proba(found)
         predicted = int(probabilities[0].argmax())
         if target is None:
@@ -90,7 +90,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         plain = SGD()
         step = trace_step(network, model.loss, plain, {}, x, t, _rate(model), differences=False)
         after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
-    model.refuse_unless_finite(after)
+    model.refuse_unless_finite(after, for_the_label, step.loss_after, step.gradient_norm)
     shape = model.image_shape
     return PictureStory(
         pixels.reshape(shape),

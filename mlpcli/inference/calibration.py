@@ -85,7 +85,8 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
 
     def surprise(log_temperature: float) -> float:
         """Return the mean of -log p of the right class, in nats."""
-        p = loss.probabilities(outputs / math.exp(log_temperature))[right]
+        with np.errstate(over="ignore", invalid="ignore"):  # then no temperature is better
+            p = loss.probabilities(outputs / math.exp(log_temperature))[right]
         return float(-np.log(np.maximum(p, smallest)).mean())
 
     low, high = -WIDEST, WIDEST

@@ -21,13 +21,15 @@ from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 
 WORTH_A_FLUSH = 0.5
-"""Seconds of an epoch from which on its rows are flushed to the disk, which would take most of the
-time of a shorter one. The last checkpoint, which is always flushed, holds all of the rows except
-the seconds and the norms."""
+"""length in seconds of an epoch whose rows are flushed to the disk: in a shorter one, that would
+take most of the time. The last checkpoint is always flushed, and lacks only the seconds and the
+norms of a row."""
 
 
 class Recorder:
     """Records the epochs of one run in its folder, and decides when it ends.
+
+    Whatever writes raises WriteError, which names the last whole checkpoint, if it cannot.
 
     Args:
         setup: the run.
@@ -78,11 +80,7 @@ class Recorder:
         return time.perf_counter() - self._started
 
     def end_epoch(self, row: EpochMetrics) -> bool:
-        """Record and save an epoch; return whether training ends here.
-
-        Raises:
-            WriteError: it could not be recorded.
-        """
+        """Record and save an epoch; return whether training ends here."""
         self.history.append(row)
         is_best = self._watch(row)
         steps = len(self.history) * len(self.setup.batches)
@@ -110,42 +108,25 @@ class Recorder:
         return self.best.improves(row)
 
     def save(self, progress: Progress) -> None:
-        """Save the state of the run, between two epochs or within one.
-
-        Raises:
-            WriteError: it could not be saved.
-        """
+        """Save the state of the run, between two epochs or within one."""
         epoch_start = self._probe.epoch_start if progress.examples else None
         with self._naming_the_last_checkpoint():
             save_checkpoint(self.folder.last, Checkpoint.of(self.setup, progress, epoch_start))
 
     def calibrate(self) -> None:
-        """Fit the temperature of the best weights, at the end of the run.
-
-        Raises:
-            WriteError: it could not be saved.
-        """
+        """Fit the temperature of the best weights, at the end of the run."""
         with self._naming_the_last_checkpoint():
             calibrate(self.folder.best, self.setup.validation)
 
-    def summarize_end(self, test: Evaluation) -> None:
-        """Write summary.json of a run that came to its end.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+    @property
+    def ending(self) -> str:
+        """The reason why a run that is done has stopped."""
         if self.reached_loss:
-            stopped = "stop_at_loss"
-        else:
-            stopped = "early_stopping" if self.stopped_early else "all_epochs_done"
-        self.summarize(stopped, test)
+            return "stop_at_loss"
+        return "early_stopping" if self.stopped_early else "all_epochs_done"
 
     def summarize(self, stopped: str, test: Evaluation | None = None) -> None:
-        """Write summary.json of a run that has stopped for this reason.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Write summary.json of a run that has stopped for this reason."""
         best_epoch = self.best.best_epoch
         content = {
             "name": self.folder.name,

@@ -5,12 +5,10 @@ are named and shaped as in PyTorch, so any framework reads them: `layers.0.weigh
 `layers.0.bias` (n_out,) as in `torch.nn.Linear`; under `norms.` those of `torch.nn.BatchNorm1d`;
 the optimizer's vectors under `optimizer.`. `average` holds the averaged parameters, and
 `average.running_mean` and `average.running_var` the averages of the running means and variances of
-all batch_norm layers in turn. `epoch_start` holds the parameters at the beginning of an epoch that
-is not done. The metadata is text: the version of the format, the whole config, the figures of each
-epoch, the position within the next one, and a SHA-256 over everything else in the file.
-
-In a file with `average` but without the averaged running means and variances, the latest ones take
-their place.
+all batch_norm layers in turn; where these two are missing, the latest ones take their place.
+`epoch_start` holds the parameters at the beginning of an epoch that is not done. The metadata is
+text: the version of the format, the whole config, the figures of each epoch, the position within
+the next one, and a SHA-256 over everything else in the file.
 
 A checkpoint exported for prediction holds only the network as it is used: the averaged parameters,
 batch normalization folded in, rounded to float16 if wanted.
@@ -24,7 +22,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +55,7 @@ class Checkpoint:
 
     network: MLP
     optimizer: Mapping[str, Array]
-    """the optimizer's vectors, by their names in its `state()`"""
+    """the optimizer's vectors (P,), by name"""
     average: Array | None
     """the averaged parameters (P,), if the run averages them"""
     running_average: Array | None
@@ -173,7 +171,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
-    """Return what makes the network that a header describes, and the fields of the checkpoint.
+    """Return a maker of the network that a header describes, and the checkpoint's other fields.
 
     The shapes are checked here, so the network will not be larger than the file.
     """
@@ -205,7 +203,10 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     sizes = (height * width, *map(whole_number, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     progress = Progress.from_json(json.loads(metadata["progress"]))
-    vectors = [f"optimizer.{name}" for name in _optimizer_vectors(config["optimizer"]["name"])]
+    optimizer = config["optimizer"]["name"]
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {optimizer!r}")
+    vectors = [f"optimizer.{name}" for name in OPTIMIZERS[optimizer].vectors]
     if config["training"].get("averaging"):
         vectors.append("average")
     if progress.examples > 0:
@@ -227,17 +228,6 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
         "temperature": temperature,
         "is_exported": is_exported,
     }
-
-
-def _optimizer_vectors(name: str) -> Collection[str]:
-    """Return the names of the vectors that the optimizer of this name remembers.
-
-    Raises:
-        ValueError: there is no optimizer of that name.
-    """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}")
-    return OPTIMIZERS[name].vectors.keys()
 
 
 def _check_tensors(
@@ -279,14 +269,8 @@ def _check_tensors(
 
 
 def _filled(network: MLP, tensors: Mapping[str, Array], described: Mapping[str, Any]) -> Checkpoint:
-    for i, layer in enumerate(network.dense):
-        layer.W[...] = tensors[f"layers.{i}.weight"].T
-        layer.b[...] = tensors[f"layers.{i}.bias"]
-    for i, norm in enumerate(network.batch_norms):
-        norm.gamma[...] = tensors[f"norms.{i}.weight"]
-        norm.beta[...] = tensors[f"norms.{i}.bias"]
-        norm.mean[...] = tensors[f"norms.{i}.running_mean"]
-        norm.variance[...] = tensors[f"norms.{i}.running_var"]
+    for name, array in _arrays(network):
+        array[...] = tensors[name]
     optimizer = {
         name.removeprefix("optimizer."): tensor
         for name, tensor in tensors.items()
@@ -306,16 +290,21 @@ def _filled(network: MLP, tensors: Mapping[str, Array], described: Mapping[str, 
     )
 
 
+def _arrays(network: MLP) -> Iterator[tuple[str, Array]]:
+    """Yield the network's own arrays, with their names and shapes in the file."""
+    for i, dense in enumerate(network.dense):
+        yield f"layers.{i}.weight", dense.W.T
+        yield f"layers.{i}.bias", dense.b
+    for i, batch_norm in enumerate(network.batch_norms):
+        yield f"norms.{i}.weight", batch_norm.gamma
+        yield f"norms.{i}.bias", batch_norm.beta
+        yield f"norms.{i}.running_mean", batch_norm.mean
+        yield f"norms.{i}.running_var", batch_norm.variance
+
+
 def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
     """Return the tensors by their names in the file."""
-    tensors = {}
-    for i, layer in enumerate(checkpoint.network.dense):
-        tensors[f"layers.{i}.weight"] = np.ascontiguousarray(layer.W.T)
-        tensors[f"layers.{i}.bias"] = layer.b
-    for i, norm in enumerate(checkpoint.network.batch_norms):
-        tensors[f"norms.{i}.weight"], tensors[f"norms.{i}.bias"] = norm.gamma, norm.beta
-        tensors[f"norms.{i}.running_mean"] = norm.mean
-        tensors[f"norms.{i}.running_var"] = norm.variance
+    tensors = dict(_arrays(checkpoint.network))
     for name, vector in checkpoint.optimizer.items():
         tensors[f"optimizer.{name}"] = vector
     if checkpoint.average is not None:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +13,18 @@ from typing import Any, TypeVar
 from mlpcli.config.renamed import with_present_names
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import read_json, read_ordinary
-from mlpcli.storage.run_folder import COLUMNS, GRADIENT_COLUMNS, RunFolder, has_ended, wall_time
-from mlpcli.training.improvement import BestSoFar
-from mlpcli.training.metrics import EpochMetrics, GradientNorms
+from mlpcli.files import os_errors_as, read_json, read_ordinary
+from mlpcli.storage.run_folder import (
+    COLUMNS,
+    GRADIENT_COLUMNS,
+    MOST_BYTES,
+    RunFolder,
+    has_ended,
+    wall_time,
+)
+from mlpcli.training.improvement import BestSoFar, monitored_column
+from mlpcli.training.metrics import EpochMetrics, GradientNorms, optional_columns
 
-MOST_BYTES = 2**27
-"""size of the largest file of a run, in bytes: a million epochs"""
-MAY_BE_EMPTY = float | None
-"""type of the columns that may be empty"""
 _Row = TypeVar("_Row", EpochMetrics, GradientNorms)
 
 
@@ -56,11 +60,9 @@ class RunRecord:
     @property
     def monitor(self) -> str:
         """The column of metrics.csv that decides which epoch is the best."""
-        chosen = self.setting("training", "monitor")
-        for column in (chosen, "val_accuracy", "val_loss"):
-            if self.history and column in COLUMNS and getattr(self.history[-1], column) is not None:
-                return str(column)
-        return "epoch"
+        row = dataclasses.asdict(self.history[-1]) if self.history else {}
+        measured = [column for column, value in row.items() if value is not None]
+        return monitored_column(self.setting("training", "monitor"), measured)
 
     @property
     def seconds(self) -> float:
@@ -142,10 +144,10 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
         rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
         if rows[-1].epoch != number:
             raise DataError(f"{path}:{line}: epoch: expected {number}, found {row['epoch']}.")
-    for field in dataclasses.fields(EpochMetrics):
-        empty = {getattr(row, field.name) is None for row in rows}
-        if len(empty) > 1 and field.name != "seconds":
-            raise DataError(f"{path}: {field.name}: empty in some rows and not in others.")
+    for column in optional_columns(EpochMetrics):
+        empty = {getattr(row, column) is None for row in rows}
+        if len(empty) > 1 and column != "seconds":
+            raise DataError(f"{path}: {column}: empty in some rows and not in others.")
     return rows
 
 
@@ -168,11 +170,8 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
         DataError: the file cannot be read, or lacks a column.
     """
     try:
-        text = read_ordinary(path, MOST_BYTES).decode()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; `mlpcli train` writes it.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        with os_errors_as(DataError, path, "cannot be read"):
+            text = read_ordinary(path, MOST_BYTES).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a table of text ({error.reason}).") from error
     if text and not text.endswith("\n"):
@@ -192,7 +191,7 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         text = row[field.name]
-        if text == "" and field.type == MAY_BE_EMPTY:
+        if text == "" and field.name in optional_columns(kind):
             values[field.name] = None
             continue
         try:
@@ -215,11 +214,8 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the content of a JSON file; empty where there is none."""
     try:
-        content = read_json(path, MOST_BYTES)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        with os_errors_as(DataError, path, "cannot be read"):
+            content = read_json(path, MOST_BYTES) if os.path.lexists(path) else {}
     except ValueError as error:
         raise DataError(f"{path}: damaged: {error}.") from error
     if not isinstance(content, dict):

@@ -1,4 +1,7 @@
-"""The folder of a run: the paths of its files, and how each is written."""
+"""The folder of a run: the paths of its files, and how each is written.
+
+Whatever writes raises WriteError if it cannot.
+"""
 
 import contextlib
 import csv
@@ -15,7 +18,7 @@ from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
     make_filled_folder,
     make_folder,
-    open_ordinary,
+    os_errors_as,
     read_json,
     read_ordinary,
     write_bytes,
@@ -32,12 +35,8 @@ ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
 """values of `stopped` in the summary.json of a run that came to its end"""
 BOXED = Path(__file__).parents[1] / "boxed.safetensors"
 """the network that comes with mlpcli"""
-_MOST_OF_A_SUMMARY = 2**20
-"""bytes"""
-_MOST_OF_GRADIENTS = 2**27
-"""bytes; a million rows have fewer"""
-_LONGEST_ROW = 400
-"""bytes; seven numbers have fewer than 200"""
+MOST_BYTES = 2**27
+"""size of the largest file of a run, in bytes: a million epochs"""
 
 
 class RunFolder:
@@ -45,7 +44,7 @@ class RunFolder:
 
     Attributes:
         config: the resolved config; training from it repeats the run.
-        environment: versions, machine, threads, seed.
+        environment: versions, machine, number of workers, seed.
         metrics: one row an epoch.
         gradients: the norms of each layer's gradient and update, one row an epoch and layer.
         summary: the result, and why the run stopped.
@@ -76,18 +75,8 @@ class RunFolder:
     ) -> "RunFolder":
         """Create `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
 
-        The folder gets this name once its first files are written, so a run that is killed at any
-        moment can be resumed.
-
-        Args:
-            runs: the folder of all runs.
-            name: the name of the new one.
-            start: the state before the first step.
-            config: the content of config.yaml.
-            environment: the content of environment.json.
-
-        Raises:
-            WriteError: the folder could not be created.
+        The folder gets this name once it holds the state before the first step, config.yaml and
+        environment.json, so a run that is killed at any moment can be resumed.
         """
         make_folder(runs)
 
@@ -117,7 +106,7 @@ class RunFolder:
             yield
 
     def refuse_links_outside(self) -> None:
-        """Make sure that writing into this folder changes nothing elsewhere.
+        """Check that writing into this folder changes nothing elsewhere.
 
         Raises:
             CheckpointError: a link in it leads out of it.
@@ -134,21 +123,15 @@ class RunFolder:
     def read_summary(self) -> Mapping[str, Any]:
         """Return the content of summary.json; empty where it is missing or damaged."""
         try:
-            content = read_json(self.summary, _MOST_OF_A_SUMMARY)
+            content = read_json(self.summary, MOST_BYTES)
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
 
     def remove_summary(self) -> None:
-        """Remove summary.json, because the run resumes.
-
-        Raises:
-            WriteError: it could not be removed.
-        """
-        try:
+        """Remove summary.json, because the run resumes."""
+        with os_errors_as(WriteError, self.summary, "cannot be removed"):
             self.summary.unlink(missing_ok=True)
-        except OSError as error:
-            raise WriteError(f"{self.summary}: cannot be removed: {error.strerror}.") from error
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
         """Return the same rows with the seconds in metrics.csv, where that has them.
@@ -156,13 +139,7 @@ class RunFolder:
         Raises:
             WriteError: metrics.csv cannot be read, so it could not be written either.
         """
-        try:
-            with open_ordinary(self.metrics) as file:
-                text = file.read(_LONGEST_ROW * (len(history) + 1)).decode(errors="replace")
-        except FileNotFoundError:
-            text = ""
-        except OSError as error:
-            raise _unreadable(self.metrics, error) from error
+        text = _read(self.metrics).decode(errors="replace")
         seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
         return [
             dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
@@ -170,42 +147,21 @@ class RunFolder:
         ]
 
     def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
-        """Write metrics.csv with exactly these rows.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Write metrics.csv with exactly these rows."""
         rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
         write_text(self.metrics, "".join(map(_csv_line, rows)))
 
     def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv; `flush` makes it safe from a power cut.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Add a row to metrics.csv; with `flush` it survives a power cut."""
         _append(self.metrics, COLUMNS, [row], flush=flush)
 
     def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
-        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above.
-
-        Raises:
-            WriteError: they could not be written.
-        """
+        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above."""
         _append(self.gradients, GRADIENT_COLUMNS, rows, flush=flush)
 
     def cut_gradients_after(self, epoch: int) -> None:
-        """Remove the rows of later epochs from gradients.csv, and a half-written one.
-
-        Raises:
-            WriteError: it could not be read or written.
-        """
-        try:
-            content = read_ordinary(self.gradients, _MOST_OF_GRADIENTS)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise _unreadable(self.gradients, error) from error
+        """Remove the rows of later epochs from gradients.csv, and a half-written one."""
+        content = _read(self.gradients)
         epochs = {b"%d" % number for number in range(1, epoch + 1)}
         header, *rows = content.splitlines(keepends=True) or [b""]
         kept = itertools.takewhile(
@@ -238,22 +194,22 @@ def _append(
 ) -> None:
     """Add rows to a table, after the header if they are the first."""
     lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
-    try:
-        with path.open("ab", buffering=0) as file:
-            whole = file.tell()
-            if whole == 0:
-                lines = [_csv_line(columns), *lines]
-            try:
-                rest = "".join(lines).encode()
-                while rest:
-                    rest = rest[file.write(rest) :]
-                if flush:
-                    os.fsync(file.fileno())
-            except OSError:
-                file.truncate(whole)  # no half row
-                raise
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    with (
+        os_errors_as(WriteError, path, "cannot be written"),
+        path.open("ab", buffering=0) as file,
+    ):
+        whole = file.tell()
+        if whole == 0:
+            lines = [_csv_line(columns), *lines]
+        try:
+            rest = "".join(lines).encode()
+            while rest:
+                rest = rest[file.write(rest) :]
+            if flush:
+                os.fsync(file.fileno())
+        except OSError:
+            file.truncate(whole)  # no half row
+            raise
 
 
 def _csv_line(values: Sequence[object]) -> str:
@@ -270,8 +226,13 @@ def _seconds(text: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _unreadable(path: Path, error: OSError) -> WriteError:
-    return WriteError(f"{path}: cannot be read: {error.strerror or error}.")
+def _read(path: Path) -> bytes:
+    """Return the content of a table; empty where there is none."""
+    with os_errors_as(WriteError, path, "cannot be read"):
+        try:
+            return read_ordinary(path, MOST_BYTES)
+        except FileNotFoundError:
+            return b""
 
 
 def checkpoint_path(path: Path) -> Path:
@@ -282,11 +243,9 @@ def checkpoint_path(path: Path) -> Path:
     Raises:
         CheckpointError: the path is a folder without weights.
     """
-    try:
+    with os_errors_as(CheckpointError, path, "cannot be read"):
         if not path.is_dir():
             return BOXED if str(path) == "boxed" and not path.exists() else path
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}.") from error
     best = RunFolder(path).best
     if not best.is_file():
         raise CheckpointError(
@@ -301,8 +260,6 @@ def newest_checkpoints(runs: Path) -> list[Path]:
     Raises:
         CheckpointError: the folder cannot be read.
     """
-    try:
-        weights = {path: path.stat() for path in runs.glob("*/weights/best.safetensors")}
-    except OSError as error:
-        raise CheckpointError(f"{runs}: cannot be read: {error.strerror}.") from error
-    return sorted(weights, key=lambda path: weights[path].st_mtime, reverse=True)
+    with os_errors_as(CheckpointError, runs, "cannot be read"):
+        times = {path: path.stat().st_mtime for path in runs.glob("*/weights/best.safetensors")}
+    return sorted(times, key=times.__getitem__, reverse=True)

@@ -70,8 +70,8 @@ def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes
     Raises:
         WriteError: the metadata is too long.
     """
-    said = {"format": "mlpcli", "format_version": str(FORMAT_VERSION), **metadata}
-    digest = _hash_of_metadata(said)
+    metadata = {"format": "mlpcli", "format_version": str(FORMAT_VERSION), **metadata}
+    digest = _hash_of_metadata(metadata)
     codes = {dtype: code for code, dtype in DTYPES.items()}
     header: dict[str, Any] = {}
     data = []
@@ -84,10 +84,10 @@ def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes
             "data_offsets": (start, start + tensor.nbytes),
         }
         start += tensor.nbytes
+        data.append(tensor.data)
         digest.update(_line_of(name, tensor.dtype, tensor.shape))
         digest.update(tensor.data)
-        data.append(tensor.data)
-    header["__metadata__"] = {**said, "sha256": digest.hexdigest()}
+    header["__metadata__"] = {**metadata, "sha256": digest.hexdigest()}
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
@@ -227,7 +227,7 @@ def _altered(path: Path, reason: str) -> CheckpointError:
 
 
 def _hash_of_metadata(metadata: Mapping[str, str]) -> "hashlib._Hash":
-    """Return a SHA-256 that has taken in the metadata without its own entry."""
+    """Return a SHA-256 of the metadata without its own entry, to be updated."""
     digest = hashlib.sha256()
     for key in sorted(metadata.keys() - {"sha256"}):
         digest.update(f"{key}={metadata[key]}\n".encode(errors="surrogatepass"))
@@ -235,5 +235,5 @@ def _hash_of_metadata(metadata: Mapping[str, str]) -> "hashlib._Hash":
 
 
 def _line_of(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """Return what is hashed before the bytes of a tensor."""
+    """Return the line that is hashed before the bytes of a tensor."""
     return f"{name}:{dtype.str}:{shape}\n".encode()

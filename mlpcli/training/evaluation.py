@@ -1,5 +1,6 @@
 """Evaluating a network on a whole dataset."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,8 +65,8 @@ def evaluate(
 ) -> Evaluation:
     """Run every example of `dataset` through `network`.
 
-    The loss is of the outputs themselves, as in training; the probabilities are of the outputs
-    divided by `temperature`.
+    The loss is of the outputs themselves, as in training; it is nan where an output is not finite.
+    The probabilities are of the outputs divided by `temperature`.
     """
     n = len(dataset)
     predictions = np.empty(n, np.intp)
@@ -83,6 +84,8 @@ def evaluate(
             probabilities[here] = loss.probabilities(z / temperature)
             if uncalibrated is not None:
                 uncalibrated[here] = loss.probabilities(z)
+        if not np.isfinite(z).all():
+            loss_sum = math.nan  # a sigmoid hides it
         predictions[here] = z.argmax(axis=1)
         if regression is not None:
             regression[here] = z

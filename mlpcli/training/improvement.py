@@ -1,10 +1,23 @@
 """Whether a metric still improves: for the best epoch, early stopping and the learning rate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mlpcli.training.metrics import EpochMetrics
+
+
+def monitored_column(chosen: str | None, measured: Collection[str]) -> str:
+    """Return the column of metrics.csv by which an epoch is the best.
+
+    Args:
+        chosen: `training.monitor`.
+        measured: the columns that the run fills.
+    """
+    for column in (chosen, "val_accuracy", "val_loss"):
+        if column in measured:
+            return str(column)
+    return "epoch"
 
 
 @dataclass

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, optional_columns
 
 _COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics) if field.name != "seconds"]
-_MAY_BE_MISSING = ("train_accuracy", "val_loss", "val_accuracy")
+_OPTIONAL = optional_columns(EpochMetrics)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Progress:
 def _row(epoch: int, values: list[object]) -> EpochMetrics:
     named = zip(_COLUMNS[1:], values, strict=True)
     figures = {
-        name: None if value is None and name in _MAY_BE_MISSING else _number(value)
+        name: None if value is None and name in _OPTIONAL else _number(value)
         for name, value in named
     }
     return EpochMetrics(epoch=epoch, seconds=None, **figures)  # type: ignore[arg-type]

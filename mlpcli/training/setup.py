@@ -22,7 +22,8 @@ from mlpcli.nn.schedules import Schedule
 from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.reporting import Reporter
 from mlpcli.training import building
-from mlpcli.training.improvement import ReduceOnPlateau
+from mlpcli.training.improvement import ReduceOnPlateau, monitored_column
+from mlpcli.training.metrics import measured_columns
 from mlpcli.training.worker_count import may_prefetch, worker_count
 
 
@@ -65,13 +66,16 @@ class Setup:
         return averaging.decay if averaging else 0.0
 
     @property
+    def measured(self) -> set[str]:
+        """The optional columns of metrics.csv that this run fills, besides the seconds."""
+        return measured_columns(
+            has_validation=self.validation is not None, has_classes=self.training.targets is None
+        )
+
+    @property
     def monitor(self) -> str:
         """The column of metrics.csv by which an epoch is the best."""
-        if self.config.training.monitor is not None:
-            return self.config.training.monitor
-        if self.validation is None:
-            return "epoch"
-        return "val_accuracy" if self.validation.targets is None else "val_loss"
+        return monitored_column(self.config.training.monitor, {"train_loss", *self.measured})
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""

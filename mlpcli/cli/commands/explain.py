@@ -14,6 +14,7 @@ from mlpcli.errors import ConfigError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mlpcli.config.schema.config import Config
     from mlpcli.explaining.documents.document import Document
 
 ENDINGS = {
@@ -103,9 +104,19 @@ def command(
     mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
     mlpcli explain --activations tanh relu
     """
-    _refuse_what_does_not_go_together(configs, steps, graph, example, activations, label)
-    if data_dir is not None and not configs:
-        raise click.UsageError("--data-dir goes with --config.")
+    conflicts = {
+        "--activations goes without --config and --graph.": activations and (configs or graph),
+        "--graph goes with --config.": graph and not configs,
+        "--label goes with RUN and IMAGE alone.": label is not None and (configs or activations),
+        "--steps goes with --config, and not with --graph.": (
+            steps is not None and (graph or not configs)
+        ),
+        "--example goes with --graph.": example is not None and not graph,
+        "--data-dir goes with --config.": data_dir is not None and not configs,
+    }
+    for message, is_so in conflicts.items():
+        if is_so:
+            raise click.UsageError(message)
     written = _form_of(output, form) if output is not None else form
     if written is None and (graph or activations):
         output, written = Path("graph.png" if graph else "activations.png"), "png"
@@ -115,10 +126,14 @@ def command(
         )
     if activations:
         explanation = _activations(arguments)
-    elif graph:
-        explanation = _graph(configs, arguments, example or 1, data_dir)
     elif configs:
-        explanation = _training(configs, arguments, steps or 1, data_dir)
+        from mlpcli.config.loading import load_config
+
+        config = load_config(*configs, overrides=arguments)
+        if graph:
+            explanation = _graph(config, example or 1, data_dir)
+        else:
+            explanation = _training(config, steps or 1, data_dir)
     elif len(arguments) == 2:
         explanation = _picture(Path(arguments[0]), Path(arguments[1]), label)
     else:
@@ -131,26 +146,6 @@ def command(
         return
     _write(output, explanation, written or "text")
     click.echo(f"{output}: written")
-
-
-def _refuse_what_does_not_go_together(
-    configs: tuple[str, ...],
-    steps: int | None,
-    graph: bool,
-    example: int | None,
-    activations: bool,
-    label: str | None,
-) -> None:
-    if activations and (configs or graph):
-        raise click.UsageError("--activations goes without --config and --graph.")
-    if graph and not configs:
-        raise click.UsageError("--graph goes with --config.")
-    if label is not None and (configs or activations):
-        raise click.UsageError("--label goes with RUN and IMAGE alone.")
-    if steps is not None and (graph or not configs):
-        raise click.UsageError("--steps goes with --config, and not with --graph.")
-    if example is not None and not graph:
-        raise click.UsageError("--example goes with --graph.")
 
 
 def _form_of(output: Path, form: str | None) -> str:
@@ -190,28 +185,20 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 
 
-def _training(
-    configs: tuple[str, ...], overrides: tuple[str, ...], steps: int, data_dir: Path | None
-) -> Explanation:
+def _training(config: "Config", steps: int, data_dir: Path | None) -> Explanation:
     from mlpcli.cli.reporters import reporter
-    from mlpcli.config.loading import load_config
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.first_steps import explain_training
 
-    config = load_config(*configs, overrides=overrides)
     story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
     return Explanation(step_document(config, story), step_facts(config, story))
 
 
-def _graph(
-    configs: tuple[str, ...], overrides: tuple[str, ...], example: int, data_dir: Path | None
-) -> Explanation:
+def _graph(config: "Config", example: int, data_dir: Path | None) -> Explanation:
     from mlpcli.cli.reporters import reporter
-    from mlpcli.config.loading import load_config
     from mlpcli.explaining.documents.graph import graph_document, graph_facts
     from mlpcli.explaining.graph import explain_graph
 
-    config = load_config(*configs, overrides=overrides)
     found = explain_graph(config, example, data_dir=data_dir, reporter=reporter(quiet=True))
 
     def draw() -> "Figure":

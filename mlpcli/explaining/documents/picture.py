@@ -183,7 +183,7 @@ def _by_class(story: "PictureStory", values: "Array") -> dict[str, float]:
 
 def _arrow(way: float) -> str:
     """How far and which way, from -1 to 1: at least one sign where it is not next to nothing."""
-    length = round(abs(way) * LONGEST_ARROW)
+    length = round(min(abs(way), 1) * LONGEST_ARROW)
     sign = "↑" if way > 0 else "↓"
     return sign * max(1, length) if abs(way) >= 5e-5 else "stay"
 
