@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from mlpcli.config.yaml_loader import KeyPath
-
-RENAMED: dict[KeyPath, KeyPath] = {("training", "threads"): ("training", "workers")}
+RENAMED = {("training", "threads"): ("training", "workers")}
 """present section and key of each old one"""
 
 

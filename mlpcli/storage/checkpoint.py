@@ -25,12 +25,12 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpcli.config.class_names import check_class_names
 from mlpcli.config.renamed import with_present_names
-from mlpcli.config.schema.data import check_class_names
 from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
@@ -43,7 +43,9 @@ from mlpcli.storage import tensor_file
 from mlpcli.storage.tensor_file import UNREADABLE, Entry, Header, whole_number
 from mlpcli.training.building import build_loss
 from mlpcli.training.progress import Progress
-from mlpcli.training.setup import Setup
+
+if TYPE_CHECKING:
+    from mlpcli.training.setup import Setup
 
 AVERAGED = ("average.running_mean", "average.running_var")
 """names of the rows of `Checkpoint.running_average`"""
@@ -74,7 +76,9 @@ class Checkpoint:
     """whether it holds only what prediction needs"""
 
     @classmethod
-    def of(cls, setup: Setup, progress: Progress, epoch_start: Array | None = None) -> "Checkpoint":
+    def of(
+        cls, setup: "Setup", progress: Progress, epoch_start: Array | None = None
+    ) -> "Checkpoint":
         """Return the current state of a run, as views of the run's own arrays."""
         return cls(
             network=setup.network,
@@ -178,7 +182,8 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     metadata = header.metadata
     config = with_present_names(json.loads(metadata["config"]))
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
-    class_names = check_class_names(tuple(map(str, json.loads(metadata["class_names"]))))
+    class_names = tuple(map(str, json.loads(metadata["class_names"])))
+    check_class_names(class_names)
     scale = json.loads(metadata["normalization"])
     normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
     if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
