@@ -2,7 +2,7 @@
 
 from typing import Any
 
-RENAMED = {("training", "threads"): ("training", "workers")}
+RENAMED: dict[tuple[str | int, ...], tuple[str, str]] = {("training", "threads"): ("training", "workers")}
 """present section and key of each old one"""
 
 
