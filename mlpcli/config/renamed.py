@@ -2,7 +2,9 @@
 
 from typing import Any
 
-RENAMED: dict[tuple[str | int, ...], tuple[str, str]] = {("training", "threads"): ("training", "workers")}
+RENAMED: dict[tuple[str | int, ...], tuple[str, str]] = {
+    ("training", "threads"): ("training", "workers")
+}
 """present section and key of each old one"""
 
 
