@@ -175,7 +175,7 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return _MirrorError(f"no connection within {patience.connect:g} s")
     if isinstance(error, requests.exceptions.InvalidURL):
-        return _MirrorError("this is not a valid address")
+        return _MirrorError("this is not a valid address")  # the error may quote a password
     if isinstance(error, requests.exceptions.ProxyError):
         return _MirrorError(f"the proxy failed: {detail}")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
