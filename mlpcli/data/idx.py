@@ -118,7 +118,7 @@ def _check_magic(found: int, name: str, magic: int) -> None:
 
 
 def _read_at_most(stream: BinaryIO | gzip.GzipFile, size: int) -> memoryview | bytearray:
-    if isinstance(stream, io.BytesIO):  # MNIST's 47 MB, once more in memory, would take time
+    if isinstance(stream, io.BytesIO):  # not copied: MNIST has 47 MB
         start = stream.tell()
         stream.seek(size, io.SEEK_CUR)
         return memoryview(stream.getvalue())[start : start + size]

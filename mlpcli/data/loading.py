@@ -134,7 +134,7 @@ class DataLoader:
     def _read_pair(
         self, images: Path, labels: Path, class_names: tuple[str, ...] | None
     ) -> Dataset:
-        """Read the user's own files; without names, number the classes."""
+        """Return the dataset in two of the user's files; without names, classes are numbered."""
         for path in (images, labels):
             self._refuse_untrusted(path)
         classes = len(class_names) if class_names else None

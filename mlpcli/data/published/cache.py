@@ -21,7 +21,7 @@ DEFAULT_FOLDER = Path("data")
 
 
 class State(Enum):
-    """Whether a file of the cache can be used."""
+    """The state of a cached file."""
 
     OK = "ok"
     MISSING = "missing"
@@ -65,7 +65,7 @@ def _from_home(path: str) -> Path:
 
 
 def verify(dataset: str, data_dir: Path) -> list[CachedFile]:
-    """Compare each cached file of a dataset with the published one."""
+    """Return each file of a dataset with its state, compared with the published one."""
     folder = data_dir / dataset
     return [_inspect(file, folder / file.name) for file in SOURCES[dataset].files]
 
