@@ -200,7 +200,7 @@ def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_
     assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
     folder = here / "runs" / "bars"
     assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
-    program, *arguments = shlex.split(last.partition("To go on: ")[2])
+    program, *arguments = shlex.split(last.partition("To resume: ")[2])
     assert program == "mlpcli"
     assert run(*arguments, at=here).returncode == 0
     assert run("train", "-c", bars, *settings, "--runs-dir", "whole", at=here).returncode == 0
