@@ -1,4 +1,4 @@
-"""Reading what runs left in their folders, even of those that never ended."""
+"""Reading the folders of runs, unfinished ones too."""
 
 import csv
 import dataclasses
@@ -51,11 +51,9 @@ class RunRecord:
     def best(self) -> EpochMetrics | None:
         """The row of the best epoch so far, as training chooses it; None without rows."""
         watch = BestSoFar(self.monitor)
-        best = None
         for row in self.history:
-            if watch.improves(row):
-                best = row
-        return best
+            watch.improves(row)
+        return self.history[watch.best_epoch - 1] if watch.best_epoch else None
 
     @property
     def monitor(self) -> str:
@@ -194,20 +192,16 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
         if text == "" and field.name in optional_columns(kind):
             values[field.name] = None
             continue
+        kind_of_number, least = (int, 1) if field.type is int else (float, 0)
         try:
-            value = int(text) if field.type is int else float(text)
-            is_fit = math.isfinite(value) and value >= (field.type is int)
+            values[field.name] = value = kind_of_number(text)
+            if not math.isfinite(value) or value < least:
+                raise ValueError
         except (ValueError, OverflowError) as error:
-            raise DataError(
-                f"{place}: {field.name}: expected a number, found {text[:40]!r}."
-            ) from error
-        if not is_fit:
-            least = 1 if field.type is int else 0
             raise DataError(
                 f"{place}: {field.name}: expected a finite number of at least {least}, found "
                 f"{text[:40]!r}."
-            )
-        values[field.name] = value
+            ) from error
     return kind(**values)
 
 

@@ -44,11 +44,9 @@ class RunFolder:
 
     Attributes:
         config: the resolved config; training from it repeats the run.
-        environment: versions, machine, number of workers, seed.
         metrics: one row an epoch.
         gradients: the norms of each layer's gradient and update, one row an epoch and layer.
         summary: the result, and why the run stopped.
-        pictures: the pictures of `mlpcli plot`.
         best: the weights of the best epoch.
         last: the latest state of the run, after an epoch or within one.
     """
@@ -129,7 +127,7 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def remove_summary(self) -> None:
-        """Remove summary.json, because the run resumes."""
+        """Remove summary.json: the run resumes."""
         with os_errors_as(WriteError, self.summary, "cannot be removed"):
             self.summary.unlink(missing_ok=True)
 

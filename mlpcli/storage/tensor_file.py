@@ -35,7 +35,7 @@ history of about 100 bytes an epoch"""
 LARGEST = 2**48
 """largest number in a shape; no memory holds as many"""
 
-# Raised where JSON does not have the expected form.
+# What JSON of an unexpected form raises.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Its size in bytes."""
+        """The number of its bytes."""
         return self.dtype.itemsize * math.prod(self.shape)
 
 
@@ -162,16 +162,12 @@ def _entry(name: str, entry: Mapping[str, Any], start: int, path: Path) -> Entry
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("it has a name twice")
     return found
 
 
 def whole_number(number: object) -> int:
-    """Return a number of a shape.
-
-    Raises:
-        ValueError: it is not a whole number, or is negative or too large.
-    """
+    """Return a number of a shape, or raise ValueError if it cannot be one."""
     if type(number) is not int or number < 0:
         raise ValueError(f"{number!r} in a shape")
     if number > LARGEST:
