@@ -233,10 +233,7 @@ def read_json(path: Path, most: int) -> Any:
     """
     try:
         return json.loads(
-            read_ordinary(path, most),
-            parse_constant=_finite,
-            parse_float=_finite,
-            parse_int=_whole,
+            read_ordinary(path, most), parse_constant=_finite, parse_float=_finite, parse_int=_whole
         )
     except (OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from error

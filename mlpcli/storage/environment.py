@@ -106,11 +106,7 @@ def _git_commit() -> str | None:
         return None
     try:
         answer = subprocess.run(  # noqa: S603 (nothing in it comes from outside)
-            [git, "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
+            [git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

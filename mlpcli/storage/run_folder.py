@@ -192,10 +192,7 @@ def _append(
 ) -> None:
     """Add rows to a table, after the header if they are the first."""
     lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
-    with (
-        os_errors_as(WriteError, path, "cannot be written"),
-        path.open("ab", buffering=0) as file,
-    ):
+    with os_errors_as(WriteError, path, "cannot be written"), path.open("ab", buffering=0) as file:
         whole = file.tell()
         if whole == 0:
             lines = [_csv_line(columns), *lines]
