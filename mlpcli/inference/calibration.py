@@ -72,10 +72,8 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
     For softmax the mean of -log p is convex in 1/T, so it has one minimum, found by golden section
     (Kiefer, 1953).
 
-    Args:
-        loss: turns outputs into probabilities.
-        z: the network's outputs (N, n_out) for examples that it was not trained on.
-        labels: their classes (N,).
+    `z` are the network's outputs (N, n_out) for examples that it was not trained on, and `labels`
+    their classes (N,).
     """
     if np.array_equal(z.argmax(axis=1), labels):
         return 1.0
@@ -106,12 +104,7 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
 
 
 def calibrate(path: Path, validation: Dataset | None) -> None:
-    """Fit the temperature of a checkpoint and save it there, if there are classes to validate on.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be read.
-        WriteError: it cannot be saved, and is unchanged.
-    """
+    """Fit a checkpoint's temperature and save it there, if there are classes to validate on."""
     if validation is None or validation.targets is not None:
         return
     checkpoint = load_checkpoint(path)

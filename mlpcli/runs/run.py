@@ -204,11 +204,7 @@ def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> 
 
 
 def _test(recorder: Recorder) -> Evaluation:
-    """Evaluate the weights of the best epoch on the test set.
-
-    Raises:
-        DivergedError: a number is not finite.
-    """
+    """Evaluate the weights of the best epoch on the test set; DivergedError as in training."""
     model = load_model(recorder.folder.path)
     try:
         return model.evaluate(recorder.setup.test)

@@ -115,11 +115,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        WriteError: it could not be written.
-    """
+    """Write a checkpoint, whole or not at all; raise WriteError if that fails."""
     write_bytes(path, to_bytes(checkpoint))
 
 

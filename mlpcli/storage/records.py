@@ -1,4 +1,7 @@
-"""Reading the folders of runs, unfinished ones too."""
+"""Reading the folders of runs, unfinished ones too.
+
+Whatever reads a file raises DataError if it cannot be read or is damaged.
+"""
 
 import csv
 import dataclasses
@@ -85,7 +88,6 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         CheckpointError: there is no run in `folder`.
-        DataError: one of its files is damaged.
     """
     files = RunFolder(folder)
     if not is_run(folder):
@@ -132,11 +134,7 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def read_metrics(path: Path) -> list[EpochMetrics]:
-    """Return the rows of a metrics.csv.
-
-    Raises:
-        DataError: the file cannot be read, is damaged, or lacks an epoch.
-    """
+    """Return the rows of a metrics.csv."""
     rows = []
     for number, (line, row) in enumerate(read_table(path, COLUMNS), 1):
         rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
@@ -150,11 +148,7 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
 
 
 def read_gradients(path: Path) -> list[GradientNorms]:
-    """Return the rows of a gradients.csv.
-
-    Raises:
-        DataError: the file cannot be read, or is damaged.
-    """
+    """Return the rows of a gradients.csv."""
     return [
         _row(GradientNorms, row, f"{path}:{line}")
         for line, row in read_table(path, GRADIENT_COLUMNS)
@@ -162,11 +156,7 @@ def read_gradients(path: Path) -> list[GradientNorms]:
 
 
 def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return (line number, values by column) for each row of a CSV file, without other columns.
-
-    Raises:
-        DataError: the file cannot be read, or lacks a column.
-    """
+    """Return (line number, values by column) for each row of a CSV file, without other columns."""
     try:
         with os_errors_as(DataError, path, "cannot be read"):
             text = read_ordinary(path, MOST_BYTES).decode()

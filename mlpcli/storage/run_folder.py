@@ -1,6 +1,6 @@
 """The folder of a run: the paths of its files, and how each is written.
 
-Whatever writes raises WriteError if it cannot.
+Whatever writes raises WriteError if it cannot, and whatever looks for weights CheckpointError.
 """
 
 import contextlib
@@ -234,9 +234,6 @@ def checkpoint_path(path: Path) -> Path:
     """Return the checkpoint that a path means: a file itself, or the best weights of a run folder.
 
     `boxed` means the network that comes with mlpcli, unless something of that name exists.
-
-    Raises:
-        CheckpointError: the path is a folder without weights.
     """
     with os_errors_as(CheckpointError, path, "cannot be read"):
         if not path.is_dir():
@@ -250,11 +247,7 @@ def checkpoint_path(path: Path) -> Path:
 
 
 def newest_checkpoints(runs: Path) -> list[Path]:
-    """Return the best weights of each run under `runs`, the newest first.
-
-    Raises:
-        CheckpointError: the folder cannot be read.
-    """
+    """Return the best weights of each run under `runs`, the newest first."""
     with os_errors_as(CheckpointError, runs, "cannot be read"):
         times = {path: path.stat().st_mtime for path in runs.glob("*/weights/best.safetensors")}
     return sorted(times, key=times.__getitem__, reverse=True)

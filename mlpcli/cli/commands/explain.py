@@ -54,9 +54,7 @@ class Explanation:
     help="With --graph: the number of the training example.  [default: 1]",
 )
 @click.option(
-    "--activations",
-    is_flag=True,
-    help="Draw the activation functions with their derivatives: all, or those named.",
+    "--activations", is_flag=True, help="Draw the activation functions: all, or those named."
 )
 @click.option(
     "--label",
