@@ -15,7 +15,7 @@ def test_a_record_says_what_the_run_said(run):
     record = read_record(run.folder)
     assert record.history == run.history
     assert record.best == run.best
-    assert record.name == "bars"
+    assert record.folder.name == "bars"
     assert 0 < record.seconds <= run.seconds
     assert record.summary["test_accuracy"] == run.test.accuracy
     assert record.setting("optimizer", "learning_rate") == 0.05

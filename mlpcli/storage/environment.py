@@ -20,14 +20,14 @@ DECISIVE = {
     "mlpcli": "mlpcli",
     "numpy": "NumPy",
     "blas": "BLAS",
-    "threads": "threads",
+    "threads": "workers",
     "cpu": "processor",
 }
 """entries that the last bits of a result may depend on, and their names in messages"""
 _MOST_BYTES = 10 * 2**20
 
 
-def environment(seed: int, threads: int) -> dict[str, Any]:
+def environment(seed: int, workers: int) -> dict[str, Any]:
     """Return versions, machine, workers, seed, and the git commit of the working directory."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -39,7 +39,7 @@ def environment(seed: int, threads: int) -> dict[str, Any]:
             for library in threadpool_info()
             if library.get("user_api") == "blas"
         ],
-        "threads": threads,
+        "threads": workers,
         "cores": available_cores(),
         "platform": platform.platform(),
         "cpu": _cpu(),

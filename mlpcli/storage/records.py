@@ -45,11 +45,6 @@ class RunRecord:
     summary: Mapping[str, Any]
     """summary.json; empty where the run is unfinished"""
 
-    @property
-    def name(self) -> str:
-        """The name of the folder."""
-        return self.folder.name
-
     @cached_property
     def best(self) -> EpochMetrics | None:
         """The row of the best epoch so far, as training chooses it; None without rows."""

@@ -131,10 +131,12 @@ def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> No
 
 
 def _dry_run_text(dry: "DryRun") -> str:
+    setup, network = dry.setup, dry.setup.network
+    validation = 0 if setup.validation is None else len(setup.validation)
     return (
-        f"Network:    {'-'.join(map(str, dry.sizes))} ({dry.parameters:,} parameters)\n"
-        f"Examples:   {dry.training_images:,} for training, {dry.validation_images:,} for "
-        f"validation, {dry.test_images:,} for the test\n"
+        f"Network:    {'-'.join(map(str, network.sizes))} ({len(network.theta):,} parameters)\n"
+        f"Examples:   {len(setup.training):,} for training, {validation:,} for validation, "
+        f"{len(setup.test):,} for the test\n"
         f"One batch:  loss {dry.loss_before:.4f}, after one step {dry.loss_after:.4f}\n"
         "Nothing was written."
     )
