@@ -69,7 +69,7 @@ class LazyGroup(click.Group):
 
 @click.command(
     cls=LazyGroup,
-    no_args_is_help=False,  # which click answers in two ways, by its version
+    no_args_is_help=False,  # what click would do differs between its versions
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "

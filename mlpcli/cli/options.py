@@ -19,7 +19,7 @@ class _Path(click.Path):
 
 NAME = _Path(path_type=str, readable=False)
 PATH = _Path(path_type=Path, readable=False)
-"""Unchecked: a wrong file is reported where it is read, with the exit code of its kind."""
+"""types that check nothing: a wrong file is reported where it is read, with its exit code"""
 
 DEFAULT_CONFIG = "mnist"
 

@@ -108,8 +108,7 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _measured(row: EpochMetrics) -> set[str]:
-    columns = {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
-    return columns - {"seconds"}
+    return {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
 
 
 def restore_folder(found: Resumption, history: Sequence[EpochMetrics], best_epoch: int) -> None:

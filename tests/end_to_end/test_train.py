@@ -68,6 +68,7 @@ def test_a_dry_run_writes_nothing(run, bars, tmp_path):
     done = run("train", "-c", bars, "--dry-run")
     assert done.returncode == 0
     assert "30-8-3 (275 parameters)" in done.stdout
+    assert "120 for training, 30 for validation, 60 for the test" in done.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
 

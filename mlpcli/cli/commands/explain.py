@@ -178,7 +178,7 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     import_matplotlib()
     from mlpcli.pictures import style
 
-    assert explanation.draw is not None  # noqa: S101 - what has no picture was refused
+    assert explanation.draw is not None  # noqa: S101 - others were refused
     with style.house_style():
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 
