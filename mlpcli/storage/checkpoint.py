@@ -119,11 +119,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        WriteError: it could not be written.
-    """
+    """Write a checkpoint, whole or not at all; raise WriteError if that fails."""
     write_bytes(path, to_bytes(checkpoint))
 
 
@@ -135,9 +131,7 @@ def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> byte
     metadata = {
         "config": json.dumps(checkpoint.config),
         "progress": json.dumps(checkpoint.progress.as_json(), separators=(",", ":")),
-        "normalization": json.dumps(
-            {"mean": checkpoint.normalization.mean, "std": checkpoint.normalization.std}
-        ),
+        "normalization": json.dumps(dataclasses.asdict(checkpoint.normalization)),
         "image_shape": json.dumps(checkpoint.image_shape),
         "class_names": json.dumps(checkpoint.class_names),
         "temperature": json.dumps(checkpoint.temperature),
@@ -185,7 +179,7 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
     check_class_names(class_names)
     scale = json.loads(metadata["normalization"])
-    normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
+    normalization = Normalization(float(scale["mean"]), float(scale["std"]))
     if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
         raise ValueError(f"no images of bytes have {normalization}")
     temperature = float(json.loads(metadata.get("temperature", "1.0")))
@@ -195,7 +189,7 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     if not 1 / 128 <= temperature <= 128:
         raise ValueError(f"a temperature of {temperature}")
     settings = config["network"]
-    # These two raise an error for impossible settings.
+    # These two raise an error if their settings are impossible.
     build_loss(config["loss"])
     Shaping.from_settings(config["data"])
     activation, output_activation = settings["activation"], settings["output_activation"]
@@ -242,11 +236,7 @@ def _check_tensors(
     batch_norm: bool,
     vectors: Sequence[str],
 ) -> None:
-    """Check that these are the tensors of a network of these sizes, and these vectors (P,).
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Raise ValueError unless these are a network's tensors and these vectors (P,)."""
     if len(found) < 2 * (len(sizes) - 1) or min(sizes) < 1:
         raise ValueError(f"{len(sizes) - 1} layers in the config, {len(found)} tensors")
     expected: dict[str, tuple[int, ...]] = {}

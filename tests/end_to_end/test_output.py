@@ -64,7 +64,7 @@ def test_a_wrong_command_line(run):
     ("arguments", "where"),
     [
         (("train", "--config"), "mlpcli train"),
-        (("data", "preview", "--count"), "mlpcli data preview"),
+        (("data", "preview", "--count"), "mlpcli data"),
         (("runs", "--compare", "a"), "mlpcli runs"),
         (("train", "--no-such-option"), "mlpcli train"),
         (("--no-such-option",), "mlpcli"),
