@@ -194,15 +194,12 @@ def test_batch_normalisation_is_told():
 
 
 def test_the_sheet_does_not_move_the_running_means():
-    from mlpcli.data.loading import DataLoader
-    from mlpcli.data.published.cache import data_directory
     from mlpcli.explaining.trace import follow_training
     from mlpcli.reporting import Reporter
-    from mlpcli.training.setup import set_up
+    from mlpcli.training.setup import prepare
 
     config = load_config("examples/xor", overrides=["network.batch_norm=true"])
-    loader = DataLoader(config.data, config.seed, data_directory(None), Reporter())
-    setup = set_up(config, loader)
+    setup = prepare(config, None, Reporter())
     (step,) = follow_training(setup, 1)
     expected = 0.1 * step.layers[0].norm.mean
     np.testing.assert_allclose(setup.network.batch_norms[0].mean, expected, rtol=1e-12)

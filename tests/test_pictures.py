@@ -19,7 +19,6 @@ from PIL import Image
 
 import mlpcli
 from mlpcli.data.dataset import Dataset
-from mlpcli.data.loading import DataLoader
 from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
 from mlpcli.inference.model import Model
@@ -46,7 +45,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.storage.records import read_gradients, read_record
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
-from mlpcli.training.setup import set_up
+from mlpcli.training.setup import prepare
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -224,7 +223,7 @@ def test_a_path_along_a_line_spans_no_plane():
 
 
 def setup_of(run):
-    return set_up(run.config, DataLoader(run.config.data, run.config.seed, None, Reporter()))
+    return prepare(run.config, None, Reporter())
 
 
 def test_the_path_is_that_of_the_run_and_the_survey_measures_the_loss_there(run):
@@ -512,7 +511,7 @@ def test_gradients_of_zero_are_drawn(own):
 def test_gradients_are_left_out_where_there_are_none(own):
     path = own.folder / "gradients.csv"
     path.unlink()
-    with pytest.raises(DataError, match=r"gradients\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"gradients\.csv: cannot be read: No such file"):
         draw_pictures(own.folder, only=["gradients"])
     reporter = Told()
     subject = Subject(own.folder, None, reporter, None, False)
