@@ -219,7 +219,7 @@ def test_from_a_file_without_averaged_running_means_the_live_ones_are_the_start(
     live = [tensors["norms.0.running_mean"], tensors["norms.0.running_var"]]
     names = ("average.running_mean", "average.running_var")
     older = {name: tensor for name, tensor in tensors.items() if name not in names}
-    results = []
+    results: list[bytes] = []
     for kept in (older, {**older, **dict(zip(names, live, strict=True))}, tensors):
         copy = folder.parent / str(len(results))
         shutil.copytree(folder, copy)
@@ -523,11 +523,9 @@ def test_before_the_first_step_the_run_can_be_gone_on_with(train, monkeypatch, t
 
 
 def test_within_the_test_the_run_is_done_first(train, monkeypatch):
-    load = run.load_model
-
     def interrupt_and_load(path):
         signal.raise_signal(signal.SIGINT)
-        return load(path)
+        return mlpcli.load_model(path)
 
     monkeypatch.setattr(run, "load_model", interrupt_and_load)
     with pytest.raises(Interrupted, match="The run is done") as caught:
