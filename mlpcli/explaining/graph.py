@@ -30,8 +30,8 @@ from mlpcli.training.setup import prepare
 Detail = Literal["operations", "units", "layers"]
 Kind = Literal["input", "parameter", "operation", "loss"]
 MOST_OPERATIONS, MOST_UNITS, MOST_WEIGHTS, MOST_LAYERS = 8, 6, 12, 3
-"""A chain of more layers is told by its units; more units, or weights, in a layer or more layers,
-by whole layers."""
+"""A longer chain is shown by its units; more units or weights in a layer, or more layers, by whole
+layers."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +40,27 @@ class Node:
 
     name: str
     operation: str
-    """what it is computed by; empty for what is given"""
+    """the formula that computes it; empty for an input or a parameter"""
     kind: Kind
     stage: int
-    """how many operations come before it on the way from the input; that of its user's for a
-    parameter"""
+    """number of operations between it and the input; a parameter has the stage of its user"""
     value: Array
-    """a number (), or those of a layer"""
+    """a number (), or the numbers of a layer"""
     gradient: Array
-    """of the loss with respect to it, by backpropagation; shaped as the value"""
+    """dL/d(node), by backpropagation; shaped as the value"""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One node's part in another."""
+    """The influence of one node on another."""
 
     start: Node
     end: Node
     symbol: str
     """of the derivative"""
     derivative: Array
-    """of the end with respect to the start: a number (); of layers the Jacobian (n_end, n_start),
-    and of a weighted sum with respect to its weights what came in (n_in,)"""
+    """d(end)/d(start): a number (); between layers the Jacobian (n_end, n_start), and of a weighted
+    sum with respect to its weights the inputs (n_in,)"""
     weight: Node | None = None
     """the parameter whose value the derivative is"""
 
@@ -90,11 +89,11 @@ class Graph:
         return any("′" in node.name for node in self.nodes)
 
     def node(self, name: str) -> Node:
-        """The node of that name."""
+        """Return the node of that name."""
         return next(node for node in self.nodes if node.name == name)
 
     def paths(self, start: Node) -> Iterator[list[Edge]]:
-        """Every way from a node to the loss."""
+        """Yield every path from a node to the loss."""
         if start.kind == "loss":
             yield []
         for edge in self.edges:
@@ -104,20 +103,20 @@ class Graph:
 
 
 def product(path: Sequence[Edge]) -> float:
-    """Of the derivatives along a path of numbers."""
+    """Return the product of the derivatives along a path of numbers."""
     return math.prod(float(edge.derivative) for edge in path)
 
 
 def explain_graph(
     config: Config, example: int, *, data_dir: Path | None = None, reporter: Reporter | None = None
 ) -> Graph:
-    """The graph of a training example, through the network as it begins.
+    """Return the graph of a training example in the network at its start.
 
     Args:
         config: of the run.
-        example: which one, from 1 on.
+        example: its number, from 1 on.
         data_dir: the cache of datasets; None for the usual one.
-        reporter: told of downloads.
+        reporter: follows a download.
 
     Raises:
         ConfigError: there are fewer examples, or the examples of a batch depend on each other.
@@ -162,19 +161,19 @@ class _Stage:
 
     symbol: str
     operation: str
-    """in which {0} stands for what it is computed from, and {1} for its place, such as [2]"""
+    """{0} stands for its argument, and {1} for its place, such as [2]"""
     value: Array
     """(n,)"""
     gradient: Array
     """(n,)"""
     slope: Array | None = None
-    """(n,) of each number with respect to the one before it; of the loss, to all before it"""
+    """derivative (n,) of each number with respect to the one before it; of the loss, to all"""
     slope_symbol: str = ""
     layer: LayerTrace | None = None
     """the weights that lead to it, of a weighted sum"""
 
     def places(self) -> list[str]:
-        """Of its numbers, one by one; empty of a single one."""
+        """Return the place of each of its numbers; a single number has none."""
         return [f"[{i + 1}]" if len(self.value) > 1 else "" for i in range(len(self.value))]
 
 
@@ -189,11 +188,13 @@ def _detail(sizes: Sequence[int]) -> Detail:
 
 
 def _stages(network: MLP, step: StepTrace, loss: str) -> Iterator[_Stage]:
-    """From the input to the loss."""
+    """Yield the stages from the input to the loss."""
     came_in = [layer.backward(layer.delta)[0].copy() for layer in network.dense]
     before = "x"
     first = step.layers[0]
-    yield _Stage("x", "", step.x[0], came_in[0] * (1 if first.mask is None else first.mask[0]))
+    yield _Stage(
+        "x", "", step.x[0], came_in[0] if first.mask is None else came_in[0] * first.mask[0]
+    )
     for layer, dx in zip(step.layers, came_in, strict=True):
         if layer.mask is not None:
             slope_symbol = subscript("m", layer.number - 1) + "{1}"
@@ -211,7 +212,7 @@ def _stages(network: MLP, step: StepTrace, loss: str) -> Iterator[_Stage]:
 
 
 def _by_numbers(stages: Sequence[_Stage], *, products: bool) -> tuple[list[Node], list[Edge]]:
-    """A node for each number of each stage and for each parameter; also for each product."""
+    """Return a node for each number and parameter, and also for each product if `products`."""
     nodes: list[Node] = []
     edges: list[Edge] = []
     before: list[Node] = []
@@ -240,7 +241,7 @@ def _by_numbers(stages: Sequence[_Stage], *, products: bool) -> tuple[list[Node]
 
 
 def _sum(layer: LayerTrace, j: int, before: Sequence[Node], products: bool) -> str:
-    """How a weighted sum is written."""
+    """Return the formula of a weighted sum."""
     terms = [
         _element("u", layer, (i, j)) if products else f"{start.name} {_element('W', layer, (i, j))}"
         for i, start in enumerate(before)
@@ -258,7 +259,7 @@ def _weigh(
     *,
     products: bool,
 ) -> None:
-    """The parameters of a weighted sum, and what leads to it."""
+    """Add the parameters of a weighted sum, and the edges that lead to it."""
     at = end.stage
     for i, start in enumerate(before):
         value, gradient = layer.W.value[i, j], layer.W.gradient[i, j]
@@ -282,7 +283,7 @@ def _weigh(
 
 
 def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
-    """A node for each stage and each array of parameters, and the Jacobians between them."""
+    """Return a node for each stage and each array of parameters, and their Jacobians."""
     first = stages[0]
     before = Node(first.symbol, "", "input", 0, first.value, first.gradient)
     nodes = [before]
@@ -317,7 +318,7 @@ def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
 
 
 def _figures(nodes: Sequence[Node], edges: Sequence[Edge]) -> Iterator[tuple[str, Array]]:
-    """Every number of a graph with its symbol, in the order in which they are computed."""
+    """Yield every number of a graph with its symbol, in the order of computation."""
     for node in nodes:
         yield node.name, node.value
     for node in reversed(nodes):
@@ -344,7 +345,7 @@ def _number(
 
 
 def _element(symbol: str, layer: LayerTrace, at: tuple[int, ...]) -> str:
-    """W₁[2,1] for a place counted from 0, or W₁ where it is the only one."""
+    """Return W₁[2,1] for the place (1, 0), or W₁ where it is the only one."""
     name = subscript(symbol, layer.number)
     values = layer.b.value if len(at) == 1 else layer.W.value
     return name if values.size == 1 else f"{name}[{','.join(str(i + 1) for i in at)}]"

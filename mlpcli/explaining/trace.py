@@ -22,12 +22,12 @@ from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
 
 MOST_DIFFERENCES = 2000
-"""Parameters whose gradient is checked; each costs two forward passes."""
+"""number of parameters whose gradient is checked; each costs two forward passes"""
 
 
 @dataclass(frozen=True)
 class ParameterTrace:
-    """An array of parameters in a step; all of its arrays have one shape."""
+    """An array of parameters in a step; all arrays here have its shape."""
 
     value: Array
     """before the update"""
@@ -35,21 +35,21 @@ class ParameterTrace:
     numerical: Array | None
     """the gradient by centred differences; None in a network too large for them"""
     taken: Array
-    """the gradient that the step takes: clipped, and with that of the penalties"""
+    """the gradient that the step takes: clipped, and with the penalties' added"""
     new: Array
     """after the update"""
     state: dict[str, Array]
-    """what the optimizer remembers of it after the update, by name"""
+    """the optimizer's vectors for it after the update, by name"""
 
 
 @dataclass(frozen=True)
 class NormTrace:
-    """What batch normalisation did between a layer's weighted sum and its activation."""
+    """Batch normalisation between a layer's weighted sum and its activation."""
 
     mean: Array
-    """(n_out,), of the batch; of a single example, the running mean"""
+    """mean (n_out,) of the batch; for a single example, the running mean"""
     variance: Array
-    """(n_out,), likewise"""
+    """variance (n_out,), likewise"""
     s: Array
     """the standardised sums (B, n_out)"""
     y: Array
@@ -62,15 +62,15 @@ class NormTrace:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one dense layer, and what stands around it, did in a step."""
+    """One dense layer in a step, with its dropout, batch normalisation and activation."""
 
     number: int
     """from 1 on"""
     activation: str
     mask: Array | None
-    """(B, n_in), by which dropout multiplied what came in; None where there is no dropout"""
+    """m (B, n_in), by which dropout multiplied the input; None where there is no dropout"""
     a_in: Array
-    """(B, n_in), after dropout"""
+    """the input (B, n_in), after dropout"""
     W: ParameterTrace
     """(n_in, n_out)"""
     b: ParameterTrace
@@ -80,9 +80,9 @@ class LayerTrace:
     norm: NormTrace | None
     """None where there is no batch normalisation"""
     a: Array
-    """(B, n_out); what the activation was given where it is identity"""
+    """the output (B, n_out)"""
     da: Array
-    """dL/da (B, n_out), what came back to the layer's output"""
+    """dL/da (B, n_out)"""
     slope: Array
     """σ' (B, n_out)"""
     delta: Array
@@ -90,7 +90,7 @@ class LayerTrace:
 
     @property
     def parameters(self) -> dict[str, ParameterTrace]:
-        """By the names W, b, gamma and beta."""
+        """The arrays by their names: W, b, gamma and beta."""
         found = {"W": self.W, "b": self.b}
         if self.norm is not None:
             found |= {"gamma": self.norm.gamma, "beta": self.norm.beta}
@@ -98,12 +98,12 @@ class LayerTrace:
 
     @property
     def gradient_norm(self) -> float:
-        """Of dL/dW."""
+        """The norm of dL/dW."""
         return float(np.linalg.norm(self.W.gradient))
 
     @property
     def relative_error(self) -> float | None:
-        """Between both gradients of all its parameters; None where there are no differences."""
+        """The error between the gradient and its differences; None where there are none."""
         gradient, numerical = [], []
         for each in self.parameters.values():
             if each.numerical is None:
@@ -125,28 +125,28 @@ class StepTrace:
     """(B, n_out)"""
     layers: list[LayerTrace]
     prediction: Array
-    """(B, n_out), what the loss holds against `target`"""
+    """what the loss compares with `target` (B, n_out)"""
     target: Array
-    """(B, n_out): t, smoothed where the loss smooths it"""
+    """t (B, n_out), smoothed where the loss smooths it"""
     probabilities: Array
-    """(B, n_out), as the loss reads the output"""
+    """the probabilities (B, n_out) that the loss sees in the output"""
     loss: float
     """mean over the batch, before the update"""
     learning_rate: float
     gradient_norm: float
-    """of all parameters together, before clipping"""
+    """norm of the whole gradient, before clipping"""
     clipped_norm: float
-    """after clipping of the norm"""
+    """norm of the whole gradient, after clipping"""
     lengths: list[Array] | None
-    """of the weights into each hidden unit (n_out,) before they are shortened; None where not"""
+    """norms (n_out,) of the weights into each hidden unit before max-norm; None without it"""
     crosses_a_kink: bool
     """whether a difference was taken across the kink of a unit's activation"""
     loss_after: float
-    """of the same batch, after the update, with the same units switched off"""
+    """the loss of the same batch after the update, with the same units switched off"""
 
 
 def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
-    """Train the network of `setup` in place, and yield what happened in each step.
+    """Train the network of `setup` in place, and yield each step.
 
     Args:
         setup: a run that has not begun.
@@ -181,7 +181,7 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
 
 
 class _DropoutOfTraining:
-    """Draws which units are switched off as each worker of the training would."""
+    """Draws the units to switch off, as each worker of the training would."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -228,18 +228,16 @@ def trace_step(
     """Take one step, which changes the network's parameters, and keep every number of it.
 
     Args:
-        network: whose dropout, if any, has been drawn for this batch.
-        loss: what is made smaller.
-        optimizer: takes the step.
-        vectors: what the optimizer remembers (P,), by name.
+        network: its dropout, if any, has been drawn for this batch.
+        vectors: the optimizer's (P,), by name.
         x: inputs (B, n_in).
         t: targets (B, n_out).
         learning_rate: of this step.
         most_value: limit on each number of the gradient.
         most_norm: limit on the norm of the gradient.
         most_weights_norm: limit on the norm of the weights into a hidden unit.
-        number: of the step, from 1 on.
-        differences: also take each gradient by centred differences, in a network of few parameters.
+        number: the number of the step, from 1 on.
+        differences: whether to take centred differences too, if the parameters are few.
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
     before, n = network.theta.copy(), network.n_weights
@@ -281,7 +279,7 @@ def trace_step(
 
 
 def in_float64(network: MLP) -> MLP:
-    """A copy that computes in float64, with running means of its own; its dropout is not drawn."""
+    """Return a copy that computes in float64, with its own running means and no dropout drawn."""
     return _twin(network, network.theta.astype(np.float64), 0)
 
 
@@ -392,7 +390,7 @@ def _layers(
 
 
 def _twin(network: MLP, theta: Array, n: int) -> MLP:
-    """The same network with other parameters, to be tried out: it leaves no mark on the first.
+    """Return the same network with other parameters, which leaves the first one as it is.
 
     Its running means are copies, and the next `n` rows lose the same units to dropout.
     """

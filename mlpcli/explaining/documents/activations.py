@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def activation_document(activations: "Sequence[Activation]") -> Document:
-    """The document."""
+    """Return a table of the activations and their formulae."""
     from mlpcli.explaining.saturation import FLAT, character
 
     document = Document("Activations and their derivatives")
@@ -46,7 +46,7 @@ def activation_document(activations: "Sequence[Activation]") -> Document:
 
 
 def activation_facts(activations: "Sequence[Activation]") -> dict[str, Any]:
-    """The same for JSON; null where there is no bound."""
+    """Return the same for JSON; null where there is no bound."""
     from mlpcli.explaining.saturation import FLAT, character
 
     facts = {}

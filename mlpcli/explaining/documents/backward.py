@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def backward_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
-    """From the last layer to the first, each with its gradient."""
+    """Yield the layers from the last to the first, each with its gradient."""
     several = len(step.x) > 1
     for layer in reversed(step.layers):
         n = layer.number
@@ -37,14 +37,12 @@ def backward_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
         of_given = f"∂L/∂{symbol_given(layer)}"
         reached = delta if layer.norm is None else of_given
         if layer.activation == "identity":
-            formula = f"{f'{delta} = ' if layer.norm is None else ''}{of_given} = {error}"
+            formula = f"{reached} = {error}" if layer.norm else f"{delta} = {of_given} = {error}"
             quantities = []
         else:
             slope = f"σ′({symbol_given(layer)})"
-            formula = (
-                f"{da} = {error}    {f'{delta} = ' if layer.norm is None else ''}"
-                f"{of_given} = {da} ⊙ {slope}"
-            )
+            through = of_given if layer.norm else f"{delta} = {of_given}"
+            formula = f"{da} = {error}    {through} = {da} ⊙ {slope}"
             quantities = [
                 Quantity(f"da{n}", da, layer.da),
                 Quantity(f"slope{n}", slope, layer.slope),
@@ -53,16 +51,13 @@ def backward_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
             quantities.append(Quantity(f"delta{n}", reached, layer.delta))
         else:
             quantities.append(Quantity(f"dy{n}", reached, layer.norm.dy))
-        where = "where the error begins" if is_last else "the error sent back"
+        where, shapes = "where the error begins", by(layer.delta.shape)
+        if not is_last:
+            W = step.layers[n].W.value
+            where = "the error sent back"
+            shapes = f"{by((len(step.x), W.shape[1]))} {by(W.T.shape)} → {shapes}"
         yield Section(
-            f"Layer {n}: {where}",
-            3,
-            formula=formula,
-            shapes=by(layer.delta.shape)
-            if is_last
-            else f"{by((len(step.x), step.layers[n].W.value.shape[1]))} "
-            f"{by(step.layers[n].W.value.T.shape)} → {by(layer.delta.shape)}",
-            quantities=quantities,
+            f"Layer {n}: {where}", 3, formula=formula, shapes=shapes, quantities=quantities
         )
         if layer.norm is not None:
             yield _back_through_normalisation(layer, layer.norm, len(step.x))

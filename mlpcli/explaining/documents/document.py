@@ -9,11 +9,11 @@ import numpy as np
 from mlpcli.nn.arrays import Array
 
 MOST_NUMBERS, MOST_COLUMNS = 64, 10
-"""An array of more is told by its summary."""
+"""a larger array is shown by its summary"""
 APART = 4 * " "
-"""between two formulae"""
+"""separates two formulae"""
 BY_DIFFERENCES = "by differences"
-"""The symbol of a gradient that follows the same one by backpropagation."""
+"""symbol of a gradient by differences, which follows the one by backpropagation"""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Quantity:
         return self.values.size <= MOST_NUMBERS and columns <= MOST_COLUMNS
 
     def rows(self) -> list[list[str]]:
-        """Its numbers as they are written, all in one way."""
+        """Return its numbers as text, all in one format."""
         largest = float(np.abs(self.values).max(initial=0))
         matrix = self.values.reshape(-1, self.values.shape[-1] if self.values.ndim else 1)
         return [[number(float(x), largest) for x in row] for row in matrix]
 
     def summary(self) -> dict[str, float]:
-        """What is said of an array that is too large to be shown."""
+        """Return the figures that stand for an array too large to show."""
         v = self.values.astype(np.float64)
         return {
             "min": float(v.min()),
@@ -49,7 +49,7 @@ class Quantity:
         }
 
     def facts(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the same for JSON."""
         facts: dict[str, Any] = {"symbol": self.symbol, "shape": list(self.values.shape)}
         if self.is_small:
             return {**facts, "values": self.values.tolist()}
@@ -64,19 +64,19 @@ class Section:
     level: int = 2
     words: str = ""
     formula: str = ""
-    """in the notation of `mathml`; `APART` parts one formula from the next"""
+    """in the notation of `mathml`; `APART` separates formulae"""
     shapes: str = ""
     """of the formula's arrays"""
     quantities: Sequence[Quantity] = ()
     rows: Sequence[Sequence[str]] = ()
     """a table, its first row the header"""
     image: Array | None = None
-    """(height, width) from 0, white, to 1, black"""
+    """(height, width), from 0 for white to 1 for black"""
     is_signed: bool = False
-    """the image is from -1, blue, over 0, white, to 1, red"""
+    """whether the image is from -1 for blue over 0 for white to 1 for red"""
 
     def facts(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the same for JSON."""
         facts: dict[str, Any] = {"title": self.title}
         for key, value in (
             ("formula", self.formula),
@@ -97,17 +97,14 @@ class Document:
 
 
 def by(shape: tuple[int, ...]) -> str:
-    """A shape as it is read: (1, 3)."""
+    """Return a shape as text: (1, 3)."""
     return str(shape)
 
 
 def number(value: float, largest: float | None = None) -> str:
-    """A number with six decimals, or four in powers of ten; never -0.
+    """Return a number with six decimals, or four in powers of ten; never -0.
 
-    Args:
-        value: the number.
-        largest: the greatest size among those it stands with, which decides; None where it is
-            alone.
+    `largest` is the largest size among the numbers beside it, which decides the format.
     """
     size = abs(value) if largest is None else largest
     if size and not 1e-3 <= size < 1e5:

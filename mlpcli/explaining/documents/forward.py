@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mlpcli.explaining.trace import LayerTrace, NormTrace
 
 MOST_EXAMPLES = 20
-"""that are told one by one"""
+"""number of examples listed one by one"""
 
 
 def forward_sections(config: "Config", story: "Story") -> Iterator[Section]:
-    """From the first layer to the last, then the loss."""
+    """Yield the layers from the first to the last, then the loss."""
     step = story.first
     yield Section(
         "The example" if len(step.x) == 1 else "The examples",
@@ -97,8 +97,10 @@ def forward_sections(config: "Config", story: "Story") -> Iterator[Section]:
 
 
 def _which(examples: Sequence[int]) -> str:
-    """The rows by their numbers in the training set."""
-    numbered = [f"{n}" for n in examples[:MOST_EXAMPLES]] + ["…"] * (len(examples) > MOST_EXAMPLES)
+    """Return the rows' numbers in the training set, as a sentence."""
+    numbered = [f"{n}" for n in examples[:MOST_EXAMPLES]]
+    if len(examples) > MOST_EXAMPLES:
+        numbered.append("…")
     which = "Example" if len(examples) == 1 else "Row by row, examples"
     return f"{which} {', '.join(numbered)} of the training set."
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mlpcli.explaining.graph import Edge, Graph, Node
 
 MOST_PATHS = 12
-"""of one parameter that are written out"""
+"""number of paths of one parameter that are written out"""
 
 ITEMS = {
     "operations": "each operation is a node",
@@ -26,14 +26,14 @@ DROPOUT = (
 
 
 def graph_document(graph: "Graph") -> Document:
-    """The document."""
+    """Return the nodes, the edges and the chain rule."""
     document = Document(f"The computational graph of {graph.name}, example {graph.example}")
     sizes = "-".join(map(str, graph.sizes))
     document.sections = [
         Section(
             "The graph",
             words=f"{sizes}: {ITEMS[graph.detail]}. {count(len(graph.nodes), 'node')}, "
-            f"{count(len(graph.edges), 'edge')}." + DROPOUT * graph.has_dropout,
+            f"{count(len(graph.edges), 'edge')}.{DROPOUT if graph.has_dropout else ''}",
         ),
         Section("The nodes", rows=list(_node_rows(graph))),
         Section(
@@ -55,7 +55,7 @@ def graph_document(graph: "Graph") -> Document:
 
 
 def graph_facts(graph: "Graph") -> dict[str, Any]:
-    """The same for JSON, with every digit."""
+    """Return the same for JSON, with every digit."""
     return {
         "config": graph.name,
         "example": graph.example,
@@ -93,15 +93,15 @@ def _node_rows(graph: "Graph") -> Iterator[list[str]]:
         yield [
             node.name,
             node.operation or {"input": "given", "parameter": "learned"}[node.kind],
-            _told(node.value),
-            _told(node.gradient),
+            _shown(node.value),
+            _shown(node.gradient),
         ]
 
 
 def _edge_rows(graph: "Graph") -> Iterator[list[str]]:
     yield ["from", "to", "derivative", "is"]
     for edge in graph.edges:
-        yield [edge.start.name, edge.end.name, edge.symbol, _told(edge.derivative)]
+        yield [edge.start.name, edge.end.name, edge.symbol, _shown(edge.derivative)]
 
 
 def _products(graph: "Graph", node: "Node") -> Section:
@@ -109,7 +109,7 @@ def _products(graph: "Graph", node: "Node") -> Section:
 
     title = f"∂L/∂{node.name}"
     paths = list(graph.paths(node))
-    total = f"{number(sum(map(product, paths)))}; by backpropagation {_told(node.gradient)}."
+    total = f"{number(sum(map(product, paths)))}; by backpropagation {_shown(node.gradient)}."
     if len(paths) == 1:
         (path,) = paths
         return Section(title, 3, words=f"{_way(path)}: {_factors(path)} = {total}")
@@ -134,7 +134,7 @@ def _factors(path: "Sequence[Edge]") -> str:
     return " · ".join(f"{float(edge.derivative) + 0.0:.6g}" for edge in path)
 
 
-def _told(values: Any) -> str:
+def _shown(values: Any) -> str:
     if values.size == 1:
         return number(values.item())
     figures = Quantity("", "", values).summary()

@@ -26,7 +26,7 @@ th:first-child, td:first-child { text-align: left; }
 
 
 def as_html(document: Document) -> str:
-    """One page that needs nothing else: formulae in MathML, pictures in SVG."""
+    """Return one page that needs no other file: formulae in MathML, images in SVG."""
     title = html.escape(document.title)
     body = "\n".join(_html_section(section) for section in document.sections)
     return (

@@ -1,4 +1,4 @@
-"""A picture's way through a trained network as a document."""
+"""The way of an image through a trained network as a document."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ LEVELS = "·▁▂▃▄▅▆▇█"
 
 
 def picture_document(name: str, story: "PictureStory") -> Document:
-    """The document; `name` is that of the picture's file."""
+    """Return the document; `name` is the image file's."""
     return Document(f"{name}, as the network sees it", list(_sections(story)))
 
 
 def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
-    """The same for JSON, with every digit."""
+    """Return the same for JSON, with every digit."""
     from mlpcli.explaining.prediction import strongest_changes
 
     step, names = story.step, story.class_names
@@ -182,14 +182,14 @@ def _by_class(story: "PictureStory", values: "Array") -> dict[str, float]:
 
 
 def _arrow(way: float) -> str:
-    """How far and which way, from -1 to 1: at least one sign where it is not next to nothing."""
+    """Return a way from -1 to 1 as an arrow, of one sign at least unless it is nearly 0."""
     length = round(min(abs(way), 1) * LONGEST_ARROW)
     sign = "↑" if way > 0 else "↓"
     return sign * max(1, length) if abs(way) >= 5e-5 else "stay"
 
 
 def _levels(a: "Array") -> str:
-    """Each activation as a bar, from the smallest, or 0, to the largest."""
+    """Return each activation as a bar, from the smallest, or 0, to the largest."""
     low = min(0.0, float(a.min()))
     height = (float(a.max()) - low) or 1.0
     return "".join(LEVELS[round((float(v) - low) / height * (len(LEVELS) - 1))] for v in a)

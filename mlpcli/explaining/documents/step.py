@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from mlpcli.explaining.trace import StepTrace
 
 MOST_LOSSES = 20
-"""that are told one by one"""
+"""number of losses listed one by one"""
 
 LARGE = (
-    f" Arrays of more than {MOST_NUMBERS} numbers or {MOST_COLUMNS} columns are told by their"
+    f" Arrays of more than {MOST_NUMBERS} numbers or {MOST_COLUMNS} columns are shown by their"
     " shape, min, max, mean and norm."
 )
 
@@ -40,7 +40,7 @@ KINK = (
 
 
 def step_document(config: "Config", story: "Story") -> Document:
-    """The first step in full; of the others the loss, and what the last one left."""
+    """Return the first step in full, the losses of the others, and the last parameters."""
     first = story.first
     network = "-".join(str(n) for n in _sizes(first))
     document = Document(f"Training {config.name or 'a network'}, step by step")
@@ -54,7 +54,7 @@ def step_document(config: "Config", story: "Story") -> Document:
             words=f"{network}, {config.dtype}; loss {config.loss.name}; {config.optimizer.name} "
             f"with learning rate {learning_rate(config, first)}; "
             f"{count(len(first.x), 'example')} a step. "
-            f"Every array has a row for each {_examples(first)}." + LARGE * large,
+            f"Every array has a row for each {_examples(first)}.{LARGE if large else ''}",
         ),
         Section("Forward"),
         *forward_sections(config, story),
@@ -72,7 +72,7 @@ def step_document(config: "Config", story: "Story") -> Document:
 
 
 def step_facts(config: "Config", story: "Story") -> dict[str, Any]:
-    """The same for JSON, with every digit."""
+    """Return the same for JSON, with every digit."""
     first = story.first
     return {
         "config": config.name,

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from mlpcli.explaining.trace import LayerTrace, StepTrace
 
 SYMBOLS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
-"""of a layer's parameters"""
+"""of a layer's parameters, by their names"""
 PENALTIES = {"weight_decay": "λ", "l1": "κ"}
 BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
 """symbols of batch normalisation, with the numbers of layers, that an optimizer may have too"""
 
 
 def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
-    """What is done to the gradient, the step that the optimizer takes, and what it leaves."""
+    """Yield the changes of the gradient, the optimizer's step, and the result."""
     yield from _what_is_done_to_the_gradient(config, step)
     yield _the_step(config, step)
     symbols = OPTIMIZERS[config.optimizer.name].vectors
@@ -46,7 +46,7 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
         "The loss after it",
         3,
         words=f"{number(step.loss)} before, {number(step.loss_after)} after"
-        + (", with the same units switched off." if drops(step) else "."),
+        f"{', with the same units switched off' if drops(step) else ''}.",
         quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
     )
     yield Section(
@@ -68,18 +68,18 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
 
 
 def learning_rate(config: "Config", step: "StepTrace") -> str:
-    """What it is, and what the schedule has made it of."""
+    """Return the learning rate of a step as text, with the schedule's part in it."""
     whole, schedule = config.optimizer.learning_rate, config.schedule
     if step.learning_rate == whole:
         return f"{whole:g}"
-    by = schedule.name + " after a warm-up" * bool(schedule.warmup_epochs)
+    by = f"{schedule.name} after a warm-up" if schedule.warmup_epochs else schedule.name
     return (
         f"{step.learning_rate:g} ({whole:g} × {step.learning_rate / whole:g} by the schedule, {by})"
     )
 
 
 def new_parameters(layer: "LayerTrace") -> list[Quantity]:
-    """What a layer's parameters are after the step."""
+    """Return a layer's parameters after the step."""
     return [
         Quantity(f"new_{name}{layer.number}", subscript(SYMBOLS[name], layer.number), trace.new)
         for name, trace in layer.parameters.items()
@@ -99,7 +99,7 @@ def _state(layer: "LayerTrace", symbols: Mapping[str, str]) -> list[Quantity]:
 
 
 def drops(step: "StepTrace") -> bool:
-    """Whether it switches units off."""
+    """Return whether the step switches units off."""
     return any(layer.mask is not None for layer in step.layers)
 
 
