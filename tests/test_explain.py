@@ -448,7 +448,7 @@ def test_a_file_holds_what_is_printed(ending, tmp_path):
 
 def test_large_arrays_are_summarised_and_it_is_said_so():
     text = explain("explain", "--config", "examples/vanishing")
-    said = "Arrays of more than 64 numbers or 10 columns are told by their shape, min, max, mean"
+    said = "Arrays of more than 64 numbers or 10 columns are shown by their shape, min, max, mean"
     assert said in " ".join(text.split())
     assert "W₁ = (784, 30)  min" in text
     assert max(map(len, text.splitlines())) < 130

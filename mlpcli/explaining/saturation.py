@@ -1,9 +1,9 @@
 """Where an activation saturates, and its mean output: how easy it is to learn through it.
 
 Where σ is flat, the error on its way back is multiplied by nearly 0, and the layers before learn
-nearly nothing (Glorot and Bengio 2010). If all outputs are positive, a step on one example moves all
-weights of a unit behind in the same direction; a mean other than 0 does so in part (LeCun, Bottou,
-Orr and Müller, "Efficient BackProp", 1998).
+nearly nothing (Glorot and Bengio 2010). If all outputs are positive, a step on one example moves
+all weights of a unit behind in the same direction; a mean other than 0 does so in part (LeCun,
+Bottou, Orr and Müller, "Efficient BackProp", 1998).
 """
 
 import math

@@ -229,6 +229,8 @@ def trace_step(
 
     Args:
         network: its dropout, if any, has been drawn for this batch.
+        loss: of the network.
+        optimizer: takes the step.
         vectors: the optimizer's (P,), by name.
         x: inputs (B, n_in).
         t: targets (B, n_out).
