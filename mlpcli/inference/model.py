@@ -112,7 +112,9 @@ class Model:
                 f"{self.path}: this network was trained on a table of numbers and knows no images; "
                 "`mlpcli evaluate` shows what it makes of its own."
             )
-        if images.dtype.kind not in "ui" or np.any((images < 0) | (images > 255)):
+        if images.dtype.kind not in "ui" or (
+            images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
+        ):
             raise DataError(
                 "Images must be whole numbers from 0 (background) to 255 (ink), found "
                 f"{images.dtype}; for pixels from 0 to 1, give np.rint(255 * x).astype(np.uint8)."
