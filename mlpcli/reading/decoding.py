@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Transpose
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
@@ -32,6 +34,15 @@ DECODED_SIDE = 640
 FEW_COLOURS = 16
 """most colours of an image that may show others by the density of its dots"""
 
+MAX_DECODER_BYTES = 320_000_000
+"""memory that a decoder may take: enough for MAX_PIXELS of the usual formats"""
+MAX_SLOW_VALUES = 5_000_000
+"""most bytes, in the file or decoded, for a decoder that Pillow has in Python"""
+
+_DECODERS_IN_PYTHON = ("bmp_rle", "ppm", "ppm_plain")
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # 4 in other modes
+_WEBP_BYTES_PER_PIXEL = 16  # libwebp and Pillow keep four copies
+_ROWS_PER_STRIP, _ROWS_PER_TILE = 278, 323  # tags of TIFF
 _CHANNEL_SIDE = 160  # pixels of the shrunk image on which the channel is chosen
 _TILE_SIDE = 1024  # pixels, at least; only so much is converted at once
 _PIPE_PIECE = 2**20  # bytes
@@ -123,10 +134,10 @@ def read_grey(
         ImageError: the file is missing, too large, damaged or not an image.
     """
     name = source_name(source)
-    with _opened(source, name) as file:
-        image = _decoded(file, side, name, remark)
+    with _opened(source, name) as (file, size):
+        image = _decoded(file, size, side, name, remark)
     if image.mode == "F":
-        return GreyImage(_unit_range(image.values), image.full_shape)
+        return GreyImage(image.values, image.full_shape)
     grey = _grey(image.values, has_alpha=image.mode in ("LA", "RGBA"))
     return GreyImage(without_dots(grey) if image.few_colours else grey, image.full_shape)
 
@@ -140,8 +151,8 @@ def source_name(source: Path | BinaryIO) -> str:
 
 
 @contextlib.contextmanager
-def _opened(source: Path | BinaryIO, name: str) -> Iterator[IO[bytes]]:
-    """Open an image file at its beginning, to read it anywhere."""
+def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open an image file at its beginning, to read it anywhere; yield it and its size in bytes."""
     with contextlib.ExitStack() as stack:
         try:
             file: IO[bytes] = (
@@ -171,7 +182,7 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[IO[bytes]]:
             raise ImageError(
                 f"{name}: not a readable image (a PDF document); save the page as PNG."
             )
-        yield file
+        yield file, size
 
 
 def _copy(pipe: IO[bytes], copy: IO[bytes]) -> None:
@@ -183,19 +194,23 @@ def _copy(pipe: IO[bytes], copy: IO[bytes]) -> None:
     copy.seek(0)
 
 
-def _decoded(file: IO[bytes], side: int, name: str, remark: Remark) -> _Decoded:
+def _decoded(file: IO[bytes], file_size: int, side: int, name: str, remark: Remark) -> _Decoded:
     """Decode an image, and average it by a whole factor to a longer side of at most `side`."""
     with _damage_as_image_error(name), Image.open(file, formats=FORMATS) as image:
-        _refuse_too_large(image.width * image.height, name)
         full_shape = (image.height, image.width)
+        if math.prod(full_shape) > MAX_PIXELS:
+            raise _too_large(name, f"{math.prod(full_shape) / 1e6:.0f} million pixels")
         # JPEG decodes to 1/2, 1/4 or 1/8 faster; a whole factor may halve what is just too large.
         image.draft(None, (side // 2, side // 2))
         if getattr(image, "is_animated", False):  # n_frames would seek through all
             remark(f"{name}: has several frames; the first is read.")
             image.seek(0)
+        _refuse_costly(image, math.prod(full_shape), file_size, name)
         image.load()
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1), _Turn())
         values, mode, few_colours = _averaged(image, turn, math.ceil(max(image.size) / side))
+        if mode == "F":
+            values = _unit_range(values)
     return _Decoded(values, mode, few_colours, full_shape[::-1] if turn.lies else full_shape)
 
 
@@ -258,10 +273,38 @@ def _damage_as_image_error(name: str) -> Iterator[None]:
             ) from error
 
 
-def _refuse_too_large(pixels: int, name: str) -> None:
-    """Refuse an image by its header, before memory is allocated for it."""
-    if pixels > MAX_PIXELS:
-        raise _too_large(name, f"{pixels / 1e6:.0f} million pixels")
+def _refuse_costly(image: ImageFile, full_pixels: int, file_size: int, name: str) -> None:
+    """Refuse an image by its header, before its decoder takes much memory or time.
+
+    Args:
+        image: its size is the one to which it will be decoded.
+        full_pixels: number of pixels that the file holds.
+        file_size: in bytes.
+        name: of the file, for the message.
+    """
+    pixels = image.width * image.height
+    n_bands = len(image.getbands())
+    decoded = pixels * _BYTES_PER_PIXEL.get(image.mode, 4)
+    codec = image.tile[0].codec_name if image.tile else ""
+    memory = decoded
+    if image.format == "WEBP":
+        memory = _WEBP_BYTES_PER_PIXEL * pixels
+    elif "progressive" in image.info:
+        memory += 2 * n_bands * full_pixels  # all coefficients
+    elif isinstance(image, TiffImageFile):
+        if image.tag_v2.get(ExifTags.Base.Orientation) in _TURNS:  # Pillow makes a copy
+            memory += decoded
+        if codec == "libtiff":  # takes the file, and a strip of rows or a row of tiles
+            rows = image.tag_v2.get(_ROWS_PER_STRIP) or image.tag_v2.get(_ROWS_PER_TILE)
+            strip = decoded * min(1, (rows or image.height) / image.height)
+            memory += file_size + int(strip * (3 if image.info.get("compression") == "jpeg" else 1))
+    if memory > MAX_DECODER_BYTES or (
+        codec in _DECODERS_IN_PYTHON and max(pixels * n_bands, file_size) > MAX_SLOW_VALUES
+    ):
+        raise ImageError(
+            f"{name}: the image is too large for its kind of file "
+            f"({full_pixels / 1e6:.0f} million pixels of {image.format}); save it as PNG."
+        )
 
 
 def _too_large(name: str, found: str) -> ImageError:
