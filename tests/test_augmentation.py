@@ -249,7 +249,7 @@ def test_the_two_directions_of_an_elastic_field_are_independent():
 def test_an_elastic_field_is_exact_whatever_its_company():
     """The integers in the matrix products leave nothing to the order in which BLAS adds."""
     alone = np.zeros((2, 1, 20, 20), np.float32)
-    ElasticField(34, 4, (20, 20), 1).displace(*alone, Draws(1, np.array([7])))
+    ElasticField(34, 4, (20, 20), 1).displace(alone[0], alone[1], Draws(1, np.array([7])))
     x, y = elastic_fields(34, 4, n=301)
     np.testing.assert_array_equal(alone[:, 0], [x[7], y[7]])
 

@@ -116,10 +116,9 @@ def test_outputs_near_the_largest_number_get_no_temperature():
 def test_a_run_whose_test_overflows_has_diverged(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = mlpcli.load_config(write_bars(tmp_path / "bars"), overrides=["training.epochs=1"])
-    load = run_module.load_model
 
     def huge(folder):
-        return load(save_huge(folder, tmp_path / "huge", 1e38, temperature=1 / 128))
+        return mlpcli.load_model(save_huge(folder, tmp_path / "huge", 1e38, temperature=1 / 128))
 
     monkeypatch.setattr(run_module, "load_model", huge)
     with pytest.raises(DivergedError, match="test set"):

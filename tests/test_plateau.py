@@ -9,7 +9,8 @@ from mlpcli.training.metrics import EpochMetrics
 def factors(plateau, values):
     """What the learning rate of each epoch is multiplied by, where these were measured."""
     other = dict.fromkeys(("train_loss", "train_accuracy", "val_loss", "val_accuracy"), 0.5)
-    history, found = [], []
+    history: list[EpochMetrics] = []
+    found = []
     for epoch, value in enumerate([*values, None], start=1):
         found.append(plateau.rate_factor(history))
         history.append(EpochMetrics(epoch, 1.0, 0.1, **{**other, plateau.monitor: value}))

@@ -109,7 +109,7 @@ def train_plainly(made, epochs, workers=1, on_step=lambda: None):
 def draw_as_workers_do(network, n, rngs):
     """Each worker draws for its own rows."""
     layers = [stage.dropout for stage in network.stages if stage.dropout]
-    masks = [[] for _ in layers]
+    masks: list[list[np.ndarray]] = [[] for _ in layers]
     for rank, rng in enumerate(rngs):
         rows = shard(n, rank, len(rngs))
         network.draw_dropout(rows.stop - rows.start, rng)

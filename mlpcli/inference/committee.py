@@ -88,9 +88,5 @@ def newest_reader(runs: Path) -> Committee:
 
 
 def load_committee(paths: Sequence[str | Path]) -> Committee:
-    """Load the networks of checkpoints or run folders, at least one.
-
-    Raises:
-        CheckpointError: one is missing or damaged, or was trained for another task.
-    """
+    """Load the networks of checkpoints or run folders, at least one, as `load_model` does."""
     return Committee([load_model(path) for path in paths])

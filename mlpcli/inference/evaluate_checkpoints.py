@@ -34,7 +34,7 @@ def evaluate_checkpoints(
     Args:
         checkpoints: run folders or files.
         split: the images to evaluate on.
-        dataset: a dataset to use instead of the checkpoints' own.
+        dataset: used instead of the checkpoints' own.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
         trust_paths: whether to read data files that a checkpoint names wherever they are; otherwise
             they must be in the working directory or the cache.
@@ -71,9 +71,8 @@ def _refuse_seen_images(
 ) -> None:
     """Raise DataError if a network may have been trained on the images of a split.
 
-    A network whose own split is the same has not. Neither has one that was trained on another
-    dataset. Test images of the same files are never trained on: where a network has others of them,
-    that is only remarked.
+    A network whose own split is the same has not, nor one that was trained on another dataset. Test
+    images of the same files are never trained on: another choice of them is only reported.
     """
     expected = _choice(split, data, seed)
     differing = sorted(

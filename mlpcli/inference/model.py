@@ -25,9 +25,9 @@ from mlpcli.training.evaluation import Evaluation, evaluate
 class Model:
     """A network with everything that prediction needs.
 
-    Any number of threads may use it at the same time. Its methods raise
-    DataError if the images do not fit the network, and CheckpointError if its weights are so large
-    that a number computed with them is not finite.
+    Any number of threads may use it at the same time. Its methods raise DataError if the images do
+    not fit the network, and CheckpointError if its weights are so large that a number computed with
+    them is not finite.
     """
 
     network: MLP

@@ -54,9 +54,7 @@ class Explanation:
     help="With --graph: the number of the training example.  [default: 1]",
 )
 @click.option(
-    "--activations",
-    is_flag=True,
-    help="Draw the activation functions with their derivatives: all, or those named.",
+    "--activations", is_flag=True, help="Draw the activation functions: all, or those named."
 )
 @click.option(
     "--label",
@@ -180,7 +178,7 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     import_matplotlib()
     from mlpcli.pictures import style
 
-    assert explanation.draw is not None  # noqa: S101 - what has no picture was refused
+    assert explanation.draw is not None  # noqa: S101 - others were refused
     with style.house_style():
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 

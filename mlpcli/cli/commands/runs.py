@@ -36,7 +36,10 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
     mlpcli runs --compare mnist mnist-2
     """
     if compare is not None:
-        click.echo(_comparison(*(_run(folder, path) for path in compare), as_json=as_json))
+        from mlpcli.storage.records import is_run, read_record
+
+        a, b = (folder / name if is_run(folder / name) else name for name in compare)
+        click.echo(_comparison(read_record(a), read_record(b), as_json=as_json))
         return
     records, left_out = _readable(folder)
     if as_json:
@@ -59,20 +62,13 @@ def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
         except DataError as error:
             left_out += 1
             click.echo(f"Left out: {error}", err=True)
-    return sorted(records, key=lambda record: (_when(record), record.name)), left_out
-
-
-def _run(folder: Path, name: Path) -> "RunRecord":
-    """Return the run of this name in the folder, or at this path."""
-    from mlpcli.storage.records import is_run, read_record
-
-    return read_record(folder / name if is_run(folder / name) else name)
+    return sorted(records, key=lambda record: (_when(record), record.folder.name)), left_out
 
 
 def _facts(record: "RunRecord") -> dict[str, Any]:
     best, summary = record.best, record.summary
     return {
-        "name": record.name,
+        "name": record.folder.name,
         "folder": str(record.folder.path),
         "started": record.environment.get("started"),
         "finished": record.has_ended,
@@ -151,17 +147,12 @@ def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
     settings = differences(a.config, b.config)
     facts_of_a, facts_of_b = _facts(a), _facts(b)
     results = {key: (facts_of_a[key], facts_of_b[key]) for key in RESULTS}
+    paths = [str(a.folder.path), str(b.folder.path)]
     if as_json:
-        return json.dumps(
-            {
-                "runs": [str(a.folder.path), str(b.folder.path)],
-                "settings": {key: list(pair) for key, pair in settings.items()},
-                "results": {key: list(pair) for key, pair in results.items()},
-            }
-        )
-    names = [a.name, b.name]
-    if a.name == b.name:
-        names = [str(a.folder.path), str(b.folder.path)]
+        return json.dumps({"runs": paths, "settings": settings, "results": results})
+    names = [a.folder.name, b.folder.name]
+    if names[0] == names[1]:
+        names = paths
     rows = [["setting", *names]]
     rows += [[key, *map(_plain, pair)] for key, pair in settings.items()]
     if not settings:
