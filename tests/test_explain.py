@@ -144,9 +144,9 @@ def test_they_are_with_whatever_training_does_besides(overrides, tmp_path):
     for layer, expected in zip(story.last.layers, trained.dense, strict=True):
         np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-10)
         np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-10, atol=1e-13)
-    for layer, norm in zip(story.last.layers, trained.batch_norms, strict=False):
-        np.testing.assert_allclose(layer.norm.gamma.new, norm.gamma, rtol=1e-10)
-        np.testing.assert_allclose(layer.norm.beta.new, norm.beta, rtol=1e-10, atol=1e-13)
+    for layer, expected in zip(story.last.layers, trained.batch_norms, strict=False):
+        np.testing.assert_allclose(layer.batch_norm.gamma.new, expected.gamma, rtol=1e-10)
+        np.testing.assert_allclose(layer.batch_norm.beta.new, expected.beta, rtol=1e-10, atol=1e-13)
 
 
 def test_dropout_is_told_and_its_mask_goes_both_ways():
@@ -201,7 +201,7 @@ def test_the_sheet_does_not_move_the_running_means():
     config = load_config("examples/xor", overrides=["network.batch_norm=true"])
     setup = prepare(config, None, Reporter())
     (step,) = follow_training(setup, 1)
-    expected = 0.1 * step.layers[0].norm.mean
+    expected = 0.1 * step.layers[0].batch_norm.mean
     np.testing.assert_allclose(setup.network.batch_norms[0].mean, expected, rtol=1e-12)
 
 
