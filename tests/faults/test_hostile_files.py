@@ -19,7 +19,6 @@ from safetensors.numpy import load
 
 import mlpcli
 from mlpcli.config.loading import load_config
-from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
@@ -72,41 +71,6 @@ TRAPS = [
     "- " * 3000, "\t- a", "a: b: c", "key: |\n", "\ufeffseed: 1", "\x85", "\u2028", "#", "---\n...",
     "a: &x [1]\nb: *x", "a: &a [a]\n" + "".join(f"b{i}: [*a,*a,*a]\n" for i in range(9)),
 ]  # fmt: skip
-KEYS = sorted({"name", "seed", "names", "hidden", *Config.model_fields})
-scalars = st.one_of(
-    st.sampled_from([*TRAPS, *KEYS, "sgd", "cosine", "idx", "[]", "{}", "null", "-1", "0.5"]),
-    st.integers().map(str),
-    st.floats().map(repr),
-    st.text(max_size=20),
-)
-lines = st.builds(
-    lambda indent, key, colon, value: f"{indent}{key}{colon}{value}",
-    st.sampled_from(["", "  ", "    ", "- ", "\t"]),
-    st.one_of(st.sampled_from(KEYS), scalars),
-    st.sampled_from([": ", ":", " ", ""]),
-    scalars,
-)
-documents = st.one_of(
-    st.lists(lines, max_size=12).map("\n".join).map(lambda text: text.encode(errors="replace")),
-    st.binary(max_size=300),
-)
-
-
-def test_yaml(tmp_path: Path, count) -> None:
-    path = tmp_path / "config.yaml"
-
-    @many
-    @given(documents)
-    def check(content: bytes) -> None:
-        path.write_bytes(content)
-        alarm(SECONDS)
-        try:
-            load_config(path)
-        except ConfigError as error:
-            assert str(path) in str(error) or ": " in str(error)  # noqa: PT017
-        count("YAML texts")
-
-    check()
 
 
 @pytest.mark.parametrize(
@@ -132,13 +96,6 @@ def test_yaml_traps(tmp_path: Path, text: str, count) -> None:
     except ConfigError as error:
         assert str(error)  # noqa: PT017
     count("YAML texts")
-
-
-def test_two_megabytes_are_no_config(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("#\n" * 1_000_000)
-    with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
-        load_config(path)
 
 
 @st.composite
