@@ -75,11 +75,7 @@ def _open_directly(path: Path) -> BinaryIO | None:
 
 
 def _target(path: Path) -> Path:
-    """Return the path with all links resolved.
-
-    Raises:
-        OSError: it cannot be a file.
-    """
+    """Return the path with all links resolved, or raise OSError if it cannot be a file."""
     try:
         target = path.resolve()
     except RuntimeError as error:  # what older Pythons raise for a loop of links
@@ -106,9 +102,8 @@ def _becoming(target: Path) -> Iterator[Path]:
 def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> Path:
     """Create a folder that becomes visible only once it is filled, and return its path.
 
-    Args:
-        paths: endless candidates in one parent folder; the first that does not exist is used.
-        fill: writes into the folder while it has a temporary name. If it raises, no folder is left.
+    The path is the first of the endless `paths` in one parent folder that does not exist. `fill`
+    writes into the folder while it has a temporary name; if it raises, no folder is left.
     """
     paths = iter(paths)
     path = next(paths)
@@ -201,22 +196,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def open_ordinary(path: Path) -> BinaryIO:
-    """Open a file for reading, but no pipe or device: reading one might never begin, or end.
-
-    Raises:
-        OSError: it cannot be opened, or is not an ordinary file.
-    """
+    """Open a file for reading; OSError also for a pipe or device, whose reading might never end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "not an ordinary file", str(path))
     return path.open("rb")
 
 
 def read_ordinary(path: Path, most: int) -> bytes:
-    """Return the content of an ordinary file of at most `most` bytes.
-
-    Raises:
-        OSError: it cannot be read, is not an ordinary file, or is larger.
-    """
+    """Return the content of an ordinary file; OSError also if it has more than `most` bytes."""
     with open_ordinary(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -225,18 +212,14 @@ def read_ordinary(path: Path, most: int) -> bytes:
 
 
 def read_json(path: Path, most: int) -> Any:
-    """Return the JSON value in an ordinary file of at most `most` bytes; all numbers are finite.
+    """Return the JSON value in a file, read as by `read_ordinary`.
 
     Raises:
-        OSError: it cannot be read, is not an ordinary file, or is larger.
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or a number in it is not finite.
     """
     try:
         return json.loads(
-            read_ordinary(path, most),
-            parse_constant=_finite,
-            parse_float=_finite,
-            parse_int=_whole,
+            read_ordinary(path, most), parse_constant=_finite, parse_float=_finite, parse_int=_whole
         )
     except (OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from error

@@ -109,9 +109,9 @@ def test_the_steps_are_those_that_training_takes(overrides, tmp_path):
     for layer, expected in zip(story.last.layers, trained.dense, strict=True):
         np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-10)
         np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-10, atol=1e-13)
-    for layer, norm in zip(story.last.layers, trained.batch_norms, strict=False):
-        np.testing.assert_allclose(layer.norm.gamma.new, norm.gamma, rtol=1e-10)
-        np.testing.assert_allclose(layer.norm.beta.new, norm.beta, rtol=1e-10, atol=1e-13)
+    for layer, expected in zip(story.last.layers, trained.batch_norms, strict=False):
+        np.testing.assert_allclose(layer.batch_norm.gamma.new, expected.gamma, rtol=1e-10)
+        np.testing.assert_allclose(layer.batch_norm.beta.new, expected.beta, rtol=1e-10, atol=1e-13)
 
 
 def test_dropout_is_told_and_its_mask_goes_both_ways():
@@ -166,7 +166,7 @@ def test_the_sheet_does_not_move_the_running_means():
     config = load_config("examples/xor", overrides=["network.batch_norm=true"])
     setup = prepare(config, None, Reporter())
     (step,) = follow_training(setup, 1)
-    expected = 0.1 * step.layers[0].norm.mean
+    expected = 0.1 * step.layers[0].batch_norm.mean
     np.testing.assert_allclose(setup.network.batch_norms[0].mean, expected, rtol=1e-12)
 
 
@@ -406,7 +406,7 @@ def test_a_file_holds_what_is_printed(ending, tmp_path):
 
 def test_large_arrays_are_summarised_and_it_is_said_so():
     text = explain("explain", "--config", "examples/vanishing")
-    said = "Arrays of more than 64 numbers or 10 columns are told by their shape, min, max, mean"
+    said = "Arrays of more than 64 numbers or 10 columns are shown by their shape, min, max, mean"
     assert said in " ".join(text.split())
     assert "W₁ = (784, 30)  min" in text
     assert max(map(len, text.splitlines())) < 130

@@ -442,7 +442,7 @@ def test_another_environment_is_told_and_each_is_recorded(train):
     (warning,) = reporter.remarks
     assert warning.startswith("Warning: ")
     assert f"NumPy 1.0 before, {np.__version__} now" in warning
-    assert "threads 1 before, 2 now" in warning
+    assert "workers 1 before, 2 now" in warning
     assert "processor abacus before" in warning
     mlpcli.resume(folder, ["training.epochs=3"], reporter=reporter)
     assert len(reporter.remarks) == 1  # the same as in the session before

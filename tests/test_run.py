@@ -301,9 +301,7 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     dry = dry_run(mlpcli.load_config(bars))
     assert sorted(tmp_path.rglob("*")) == before
-    assert dry.sizes == (30, 8, 3)
-    assert dry.parameters == 30 * 8 + 8 + 8 * 3 + 3
-    assert (dry.training_images, dry.validation_images, dry.test_images) == (120, 30, 60)
+    assert dry.setup.network.sizes == (30, 8, 3)
     assert dry.loss_after < dry.loss_before
 
 

@@ -133,10 +133,10 @@ def _report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
     lines = []
     for place, problem in located:
         key = dotted(problem.path)
-        parts = [place.text] if place and place.text else []
+        line = f"{place.text}: " if place and place.text else ""
         if not place or place.key != key:
-            parts.append(key)
-        lines.append(": ".join([*parts, problem.message]))
+            line += f"{key}: "
+        lines.append(line + problem.message)
     return "\n".join(lines)
 
 

@@ -45,8 +45,8 @@ def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, An
 
 
 def _at(values: Any, path: KeyPath) -> Any:
-    for part in path:
-        values = values.get(part) if isinstance(values, Mapping) else None
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
     return values
 
 

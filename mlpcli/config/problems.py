@@ -5,6 +5,7 @@ always agree with it.
 """
 
 import difflib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,13 @@ from mlpcli.config.yaml_loader import KeyPath
 
 MAX_FOUND_LENGTH = 60
 """characters of a wrong value that a message shows"""
+LIMITS = {
+    "exclusiveMinimum": "above",
+    "minimum": "of at least",
+    "maximum": "of at most",
+    "exclusiveMaximum": "below",
+}
+"""limits of a number in the JSON Schema, in words"""
 
 
 @dataclass(frozen=True)
@@ -31,14 +39,12 @@ class Problem:
 def dotted(path: KeyPath) -> str:
     """Return a path as `network.hidden[1]`."""
     text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
         else:
-            if text:
-                text += "."
-            text += part if part.isprintable() else repr(part)
-    return text
+            text += f".{key}" if key.isprintable() else f".{key!r}"
+    return text.removeprefix(".")
 
 
 def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Problem]:
@@ -54,7 +60,7 @@ def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Probl
             continue
         path, node = _follow(detail["loc"])
         if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            path, node = (*path, "name"), _name_choices(node)
+            path, node = (*path, "name"), {"enum": list(_named_kinds(node or {}))}
         problems.setdefault(path, Problem(path, _message(detail, path, node, values)))
     inside = {path[:depth] for path in problems for depth in range(1, len(path))}
     return [problem for path, problem in problems.items() if path not in inside]
@@ -78,20 +84,20 @@ def _problem(conflict: Conflict) -> Problem:
 
 def _involves(conflict: Conflict, wrong: set[str]) -> bool:
     return any(
-        key == part or key.startswith((f"{part}.", f"{part}[")) or part.startswith(f"{key}.")
-        for key in wrong
-        for part in (conflict.key, *conflict.others)
+        key == bad or bad.startswith((f"{key}.", f"{key}[")) or key.startswith(f"{bad}.")
+        for bad in wrong
+        for key in (conflict.key, *conflict.others)
     )
 
 
 def unknown_key(path: KeyPath) -> Problem | None:
-    """Return the problem of a key that no config can have; None if one can."""
+    """Return the problem with a key that no config can have; None if one can."""
     nodes: list[SchemaNode] = [config_schema()]
-    for depth, part in enumerate(path, 1):
+    for depth, key in enumerate(path, 1):
         sections = [kind["properties"] for node in nodes for kind in _sections(node)]
         if not sections:
             return None
-        nodes = [keys[part] for keys in sections if part in keys]
+        nodes = [keys[key] for keys in sections if key in keys]
         if not nodes:
             valid = list(dict.fromkeys(key for keys in sections for key in keys))
             return Problem(path[:depth], _unknown_key_message(path[:depth], valid))
@@ -105,10 +111,8 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 def found(value: Any) -> str:
     """Return a value as in YAML, or its kind in words."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, list | tuple):
         return "a list of 1 item" if len(value) == 1 else f"a list of {len(value)} items"
     if isinstance(value, Mapping):
@@ -125,8 +129,8 @@ def expected(node: SchemaNode) -> str:
     choices = _choices(node)
     if choices:
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    if _tagged_union(node):
-        return f"{expected(_name_choices(node))}, or a mapping with one of them as its name"
+    if names := _named_kinds(node):
+        return f"one of {', '.join(names)}, or a mapping with one of them as its name"
     if "oneOf" in node:
         one, several = node["oneOf"]
         return f"{expected(one)}, or a list of at most {several['maxItems']}"
@@ -150,19 +154,13 @@ def expected(node: SchemaNode) -> str:
 
 
 def _range(node: SchemaNode) -> str:
-    limits = {}
-    for key in ("exclusiveMinimum", "minimum", "maximum", "exclusiveMaximum"):
-        if key in node:
-            limits[key] = int(node[key]) if node[key] == int(node[key]) else node[key]
+    limits = {key: node[key] for key in LIMITS if key in node}
+    for key, limit in limits.items():
+        if limit == int(limit):
+            limits[key] = int(limit)
     if "minimum" in limits and "maximum" in limits:
         return f" from {limits['minimum']} to {limits['maximum']}"
-    words = {
-        "exclusiveMinimum": "above",
-        "minimum": "of at least",
-        "maximum": "of at most",
-        "exclusiveMaximum": "below",
-    }
-    text = " and ".join(f"{words[key]} {limit}" for key, limit in limits.items())
+    text = " and ".join(f"{LIMITS[key]} {limit}" for key, limit in limits.items())
     return f" {text}" if text else ""
 
 
@@ -175,8 +173,8 @@ def _message(
     if kind == "missing":
         return f"missing; expected {expected(node)}"
     value: Any = values
-    for part in path:
-        value = value[part] if isinstance(part, int) else value.get(part)
+    for key in path:
+        value = value[key] if isinstance(key, int) else value.get(key)
     wanted = detail["msg"] if kind == "expected" else expected(node)
     message = f"expected {wanted}, found {found(value)}"
     if wanted in ("text", "a path") and isinstance(value, bool | int | float):
@@ -226,18 +224,18 @@ def _follow(location: KeyPath) -> tuple[KeyPath, SchemaNode | None]:
     """
     node: SchemaNode | None = config_schema()
     path: KeyPath = ()
-    for part in location:
+    for key in location:
         if node is None:
             return path, None
-        if section := _tagged_union(node):
-            node = _resolve({"$ref": section["discriminator"]["mapping"][part]})
+        if kinds := _named_kinds(node):
+            node = _resolve({"$ref": kinds[key]})
         elif sections := _sections(node):
-            path = (*path, part)
-            node = sections[0]["properties"].get(part)
-        elif isinstance(part, int):
+            path = (*path, key)
+            node = sections[0]["properties"].get(key)
+        elif isinstance(key, int):
             lists = [kind for kind in _kinds(node) if "items" in kind]
             if lists:
-                path = (*path, part)
+                path = (*path, key)
                 node = lists[0]["items"]
     return path, node
 
@@ -263,13 +261,13 @@ def _sections(node: SchemaNode) -> list[SchemaNode]:
     return [kind for kind in _kinds(node) if "properties" in kind]
 
 
-def _tagged_union(node: SchemaNode) -> SchemaNode | None:
-    return next((option for option in node.get("anyOf", []) if "discriminator" in option), None)
-
-
-def _name_choices(node: SchemaNode | None) -> SchemaNode:
-    union = _tagged_union(node or {}) or {"discriminator": {"mapping": {}}}
-    return {"enum": list(union["discriminator"]["mapping"])}
+def _named_kinds(node: SchemaNode) -> Mapping[Any, str]:
+    """Return the reference of each kind of a named section by its name; empty for other nodes."""
+    for option in node.get("anyOf", []):
+        if "discriminator" in option:
+            names: Mapping[Any, str] = option["discriminator"]["mapping"]
+            return names
+    return {}
 
 
 def _choices(node: SchemaNode) -> list[str]:

@@ -37,21 +37,23 @@ class Source:
     """The values of one source, and their places."""
 
     values: dict[str, Any]
-    whole: Place
+    place: Place
     places: Mapping[KeyPath, Place] = field(default_factory=dict)
-    """places of single values, which are more exact than that of the whole"""
+    """more exact places of single values"""
 
     def deciding_place(self, path: KeyPath) -> Place | None:
         """Return the place that sets the value at `path`, or None if this source does not."""
         value: Any = self.values
-        for part in path:
+        for key in path:
             if not isinstance(value, dict):
                 break
-            if part not in value:
+            if key not in value:
                 return None
-            value = value[part]
-        prefixes = (path[:depth] for depth in range(len(path), 0, -1))
-        return next((self.places[p] for p in prefixes if p in self.places), self.whole)
+            value = value[key]
+        for depth in range(len(path), 0, -1):
+            if path[:depth] in self.places:
+                return self.places[path[:depth]]
+        return self.place
 
 
 def file_source(path: Path, order: int) -> Source:
@@ -80,15 +82,15 @@ def override_source(text: str, order: int) -> Source:
     """
     key, equals, value_text = text.partition("=")
     text = text if text.isprintable() else repr(text)
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
+    keys = key.strip().split(".")
+    if not equals or not all(keys):
         raise ConfigError(f"{text}: expected key=value, such as training.epochs=20")
     if not value_text.strip():
         raise ConfigError(f"{text}: expected a value; {key}=null returns to the default")
     value = parse_value(value_text, text)
-    for part in reversed(parts):
-        value = {part: value}
-    return Source(written_out(value), Place(text, (order, 0), dotted(tuple(parts))))
+    for name in reversed(keys):
+        value = {name: value}
+    return Source(written_out(value), Place(text, (order, 0), dotted(tuple(keys))))
 
 
 def written_out(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ LABELS_MAGIC = 0x00000801
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_SIZE = 2**31
 """largest content that a header may announce, in bytes; MNIST's has 47 million"""
-CHUNK_SIZE = 2**20
+UNPACKED_SIZE = 2**20
 """bytes unpacked at once, so that memory grows with the content, not with the header's numbers"""
 
 
@@ -118,12 +118,12 @@ def _check_magic(found: int, name: str, magic: int) -> None:
 
 
 def _read_at_most(stream: BinaryIO | gzip.GzipFile, size: int) -> memoryview | bytearray:
-    if isinstance(stream, io.BytesIO):  # MNIST's 47 MB, once more in memory, would take time
+    if isinstance(stream, io.BytesIO):  # not copied: MNIST has 47 MB
         start = stream.tell()
         stream.seek(size, io.SEEK_CUR)
         return memoryview(stream.getvalue())[start : start + size]
     content = bytearray()
-    while chunk := stream.read(min(CHUNK_SIZE, size - len(content))):
+    while chunk := stream.read(min(UNPACKED_SIZE, size - len(content))):
         content += chunk
     return content
 

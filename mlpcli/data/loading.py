@@ -86,16 +86,16 @@ class DataLoader:
         if config.dataset == "synthetic":
             return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
         if files := config.files:
-            whole = self._read_pair(files.test_images, files.test_labels, class_names)
+            dataset = self._read_pair(files.test_images, files.test_labels, class_names)
         elif config.table is not None:
-            whole = table.test_rows(config.table, config.class_names)
+            dataset = table.test_rows(config.table, config.class_names)
         else:
             source = SOURCES[config.dataset]
-            whole = self._published(source.test_images, source.test_labels, source.class_names)
+            dataset = self._published(source.test_images, source.test_labels, source.class_names)
         if config.test_size is None:
-            return whole
+            return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)
-        return subset(whole, config.test_size, rng, "data.test_size")
+        return subset(dataset, config.test_size, rng, "data.test_size")
 
     def _training(self) -> Dataset:
         config = self.config
@@ -150,7 +150,7 @@ class DataLoader:
     def _read_pair(
         self, images: Path, labels: Path, class_names: tuple[str, ...] | None
     ) -> Dataset:
-        """Read the user's own files; without names, number the classes."""
+        """Return the dataset in two of the user's files; without names, classes are numbered."""
         for path in (images, labels):
             self._refuse_untrusted(path)
         classes = len(class_names) if class_names else None

@@ -21,8 +21,8 @@ def first_of_each_class(labels: IntArray, count: int) -> IntArray:
     """Return `count` positions at most: first images of each class, then second ones, and so on."""
     rank_in_class = np.empty(len(labels), np.intp)
     for label in np.unique(labels):
-        (members,) = np.nonzero(labels == label)
-        rank_in_class[members] = np.arange(len(members))
+        positions = np.flatnonzero(labels == label)
+        rank_in_class[positions] = np.arange(len(positions))
     return np.lexsort((labels, rank_in_class))[:count]
 
 

@@ -15,7 +15,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare
 
 MOST_EXAMPLES = 8
-"""The gradient is a mean over examples: a few show what is wrong, and cost little."""
+"""number of examples; the gradient is their mean, so a few show every fault"""
 
 
 def check_config(
@@ -25,9 +25,9 @@ def check_config(
 
     Args:
         config: of the run.
-        most: parameters that are compared in each layer.
+        most: number of parameters compared in each layer.
         data_dir: the cache of datasets; None for the usual one.
-        reporter: told of downloads.
+        reporter: follows a download.
 
     Raises:
         DataError: the data cannot be had.
@@ -45,7 +45,7 @@ def check_config(
 
 
 def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
-    """Check a trained network, on random inputs of random classes: it needs no data.
+    """Check a trained network on random inputs of random classes, which need no data.
 
     Raises:
         CheckpointError: there is none, or it is damaged.

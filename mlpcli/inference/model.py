@@ -25,9 +25,9 @@ from mlpcli.training.evaluation import Evaluation, evaluate
 class Model:
     """A network with everything that prediction needs.
 
-    Any number of threads may use it at the same time. Its methods raise
-    DataError if the images do not fit the network, and CheckpointError if its weights are so large
-    that a number computed with them is not finite.
+    Any number of threads may use it at the same time. Its methods raise DataError if the images do
+    not fit the network, and CheckpointError if its weights are so large that a number computed with
+    them is not finite.
     """
 
     network: MLP
@@ -113,7 +113,7 @@ class Model:
                 "`mlpcli evaluate` shows what it makes of its own."
             )
         if images.dtype.kind not in "ui" or (
-            images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255)
+            images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
         ):
             raise DataError(
                 "Images must be whole numbers from 0 (background) to 255 (ink), found "

@@ -32,16 +32,15 @@ class Recorder:
     Whatever writes raises WriteError, which names the last whole checkpoint, if it cannot.
 
     Args:
-        setup: the run.
-        folder: its folder.
+        setup, folder: the run and its folder.
         reporter: receives each epoch.
         started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
-        epoch_start: the parameters (P,) at the beginning of the epoch that the run is within.
+        epoch_start: the parameters (P,) at the beginning of an epoch that is not done.
 
     Attributes:
-        history: the rows so far, as in metrics.csv, those of earlier sessions included.
-        best: the watch on `training.monitor`.
+        history: the rows of metrics.csv so far, those of earlier sessions included.
+        best: the best epoch by `training.monitor`.
         stopped_early: whether early stopping has ended the run.
         reached_loss: whether `training.stop_at_loss` has ended it.
     """
@@ -88,8 +87,8 @@ class Recorder:
         checkpoint = Checkpoint.of(self.setup, Progress(tuple(self.history), steps))
         is_long = (row.seconds or 0) > WORTH_A_FLUSH
         with self._naming_the_last_checkpoint():
-            # In this order, a resumed run can remove what the last checkpoint does not have, and
-            # restore what is missing from it.
+            # In this order a resumed run can remove rows that the last checkpoint lacks, and write
+            # those that are missing.
             self.folder.append_gradients(norms, flush=is_long)
             save_checkpoint(self.folder.last, checkpoint)
             if is_best:
@@ -99,7 +98,7 @@ class Recorder:
         return self.stopped_early or self.reached_loss
 
     def _watch(self, row: EpochMetrics) -> bool:
-        """Take in an epoch; return whether it is the best so far."""
+        """Add an epoch; return whether it is the best so far."""
         if self._stopping:
             self._stopping.improves(row)
             self.stopped_early = self._stopping.epochs_without_improvement >= self._patience

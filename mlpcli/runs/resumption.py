@@ -45,11 +45,7 @@ class Resumption:
 
 
 def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
-    """Find the run to resume.
-
-    Args:
-        path: a run folder, for its last checkpoint, or a checkpoint in one.
-        overrides: changes of settings in `MAY_CHANGE`, as for `load_config`.
+    """Find the run to resume: `path` is its folder, for the last checkpoint, or a checkpoint in it.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
@@ -75,7 +71,7 @@ def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
 
 
 def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
-    """Copy the checkpoint's numbers into the network, the optimizer and the averages.
+    """Copy a checkpoint's numbers into the run.
 
     Raises:
         DataError: the checkpoint was trained on other data.
@@ -112,15 +108,14 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _measured(row: EpochMetrics) -> set[str]:
-    columns = {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
-    return columns - {"seconds"}
+    return {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
 
 
 def restore_folder(found: Resumption, history: Sequence[EpochMetrics], best_epoch: int) -> None:
     """Leave in the folder what would be there if the run had stopped cleanly at the checkpoint.
 
-    Then the last checkpoint is this one, with the new config; the best one is that of its best
-    epoch; metrics.csv and gradients.csv hold its epochs and no others; and there is no summary.
+    The last checkpoint becomes this one, with the new config. The best one must be that of its best
+    epoch. metrics.csv and gradients.csv keep its epochs only, and summary.json goes.
 
     Raises:
         CheckpointError: the weights of the best epoch are missing.
@@ -145,11 +140,7 @@ def restore_folder(found: Resumption, history: Sequence[EpochMetrics], best_epoc
 
 
 def locate(path: str | Path) -> tuple[RunFolder, Path]:
-    """Return the run that a path means, and the checkpoint in it.
-
-    Raises:
-        CheckpointError: there is none.
-    """
+    """Return the run that a path means and the checkpoint in it, or raise CheckpointError."""
     with os_errors_as(CheckpointError, path, "cannot be read"):
         return _located(Path(path))
 

@@ -35,12 +35,12 @@ class Run:
     """one row an epoch, as in metrics.csv"""
     best_epoch: int
     monitor: str
-    """the column of metrics.csv that decides which epoch is the best; "epoch" for the last one"""
+    """the column of metrics.csv by which an epoch is the best; "epoch" for the last one"""
     test: Evaluation
-    """the weights of the best epoch on the test set"""
+    """of the weights of the best epoch on the test set"""
     stopped_early: bool
     reached_loss: bool
-    """whether training ended because the loss fell below `training.stop_at_loss`"""
+    """whether the loss fell below `training.stop_at_loss`"""
     seconds: float
     """wall time from loading the data to the test, summed over all sessions"""
 
@@ -120,8 +120,7 @@ def resume(
             depends on the number of epochs changes from here on.
         data_dir: as for `train`.
         trust_paths: as for `evaluate_checkpoints`.
-        reporter: receives the progress, and a warning of another NumPy, BLAS, processor or number
-            of workers.
+        reporter: receives the progress, and a warning if another environment may change last bits.
 
     Raises:
         CheckpointError: there is nothing to resume.
@@ -205,11 +204,7 @@ def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> 
 
 
 def _test(recorder: Recorder) -> Evaluation:
-    """Evaluate the weights of the best epoch on the test set.
-
-    Raises:
-        DivergedError: a number is not finite.
-    """
+    """Evaluate the weights of the best epoch on the test set; DivergedError as in training."""
     model = load_model(recorder.folder.path)
     try:
         return model.evaluate(recorder.setup.test)

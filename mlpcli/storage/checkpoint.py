@@ -25,12 +25,12 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpcli.config.class_names import check_class_names
 from mlpcli.config.renamed import with_present_names
-from mlpcli.config.schema.data import check_class_names
 from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
@@ -43,7 +43,9 @@ from mlpcli.storage import tensor_file
 from mlpcli.storage.tensor_file import UNREADABLE, Entry, Header, whole_number
 from mlpcli.training.building import build_loss
 from mlpcli.training.progress import Progress
-from mlpcli.training.setup import Setup
+
+if TYPE_CHECKING:
+    from mlpcli.training.setup import Setup
 
 AVERAGED = ("average.running_mean", "average.running_var")
 """names of the rows of `Checkpoint.running_average`"""
@@ -74,7 +76,9 @@ class Checkpoint:
     """whether it holds only what prediction needs"""
 
     @classmethod
-    def of(cls, setup: Setup, progress: Progress, epoch_start: Array | None = None) -> "Checkpoint":
+    def of(
+        cls, setup: "Setup", progress: Progress, epoch_start: Array | None = None
+    ) -> "Checkpoint":
         """Return the current state of a run, as views of the run's own arrays."""
         return cls(
             network=setup.network,
@@ -115,11 +119,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        WriteError: it could not be written.
-    """
+    """Write a checkpoint, whole or not at all; raise WriteError if that fails."""
     write_bytes(path, to_bytes(checkpoint))
 
 
@@ -131,9 +131,7 @@ def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> byte
     metadata = {
         "config": json.dumps(checkpoint.config),
         "progress": json.dumps(checkpoint.progress.as_json(), separators=(",", ":")),
-        "normalization": json.dumps(
-            {"mean": checkpoint.normalization.mean, "std": checkpoint.normalization.std}
-        ),
+        "normalization": json.dumps(dataclasses.asdict(checkpoint.normalization)),
         "image_shape": json.dumps(checkpoint.image_shape),
         "class_names": json.dumps(checkpoint.class_names),
         "temperature": json.dumps(checkpoint.temperature),
@@ -178,9 +176,10 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     metadata = header.metadata
     config = with_present_names(json.loads(metadata["config"]))
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
-    class_names = check_class_names(tuple(map(str, json.loads(metadata["class_names"]))))
+    class_names = tuple(map(str, json.loads(metadata["class_names"])))
+    check_class_names(class_names)
     scale = json.loads(metadata["normalization"])
-    normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
+    normalization = Normalization(float(scale["mean"]), float(scale["std"]))
     if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
         raise ValueError(f"no images of bytes have {normalization}")
     temperature = float(json.loads(metadata.get("temperature", "1.0")))
@@ -190,7 +189,7 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     if not 1 / 128 <= temperature <= 128:
         raise ValueError(f"a temperature of {temperature}")
     settings = config["network"]
-    # These two raise an error for impossible settings.
+    # These two raise an error if their settings are impossible.
     build_loss(config["loss"])
     Shaping.from_settings(config["data"])
     activation, output_activation = settings["activation"], settings["output_activation"]
@@ -237,11 +236,7 @@ def _check_tensors(
     batch_norm: bool,
     vectors: Sequence[str],
 ) -> None:
-    """Check that these are the tensors of a network of these sizes, and these vectors (P,).
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Raise ValueError unless these are a network's tensors and these vectors (P,)."""
     if len(found) < 2 * (len(sizes) - 1) or min(sizes) < 1:
         raise ValueError(f"{len(sizes) - 1} layers in the config, {len(found)} tensors")
     expected: dict[str, tuple[int, ...]] = {}

@@ -1,4 +1,7 @@
-"""Reading what runs left in their folders, even of those that never ended."""
+"""Reading the folders of runs, unfinished ones too.
+
+Whatever reads a file raises DataError if it cannot be read or is damaged.
+"""
 
 import csv
 import dataclasses
@@ -42,20 +45,13 @@ class RunRecord:
     summary: Mapping[str, Any]
     """summary.json; empty where the run is unfinished"""
 
-    @property
-    def name(self) -> str:
-        """The name of the folder."""
-        return self.folder.name
-
     @cached_property
     def best(self) -> EpochMetrics | None:
         """The row of the best epoch so far, as training chooses it; None without rows."""
         watch = BestSoFar(self.monitor)
-        best = None
         for row in self.history:
-            if watch.improves(row):
-                best = row
-        return best
+            watch.improves(row)
+        return self.history[watch.best_epoch - 1] if watch.best_epoch else None
 
     @property
     def monitor(self) -> str:
@@ -87,7 +83,6 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         CheckpointError: there is no run in `folder`.
-        DataError: one of its files is damaged.
     """
     files = RunFolder(folder)
     if not is_run(folder):
@@ -134,11 +129,7 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def read_metrics(path: Path) -> list[EpochMetrics]:
-    """Return the rows of a metrics.csv.
-
-    Raises:
-        DataError: the file cannot be read, is damaged, or lacks an epoch.
-    """
+    """Return the rows of a metrics.csv."""
     rows = []
     for number, (line, row) in enumerate(read_table(path, COLUMNS), 1):
         rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
@@ -152,11 +143,7 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
 
 
 def read_gradients(path: Path) -> list[GradientNorms]:
-    """Return the rows of a gradients.csv.
-
-    Raises:
-        DataError: the file cannot be read, or is damaged.
-    """
+    """Return the rows of a gradients.csv."""
     return [
         _row(GradientNorms, row, f"{path}:{line}")
         for line, row in read_table(path, GRADIENT_COLUMNS)
@@ -164,11 +151,7 @@ def read_gradients(path: Path) -> list[GradientNorms]:
 
 
 def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return (line number, values by column) for each row of a CSV file, without other columns.
-
-    Raises:
-        DataError: the file cannot be read, or lacks a column.
-    """
+    """Return (line number, values by column) for each row of a CSV file, without other columns."""
     try:
         with os_errors_as(DataError, path, "cannot be read"):
             text = read_ordinary(path, MOST_BYTES).decode()
@@ -194,20 +177,16 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
         if text == "" and field.name in optional_columns(kind):
             values[field.name] = None
             continue
+        kind_of_number, least = (int, 1) if field.type is int else (float, 0)
         try:
-            value = int(text) if field.type is int else float(text)
-            is_fit = math.isfinite(value) and value >= (field.type is int)
+            values[field.name] = value = kind_of_number(text)
+            if not math.isfinite(value) or value < least:
+                raise ValueError
         except (ValueError, OverflowError) as error:
-            raise DataError(
-                f"{place}: {field.name}: expected a number, found {text[:40]!r}."
-            ) from error
-        if not is_fit:
-            least = 1 if field.type is int else 0
             raise DataError(
                 f"{place}: {field.name}: expected a finite number of at least {least}, found "
                 f"{text[:40]!r}."
-            )
-        values[field.name] = value
+            ) from error
     return kind(**values)
 
 

@@ -1,6 +1,7 @@
 """The folder of a run: the paths of its files, and how each is written.
 
-Whatever writes raises WriteError if it cannot.
+Whatever writes raises WriteError if it cannot, also where it first has to read a table. Whatever
+looks for weights raises CheckpointError.
 """
 
 import contextlib
@@ -44,11 +45,9 @@ class RunFolder:
 
     Attributes:
         config: the resolved config; training from it repeats the run.
-        environment: versions, machine, number of workers, seed.
         metrics: one row an epoch.
         gradients: the norms of each layer's gradient and update, one row an epoch and layer.
         summary: the result, and why the run stopped.
-        pictures: the pictures of `mlpcli plot`.
         best: the weights of the best epoch.
         last: the latest state of the run, after an epoch or within one.
     """
@@ -92,11 +91,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this run at the same time.
-
-        Raises:
-            WriteError: another process is training it.
-        """
+        """Keep other processes from training this run; WriteError if one is training it."""
         with held(self.path / ".lock") as is_ours:
             if not is_ours:
                 raise WriteError(
@@ -106,11 +101,7 @@ class RunFolder:
             yield
 
     def refuse_links_outside(self) -> None:
-        """Check that writing into this folder changes nothing elsewhere.
-
-        Raises:
-            CheckpointError: a link in it leads out of it.
-        """
+        """Raise CheckpointError if a link leads out of this folder: writing would follow it."""
         inside = os.path.realpath(self.path)
         for path in self.path.rglob("*"):
             target = os.path.realpath(path)
@@ -129,16 +120,12 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def remove_summary(self) -> None:
-        """Remove summary.json, because the run resumes."""
+        """Remove summary.json: the run resumes."""
         with os_errors_as(WriteError, self.summary, "cannot be removed"):
             self.summary.unlink(missing_ok=True)
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
-        """Return the same rows with the seconds in metrics.csv, where that has them.
-
-        Raises:
-            WriteError: metrics.csv cannot be read, so it could not be written either.
-        """
+        """Return the same rows with the seconds in metrics.csv, where that has them."""
         text = _read(self.metrics).decode(errors="replace")
         seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
         return [
@@ -194,10 +181,7 @@ def _append(
 ) -> None:
     """Add rows to a table, after the header if they are the first."""
     lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
-    with (
-        os_errors_as(WriteError, path, "cannot be written"),
-        path.open("ab", buffering=0) as file,
-    ):
+    with os_errors_as(WriteError, path, "cannot be written"), path.open("ab", buffering=0) as file:
         whole = file.tell()
         if whole == 0:
             lines = [_csv_line(columns), *lines]
@@ -239,9 +223,6 @@ def checkpoint_path(path: Path) -> Path:
     """Return the checkpoint that a path means: a file itself, or the best weights of a run folder.
 
     `boxed` means the network that comes with mlpcli, unless something of that name exists.
-
-    Raises:
-        CheckpointError: the path is a folder without weights.
     """
     with os_errors_as(CheckpointError, path, "cannot be read"):
         if not path.is_dir():
@@ -255,11 +236,7 @@ def checkpoint_path(path: Path) -> Path:
 
 
 def newest_checkpoints(runs: Path) -> list[Path]:
-    """Return the best weights of each run under `runs`, the newest first.
-
-    Raises:
-        CheckpointError: the folder cannot be read.
-    """
+    """Return the best weights of each run under `runs`, the newest first."""
     with os_errors_as(CheckpointError, runs, "cannot be read"):
         times = {path: path.stat().st_mtime for path in runs.glob("*/weights/best.safetensors")}
     return sorted(times, key=times.__getitem__, reverse=True)

@@ -17,15 +17,8 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
     from mlpcli.explaining.documents.document import Document
 
-ENDINGS = {
-    ".txt": "text",
-    ".md": "markdown",
-    ".html": "html",
-    ".json": "json",
-    ".png": "png",
-    ".svg": "svg",
-}
-DRAWN = ("png", "svg")
+WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
+DRAWN = {".png": "png", ".svg": "svg"}
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,7 @@ class Explanation:
     help="With --graph: the number of the training example.  [default: 1]",
 )
 @click.option(
-    "--activations",
-    is_flag=True,
-    help="Draw the activation functions with their derivatives: all, or those named.",
+    "--activations", is_flag=True, help="Draw the activation functions: all, or those named."
 )
 @click.option(
     "--label",
@@ -66,7 +57,7 @@ class Explanation:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "html", "json"]),
+    type=click.Choice(list(WRITTEN.values())),
     help="The format of the output. html is one self-contained page.  [default: text]",
 )
 @click.option(
@@ -120,7 +111,7 @@ def command(
     written = _form_of(output, form) if output is not None else form
     if written is None and (graph or activations):
         output, written = Path("graph.png" if graph else "activations.png"), "png"
-    if written in DRAWN and configs and not graph:
+    if written in DRAWN.values() and configs and not graph:
         raise click.UsageError(
             "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
         )
@@ -150,10 +141,11 @@ def command(
 
 def _form_of(output: Path, form: str | None) -> str:
     """Return the format of a file by its ending."""
-    found = ENDINGS.get(output.suffix.lower())
+    formats = WRITTEN | DRAWN
+    found = formats.get(output.suffix.lower())
     if found is None:
         raise click.UsageError(
-            f"--output {output}: expected a file that ends in {', '.join(ENDINGS)}."
+            f"--output {output}: expected a file that ends in {', '.join(formats)}."
         )
     if form not in (None, found):
         raise click.UsageError(f"--output {output} is {found}, but --format says {form}.")
@@ -172,7 +164,7 @@ def _text(explanation: Explanation, form: str) -> str:
 def _write(output: Path, explanation: Explanation, form: str) -> None:
     from mlpcli.files import write_text
 
-    if form not in DRAWN:
+    if form not in DRAWN.values():
         write_text(output, _text(explanation, form) + ("" if form == "html" else "\n"))
         return
     from mlpcli.pictures.backend import import_matplotlib
@@ -180,7 +172,7 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     import_matplotlib()
     from mlpcli.pictures import style
 
-    assert explanation.draw is not None  # noqa: S101 - what has no picture was refused
+    assert explanation.draw is not None  # noqa: S101 - others were refused
     with style.house_style():
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 

@@ -91,8 +91,8 @@ def settings_of_kind(section: tuple[str | int, ...], kind: str | None) -> dict[s
     None is the default kind. An unknown kind has no settings.
     """
     model: type[BaseModel] = Config
-    for part in section[:-1]:
-        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    for key in section[:-1]:
+        model = model.model_fields[str(key)].annotation  # type: ignore[assignment]
     field = model.model_fields[str(section[-1])]
     wanted = field.get_default().name if kind is None else kind
     for option in get_args(field.annotation) or (field.annotation,):

@@ -12,11 +12,7 @@ from mlpcli.config.schema.optimizers import OptimizerConfig
 from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
 from mlpcli.config.schema.training import TrainingConfig
 
-IMAGE_SETTINGS = {
-    "deslant": False,
-    "digit_width": None,
-    "interpolation": "bilinear",
-}
+IMAGE_SETTINGS = {"deslant": False, "digit_width": None, "interpolation": "bilinear"}
 """the settings that shape images, with the values that a table leaves alone"""
 
 
@@ -66,12 +62,11 @@ def _monitor_conflicts(
             message = f"expected a loss, found {metric!r}: a regression has no accuracy"
             yield Conflict(key, ("data.table",), message)
         if data.validation == 0 and metric.startswith("val_"):
-            yield Conflict(
-                key,
-                ("data.validation",),
+            message = (
                 f"expected {available}, found {metric!r}: with data.validation 0 there are no"
-                " validation images to measure",
+                " validation images to measure"
             )
+            yield Conflict(key, ("data.validation",), message)
 
 
 def _network_conflicts(
@@ -79,58 +74,48 @@ def _network_conflicts(
 ) -> Iterator[Conflict]:
     names, hidden = network.activation, len(network.hidden)
     if not isinstance(names, str) and len(names) != hidden:
-        yield Conflict(
-            "network.activation",
-            ("network.hidden",),
+        message = (
             f"expected one name, or a list of {hidden}, one for each layer of network.hidden, found"
-            f" a list of {len(names)}",
+            f" a list of {len(names)}"
         )
+        yield Conflict("network.activation", ("network.hidden",), message)
     for key, on in (("batch_norm", network.batch_norm), ("dropout.hidden", network.dropout.hidden)):
         if on and not hidden:
-            yield Conflict(
-                f"network.{key}",
-                ("network.hidden",),
-                f"found {str(on).lower()}, but it is for hidden layers, and network.hidden has "
-                "none",
+            message = (
+                f"found {str(on).lower()}, but it is for hidden layers, and network.hidden has none"
             )
+            yield Conflict(f"network.{key}", ("network.hidden",), message)
     for key in ("initializer", "bias_initializer"):
         start = getattr(network, key)
         if isinstance(start, UniformInitializer) and not start.low < start.high:
-            yield Conflict(
-                f"network.{key}.high",
-                (),
-                f"expected a number above network.{key}.low, {start.low}, found {start.high}",
-            )
+            message = f"expected a number above network.{key}.low, {start.low}, found {start.high}"
+            yield Conflict(f"network.{key}.high", (), message)
     if loss.contains is not None and network.output_activation != "identity":
-        yield Conflict(
-            "network.output_activation",
-            ("loss",),
+        message = (
             f"expected identity, found {network.output_activation!r}: {loss.contains} is part of"
-            f" the loss {loss.name} and must be the only activation of the last layer",
+            f" the loss {loss.name} and must be the only activation of the last layer"
         )
+        yield Conflict("network.output_activation", ("loss",), message)
     if optimizer.max_norm is not None and not hidden:
-        yield Conflict(
-            "optimizer.max_norm",
-            ("network.hidden",),
+        message = (
             f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
-            " network.hidden has none",
+            " network.hidden has none"
         )
+        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
     if network.batch_norm and training.batch_size == 1:
-        yield Conflict(
-            "network.batch_norm",
-            ("training.batch_size",),
+        message = (
             "cannot normalise over a batch of one example; expected training.batch_size of at"
-            " least 2, found 1",
+            " least 2, found 1"
         )
+        yield Conflict("network.batch_norm", ("training.batch_size",), message)
 
 
 def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
     if data.dataset == "idx" and data.files is None:
-        yield Conflict(
-            "data.dataset",
-            ("data.files",),
-            "idx needs data.files with train_images, train_labels, test_images and test_labels",
+        message = (
+            "idx needs data.files with train_images, train_labels, test_images and test_labels"
         )
+        yield Conflict("data.dataset", ("data.files",), message)
     for key, default, datasets in (
         ("files", None, ("idx",)),
         ("table", None, ("table",)),
@@ -138,76 +123,67 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
         ("added_digits", 0, ("mnist",)),
     ):
         if getattr(data, key) != default and data.dataset not in datasets:
-            yield Conflict(
-                f"data.{key}",
-                ("data.dataset",),
+            message = (
                 f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
-                f" data.{key}={'null' if default is None else default} takes it out",
+                f" data.{key}={'null' if default is None else default} takes it out"
             )
+            yield Conflict(f"data.{key}", ("data.dataset",), message)
     train_size = data.train_size
     if train_size is None and data.dataset == "synthetic":
         train_size = SYNTHETIC_TRAIN_SIZE
     if train_size is not None and data.validation >= train_size:
-        yield Conflict(
-            "data.validation",
-            ("data.dataset", "data.train_size"),
+        message = (
             f"expected fewer than the {train_size} images there are, found {data.validation}:"
-            " some must be left to train on",
+            " some must be left to train on"
         )
+        yield Conflict("data.validation", ("data.dataset", "data.train_size"), message)
 
 
 def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]:
-    def conflict(key: str, message: str) -> Conflict:
-        return Conflict(key, ("data.dataset", "data.table"), message)
-
+    others = ("data.dataset", "data.table")
     given = [key for key in ("targets", "labels", "formula") if getattr(table, key) is not None]
     if len(given) != 1 or (table.inputs is None) != (table.formula is not None):
         message = "expected inputs and targets, or inputs and labels, or a formula"
-        yield conflict("data.table", message)
+        yield Conflict("data.table", others, message)
         return
     if table.formula is not None and not table.low < table.high:
         message = f"expected a number above data.table.low, {table.low}, found {table.high}"
-        yield conflict("data.table.high", message)
+        yield Conflict("data.table.high", others, message)
     for key in ("low", "high", "points"):
         default = TableConfig.model_fields[key].default
         if table.formula is None and getattr(table, key) != default:
             message = f"only for a formula; data.table.{key}=null takes it out"
-            yield conflict(f"data.table.{key}", message)
+            yield Conflict(f"data.table.{key}", others, message)
     rows = len(table.inputs or ())
     for key in ("inputs", "targets", "labels"):
         found = getattr(table, key)
         if found is not None and len(found) != rows:
             message = f"expected {rows}, one for each row of data.table.inputs, found {len(found)}"
-            yield conflict(f"data.table.{key}", message)
+            yield Conflict(f"data.table.{key}", others, message)
         if found is not None and key != "labels" and len(set(map(len, found))) > 1:
-            yield conflict(f"data.table.{key}", "expected rows of one length")
+            yield Conflict(f"data.table.{key}", others, "expected rows of one length")
     for key, default in IMAGE_SETTINGS.items():
         if getattr(data, key) != default:
             yield Conflict(f"data.{key}", ("data.dataset",), "a table has no images to shape")
     if data.normalization != "none":
-        yield Conflict(
-            "data.normalization",
-            ("data.dataset",),
-            f"expected none, found {data.normalization!r}: a table's numbers are used as they are",
+        message = (
+            f"expected none, found {data.normalization!r}: a table's numbers are used as they are"
         )
+        yield Conflict("data.normalization", ("data.dataset",), message)
     if data.augmentation != AugmentationConfig():
-        yield Conflict(
-            "data.augmentation",
-            ("data.dataset",),
-            "only for images, found dataset 'table'; data.augmentation=null takes it out",
-        )
+        message = "only for images, found dataset 'table'; data.augmentation=null takes it out"
+        yield Conflict("data.augmentation", ("data.dataset",), message)
     if data.class_names is not None and table.labels is None:
         message = "a regression has no classes; data.class_names=null takes it out"
         yield Conflict("data.class_names", ("data.table",), message)
     elif data.class_names is not None and table.labels is not None:
         classes = 1 + max(table.labels)
         if classes > len(data.class_names):
-            yield Conflict(
-                "data.class_names",
-                ("data.table",),
+            message = (
                 f"expected {classes}, one for each label up to {classes - 1}, found"
-                f" {len(data.class_names)}",
+                f" {len(data.class_names)}"
             )
+            yield Conflict("data.class_names", ("data.table",), message)
 
 
 def _regression_conflicts(loss: LossConfig, table: TableConfig) -> Iterator[Conflict]:
@@ -219,8 +195,5 @@ def _regression_conflicts(loss: LossConfig, table: TableConfig) -> Iterator[Conf
         purpose = f"targets {loss.targets}"
         if loss.targets == "classes":
             purpose = "classes, which data.table.labels would name"
-        yield Conflict(
-            "loss",
-            ("data.table",),
-            f"expected one of {', '.join(losses_for(fitting))}: {loss.name} is for {purpose}",
-        )
+        message = f"expected one of {', '.join(losses_for(fitting))}: {loss.name} is for {purpose}"
+        yield Conflict("loss", ("data.table",), message)

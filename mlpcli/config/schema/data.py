@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mlpcli.config.class_names import check_class_names
 from mlpcli.config.formula import parse_formula
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.section import (
@@ -36,12 +37,11 @@ def _path_from_text(value: Any) -> Any:
     return value
 
 
-def check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names; raise a ValueError if two are the same or one cannot be printed."""
-    if len(set(names)) < len(names):
-        raise wrong("a different name for each class")
-    if not all(name and name.isprintable() for name in names):
-        raise wrong("names of at least one character, all of them printable")
+def _check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        check_class_names(names)
+    except ValueError as error:
+        raise wrong(str(error)) from None
     return names
 
 
@@ -61,7 +61,7 @@ FilePath = Annotated[Path, BeforeValidator(_path_from_text), AfterValidator(Path
 ClassNames = Annotated[
     tuple[str, ...],
     Field(min_length=2, max_length=256),
-    AfterValidator(check_class_names),
+    AfterValidator(_check_class_names),
     BeforeValidator(tuple_from_list),
 ]
 

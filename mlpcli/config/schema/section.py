@@ -66,9 +66,8 @@ class WatchConfig(Section):
     patience: PositiveInteger = Field(
         default=5, description="Epochs to wait without improvement; 5 outlast noise."
     )
-    min_delta: float = Field(
+    min_delta: NonNegative = Field(
         default=0.0,
-        ge=0,
         description="A change counts as an improvement when it is larger than this; 0: any does.",
     )
 

@@ -59,7 +59,7 @@ class Augmenter:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the settings ask for no distortion."""
+        """True if the settings ask for no distortion."""
         return not self._stages
 
     def apply(self, images: UInt8Array, indices: IntArray, epoch: int, out: UInt8Array) -> None:

@@ -32,7 +32,7 @@ def key_of_epoch(seed: int, epoch: int) -> int:
 
 
 class Draws:
-    """Numbers for n images, each a function of the key, its index and the kind alone."""
+    """Random numbers for n images, which depend on the key, the index and the kind alone."""
 
     def __init__(self, key: int, indices: IntArray) -> None:
         """Prepare for an epoch's key and the positions (n,) of images in the training set."""

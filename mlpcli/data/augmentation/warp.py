@@ -1,4 +1,4 @@
-"""All geometric distortions as one map of the plane, so that an image is resampled only once.
+"""All geometric distortions as one map of coordinates, so that an image is resampled only once.
 
 The distortions of handwriting that Cireşan, Meier, Gambardella and Schmidhuber ("Deep, big, simple
 neural nets for handwritten digit recognition", 2010) trained on.

@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlpcli.data.published.sources import SOURCES, PublishedDataset, PublishedFile
 from mlpcli.errors import DataError, WriteError
 from mlpcli.files import as_argument, make_folder, open_ordinary, remove_stale_temporaries
-
-if TYPE_CHECKING:
-    from mlpcli.data.published.download import Patience
 
 DATA_VARIABLE = "MLPCLI_DATA"
 MIRROR_VARIABLE = "MLPCLI_MIRROR"
@@ -25,7 +21,7 @@ DEFAULT_FOLDER = Path("data")
 
 
 class State(Enum):
-    """Whether a file of the cache can be used."""
+    """The state of a cached file."""
 
     OK = "ok"
     MISSING = "missing"
@@ -69,7 +65,7 @@ def _from_home(path: str) -> Path:
 
 
 def verify(dataset: str, data_dir: Path) -> list[CachedFile]:
-    """Compare each cached file of a dataset with the published one."""
+    """Return each file of a dataset with its state, compared with the published one."""
     folder = data_dir / dataset
     return [_inspect(file, folder / file.name) for file in SOURCES[dataset].files]
 
@@ -100,7 +96,6 @@ def fetch(
     files: Iterable[PublishedFile] | None = None,
     progress: Callable[[PublishedFile, int], object] = lambda _file, _received: None,
     report: Callable[[str], object] = lambda _message: None,
-    patience: "Patience | None" = None,
 ) -> dict[str, Path]:
     """Download the files of a dataset that the cache lacks, or that are damaged in it.
 
@@ -112,7 +107,6 @@ def fetch(
         files: the files needed; None for all four.
         progress: called with a file and the number of bytes received; a new try starts at 0.
         report: called with a sentence about a damaged file or a mirror that failed.
-        patience: None for the default.
 
     Returns:
         The path of each file by its name.
@@ -130,7 +124,7 @@ def fetch(
         if found.state is State.DAMAGED:
             report(f"{path} is damaged ({found.problem}); fetching it again.")
         if found.state is not State.OK:
-            _fetch_file(source, found, progress, report, patience)
+            _fetch_file(source, found, progress, report)
         paths[file.name] = path
     return paths
 
@@ -186,10 +180,9 @@ def _fetch_file(
     found: CachedFile,
     progress: Callable[[PublishedFile, int], object],
     report: Callable[[str], object],
-    patience: "Patience | None",
 ) -> None:
     # Imported late: requests is slow to import, and a complete cache does not need it.
-    from mlpcli.data.published.download import DEFAULT_PATIENCE, download
+    from mlpcli.data.published.download import download
 
     file, path = found.file, found.path
     try:
@@ -200,7 +193,6 @@ def _fetch_file(
             path,
             progress=functools.partial(progress, file),
             report=report,
-            patience=patience or DEFAULT_PATIENCE,
         )
     except WriteError as error:
         # Windows refuses to replace a file that another process has just put there and reads.

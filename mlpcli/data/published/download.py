@@ -26,7 +26,7 @@ CHUNK_SIZE = 4096
 
 @dataclass(frozen=True)
 class Patience:
-    """How long and how often a mirror is tried; times in seconds."""
+    """Limits on the attempts at a mirror; times in seconds."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -175,7 +175,7 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return _MirrorError(f"no connection within {patience.connect:g} s")
     if isinstance(error, requests.exceptions.InvalidURL):
-        return _MirrorError("this is not a valid address")
+        return _MirrorError("this is not a valid address")  # the error may quote a password
     if isinstance(error, requests.exceptions.ProxyError):
         return _MirrorError(f"the proxy failed: {detail}")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -191,5 +191,5 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
 
 
 def _without_password(text: str) -> str:
-    """Remove user and password from the addresses in `text`."""
+    """Return `text` without the user and password of the addresses in it."""
     return re.sub(r"://[^\s'\"]*@", "://", text)

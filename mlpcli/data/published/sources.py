@@ -82,6 +82,7 @@ MNIST = _dataset(
     ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542),
 )
 
+FASHION = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
 # Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017, https://arxiv.org/abs/1708.07747
 FASHION_MNIST = _dataset(
     "fashion_mnist",
@@ -89,18 +90,7 @@ FASHION_MNIST = _dataset(
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
-    (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
+    tuple(FASHION.split(", ")),
     ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880),
     ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515),
     ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102),

@@ -17,7 +17,7 @@ from mlpcli.data.synthetic.skeletons import SKELETONS
 
 Array = NDArray[np.float32]
 
-# Lengths are in units of the digit's height unless said otherwise; B counts images.
+# Lengths are in units of the digit's height, except where noted.
 
 # The hand misses each control point by this much. At the ends of a stroke that opens gaps and
 # makes overshoots; elsewhere it bends the stroke.
@@ -31,7 +31,7 @@ BEND = 0.085
 WIDTH, WIDTH_SPREAD = 0.97, 0.23
 # Shift to the right for each unit of height: most people lean to the right, many do not.
 SLANT, SLANT_SPREAD = 0.18, 0.30
-# Radians.
+# In radians.
 ROTATION_SPREAD = 0.10
 # The square root of half the pen's width in pixels of the finished image. The square lets
 # pens be much thicker than usual but not much thinner, as in MNIST.

@@ -45,7 +45,7 @@ def _span(x: Array, radii: Array) -> Array:
 
 
 def _into_the_middle(x: Array, radii: Array) -> Array:
-    """Centre the ink in the box, with whole empty pixels on both sides."""
+    """Return x moved so that the ink is in the middle, with whole empty pixels on both sides."""
     empty = np.maximum(BOX - _span(x, radii), 0)
     return np.asarray(x - (x - radii).min(axis=0) + np.floor(empty / 2))
 
