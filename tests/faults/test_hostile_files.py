@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.hostile_images import FILES, PATTERNS, mixed, write_pattern
 from helpers.mirrors import idx
-from helpers.processes import environment, peak_megabytes
+from helpers.processes import cost_of, environment, peak_megabytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -36,8 +37,12 @@ from mlpcli.storage.tensor_file import to_bytes
 pytestmark = pytest.mark.faults
 SECONDS = 20
 """after which one input counts as a hang"""
-MEGABYTES = 1200
-"""that all inputs together may add to the process: one picture at the limit takes 500"""
+MEGABYTES = 500
+"""that all inputs together may add to the process"""
+PICTURE_SECONDS, PICTURE_MEGABYTES = 10, 400
+"""that `mlpcli predict` may take for any picture of up to 50 million pixels"""
+N_MIXED = 20
+"""number of pictures mixed from what costs most"""
 
 many = settings(
     max_examples=1000,
@@ -382,6 +387,32 @@ def test_bombs(tmp_path: Path, count) -> None:
         grey_or_refused(content)
         count("bombs")
     assert grey_or_refused(png(7000, 7000, (b"IDAT", zeros(7000 * 7001)))) is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="measures processes as POSIX does")
+@pytest.mark.parametrize(
+    "name", [*FILES, *PATTERNS, *(f"mixed, {number}" for number in range(N_MIXED))]
+)
+def test_no_picture_takes_much_time_or_memory(
+    tmp_path: Path, name: str, count, keep_most, record_property
+) -> None:
+    path = tmp_path / "picture.png"
+    if name in FILES:
+        FILES[name](path)
+    elif name in PATTERNS:
+        write_pattern(PATTERNS[name](2400, 2400), path)
+    else:
+        write_pattern(mixed(int(name.split()[-1])), path)
+    for many in (["--many"], []):
+        cost = cost_of("predict", *many, path, cwd=tmp_path)
+        keep_most("seconds for a picture", cost.seconds, path)
+        keep_most("MB for a picture", cost.megabytes, path)
+        record_property("cost", f"{cost.seconds:.1f} s, {cost.megabytes:.0f} MB")
+        assert cost.returncode in (0, 6), cost.stderr
+        assert cost.seconds < PICTURE_SECONDS
+        assert cost.megabytes < PICTURE_MEGABYTES
+        count("pictures measured")
+    path.unlink()
 
 
 @pytest.mark.skipif(find_spec("atheris") is None, reason="needs atheris, where it installs")
