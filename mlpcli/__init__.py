@@ -18,16 +18,7 @@ if TYPE_CHECKING:
     from mlpcli.runs.run import Run, resume, train
 
 __version__ = "0.1.0"
-__all__ = [
-    "Dataset",
-    "Model",
-    "Run",
-    "__version__",
-    "load_config",
-    "load_model",
-    "resume",
-    "train",
-]
+__all__ = ["Dataset", "Model", "Run", "__version__", "load_config", "load_model", "resume", "train"]
 
 _HOMES = {
     "Dataset": "mlpcli.data.dataset",

@@ -1,7 +1,8 @@
 """Writing files so that a reader never sees half of one.
 
 A file is written beside its target under a name of its own, flushed to the disk, and renamed
-over the target. Whatever happens on the way, the previous file stays whole.
+over the target. Whatever happens on the way, the previous file stays whole. Whatever writes raises
+WriteError if it cannot.
 """
 
 import contextlib
@@ -18,17 +19,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mlpcli.errors import WriteError
+from mlpcli.errors import MlpcliError, WriteError
 
 STALE_SECONDS = 24 * 60 * 60
 """Age at which a temporary file has no writer any more.
 
-A live writer waits half a minute at most, for a mirror. A day exceeds the difference between the
-clocks of machines that share a folder, wrong time zones included; locks and process numbers would
-be quicker, but do not reach across every network file system and container.
+A live writer waits for half a minute at most. A day exceeds the difference between the clocks of
+machines that share a folder, wrong time zones included; locks and process numbers do not reach
+across every network file system and container.
 """
 _HAS_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+
+
+@contextlib.contextmanager
+def os_errors_as(kind: type[MlpcliError], path: Path | str, problem: str) -> Iterator[None]:
+    """Raise an OSError in the block as an error of this kind: `path`: `problem`: its reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{path}: {problem}: {error.strerror or error}.") from error
 
 
 @contextlib.contextmanager
@@ -40,12 +50,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     An exception inside the block, such as a failed check of the content, passes through and leaves
     `path` as it was; the temporary file is removed.
-
-    Raises:
-        WriteError: the file could not be written, flushed or renamed.
     """
-    try:
-        if (stream := _as_it_is(path)) is not None:
+    with os_errors_as(WriteError, path, "cannot be written"):
+        if (stream := _open_directly(path)) is not None:
             with stream:
                 yield stream
             return
@@ -53,11 +60,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
 
 
-def _as_it_is(path: Path) -> BinaryIO | None:
+def _open_directly(path: Path) -> BinaryIO | None:
     """Open what is not an ordinary file, or is already open as a standard stream; else None."""
     if not path.exists():
         return None
@@ -70,11 +75,7 @@ def _as_it_is(path: Path) -> BinaryIO | None:
 
 
 def _target(path: Path) -> Path:
-    """Return the path with all links resolved.
-
-    Raises:
-        OSError: it cannot be a file.
-    """
+    """Return the path with all links resolved, or raise OSError if it cannot be a file."""
     try:
         target = path.resolve()
     except RuntimeError as error:  # what older Pythons raise for a loop of links
@@ -101,26 +102,21 @@ def _becoming(target: Path) -> Iterator[Path]:
 def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> Path:
     """Create a folder that becomes visible only once it is filled, and return its path.
 
-    Args:
-        paths: endless candidates in one parent folder; the first that does not exist is used.
-        fill: writes into the folder while it has a temporary name. If it raises, no folder is left.
-
-    Raises:
-        WriteError: the folder could not be created.
+    The path is the first of the endless `paths` in one parent folder that does not exist. `fill`
+    writes into the folder while it has a temporary name; if it raises, no folder is left.
     """
     paths = iter(paths)
     path = next(paths)
     temporary = _temporary_for(path)
     try:
-        temporary.mkdir()
-        fill(temporary)
-        while not _has_moved(temporary, path):
-            path = next(paths)
-        _flush_folder(path.parent)
+        with os_errors_as(WriteError, path, "cannot be made"):
+            temporary.mkdir()
+            fill(temporary)
+            while not _has_moved(temporary, path):
+                path = next(paths)
+            _flush_folder(path.parent)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise WriteError(f"{path}: cannot be made: {error.strerror or error}.") from error
         if isinstance(error, WriteError):
             raise WriteError(str(error).replace(str(temporary), str(path))) from error
         raise
@@ -165,11 +161,7 @@ def remove_stale_temporaries(target: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all.
-
-    Raises:
-        WriteError: the file could not be written.
-    """
+    """Write `content` to `path`, whole or not at all."""
     with replacing(path) as file:
         file.write(content)
 
@@ -179,64 +171,39 @@ def duplicate(source: Path, path: Path) -> None:
 
     Files are replaced and never changed, so a hard link will do; it is a copy where the file system
     has none.
-
-    Raises:
-        WriteError: the file could not be written.
     """
-    try:
-        with _becoming(_target(path)) as temporary:
-            temporary.hardlink_to(source)
-    except OSError as error:
-        if error.errno not in _HAS_NO_LINKS:
-            raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
-        _copy(source, path)
-
-
-def _copy(source: Path, path: Path) -> None:
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise WriteError(f"{source}: cannot be read: {error.strerror or error}.") from error
-    write_bytes(path, content)
+    with os_errors_as(WriteError, path, "cannot be written"):
+        try:
+            with _becoming(_target(path)) as temporary:
+                temporary.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in _HAS_NO_LINKS:
+                raise
+            write_bytes(path, source.read_bytes())
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` as UTF-8, whole or not at all.
+    """Write `content` to `path` as UTF-8, as `write_bytes` does.
 
     File names in it keep bytes that are not UTF-8.
-
-    Raises:
-        WriteError: the file could not be written.
     """
     write_bytes(path, content.encode(errors="surrogateescape"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` to `path` as JSON, whole or not at all.
-
-    Raises:
-        WriteError: the file could not be written.
-    """
+    """Write `content` to `path` as JSON, as `write_bytes` does."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def open_ordinary(path: Path) -> BinaryIO:
-    """Open a file for reading, but no pipe or device: reading these might never begin, or end.
-
-    Raises:
-        OSError: it cannot be opened, or is not an ordinary file.
-    """
+    """Open a file for reading; OSError also for a pipe or device, whose reading might never end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "not an ordinary file", str(path))
     return path.open("rb")
 
 
 def read_ordinary(path: Path, most: int) -> bytes:
-    """Return the content of an ordinary file of at most `most` bytes.
-
-    Raises:
-        OSError: it cannot be read, is not an ordinary file, or is larger.
-    """
+    """Return the content of an ordinary file; OSError also if it has more than `most` bytes."""
     with open_ordinary(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -245,11 +212,10 @@ def read_ordinary(path: Path, most: int) -> bytes:
 
 
 def read_json(path: Path, most: int) -> Any:
-    """Return the JSON value in an ordinary file of at most `most` bytes; all numbers are finite.
+    """Return the JSON value in a file, read as by `read_ordinary`.
 
     Raises:
-        OSError: it cannot be read, is not an ordinary file, or is larger.
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or a number in it is not finite.
     """
     try:
         return json.loads(
@@ -277,15 +243,9 @@ def as_argument(path: Path) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents if they are missing.
-
-    Raises:
-        WriteError: the folder could not be created.
-    """
-    try:
+    """Create a folder and its parents if they are missing."""
+    with os_errors_as(WriteError, path, "the folder cannot be made"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{path}: the folder cannot be made: {error.strerror}.") from error
 
 
 def _flush_folder(folder: Path) -> None:

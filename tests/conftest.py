@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -113,7 +114,7 @@ def _signals_are_heard():
 
     That is SIGHUP under nohup, and SIGINT of a shell's background job.
     """
-    heard = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    heard: dict[str, Any] = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
     before = {
         number: signal.signal(number, handler)
         for name, handler in heard.items()

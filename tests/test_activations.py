@@ -57,7 +57,12 @@ def test_large_inputs_reach_the_limits(name, dtype):
     z = np.array([-1e4, 1e4], dtype)
     low = {"identity": -1e4, "tanh": -1, "leaky_relu": -100, "elu": -1}.get(name, 0)
     high = {"sigmoid": 1, "tanh": 1}.get(name, 1e4)
-    slopes = {"identity": [1, 1], "sigmoid": [0, 0], "tanh": [0, 0], "leaky_relu": [0.01, 1]}
+    slopes: dict[str, list[float]] = {
+        "identity": [1, 1],
+        "sigmoid": [0, 0],
+        "tanh": [0, 0],
+        "leaky_relu": [0.01, 1],
+    }
     np.testing.assert_allclose(value(name, z), np.array([low, high], dtype), rtol=1e-7)
     np.testing.assert_allclose(derivative(name, z), slopes.get(name, [0, 1]), rtol=1e-7)
 
@@ -104,9 +109,9 @@ def test_the_tail_is_not_lost_in_rounding(name):
 def test_everything_is_written_in_place(name, dtype):
     z = np.linspace(-3, 3, 12, dtype=dtype).reshape(3, 4)
     kept, a, slope = z.copy(), np.full_like(z, np.nan), np.full_like(z, np.nan)
-    assert ACTIVATIONS[name].value(z, a) is None
+    ACTIVATIONS[name].value(z, a)
     kept_a = a.copy()
-    assert ACTIVATIONS[name].derivative(z, a, slope) is None
+    ACTIVATIONS[name].derivative(z, a, slope)
     assert np.array_equal(z, kept)
     assert np.array_equal(a, kept_a)
     assert np.isfinite(a).all()

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from mlpcli.config.schema.augmentation import AugmentationConfig, ElasticConfig, EraseConfig
 from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
-from mlpcli.data.augmentation.affine import Affine
 from mlpcli.data.augmentation.augmenter import CHUNK_PIXELS
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.augmentation.elastic import ElasticField, grid_weights
-from mlpcli.data.augmentation.pixels import Erase
-from mlpcli.data.augmentation.thickness import thicken
+from mlpcli.data.augmentation.pixels import Erase, thicken
+from mlpcli.data.augmentation.warp import Affine
 from mlpcli.data.resampling import RESAMPLERS
 
 EVERYTHING = AugmentationConfig(
@@ -57,7 +56,7 @@ def affine(n=1, *, shift=(0, 0), rotation=0, scale=(1, 1), shear=0):
 
 def warped(images, mapping, interpolation="bilinear"):
     x, y = np.empty((2, *images.shape), np.float32)
-    mapping.sources(x, y)
+    mapping.write_sources(x, y)
     result = images.copy()
     RESAMPLERS[interpolation](images.shape[1:], len(images)).resample(result, x, y)
     return result
@@ -250,7 +249,7 @@ def test_the_two_directions_of_an_elastic_field_are_independent():
 def test_an_elastic_field_is_exact_whatever_its_company():
     """The integers in the matrix products leave nothing to the order in which BLAS adds."""
     alone = np.zeros((2, 1, 20, 20), np.float32)
-    ElasticField(34, 4, (20, 20), 1).displace(*alone, Draws(1, np.array([7])))
+    ElasticField(34, 4, (20, 20), 1).displace(alone[0], alone[1], Draws(1, np.array([7])))
     x, y = elastic_fields(34, 4, n=301)
     np.testing.assert_array_equal(alone[:, 0], [x[7], y[7]])
 

@@ -83,7 +83,9 @@ def test_bias_initializers(section, std):
 
 
 def test_losses():
-    assert build_loss({"name": "cross_entropy", "label_smoothing": 0.1}).label_smoothing == 0.1
+    smoothed = build_loss({"name": "cross_entropy", "label_smoothing": 0.1})
+    assert isinstance(smoothed, CrossEntropy)
+    assert smoothed.label_smoothing == 0.1
     assert isinstance(build_loss({"name": "cross_entropy"}), CrossEntropy)
     for name, loss in LOSSES.items():
         section = load_config({"loss": name}).loss.model_dump()

@@ -12,12 +12,10 @@ from helpers.processes import begin, ready_to_fetch
 
 from mlpcli.data.published import cache
 from mlpcli.data.published.cache import State
-from mlpcli.data.published.download import Patience
 from mlpcli.data.published.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, PublishedFile
 from mlpcli.errors import DataError, WriteError
 
 Fabricate = Callable[..., SmallDataset]
-QUICK = Patience(connect=5, read=5, total=20, tries=2, pause=0.01)
 SHARED_MNIST = Path(__file__).parents[1].parent / "shared" / "mnist"
 
 
@@ -187,7 +185,7 @@ def test_if_nothing_helps_the_error_tells_how_to_go_on(
 ) -> None:
     fabricate(mirrors=(mirror.url + "/a/", mirror.url + "/b/"))
     with pytest.raises(DataError) as caught:
-        cache.fetch("mnist", tmp_path, patience=QUICK)
+        cache.fetch("mnist", tmp_path)
     text = str(caught.value)
     for part in (
         f"{mirror.url}/a/{TRAIN_IMAGES}: HTTP 404",

@@ -31,7 +31,8 @@ def test_calibration_by_hand():
 
 
 def test_a_probability_that_rounding_made_too_large_is_in_the_last_bin():
-    found = calibration(*believed([0, 0], [0, 1], [np.nextafter(1, 2), 0.0]), n_bins=4)
+    probabilities, labels = believed([0, 0], [0, 1], [np.nextafter(1, 2), 0.0])
+    found = calibration(probabilities, labels, n_bins=4)
     assert found.counts.tolist() == [1, 0, 0, 1]
 
 

@@ -493,7 +493,7 @@ def test_a_file_that_changes_while_it_is_read(checkpoint, path, monkeypatch):
     length = 8 + int.from_bytes(path.read_bytes()[:8], "little")
     tensors = load(path.read_bytes())
 
-    seen = set()
+    seen: set[int] = set()
 
     class Changing(io.FileIO):
         """Each byte of a tensor is another when it is read again."""

@@ -7,7 +7,7 @@ from helpers.runs import Told
 import mlpcli
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.inference.committee import load_committee
-from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
+from mlpcli.inference.evaluate_checkpoints import Split, evaluate_checkpoints
 from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -20,7 +20,7 @@ def test_a_committee_answers_by_the_mean_of_its_probabilities(bars, tmp_path):
     folders = [trained(bars, tmp_path, f"seed={seed}") for seed in (1, 2, 3)]
     alone = [evaluate_checkpoints(folder) for folder in folders]
     together = evaluate_checkpoints(*folders)
-    mean = sum(each.probabilities.astype(np.float64) for each in alone) / 3
+    mean = np.mean([each.probabilities.astype(np.float64) for each in alone], axis=0)
     np.testing.assert_allclose(together.probabilities, mean, rtol=1e-6)
     assert np.array_equal(together.predictions, mean.argmax(axis=1))
     right = mean[np.arange(len(mean)), together.labels]
@@ -47,6 +47,7 @@ def test_networks_of_other_tasks_do_not_answer_together(bars, tmp_path):
 
 def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
     copies = {}
+    splits: tuple[Split, ...] = ("validation", "train")
     for kind in ("images", "labels"):
         copies[kind] = tmp_path / f"copy-of-{kind}"
         copies[kind].write_bytes((bars.parent / f"train-{kind}").read_bytes())
@@ -60,11 +61,11 @@ def test_the_part_held_out_must_be_the_same_for_all(bars, tmp_path):
         ("data.files.train_labels", copies["labels"], "data.files"),
     ):
         other = trained(bars, tmp_path, f"{key}={value}")
-        for split in ("validation", "train"):
+        for split in splits:
             told = f"do not have the same {split} split: they differ in {differ}; use --split test"
             with pytest.raises(DataError, match=told):
                 evaluate_checkpoints(first, other, split=split)
-    for split in ("validation", "train"):
+    for split in splits:
         assert evaluate_checkpoints(first, same, split=split).accuracy is not None
 
 

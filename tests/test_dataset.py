@@ -21,7 +21,7 @@ def rng():
 
 
 def test_a_part_keeps_images_and_labels_together(uneven):
-    part = uneven.part(np.array([65, 3]))
+    part = uneven.take(np.array([65, 3]))
     assert part.images[:, 0].tolist() == [65, 3]
     assert part.labels.tolist() == [1, 0]
 

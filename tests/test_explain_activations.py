@@ -70,7 +70,7 @@ def test_the_mean_output_and_the_range():
     ranges = {"sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, math.inf), "elu": (-1, math.inf)}
     for name, (low, high) in ranges.items():
         found = character(ACTIVATIONS[name])
-        assert (found.lowest, found.highest) == (pytest.approx(low, abs=1e-12), high)
+        assert (found.lowest, found.highest) == pytest.approx((low, high), abs=1e-12)
     assert character(ACTIVATIONS["leaky_relu"]).lowest == -math.inf
 
 
@@ -84,7 +84,7 @@ def test_each_has_its_two_panels_with_the_curves_and_the_grey():
         ACTIVATIONS.items(), panels[::2], panels[1::2], strict=True
     ):
         assert left.get_title("left").startswith(f"{name}: σ(z)")
-        curve, slope = (axes.lines[-1].get_xydata() for axes in (left, right))
+        curve, slope = (np.asarray(axes.lines[-1].get_xydata()) for axes in (left, right))
         a, da = curves(activation, curve[:, 0])
         np.testing.assert_array_equal(curve[:, 1], a)
         np.testing.assert_array_equal(slope[:, 1], da)

@@ -242,8 +242,8 @@ def test_the_files(tmp_path, monkeypatch):
 
 
 def test_what_vanishes_is_told_in_powers_of_ten():
-    chain = ("--config", "examples/chain", "network.hidden=[1,1,1,1,1,1]")
-    chain += ("network.initializer=normal", "network.bias_initializer=zeros")
+    chain = ["--config", "examples/chain", "network.hidden=[1,1,1,1,1,1]"]
+    chain += ["network.initializer=normal", "network.bias_initializer=zeros"]
     text = explain(*chain, "--format", "text").output
     assert not re.search(r"-0\.0+\b", text)
     graph = graph_of("chain", *chain[2:])

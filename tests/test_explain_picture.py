@@ -168,22 +168,27 @@ def test_the_sheet_is_drawn(run, tmp_path):
     assert (tmp_path / "sheet.html").read_text(encoding="utf-8") == explain(run, "--format", "html")
 
 
+def widths(axes):
+    return [bar.get_width() for bar in axes.patches]
+
+
 def test_the_numbers_of_the_sheet(run, by_hand):
     figure = sheet.draw("seven.png", explain_picture(run, SEVEN, "2"))
     panels = {axes.get_title() or axes.get_title("left"): axes for axes in figure.axes}
     outputs, should, after = figure.axes[-5:-2]
-    assert_close([bar.get_width() for bar in outputs.patches], by_hand["z"])
+    assert_close(widths(outputs), by_hand["z"])
     assert should.get_title().endswith("go from p to t")
     assert should.get_xlabel() == "dot: p, the prediction; bar: t, the target"
     assert_close(should.lines[0].get_xdata(), by_hand["p"])
     assert_close(should.lines[1].get_xdata(), np.eye(10)[2])
-    bars = [bar.get_width() for bar in after.patches]
-    assert_close(bars, 100 * np.concatenate([by_hand["believed"], by_hand["believed_after"]]))
+    assert_close(
+        widths(after), 100 * np.concatenate([by_hand["believed"], by_hand["believed_after"]])
+    )
     speaks = panels["Which pixels speak for 2"].images[0].get_array()
     assert_close(np.ravel(speaks), -by_hand["dx"])
     changes = np.sort((-RATE * by_hand["dW2"]).ravel())
     raised = panels["Weights of the last layer that are raised most"]
-    assert_close([bar.get_width() for bar in raised.patches], changes[::-1][:5])
+    assert_close(widths(raised), changes[::-1][:5])
 
 
 def story_of(loss, sizes=(784, 12, 62), **settings):

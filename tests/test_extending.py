@@ -83,8 +83,8 @@ def test_an_activation(monkeypatch, try_out):
     sine = Activation(
         "sine",
         "σ(z) = sin(z)    σ′(z) = cos(z)",
-        lambda z, out: np.sin(z, out=out),
-        lambda z, a, out: np.cos(z, out=out),
+        lambda z, out: np.copyto(out, np.sin(z)),
+        lambda z, a, out: np.copyto(out, np.cos(z)),
     )
     monkeypatch.setitem(ACTIVATIONS, "sine", sine)
     setup = try_out(network=CONFIG.network.model_copy(update={"activation": "sine"}))

@@ -122,7 +122,7 @@ def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
 
 
 def test_only_long_epochs_wait_for_the_disk(tmp_path, monkeypatch):
-    flushed = []
+    flushed: list[int] = []
     monkeypatch.setattr(os, "fsync", flushed.append)
     for flush in (False, True):
         RunFolder(tmp_path).append_gradients([GradientNorms(1, 1, 1.0, 1.0)], flush=flush)

@@ -52,7 +52,8 @@ def test_uniform_need_not_be_symmetric():
 
 @pytest.mark.parametrize("shape", [(30, 20), (20, 30), (25, 25), (1, 7), (7, 1)])
 def test_orthogonal_keeps_lengths(shape):
-    W = initializers.orthogonal(np.random.default_rng(0), *shape, gain=1.5)
+    rows, columns = shape
+    W = initializers.orthogonal(np.random.default_rng(0), rows, columns, gain=1.5)
     assert W.shape == shape
     square = W.T @ W if shape[0] >= shape[1] else W @ W.T
     np.testing.assert_allclose(square, 1.5**2 * np.eye(min(shape)), atol=1e-14)

@@ -10,10 +10,9 @@ from mlpcli.nn.network import MLP
 
 
 def batch_norm(width=3, dtype=np.float64):
-    norm = BatchNorm(*(np.zeros(width, dtype) for _ in range(5)), np.ones(width, dtype))
-    norm.gamma[...] = np.arange(1, width + 1)
-    norm.beta[...] = 0.5
-    return norm
+    gamma, beta, *rest = np.zeros((6, width), dtype)
+    gamma[...], beta[...], rest[-1][...] = np.arange(1, width + 1), 0.5, 1
+    return BatchNorm(gamma, beta, *rest)
 
 
 def test_batch_normalisation_by_hand():

@@ -1,4 +1,5 @@
 from pathlib import PurePosixPath, PureWindowsPath
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -116,20 +117,16 @@ def test_a_dry_run_does_not_fetch(fabricate, mirror, tmp_path, monkeypatch):
 
 def test_synthetic_training_and_test_digits_differ(tmp_path, monkeypatch):
     config = load_config({"data": {"train_size": 40, "test_size": 40, "validation": 0}})
-    drawn = []
-    draw = synthetic.draw
-    monkeypatch.setattr(
-        synthetic,
-        "draw",
-        lambda s, indices, **hand: drawn.append(indices) or draw(s, indices, **hand),
-    )
+    draw = Mock(wraps=synthetic.draw)
+    monkeypatch.setattr(synthetic, "draw", draw)
     loaded = loader(config, tmp_path)
     training, _ = loaded.training_and_validation()
     test = loaded.test(training.class_names)
     assert training.image_shape == test.image_shape == (28, 28)
     assert not (training.images[:, np.newaxis] == test.images).all(axis=2).any()
-    assert drawn[0] == range(40)
-    assert drawn[1].start > MOST_IMAGES
+    indices = [call.args[1] for call in draw.call_args_list]
+    assert indices[0] == range(40)
+    assert indices[1].start > MOST_IMAGES
 
 
 def test_a_test_subset_follows_from_the_seed(bars, tmp_path):
@@ -182,12 +179,10 @@ def test_files_that_a_checkpoint_names_are_read_at_home_alone(bars, tmp_path, mo
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    read = []
-    monkeypatch.setattr(loading.idx, "read_images", read.append)
+    monkeypatch.setattr("mlpcli.data.idx.read_images", lambda *_: pytest.fail("it was read"))
     for part in (doubtful.training_and_validation, lambda: doubtful.test(("0", "1", "2"))):
         with pytest.raises(DataError, match=r"images: a checkpoint says .* add --trust-paths"):
             part()
-    assert read == []
 
 
 def test_a_cache_is_home_and_a_link_out_of_it_is_not(bars, tmp_path, monkeypatch):

@@ -91,7 +91,9 @@ def test_binary_cross_entropy_of_huge_outputs_is_exact():
     # only the class's own term is left when the other is turned far off; it is exp(-40)
     np.testing.assert_allclose(value(loss, [[40.0, -1e4]], [0]), math.exp(-40))
     p = loss.probabilities(z)
-    np.testing.assert_allclose(p[:2], [[1, 0], [1 / (1 + math.e), 1 / (1 + 1 / math.e)]], rtol=1e-3)
+    np.testing.assert_allclose(
+        p[:2], [[1.0, 0], [1 / (1 + math.e), 1 / (1 + 1 / math.e)]], rtol=1e-3
+    )
     assert p.dtype == np.float32
 
 

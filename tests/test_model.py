@@ -35,8 +35,8 @@ def test_every_part_of_the_toolbox_survives_its_checkpoint(bars, tmp_path):
     )
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
     model = run.load_model()
-    assert [layer.activation.name for layer in model.network.layers[1::2]] == ["gelu", "tanh"]
-    assert model.loss.label_smoothing == 0.1
+    assert model.network.activations[:2] == ["gelu", "tanh"]
+    assert vars(model.loss)["label_smoothing"] == 0.1
     assert np.array_equal(model.predict(IMAGES), run.test.predictions)
     assert evaluate_checkpoints(run.folder).loss == run.test.loss
     again = mlpcli.train(mlpcli.load_config(run.folder / "config.yaml"), runs_dir=tmp_path / "2")
@@ -153,9 +153,9 @@ def test_outputs_that_are_not_finite_are_refused(bars, tmp_path):
     )
     with pytest.raises(DivergedError):
         mlpcli.train(config, runs_dir=tmp_path / "runs")
-    with pytest.raises(CheckpointError, match="not finite numbers"):
+    with pytest.raises(CheckpointError, match="not every number"):
         evaluate_checkpoints(tmp_path / "runs" / "bars")
-    with pytest.raises(CheckpointError, match="not finite numbers"):
+    with pytest.raises(CheckpointError, match="not every number"):
         mlpcli.load_model(tmp_path / "runs" / "bars").predict(IMAGES)
 
 

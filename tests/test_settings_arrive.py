@@ -79,7 +79,7 @@ def test_plateau():
     settings = {"name": "plateau", "factor": 0.5, "patience": 3, "min_delta": 0.25}
     config = load_config({"schedule": {**settings, "monitor": "val_accuracy"}})
     built = build_plateau(config)
-    assert (built.monitor, built.factor_of_a_fall, built.patience, built.min_delta) == (
+    assert (built.monitor, built.factor, built.patience, built.min_delta) == (
         "val_accuracy",
         0.5,
         3,

@@ -78,11 +78,11 @@ def test_blocks_do_not_show_and_the_original_is_left(shaping):
     kept = images.copy()
     upright = shaping.apply(dataset)
     assert np.array_equal(images, kept)
-    last = shaping.apply(dataset.part(np.arange(block, block + 3)))
+    last = shaping.apply(dataset.take(np.arange(block, block + 3)))
     assert np.array_equal(upright.images[block:], last.images)
     before, after = (np.abs(slants(d.images.reshape(-1, 28, 28))) for d in (dataset, upright))
     assert after.mean() < 0.1 * before.mean()
-    assert shaping.apply(dataset.part(np.arange(0))).images.shape == (0, 784)
+    assert shaping.apply(dataset.take(np.arange(0))).images.shape == (0, 784)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def train_plainly(made, epochs, workers=1, on_step=lambda: None):
         rngs = [generator(made.config.seed, Purpose.DROPOUT, epoch, 0, r) for r in range(workers)]
         for step, start in enumerate(range(0, len(order), batches.batch_size)):
             on_step()
-            batch = DATA.part(order[start : start + batches.batch_size])
+            batch = DATA.take(order[start : start + batches.batch_size])
             x = (batch.images - made.normalization.mean) / made.normalization.std
             t = one_hot(batch.labels, 3, np.float64)
             draw_as_workers_do(network, len(x), rngs)
@@ -109,7 +109,7 @@ def train_plainly(made, epochs, workers=1, on_step=lambda: None):
 def draw_as_workers_do(network, n, rngs):
     """Each worker draws for its own rows."""
     layers = [stage.dropout for stage in network.stages if stage.dropout]
-    masks = [[] for _ in layers]
+    masks: list[list[np.ndarray]] = [[] for _ in layers]
     for rank, rng in enumerate(rngs):
         rows = shard(n, rank, len(rngs))
         network.draw_dropout(rows.stop - rows.start, rng)
@@ -304,7 +304,7 @@ def test_the_first_step_that_is_not_finite_is_that_of_its_block(prefetch, block,
     with training.workers:
         training.run_block(block)
         training._z[12] = np.nan
-        labels = DATA.part(made.batches.order(block.epoch)[block.start : block.stop]).labels
+        labels = DATA.take(made.batches.order(block.epoch)[block.start : block.stop]).labels
         t = one_hot(labels, 3, np.float64)
         np.testing.assert_array_equal(training._buffers.arrays(block)[1], t)
         assert training.first_step_not_finite(block) == block.start // 5 + 3

@@ -15,7 +15,7 @@ from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
 from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
-from mlpcli.nn.optimizers import OPTIMIZERS
+from mlpcli.nn.optimizers import OPTIMIZERS, Momentum
 
 TORCH = json.loads((Path(__file__).parent / "reference" / "torch.json").read_text("utf-8"))
 TRAINING = TORCH["training"]
@@ -61,7 +61,7 @@ def test_loss(name):
 
 STEPS = 10
 # PyTorch's cycle has its peak at step 0.3 · 11 - 1 of 0 to 10; ours at any time.
-SCHEDULES = {
+SCHEDULES: dict[str, schedules.Schedule] = {
     "constant": schedules.constant,
     "step": partial(schedules.step, every_epochs=3, factor=0.5),
     "exponential": partial(schedules.exponential, factor=0.8),
@@ -152,7 +152,7 @@ def test_batch_normalisation():
     vectors = TORCH["batch_norm"]
     network = MLP(vectors["sizes"], "tanh", dtype=np.float64, batch_norm=True)
     network.theta[...] = vectors["start"]
-    optimizer = OPTIMIZERS["momentum"](momentum=0.9, weight_decay=0.1)
+    optimizer = Momentum(momentum=0.9, weight_decay=0.1)
     velocity = np.zeros_like(network.theta)
     steps = batches(vectors)
 
@@ -177,10 +177,11 @@ def test_batch_normalisation():
     assert_agree(found, vectors["predicted"])
 
 
-class Dice:
+class Dice(np.random.Generator):
     """Throws what it is told: the highest or the lowest 16 bits."""
 
     def __init__(self, kept):
+        super().__init__(np.random.PCG64())
         self.kept = iter(kept)
 
     def bytes(self, n):

@@ -234,7 +234,8 @@ def _runs(pid):
 
 @needs_fork
 def test_where_the_system_lets_no_more_processes_be_nothing_is_left(monkeypatch):
-    fork, children = os.fork, []
+    fork = os.fork
+    children: list[int] = []
 
     def fork_once():
         if children:

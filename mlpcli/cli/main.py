@@ -31,7 +31,7 @@ COMMANDS = {
     "config": "List the shipped configs, or print the schema.",
 }
 MOST_LINES, LONGEST_LINE = 100, 1000
-"""of a message: the problems of a file may be endless"""
+"""limits of a message, because a file may have endless problems"""
 INTERNAL_ERROR, NOT_WRITTEN, BROKEN_PIPE = 1, 7, 141
 
 
@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
     """A group whose commands are in `mlpcli.cli.commands.<name>`, each as `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return their names, in the order in which a user needs them."""
+        """Return the names in the order in which a user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve as every group does, but suggest the command that a misspelt name may mean."""
         name = args[0]
-        if name not in COMMANDS and not ctx.resilient_parsing:  # which completion is
+        if name not in COMMANDS and not ctx.resilient_parsing:  # as in completion
             from difflib import get_close_matches
 
             if likely := get_close_matches(name, COMMANDS, n=1):
@@ -69,7 +69,7 @@ class LazyGroup(click.Group):
 
 @click.command(
     cls=LazyGroup,
-    no_args_is_help=False,  # which click answers in two ways, by its version
+    no_args_is_help=False,  # what click would do differs between its versions
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
@@ -103,7 +103,7 @@ def run(arguments: list[str]) -> int:
         return BROKEN_PIPE if pipe_is_closed else int(error.code or 0)
     except (Exception, KeyboardInterrupt) as error:
         message, code = _message_and_code(error, arguments)
-        with contextlib.suppress(OSError):  # nobody can be told
+        with contextlib.suppress(OSError):  # stderr cannot be written either
             if "--debug" in arguments:
                 traceback.print_exc()
             click.echo(f"mlpcli: {_shortened(printable(message))}", err=True)
@@ -142,23 +142,13 @@ def _message_and_code(error: BaseException, arguments: list[str]) -> tuple[str, 
 
 
 def _usage(error: click.UsageError, arguments: list[str]) -> str:
-    where = error.ctx.command_path if error.ctx else _command_in(arguments)
     message = error.format_message()
     stop = "" if message.endswith((".", "?", "!")) else "."
+    if error.ctx:
+        where = error.ctx.command_path
+    else:  # an error of click's parser, which does not know the command
+        where = " ".join(["mlpcli", *(word for word in arguments[:1] if word in COMMANDS)])
     return f"{message}{stop} See `{where} --help`."
-
-
-def _command_in(arguments: list[str]) -> str:
-    """Return the path of the command that is called: an error of click's parser lacks it."""
-    here: click.Command | None = command
-    path = ["mlpcli"]
-    for argument in arguments:
-        if not isinstance(here, click.Group):
-            break
-        if found := here.get_command(click.Context(here), argument):
-            here = found
-            path.append(argument)
-    return " ".join(path)
 
 
 def _shortened(message: str) -> str:

@@ -19,7 +19,7 @@ class _Path(click.Path):
 
 NAME = _Path(path_type=str, readable=False)
 PATH = _Path(path_type=Path, readable=False)
-"""Unchecked: a wrong file is reported where it is read, with the exit code of its kind."""
+"""types that check nothing: a wrong file is reported where it is read, with its exit code"""
 
 DEFAULT_CONFIG = "mnist"
 
@@ -41,16 +41,10 @@ configs = _configs(f"  [default: {DEFAULT_CONFIG}]")
 configs_without_default = _configs("")
 overrides = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 data_dir = click.option(
-    "--data-dir",
-    type=PATH,
-    help="Where datasets are cached.  [default: $MLPCLI_DATA, or data]",
+    "--data-dir", type=PATH, help="Where datasets are cached.  [default: $MLPCLI_DATA, or data]"
 )
 runs_dir = click.option(
-    "--runs-dir",
-    type=PATH,
-    default=Path("runs"),
-    show_default=True,
-    help="The folder of the runs.",
+    "--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="The folder of the runs."
 )
 trust_paths = click.option(
     "--trust-paths",

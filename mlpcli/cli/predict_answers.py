@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.errors import DataError
+from mlpcli.files import os_errors_as
 from mlpcli.nn.arrays import Array
 from mlpcli.reading.digit import Prepared
 from mlpcli.text import count, file_name, percent
@@ -97,9 +98,9 @@ class Labels:
     """The labels of files, from a table."""
 
     by_path: dict[tuple[str, ...], str]
-    """by the parts of the path in the table"""
-    by_end: dict[tuple[str, ...], str | None]
-    """by each end of those paths; None where it has different labels"""
+    """by the components of the path in the table"""
+    by_end: dict[tuple[str, ...], set[str]]
+    """by each end of those paths"""
 
     def of(self, file: str) -> str | None:
         """Return the label of the row that shares the longest end with the file's path, or None.
@@ -110,13 +111,13 @@ class Labels:
         for end in _ends(file):
             if end in self.by_path:
                 return self.by_path[end]
-        whole = Path(file).parts
-        if whole in self.by_end and self.by_end[whole] is None:
+        labels = self.by_end.get(Path(file).parts, set())
+        if len(labels) > 1:
             raise DataError(
                 f"{file}: the table of --labels has different labels for files that end so; "
                 "name the image by more of its path."
             )
-        return self.by_end.get(whole)
+        return next(iter(labels), None)
 
 
 def _ends(file: str | Path) -> list[tuple[str, ...]]:
@@ -132,7 +133,10 @@ def read_labels(path: Path) -> Labels:
     """
     found = Labels({}, {})
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        with (
+            os_errors_as(DataError, path, "cannot be read"),
+            path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
+        ):
             reader = csv.DictReader(file)
             if not {"file", "label"} <= set(reader.fieldnames or ()):
                 raise DataError(f"{path}: expected a table with the columns file and label.")
@@ -144,11 +148,8 @@ def read_labels(path: Path) -> Labels:
                         f"{path}:{reader.line_num}: {row['file']} has two different labels."
                     )
                 for end in _ends(row["file"]):
-                    known = found.by_end.setdefault(end, row["label"])
-                    found.by_end[end] = row["label"] if row["label"] == known else None
+                    found.by_end.setdefault(end, set()).add(row["label"])
             return found
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
     except csv.Error as error:
         raise DataError(f"{path}: cannot be read as a table: {error}.") from error
 
@@ -156,12 +157,8 @@ def read_labels(path: Path) -> Labels:
 def score(answers: Sequence[Answer], labels: Labels) -> str:
     """Return how many answers are right, which are wrong, and what was not counted.
 
-    Args:
-        answers: at least one.
-        labels: of their files.
-
     Raises:
-        DataError: none of the files has a label, or one has several, or one that is no class.
+        DataError: no file has a label, or one has several, or one that is no class.
     """
     labelled = [(each, labels.of(each.file)) for each in answers]
     scored = [(each, label) for each, label in labelled if label is not None]
@@ -195,18 +192,17 @@ def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) 
     """Return lines on labels without answers, and answers without labels."""
     whole = {Path(each.file).parts for each, _ in labelled}
     ends = {end for each, _ in labelled for end in _ends(each.file)}
+    lines = []
     unanswered = [
         file_name(str(Path(*parts)))
         for parts in labels.by_path
         if parts not in ends and whole.isdisjoint(_ends(Path(*parts)))
     ]
-    unlabelled = sum(label is None for _, label in labelled)
-    lines = []
     if unanswered:
         named = ", ".join(unanswered[:MOST_NAMED])
         if len(unanswered) > MOST_NAMED:
             named += ", ..."
         lines.append(f"Not counted: {count(len(unanswered), 'label')} without an answer: {named}")
-    if unlabelled:
+    if unlabelled := sum(label is None for _, label in labelled):
         lines.append(f"Not counted: {count(unlabelled, 'answer')} without a label")
     return lines

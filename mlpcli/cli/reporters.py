@@ -19,7 +19,6 @@ class QuietReporter(Reporter):
     """Writes only what the user must know."""
 
     def remark(self, text: str) -> None:
-        """Write a sentence for the user."""
         _write_line(text)
 
 
@@ -27,13 +26,11 @@ class LineReporter(QuietReporter):
     """Writes one plain line an epoch, for logs."""
 
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
-        """Write where the run is."""
         batches = count(steps, "batch", "batches")
         before = f", {done:,} done before" if done else ""
         _write_line(f"Run: {folder} (at most {count(epochs, 'epoch')} of {batches}{before})")
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
-        """Write the epoch's metrics."""
         _write_line(epoch_line(row, is_best=is_best))
 
 
@@ -48,11 +45,9 @@ class BarReporter(LineReporter):
         self._batches: tqdm[Any] | None = None
 
     def remark(self, text: str) -> None:
-        """Write a sentence for the user above the bars."""
         tqdm.write(text, file=sys.stderr)
 
     def download(self, name: str, received: int, size: int | None) -> None:
-        """Move the bar of the file that is being fetched."""
         if self._download is None or self._download.desc != name:
             self._close_download()
             self._download = tqdm(
@@ -63,7 +58,6 @@ class BarReporter(LineReporter):
             self._close_download()
 
     def work_done(self, what: str, done: int, total: int) -> None:
-        """Move the bar of the work, and remove it at the end."""
         self._close_download()
         if self._work is None:
             self._work = _bar(what, total)
@@ -73,27 +67,23 @@ class BarReporter(LineReporter):
             self._work = None
 
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
-        """Write where the run is, and draw the bars."""
         self._close_download()
         super().training_begins(folder, epochs, steps, done)
         self._epochs = _bar("epochs ", epochs, done)
         self._batches = _bar("batches", steps, form=BAR + "{postfix}")  # tqdm puts ", " in front
 
     def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
-        """Move the batches' bar."""
         if self._batches is not None:
             self._batches.set_postfix_str(_metrics(loss, accuracy), False)
             self._batches.update(steps - self._batches.n)
 
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
-        """Write the epoch's metrics above the bars."""
         if self._epochs is not None and self._batches is not None:
             self._epochs.update(1)
             self.remark(epoch_line(row, is_best=is_best))
             self._batches.reset()
 
     def training_ends(self) -> None:
-        """Remove the bars."""
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()

@@ -24,7 +24,7 @@ def handle() -> None:
     """Let the first signal raise KeyboardInterrupt; another ends the process at once."""
     for number in STOPS:
         is_hangup = number not in (signal.SIGINT, signal.SIGTERM)
-        if is_hangup and signal.getsignal(number) == signal.SIG_IGN:  # the work of nohup
+        if is_hangup and signal.getsignal(number) == signal.SIG_IGN:  # by nohup
             continue
         signal.signal(number, _stop)
     sys.unraisablehook = _stop_where_python_drops_exceptions
@@ -55,7 +55,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 def _stop_where_python_drops_exceptions(dropped: "sys.UnraisableHookArgs") -> None:
-    """End at once where an exception would go no further, as in a finalizer."""
+    """End at once where Python would drop the exception, as in a finalizer."""
     if issubclass(dropped.exc_type, KeyboardInterrupt):
         os._exit(message_and_code()[1])
     sys.__unraisablehook__(dropped)

@@ -1,7 +1,7 @@
-"""Formulae in a config, such as `sin(x) + x**2 / 2`: arithmetic of one x, and nothing else.
+"""Formulae of x in a config, such as `sin(x) + x**2 / 2`.
 
-The text is parsed, never run: only the nodes named here are computed, by functions of floats, so a
-formula can neither reach anything else nor grow without bound.
+The text is parsed, never run. Functions of floats compute the nodes named here, and no others are
+allowed, so a formula can neither reach anything else nor grow without bound.
 """
 
 import ast
@@ -39,16 +39,15 @@ Function = Callable[[float], float]
 def parse_formula(text: str) -> Function:
     """Return the function of x that `text` denotes.
 
-    The function raises ArithmeticError or ValueError where it has no value, as 1/x at 0.
+    It raises ArithmeticError or ValueError where it has no value, as 1/x at 0.
 
     Raises:
-        ValueError: the text is no formula; the message names the part that is wrong.
+        ValueError: the text is not a formula; the message quotes the wrong piece.
     """
     if len(text) > LONGEST:
         raise ValueError(f"it has {len(text)} characters, more than {LONGEST}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        return _function(tree)
+        return _function(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, RecursionError, MemoryError, OverflowError) as error:
         raise ValueError("it cannot be read") from error
 

@@ -12,13 +12,11 @@ SchemaNode = Mapping[str, Any]
 
 @lru_cache(maxsize=1)
 def config_schema() -> SchemaNode:
-    """Return the schema as pydantic makes it; callers share it and must not change it."""
+    """Return pydantic's schema, which callers share and must not change."""
     return Config.model_json_schema()
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema for editors, which complete and check YAML by it."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **copy.deepcopy(config_schema()),
-    }
+    """Return the schema with which editors complete and check YAML."""
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, **copy.deepcopy(config_schema())}

@@ -1,6 +1,6 @@
-"""Turns config files and overrides into one checked `Config`.
+"""Read config files and overrides into one checked `Config`.
 
-Every problem is reported at once, each with the place that set the value last.
+All problems are reported at once, each with the place that set the value last.
 """
 
 import re
@@ -30,48 +30,46 @@ DEFAULT_RUN_NAME = "run"
 
 
 def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
-    """Merge the sources, then the overrides, and check the result.
+    """Return the config that the sources, then the overrides, make together.
 
     Args:
-        sources: Config files, names of shipped configs (`mnist`), or mappings.
-        overrides: Texts such as `optimizer.learning_rate=1e-2`; the value is YAML.
-
-    Returns:
-        The config; its default `name` is that of the last config file.
+        sources: config files, names of shipped configs (`mnist`), or mappings. The last config
+            file gives the config its default `name`.
+        overrides: texts such as `optimizer.learning_rate=1e-2`; the value is YAML.
 
     Raises:
         ConfigError: one line for each problem, with its file and line or its override.
     """
     if isinstance(overrides, str):
         overrides = [overrides]
-    found: list[Source] = []
-    faults: list[str] = []
+    read: list[Source] = []
+    unreadable: list[str] = []
     run_name = DEFAULT_RUN_NAME
     for order, given in enumerate([*sources, *overrides]):
         try:
             if order >= len(sources):
-                found.append(override_source(str(given), order))
+                read.append(override_source(str(given), order))
             elif isinstance(given, Mapping):
-                found.append(mapping_source(given, order))
+                read.append(mapping_source(given, order))
             else:
                 path = find_config(given)
                 run_name = _run_name(path)
-                found.append(file_source(path, order))
+                read.append(file_source(path, order))
         except ConfigError as error:
-            faults.append(str(error))
-    if faults:
-        raise ConfigError("\n".join(faults))
+            unreadable.append(str(error))
+    if unreadable:
+        raise ConfigError("\n".join(unreadable))
 
-    values = merged(found[: len(sources)], found[len(sources) :])
+    values = merged(read[: len(sources)], read[len(sources) :])
     values.setdefault("name", run_name)
-    problems = [problem for source in found for problem in _unknown_keys_taken_out(source.values)]
+    problems = [problem for source in read for problem in _unknown_null_keys(source.values)]
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, values)
-        problems += _conflicts_besides(problems, values)
+        problems += _hidden_conflicts(problems, values)
     if problems:
-        raise ConfigError(_report(problems, found))
+        raise ConfigError(_report(problems, read))
     if _count(config.model_dump(mode="json")) > MAX_VALUES:
         raise ConfigError(
             f"More than {MAX_VALUES:,} keys and values together, which no config file may have; "
@@ -81,17 +79,17 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
 
 
 def _count(value: Any) -> int:
-    """Return the number of keys and values, counted as when a file is read."""
+    """Return the number of keys and values, counted as the YAML reader does."""
     if isinstance(value, dict):
         return 1 + sum(1 + _count(child) for child in value.values())
     return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def config_of_checkpoint(config: Mapping[str, Any], path: Path) -> Config:
-    """Check the config of the checkpoint at `path`.
+    """Return the checked config of the checkpoint at `path`.
 
     Raises:
-        CheckpointError: it is not valid.
+        CheckpointError: the config is not valid.
     """
     try:
         return load_config(config)
@@ -99,29 +97,28 @@ def config_of_checkpoint(config: Mapping[str, Any], path: Path) -> Config:
         raise CheckpointError(f"{path}: the config in it is not valid: {error}") from error
 
 
-def _unknown_keys_taken_out(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Problem]:
-    """Yield the misspelt keys that merging would silently drop because their values are null."""
+def _unknown_null_keys(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Problem]:
+    """Yield a problem for each misspelt key that merging would drop because its value is null."""
     for key, value in values.items():
         here = (*path, key)
         if value is None and (problem := unknown_key(here)):
             yield problem
         elif isinstance(value, Mapping):
-            yield from _unknown_keys_taken_out(value, here)
+            yield from _unknown_null_keys(value, here)
 
 
-def _conflicts_besides(problems: Sequence[Problem], values: Mapping[str, Any]) -> list[Problem]:
-    """Find the conflicts that other problems hide, for only valid settings are compared.
+def _hidden_conflicts(problems: Sequence[Problem], values: Mapping[str, Any]) -> list[Problem]:
+    """Return the conflicts that other problems hide, because only valid settings are compared.
 
     The wrong settings are left out, and so are conflicts that involve them.
     """
-    valid = written_out(values)
+    valid: dict[Any, Any] = written_out(values)
     for problem in problems:
-        section: Any = valid
-        one_setting = problem.path[: 1 if problem.path[:1] in NAMED_SECTIONS else 2]
-        for part in one_setting[:-1]:
-            section = section.get(part)
-        if isinstance(section, dict):
-            section.pop(one_setting[-1], None)
+        section, *setting = problem.path[:2]
+        if setting and (section,) not in NAMED_SECTIONS and isinstance(valid.get(section), dict):
+            valid[section].pop(setting[0], None)
+        else:
+            valid.pop(section, None)
     try:
         Config.model_validate(valid)
     except ValidationError as error:
@@ -130,29 +127,28 @@ def _conflicts_besides(problems: Sequence[Problem], values: Mapping[str, Any]) -
 
 
 def _report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
-    """Write one line for each problem, in the order of sources and lines."""
+    """Return one line for each problem, in the order of sources and lines."""
     located = [(_place(problem.path, sources), problem) for problem in dict.fromkeys(problems)]
     located.sort(key=lambda pair: pair[0].order if pair[0] else (len(sources), 0))
     lines = []
     for place, problem in located:
         key = dotted(problem.path)
-        parts = [place.text] if place and place.text else []
+        line = f"{place.text}: " if place and place.text else ""
         if not place or place.key != key:
-            parts.append(key)
-        lines.append(": ".join([*parts, problem.message]))
+            line += f"{key}: "
+        lines.append(line + problem.message)
     return "\n".join(lines)
 
 
 def _place(path: KeyPath, sources: Sequence[Source]) -> Place | None:
     """Return the place that set the value at `path` last, or else its section."""
-    for source in reversed(sources):
-        if place := source.deciding_place(path):
-            return place
+    candidates = [path]
     for depth in range(len(path) - 1, 0, -1):
-        for section in ((*path[:depth], "name"), path[:depth]):  # a kind may lack a setting
-            for source in reversed(sources):
-                if section in source.places:
-                    return source.places[section]
+        candidates += [(*path[:depth], "name"), path[:depth]]  # a kind may lack a setting
+    for candidate in candidates:
+        for source in reversed(sources):
+            if place := source.deciding_place(candidate):
+                return place
     return None
 
 

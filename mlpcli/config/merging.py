@@ -1,4 +1,4 @@
-"""Merges the sources of a config as JSON Merge Patch does.
+"""Merge the sources of a config as JSON Merge Patch does.
 
 https://www.rfc-editor.org/rfc/rfc7386: mappings merge, anything else replaces the earlier value,
 and null removes a key, so that its default returns.
@@ -13,7 +13,7 @@ from mlpcli.config.yaml_loader import KeyPath
 
 
 def merged(files: Iterable[Source], overrides: Iterable[Source]) -> dict[str, Any]:
-    """Merge the files in order, and then the overrides, whose order does not matter."""
+    """Return the values of the files, merged in order, then of the overrides, in any order."""
     values: dict[str, Any] = {}
     for source in files:
         _drop_settings_of_other_kinds(values, source.values)
@@ -27,18 +27,17 @@ def merged(files: Iterable[Source], overrides: Iterable[Source]) -> dict[str, An
 
 
 def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
-    """Where a later source chooses another kind, keep only the settings that both kinds share.
+    """Drop the settings that the kind which `patch` chooses for a section does not share.
 
     So `optimizer.name=sgd` needs no `optimizer.momentum=null` over a config with momentum. A
     setting with another default for the new kind, such as Adam's learning rate, has another
     meaning, and starts from that default.
     """
     for section in NAMED_SECTIONS:
-        chosen, earlier = _at(patch, section), _at(target, section)
-        if not isinstance(chosen, dict) or not isinstance(earlier, dict):
+        name, earlier = _at(patch, (*section, "name")), _at(target, section)
+        if not isinstance(name, str) or not isinstance(earlier, dict):
             continue
-        name = chosen.get("name")
-        if isinstance(name, str) and (settings := settings_of_kind(section, name)):
+        if settings := settings_of_kind(section, name):
             before = settings_of_kind(section, earlier.get("name"))
             for key in list(earlier):
                 if key not in settings or settings[key] != before.get(key):
@@ -46,8 +45,8 @@ def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, An
 
 
 def _at(values: Any, path: KeyPath) -> Any:
-    for part in path:
-        values = values.get(part) if isinstance(values, Mapping) else None
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
     return values
 
 

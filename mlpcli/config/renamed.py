@@ -1,20 +1,19 @@
-"""Keys that had another name when older runs and checkpoints were saved."""
+"""Keys that have another name in older runs and checkpoints."""
 
+import copy
 from typing import Any
 
-from mlpcli.config.yaml_loader import KeyPath
-
-RENAMED: dict[KeyPath, KeyPath] = {("training", "threads"): ("training", "workers")}
-"""The present name, section and key, of each old one."""
+RENAMED: dict[tuple[str | int, ...], tuple[str, str]] = {
+    ("training", "threads"): ("training", "workers")
+}
+"""present section and key of each old one"""
 
 
 def with_present_names(saved: Any) -> Any:
     """Return a copy of a saved config in which every renamed key has its present name."""
     if not isinstance(saved, dict):
         return saved
-    config = {
-        key: dict(value) if isinstance(value, dict) else value for key, value in saved.items()
-    }
+    config = copy.deepcopy(saved)
     for (section, old), (new_section, new) in RENAMED.items():
         if isinstance(config.get(section), dict) and old in config[section]:
             config.setdefault(new_section, {})[new] = config[section].pop(old)

@@ -1,4 +1,4 @@
-"""The configs that come with mlpcli, and the file that a name or a path denotes."""
+"""Shipped configs, and the config file that a name or a path denotes."""
 
 import difflib
 import os

@@ -1,6 +1,6 @@
-"""The sources of a config: the values of files, mappings and overrides, and their places."""
+"""The sources of a config: files, mappings and overrides, with the place of each value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,97 +17,80 @@ NAMED_SECTIONS: tuple[KeyPath, ...] = (
     ("optimizer",),
     ("schedule",),
 )
-"""The sections for which a plain string is short for `{name: string}`."""
+"""sections for which a plain string is short for `{name: string}`"""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The place where a value was set, as messages write it, and its position in their order."""
+    """A place where a value was set."""
 
     text: str
+    """the place in a message"""
     order: tuple[int, int]
+    """the number of the source, and the line in it"""
     key: str | None = None
     """the dotted key that `text` already names"""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one source, and the place of each."""
+    """The values of one source, and their places."""
 
     values: dict[str, Any]
+    place: Place
     places: Mapping[KeyPath, Place] = field(default_factory=dict)
+    """more exact places of single values"""
 
     def deciding_place(self, path: KeyPath) -> Place | None:
-        """Return the place that sets the value at `path`, whatever came before, or None."""
-        if path in self.places:
-            return self.places[path]
+        """Return the place that sets the value at `path`, or None if this source does not."""
         value: Any = self.values
-        for depth, part in enumerate(path):
+        for key in path:
             if not isinstance(value, dict):
-                return self.places.get(path[:depth])
-            if part not in value:
+                break
+            if key not in value:
                 return None
-            value = value[part]
-        return None
+            value = value[key]
+        for depth in range(len(path), 0, -1):
+            if path[:depth] in self.places:
+                return self.places[path[:depth]]
+        return self.place
 
 
 def file_source(path: Path, order: int) -> Source:
-    """Read a config file, the source number `order`.
+    """Return the source of a config file.
 
     Raises:
-        ConfigError: it cannot be read; one line for each problem.
+        ConfigError: the file cannot be read; one line for each problem.
     """
     located = read_yaml(path)
     places = {key: Place(f"{path}:{line}", (order, line)) for key, line in located.lines.items()}
     values = written_out(located.values)
-    for section in NAMED_SECTIONS:
-        if section in places:
-            places.setdefault((*section, "name"), places[section])
     _anchor_data_files(values, path.parent)
-    return Source(values, places)
+    return Source(values, Place(str(path), (order, 0)), places)
 
 
 def mapping_source(source: Mapping[str, Any], order: int) -> Source:
-    """Take a mapping, whose values have no place that a message could name."""
-    values = written_out(source)
-    return Source(values, dict.fromkeys(_paths(values), Place("", (order, 0))))
-
-
-def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the path of each value inside `value`."""
-    if isinstance(value, dict):
-        children = list(value.items())
-    else:
-        children = list(enumerate(value)) if isinstance(value, list | tuple) else []
-    for part, child in children:
-        yield (*path, part)
-        yield from _paths(child, (*path, part))
+    """Return the source of a mapping, whose place has no text for a message."""
+    return Source(written_out(source), Place("", (order, 0)))
 
 
 def override_source(text: str, order: int) -> Source:
-    """Read `key=value`, with a dotted key and a value in YAML.
+    """Return the source of `key=value`, with a dotted key and a value in YAML.
 
     Raises:
         ConfigError: the text is wrong; one line for each problem.
     """
     key, equals, value_text = text.partition("=")
     text = text if text.isprintable() else repr(text)
-    parts = tuple(key.strip().split("."))
-    if not equals or not all(parts):
+    keys = key.strip().split(".")
+    if not equals or not all(keys):
         raise ConfigError(f"{text}: expected key=value, such as training.epochs=20")
     if not value_text.strip():
         raise ConfigError(f"{text}: expected a value; {key}=null returns to the default")
     value = parse_value(value_text, text)
-    place = Place(text, (order, 0), dotted(parts))
-    places: dict[KeyPath, Place] = {}
-    for depth in range(len(parts), 0, -1):
-        places[parts[:depth]] = place
-        value = {parts[depth - 1]: value}
-    values = written_out(value)
-    for section in NAMED_SECTIONS:
-        if section == parts:
-            places[*section, "name"] = place
-    return Source(values, places)
+    for name in reversed(keys):
+        value = {name: value}
+    return Source(written_out(value), Place(text, (order, 0), dotted(tuple(keys))))
 
 
 def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,11 +103,12 @@ def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
             return {key: copy(child, (*path, key)) for key, child in value.items()}
         return value
 
-    return {key: copy(value, (key,)) for key, value in source.items()}
+    result: dict[str, Any] = copy(source, ())
+    return result
 
 
 def _anchor_data_files(values: dict[str, Any], folder: Path) -> None:
-    """Resolve relative paths of data files against the folder of the config file."""
+    """Make relative paths of data files relative to the folder of the config file."""
     data = values.get("data")
     files = data.get("files") if isinstance(data, dict) else None
     if isinstance(files, dict):

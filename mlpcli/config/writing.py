@@ -1,4 +1,4 @@
-"""A config as YAML that loads back to an equal one."""
+"""Write a config as YAML."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from mlpcli.config.yaml_loader import plain_value
 
 
 def resolved_yaml(config: Config) -> str:
-    """Write the whole config, defaults included, as YAML that loads back to an equal one."""
+    """Return the whole config, defaults included, as YAML that loads back to an equal one."""
     text: str = yaml.dump(
         config.model_dump(mode="json"),
         Dumper=_Dumper,

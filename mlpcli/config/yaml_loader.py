@@ -1,11 +1,10 @@
-"""Reads YAML without YAML's traps, and records the line of each key.
+"""Read YAML without YAML's traps, and record the line of each key.
 
 PyYAML follows YAML 1.1, in which `1e-3` is text, `no` is False, `012` is 10, `1:30` is 90, and a
 repeated key silently keeps its last value. Here numbers and booleans are the decimal ones of YAML
-1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), and what a config never needs is
-refused: repeated keys, aliases (441 bytes of them can stand for gigabytes), tags, merge keys,
-several documents, keys that are not text. PyYAML parses the syntax; its object construction is not
-used.
+1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema). Repeated keys, aliases (441 bytes
+of them can stand for gigabytes), tags, merge keys, further documents and keys that are not text are
+refused. PyYAML only parses the syntax; it constructs no objects.
 """
 
 import re
@@ -21,10 +20,10 @@ from mlpcli.errors import ConfigError
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
-"""Keys included: with all their digits they fit in MAX_BYTES."""
+"""largest number of keys and values; with all their digits they fit in MAX_BYTES"""
 
 KeyPath = tuple[str | int, ...]
-"""The keys of mappings and positions in lists that lead to a value, from the top."""
+"""keys of mappings and positions in lists that lead from the top to a value"""
 
 _CONSTANTS: Mapping[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -34,7 +33,7 @@ _CONSTANTS: Mapping[str, bool | None] = {
 _INTEGER = re.compile(r"[-+]?[0-9]{1,100}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
-# PyYAML's commonest complaints in the words of someone who writes a config.
+# PyYAML's most common complaints, in the words of someone who writes a config.
 _PLAIN_WORDS = (
     ("mapping values are not allowed", "a ':' too many, or lines that are indented differently"),
     (r"found character '\t'", "a tab; YAML is indented with spaces"),
@@ -53,11 +52,11 @@ class LocatedMapping:
 
     values: dict[str, Any]
     lines: Mapping[KeyPath, int]
-    """The line of each key and each item of a list, from 1."""
+    """line of each key and each item of a list, from 1"""
 
 
 def read_yaml(path: Path) -> LocatedMapping:
-    """Read a YAML file that is a mapping; a file of nothing but comments is an empty one.
+    """Return the mapping in a YAML file, which is empty if the file has only comments.
 
     Raises:
         ConfigError: the file cannot be read, or is wrong; one line for each problem.
@@ -72,13 +71,13 @@ def read_yaml(path: Path) -> LocatedMapping:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = _line_at(content[: error.start].decode("latin-1"))
+        line = _last_line(content[: error.start].decode("latin-1"))
         raise ConfigError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8.") from error
     return parse_mapping(text, str(path))
 
 
 def parse_mapping(text: str, name: str) -> LocatedMapping:
-    """Read YAML text that is a mapping; messages begin with `name`.
+    """Return the mapping in YAML text; messages begin with `name`.
 
     Raises:
         ConfigError: the text is wrong; one line for each problem.
@@ -93,10 +92,10 @@ def parse_mapping(text: str, name: str) -> LocatedMapping:
 
 
 def parse_value(text: str, name: str) -> Any:
-    """Read one value of any kind, such as the right side of `key=value`.
+    """Return a value of any kind, such as the right side of `key=value`.
 
     Raises:
-        ConfigError: the text is not YAML; one line for each problem, `name` before each.
+        ConfigError: the text is wrong; one line for each problem, beginning with `name`.
     """
     reader = _Reader(text)
     value = reader.document()
@@ -106,7 +105,7 @@ def parse_value(text: str, name: str) -> Any:
 
 
 def plain_value(text: str) -> Any:
-    """Return what unquoted text means: null, a boolean, a number, or the text itself."""
+    """Return the value of unquoted text: null, a boolean, a number, or the text itself."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text):
@@ -115,100 +114,88 @@ def plain_value(text: str) -> Any:
 
 
 class _SyntaxProblemError(Exception):
-    """The text cannot be read beyond this line."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(line, what)
+    """Raised with (line, message): the text cannot be read beyond this line."""
 
 
 @dataclass
 class _Reader:
-    """Builds values from PyYAML's events, in one pass, collecting what is refused."""
+    """Builds values from PyYAML's events, in one pass, and collects the problems."""
 
     text: str
     lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
     values_read: int = 0
+    line: int = 1
+    """line of the latest event"""
 
     def document(self) -> Any:
         """Return the value of the only document; None when there is none or it is broken."""
+        self._events = yaml.parse(self.text, yaml.SafeLoader)
+        value = None
         try:
-            self._loader = yaml.SafeLoader(self.text)
-        except yaml.reader.ReaderError as error:
-            line = _line_at(self.text[: error.position])
-            self.problems.append((line, f"a control character: {error.character:#04x}"))
-            return None
-        try:
-            return self._only_document()
+            self._next()  # the start of the stream
+            if isinstance(self._next(), yaml.DocumentStartEvent):
+                value = self._value(self._next(), ())
+                self._next()  # the end of the document
+                if isinstance(self._next(), yaml.DocumentStartEvent):
+                    self._refuse("a second document; a config has one")
         except _SyntaxProblemError as problem:
             self.problems.append(problem.args)
             return None
-        finally:
-            self._loader.dispose()
-
-    def _only_document(self) -> Any:
-        self._next()  # the start of the stream
-        value = None
-        if isinstance(self._next(), yaml.DocumentStartEvent):
-            value = self._value(self._next(), ())
-            self._next()  # the end of the document
-            following = self._next()
-            if isinstance(following, yaml.DocumentStartEvent):
-                self._refuse(following, "a second document; a config has one")
         return value
 
-    def _next(self) -> yaml.Event:
+    def _next(self) -> Any:  # types-PyYAML gives an event no attributes
         try:
-            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]
+            event: Any = next(self._events)
+        except yaml.reader.ReaderError as error:
+            line = _last_line(self.text[: error.position])
+            problem = f"a control character: {error.character:#04x}"
+            raise _SyntaxProblemError(line, problem) from error
         except yaml.MarkedYAMLError as error:
             problem = str(error.problem)
             plain = next((words for raw, words in _PLAIN_WORDS if raw in problem), problem)
-            line = _mark_line(error.problem_mark)
-            if error.context_mark and _mark_line(error.context_mark) != line:
-                plain += f" (begun on line {_mark_line(error.context_mark)})"
+            line = _line(error.problem_mark)
+            if error.context_mark and _line(error.context_mark) != line:
+                plain += f" (begun on line {_line(error.context_mark)})"
             raise _SyntaxProblemError(line, plain) from error
         except (ValueError, OverflowError) as error:  # from chr() or int()
-            line = _mark_line(self._loader.get_mark())
-            raise _SyntaxProblemError(line, "an escape or a directive out of range") from error
+            problem = "an escape or a directive out of range"
+            raise _SyntaxProblemError(self.line, problem) from error
+        self.line = _line(event.start_mark)
         return event
 
-    def _refuse(self, event: yaml.Event, what: str) -> None:
-        self.problems.append((_line(event), what))
+    def _refuse(self, problem: str) -> None:
+        self.problems.append((self.line, problem))
 
-    def _value(self, event: yaml.Event, path: KeyPath) -> Any:
-        if len(path) > MAX_DEPTH:
-            raise _SyntaxProblemError(_line(event), f"nested more than {MAX_DEPTH} deep")
+    def _value(self, event: Any, path: KeyPath) -> Any:
         self.values_read += 1
+        if len(path) > MAX_DEPTH:
+            raise _SyntaxProblemError(self.line, f"nested more than {MAX_DEPTH} deep")
         if self.values_read > MAX_VALUES:
-            raise _SyntaxProblemError(
-                _line(event), f"more than {MAX_VALUES:,} keys and values; that is no config"
-            )
+            problem = f"more than {MAX_VALUES:,} keys and values; that is no config"
+            raise _SyntaxProblemError(self.line, problem)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"an alias (*{event.anchor}); write the value out")
+            self._refuse(f"an alias (*{event.anchor}); write the value out")
             return None
-        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
-            self._refuse_anchor_and_tag(event)
-        if isinstance(event, yaml.ScalarEvent):
-            if not _is_unicode(event.value):
-                self._refuse(event, "an escape that stands for no character")
-                return None
-            return event.value if event.style else plain_value(event.value)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._list(path)
-        return self._mapping(path)
-
-    def _refuse_anchor_and_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
-            self._refuse(event, f"an anchor (&{event.anchor}); write each value out")
+            self._refuse(f"an anchor (&{event.anchor}); write each value out")
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._refuse(event, f"a tag ({tag!r}); write the plain value")
+            self._refuse(f"a tag ({tag!r}); write the plain value")
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._list(path)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if re.search(r"[\ud800-\udfff]", event.value):
+            self._refuse("an escape that stands for no character")
+            return None
+        return event.value if event.style else plain_value(event.value)
 
     def _list(self, path: KeyPath) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             here = (*path, len(items))
-            self.lines[here] = _line(event)
+            self.lines[here] = self.line
             items.append(self._value(event, here))
         return items
 
@@ -217,39 +204,30 @@ class _Reader:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, path)
             here = (*path, key)
-            first_line = self.lines.get(here) if key in values else None
-            if first_line is not None:
-                self._refuse(event, f"the key {key!r} again; it is on line {first_line} already")
+            if key in values:
+                first = self.lines[here]
+                self._refuse(f"the key {key!r} again; it is on line {first} already")
             else:
-                self.lines[here] = _line(event)
-            value = self._value(self._next(), here)
-            values.setdefault(key, value)
+                self.lines[here] = self.line
+            values.setdefault(key, self._value(self._next(), here))
         return values
 
-    def _key(self, event: yaml.Event, path: KeyPath) -> str:
-        problems_before = len(self.problems)
+    def _key(self, event: Any, path: KeyPath) -> str:
+        line, problems_before = self.line, len(self.problems)
         key = self._value(event, (*path, 0))
-        if len(self.problems) > problems_before:
-            return str(key)
-        if not isinstance(key, str):
+        self.line = line  # a key of several lines is reported on its first
+        if len(self.problems) == problems_before and not isinstance(key, str):
             found = event.value if isinstance(event, yaml.ScalarEvent) else "a list or a mapping"
-            self._refuse(event, f"expected a word as a key, found {found or 'nothing'}")
+            self._refuse(f"expected a word as a key, found {found or 'nothing'}")
         elif key == "<<":
-            self._refuse(event, "a merge key (<<); write the settings out")
+            self._refuse("a merge key (<<); write the settings out")
         return str(key)
 
 
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _line(event: yaml.Event) -> int:
-    return _mark_line(event.start_mark)
-
-
-def _mark_line(mark: Any) -> int:
+def _line(mark: Any) -> int:
     return int(mark.line) + 1
 
 
-def _line_at(text_before: str) -> int:
-    return len(re.findall(r"\r\n|\r|\n", text_before)) + 1
+def _last_line(text: str) -> int:
+    """Return the number of the last line of `text`, from 1."""
+    return len(re.findall(r"\r\n|\r|\n", text)) + 1

@@ -1,4 +1,4 @@
-"""Batches: shuffled by (seed, epoch), and turned from bytes into normalised numbers."""
+"""Batches: shuffled by (seed, epoch), then turned from bytes into normalised numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ BLOCK_IMAGES = 2048  # 6 MiB of 28×28 float32: large enough to spread the cost 
 def blocks(
     dataset: Dataset, order: IntArray, size: int, normalization: Normalization, dtype: DTypeLike
 ) -> Iterator[tuple[FloatArray, IntArray]]:
-    """Yield the examples in the given order, `size` at a time: x (n, n_in), y (n,).
+    """Yield the examples in the given order, `size` at a time: x (n, n_in), labels (n,).
 
-    All blocks share two buffers: a yielded x is valid until the next one.
+    All blocks share one buffer: a yielded x is valid until the next one.
     """
     pixels = np.empty((min(size, len(order)), dataset.images.shape[1]), dataset.images.dtype)
     x = np.empty(pixels.shape, dtype)
@@ -49,7 +49,7 @@ class Batches:
     dtype: DTypeLike
 
     def __len__(self) -> int:
-        """Return the number of batches in an epoch; the last may be smaller than the others."""
+        """Return the number of batches in an epoch; the last may be smaller."""
         return -(-len(self.dataset) // self.batch_size)
 
     @property
@@ -64,14 +64,9 @@ class Batches:
     def fill(
         self, indices: IntArray, epoch: int, augmenter: "Augmenter", x: FloatArray, t: FloatArray
     ) -> None:
-        """Write examples as they look in an epoch, and their targets.
+        """Write the examples at `indices` (n,), augmented as in an epoch, and their targets.
 
-        Args:
-            indices: the examples (n,).
-            epoch: from 1 on.
-            augmenter: distorts the images.
-            x: receives the normalised images (n, n_in).
-            t: receives their targets (n, n_out).
+        `x` (n, n_in) receives the normalised images, `t` (n, n_out) the targets.
         """
         pixels = np.take(self.dataset.images, indices, axis=0, mode="clip")
         augmenter.apply(pixels, indices, epoch, out=pixels)

@@ -21,8 +21,8 @@ class Dataset:
     """Images and their labels.
 
     Pixels stay bytes, a quarter of float32, until a block of batches is filled. A table's inputs
-    are floats, images of one row. A regression has targets instead of classes: then the labels
-    are all 0, and `class_names` name the outputs.
+    are floats, as images of one row. A regression has targets instead of classes: its labels are
+    all 0, and `class_names` name its outputs.
     """
 
     images: PixelsOrNumbers
@@ -33,26 +33,19 @@ class Dataset:
     """(height, width)"""
     class_names: tuple[str, ...]
     targets: FloatArray | None = None
-    """(N, n_out) of a regression; None where there are classes"""
+    """(N, n_out) of a regression; None with classes"""
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def part(self, indices: IntArray) -> "Dataset":
+    def take(self, indices: IntArray) -> "Dataset":
         """Return the examples at `indices` (n,), in that order."""
-        return Dataset(
-            self.images[indices],
-            self.labels[indices],
-            self.image_shape,
-            self.class_names,
-            None if self.targets is None else self.targets[indices],
-        )
+        targets = None if self.targets is None else self.targets[indices]
+        images, labels = self.images[indices], self.labels[indices]
+        return Dataset(images, labels, self.image_shape, self.class_names, targets)
 
     def write_targets(self, indices: IntArray, out: FloatArray) -> None:
-        """Write the desired outputs (n, n_out) of the examples at `indices` (n,).
-
-        1 for the class and 0 elsewhere; in a regression, the targets.
-        """
+        """Write the targets (n, n_out) of the examples at `indices` (n,), one-hot for classes."""
         if self.targets is not None:
             out[...] = self.targets[indices]
             return
@@ -66,7 +59,7 @@ def numbered(n: int) -> tuple[str, ...]:
 
 
 def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset:
-    """Return a stratified sample of `size` examples, in their order; `setting` asked for it.
+    """Return a stratified sample of `size` examples, in their order, as `setting` asks for.
 
     Raises:
         DataError: there are fewer examples.
@@ -75,7 +68,7 @@ def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset
         raise DataError(f"{setting} asks for {size:,} images, but there are only {len(dataset):,}.")
     if size == len(dataset):
         return dataset
-    return dataset.part(np.sort(_stratified_sample(dataset.labels, size, rng)))
+    return dataset.take(np.sort(_stratified_sample(dataset.labels, size, rng)))
 
 
 def split_validation(
@@ -83,10 +76,7 @@ def split_validation(
 ) -> tuple[Dataset, Dataset]:
     """Return (training, validation), both stratified by class.
 
-    Args:
-        dataset: the images to split.
-        validation: a number of images (int) or a share of them (float).
-        rng: the generator that selects them.
+    `validation` is a number of images (int) or a share of them (float).
 
     Raises:
         DataError: nothing would be left to train on, or nothing held out.
@@ -104,11 +94,11 @@ def split_validation(
         )
     chosen = np.zeros(len(dataset), bool)
     chosen[_stratified_sample(dataset.labels, size, rng)] = True
-    return dataset.part(np.flatnonzero(~chosen)), dataset.part(np.flatnonzero(chosen))
+    return dataset.take(np.flatnonzero(~chosen)), dataset.take(np.flatnonzero(chosen))
 
 
 def _stratified_sample(labels: IntArray, size: int, rng: Generator) -> IntArray:
-    """Return the indices (size,) of a random sample that keeps the shares of classes in `labels`.
+    """Return the indices (size,) of a random sample with the same shares of classes as `labels`.
 
     Each class gets its share rounded down; the remaining places go to the largest remainders.
     """
@@ -117,7 +107,8 @@ def _stratified_sample(labels: IntArray, size: int, rng: Generator) -> IntArray:
     sizes = share.astype(np.intp)
     largest_remainders = np.argsort(sizes - share, kind="stable")
     sizes[largest_remainders[: size - int(sizes.sum())]] += 1
-    picks = [
-        rng.permutation(np.flatnonzero(labels == label))[:n] for label, n in enumerate(sizes) if n
-    ]
-    return np.concatenate(picks) if picks else np.empty(0, np.intp)
+    picks = [np.empty(0, np.intp)]
+    for label, n in enumerate(sizes):
+        if n:
+            picks.append(rng.permutation(np.flatnonzero(labels == label))[:n])
+    return np.concatenate(picks)

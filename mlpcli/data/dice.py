@@ -29,15 +29,12 @@ def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 class Dice:
-    """One stream of random numbers for each of B indices; every call returns the next ones."""
+    """A stream of random numbers for each of B indices; every call returns the next ones."""
 
     def __init__(self, seed: int, purpose: int, indices: NDArray[np.uint64]) -> None:
-        """Start the streams.
+        """Start a stream for each of `indices` (B,).
 
-        Args:
-            seed: any integer, taken modulo 2**64.
-            purpose: separates streams for different uses of the same index.
-            indices: (B,), one for each stream.
+        `seed` is taken modulo 2**64; `purpose` separates different uses of the same index.
         """
         key = _mix(_mix(np.array([seed % 2**64], np.uint64)) ^ np.uint64(purpose))
         self._streams = _mix(key ^ indices)
@@ -45,17 +42,16 @@ class Dice:
 
     def bits(self, count: int) -> NDArray[np.uint64]:
         """Return numbers (count, B) of 64 random bits."""
-        positions = np.arange(self._position, self._position + count, dtype=np.uint64)
+        return _mix(self._streams + self._next_positions(count)[:, None] * _GOLDEN_GAMMA)
+
+    def _next_positions(self, count: int) -> NDArray[np.uint64]:
         self._position += count
-        return _mix(self._streams + positions[:, None] * _GOLDEN_GAMMA)
+        return np.arange(self._position - count, self._position, dtype=np.uint64)
 
     def rows(self, count: int, dtype: type[Unsigned]) -> NDArray[Unsigned]:
         """Return uniform integers (B, count) of an unsigned `dtype`, several from each 64 bits."""
-        in_one = 8 // np.dtype(dtype).itemsize
-        words = -(-count // in_one)
-        positions = np.arange(self._position, self._position + words, dtype=np.uint64)
-        self._position += words
-        drawn = _mix(self._streams[:, None] + positions * _GOLDEN_GAMMA)
+        words = -(-count * np.dtype(dtype).itemsize // 8)
+        drawn = _mix(self._streams[:, None] + self._next_positions(words) * _GOLDEN_GAMMA)
         little_endian = drawn.astype("<u8", copy=False).view(np.dtype(dtype).newbyteorder("<"))
         return little_endian[:, :count].astype(dtype, copy=False)
 

@@ -1,5 +1,6 @@
-"""Loads the datasets that the data section of a config names."""
+"""Load the datasets that the data section of a config names."""
 
+import dataclasses
 import math
 import zlib
 from dataclasses import dataclass
@@ -25,16 +26,32 @@ TEST_START = 2**32
 
 @dataclass(frozen=True)
 class DataLoader:
-    """Loads the datasets of one config, each when it is asked for."""
+    """Loads the datasets of a config, each when it is needed."""
 
     config: DataConfig
     seed: int
     data_dir: Path
     reporter: Reporter
     may_fetch: bool = True
-    """False: a dataset that is not in the cache is an error, and nothing is downloaded"""
+    """whether to download a dataset that is not in the cache; otherwise that is an error"""
     trust_paths: bool = True
-    """False: a checkpoint names the files, so they must be in the working directory or the cache"""
+    """whether files may be anywhere; otherwise only in the working directory or the cache"""
+
+    def splits(self) -> tuple[Dataset, Dataset | None, Dataset]:
+        """Return the training set, the validation set, if any, and the test set.
+
+        Raises:
+            DataError: the data cannot be had, or does not fit together.
+            WriteError: the cache cannot be written.
+        """
+        training, validation = self.training_and_validation()
+        test = self.test(training.class_names)
+        if test.image_shape != training.image_shape:
+            raise DataError(
+                f"The training images are {training.image_shape} pixels and the test images "
+                f"{test.image_shape}; give files of one size."
+            )
+        return training, validation, test
 
     def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
         """Return the training set and the validation set split off it, if any.
@@ -43,18 +60,23 @@ class DataLoader:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
-        whole = self._training()
-        if (size := self.config.train_size) is not None:
-            whole = subset(whole, size, generator(self.seed, Purpose.SUBSET), "data.train_size")
-        if self.config.validation == 0:
-            return self._with_added_digits(whole), None
-        training, validation = split_validation(
-            whole, self.config.validation, generator(self.seed, Purpose.VALIDATION)
-        )
-        return self._with_added_digits(training), validation
+        config = self.config
+        training, validation = self._training(), None
+        if config.train_size is not None:
+            rng = generator(self.seed, Purpose.SUBSET)
+            training = subset(training, config.train_size, rng, "data.train_size")
+        if config.validation != 0:
+            rng = generator(self.seed, Purpose.VALIDATION)
+            training, validation = split_validation(training, config.validation, rng)
+        if not config.added_digits:
+            return training, validation
+        drawn = self._synthetic(0, config.added_digits, worldwide=True)
+        images = np.concatenate([training.images, drawn.images])
+        labels = np.concatenate([training.labels, drawn.labels])
+        return dataclasses.replace(training, images=images, labels=labels), validation
 
     def test(self, class_names: tuple[str, ...]) -> Dataset:
-        """Return the test set, of the classes of the training set.
+        """Return the test set, with the classes of the training set.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
@@ -63,27 +85,24 @@ class DataLoader:
         config = self.config
         if config.dataset == "synthetic":
             return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
-        if config.files is not None:
-            whole = self._read_pair(config.files.test_images, config.files.test_labels, class_names)
+        if files := config.files:
+            dataset = self._read_pair(files.test_images, files.test_labels, class_names)
         elif config.table is not None:
-            whole = table.test_rows(config.table, config.class_names)
+            dataset = table.test_rows(config.table, config.class_names)
         else:
             source = SOURCES[config.dataset]
-            whole = self._published(source.test_images, source.test_labels, source.class_names)
+            dataset = self._published(source.test_images, source.test_labels, source.class_names)
         if config.test_size is None:
-            return whole
-        return subset(
-            whole, config.test_size, generator(self.seed, Purpose.TEST_SUBSET), "data.test_size"
-        )
+            return dataset
+        rng = generator(self.seed, Purpose.TEST_SUBSET)
+        return subset(dataset, config.test_size, rng, "data.test_size")
 
     def _training(self) -> Dataset:
         config = self.config
         if config.dataset == "synthetic":
             return self._synthetic(0, config.train_size or SYNTHETIC_TRAIN_SIZE)
-        if config.files is not None:
-            return self._read_pair(
-                config.files.train_images, config.files.train_labels, config.class_names
-            )
+        if files := config.files:
+            return self._read_pair(files.train_images, files.train_labels, config.class_names)
         if config.table is not None:
             return table.training_rows(config.table, config.class_names)
         source = SOURCES[config.dataset]
@@ -99,14 +118,6 @@ class DataLoader:
         images, labels = synthetic.draw(self.seed, range(start, start + size), worldwide=worldwide)
         return Dataset(images, labels, DIGIT_SHAPE, numbered(10))
 
-    def _with_added_digits(self, training: Dataset) -> Dataset:
-        if not self.config.added_digits:
-            return training
-        drawn = self._synthetic(0, self.config.added_digits, worldwide=True)
-        images = np.concatenate([training.images, drawn.images])
-        labels = np.concatenate([training.labels, drawn.labels])
-        return Dataset(images, labels, training.image_shape, training.class_names)
-
     def _published(
         self, images: PublishedFile, labels: PublishedFile, class_names: tuple[str, ...]
     ) -> Dataset:
@@ -117,16 +128,14 @@ class DataLoader:
         return _joined(pixels, values, class_names, images_path)
 
     def _content(self, file: PublishedFile, path: Path) -> bytes:
-        """Return the unpacked content of a published file, fetched if it is not in the cache."""
+        """Return the unpacked content of a published file, which may be downloaded first."""
         name = self.config.dataset
         if self.may_fetch:
             cache.fetch(
                 name,
                 self.data_dir,
                 files=[file],
-                progress=lambda file, received: self.reporter.download(
-                    file.name, received, file.size
-                ),
+                progress=lambda _, received: self.reporter.download(file.name, received, file.size),
                 report=self.reporter.remark,
             )
         elif not path.is_file():
@@ -135,20 +144,20 @@ class DataLoader:
                 f"`{cache.fetch_command([name], self.data_dir)}`."
             )
         packed = cache.read_verified(file, path)
-        # In one call: once verified, the size in gzip's trailer can be trusted.
+        # In one call: in a verified file, the size in gzip's trailer can be trusted.
         return zlib.decompress(packed, GZIP_WBITS, int.from_bytes(packed[-4:], "little"))
 
     def _read_pair(
         self, images: Path, labels: Path, class_names: tuple[str, ...] | None
     ) -> Dataset:
-        """Read the user's own files; without names, number the classes."""
+        """Return the dataset in two of the user's files; without names, classes are numbered."""
         for path in (images, labels):
-            self._refuse_elsewhere(path)
+            self._refuse_untrusted(path)
         classes = len(class_names) if class_names else None
         pixels, values = idx.read_images(images), idx.read_labels(labels, classes=classes)
         return _joined(pixels, values, class_names, images)
 
-    def _refuse_elsewhere(self, path: Path) -> None:
+    def _refuse_untrusted(self, path: Path) -> None:
         if leads_to_another_computer(path, Path.cwd()):
             raise DataError(
                 f"{path}: lies on another computer, where no file can send mlpcli; copy it "
@@ -162,21 +171,21 @@ class DataLoader:
 
 
 def lies_at_home(path: Path, data_dir: Path) -> bool:
-    """Whether a path is in the working directory or the cache, with all links resolved."""
+    """Return whether a path is in the working directory or the cache, with all links resolved."""
     return any(path.resolve().is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
 
 
 def options_for(config: DataConfig, data_dir: str | Path | None) -> str:
     """Return the options that a command needs to find this data and to read it."""
-    paths = [] if config.files is None else [path for _, path in config.files]
-    folder = None if data_dir is None else Path(data_dir)
-    at_home = all(lies_at_home(path, cache.data_directory(folder)) for path in paths)
-    trusting = "" if at_home else " --trust-paths"
-    return trusting + cache.option_for(data_dir)
+    option = cache.option_for(data_dir)
+    folder = cache.data_directory(None if data_dir is None else Path(data_dir))
+    if config.files and not all(lies_at_home(path, folder) for _, path in config.files):
+        return f" --trust-paths{option}"
+    return option
 
 
 def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
-    r"""Whether opening this path would make Windows log in to another computer.
+    r"""Return whether opening this path would make Windows log in to another computer.
 
     Names such as \\computer\share\file do. The share of the working directory, `here`, is fine.
     """
@@ -184,10 +193,7 @@ def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
 
 
 def _joined(
-    pixels: UInt8Array,
-    values: UInt8Array,
-    class_names: tuple[str, ...] | None,
-    path: Path,
+    pixels: UInt8Array, values: UInt8Array, class_names: tuple[str, ...] | None, path: Path
 ) -> Dataset:
     if len(pixels) != len(values):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Normalization: from pixels 0 to 255 to the numbers that a network learns from."""
+"""Normalization of pixels from 0 to 255."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SUMMED_PIXELS = 2**16
 class Normalization:
     """x = (pixel - mean) / std, with one mean and one standard deviation for all pixels.
 
-    A background that is not 0 also keeps the momentum of a weight whose pixel never lights up from
+    A background other than 0 also keeps the momentum of a weight whose pixel never lights up from
     decaying into denormal numbers, which processors handle ten times slower.
     """
 
@@ -24,19 +24,19 @@ class Normalization:
 
     @classmethod
     def unit(cls) -> "Normalization":
-        """Map pixels from 0..255 to 0..1."""
+        """Return the normalization to 0..1."""
         return cls(0.0, 255.0)
 
     @classmethod
     def none(cls) -> "Normalization":
-        """Leave numbers as they are."""
+        """Return the normalization that changes nothing."""
         return cls(0.0, 1.0)
 
     @classmethod
     def standardize(cls, images: UInt8Array) -> "Normalization":
-        """Map to mean 0 and standard deviation 1 over all pixels of `images` (N, n_in).
+        """Return the normalization of all pixels of `images` (N, n_in) to mean 0 and std 1.
 
-        The sums are integers, so both are exact but for one rounding.
+        The sums are integers, so mean and std are exact but for one rounding.
         """
         pixels = images.reshape(-1)
         n, total, squares = len(pixels), 0, 0

@@ -10,7 +10,7 @@ from mlpcli.data.augmentation import Augmenter
 from mlpcli.data.dataset import Dataset, IntArray
 
 CELL_SIDE = 84
-"""longer side of an image on the sheet, in pixels: three times 28"""
+"""longer side of an image on the sheet, in pixels; three times 28"""
 CELL_MARGIN = 4
 ORIGINAL_GAP = 16
 HEADER = 18
@@ -18,27 +18,20 @@ PAPER, TEXT = (236, 236, 236), (40, 40, 40)
 
 
 def first_of_each_class(labels: IntArray, count: int) -> IntArray:
-    """Return the positions of the first image of each class, then of the second ones, and so on.
-
-    At most `count`, and no image twice.
-    """
+    """Return `count` positions at most: first images of each class, then second ones, and so on."""
     rank_in_class = np.empty(len(labels), np.intp)
     for label in np.unique(labels):
-        (members,) = np.nonzero(labels == label)
-        rank_in_class[members] = np.arange(len(members))
+        positions = np.flatnonzero(labels == label)
+        rank_in_class[positions] = np.arange(len(positions))
     return np.lexsort((labels, rank_in_class))[:count]
 
 
 def draw_sheet(
     dataset: Dataset, indices: IntArray, augmenter: Augmenter, epochs: Sequence[int]
 ) -> bytes:
-    """Return a PNG file with a row for each image: the original, and its version in each epoch.
+    """Return a PNG file with a row for each image at `indices` (n,) of the training set.
 
-    Args:
-        dataset: the training set.
-        indices: positions of the images (n,).
-        augmenter: the augmenter for images of this shape.
-        epochs: one column each.
+    A row shows the original, and its version in each of `epochs`.
     """
     originals = dataset.images[indices]
     columns = [("original", originals)]

@@ -1,4 +1,4 @@
-"""Interpolation: images resampled between their pixels."""
+"""Interpolation between the pixels of images."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.data import Interpolation
 
 Coordinates = NDArray[np.float32]
-"""source of each pixel of a result along one axis, (n, height, width)"""
+"""(n, height, width), the source of each pixel of a result along one axis"""
 
 _SHARPNESS = -0.5
 """a in Keys' paper"""
@@ -23,43 +23,39 @@ class Resampler(ABC):
     """Resamples chunks of images; background (0) surrounds each image."""
 
     _reach: ClassVar[int]
-    """number of pixels on each side that count for a point between them"""
+    """number of pixels on each side that a value between them depends on"""
 
     def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
         """Allocate buffers for at most `chunk_size` images of (height, width)."""
         height, width = image_shape
-        # As far as an image can still be seen, and what counts for a point there.
+        # Points up to `_reach` beyond the image depend on pixels up to this far beyond it.
         self._border = border = 2 * self._reach - 1
         self._stride = width + 2 * border
         self._image_size = (height + 2 * border) * self._stride
-        # The neighbour to the right of a last column is the first of the next row, which is
-        # background too, and so is all beyond the last row.
+        # The right neighbour of a last column is the first one of the next row: background too, as
+        # is everything beyond the last row.
         self._flat = np.zeros(chunk_size * self._image_size, np.float32)
         padded = self._flat.reshape(chunk_size, height + 2 * border, width + 2 * border)
         self._inside = padded[:, border:-border, border:-border]
         self._starts = (np.arange(chunk_size, dtype=np.int32) * self._image_size)[:, None, None]
         shape = (chunk_size, height, width)
         self._whole = np.empty(shape, np.float32)
-        self._row, self._column = np.empty(shape, np.int32), np.empty(shape, np.int32)
+        self._row, self._column = np.empty((2, *shape), np.int32)
         self._index = np.empty(shape, np.intp)
 
     def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates) -> None:
-        """Replace each pixel by the value of its image at column x and row y.
+        """Replace each pixel of `images` (n, height, width) by the value at column x and row y.
 
-        Args:
-            images: (n, height, width), changed in place.
-            x: (n, height, width), 0 the centre of the first column; overwritten.
-            y: the same for rows.
+        0 is the centre of the first column or row. x and y are overwritten.
         """
         n, height, width = images.shape
         np.copyto(self._inside[:n], images)
-        self._split(x, width, self._column[:n])
-        self._split(y, height, self._row[:n])
-        place = self._row[:n]
+        place, column, index = self._row[:n], self._column[:n], self._index[:n]
+        self._split(x, width, column)
+        self._split(y, height, place)
         place *= self._stride
-        place += self._column[:n]
+        place += column
         place += self._starts[:n]
-        index = self._index[:n]
         np.copyto(index, place)
         shown = self._between(index, x, y)
         shown += 0.5
@@ -69,7 +65,7 @@ class Resampler(ABC):
     def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
         """Return the values, 0 to 255, at fractions x and y beyond the pixels at `index`.
 
-        All arrays are (n, height, width); the arguments are overwritten.
+        All arrays are (n, height, width); all arguments may be overwritten.
         """
 
     def _take(self, index: NDArray[np.intp], right: int, down: int, out: Coordinates) -> None:
@@ -78,10 +74,10 @@ class Resampler(ABC):
         np.take(self._flat[down * self._stride + right :], index, out=out, mode="clip")
 
     def _split(self, coordinate: Coordinates, size: int, whole: np.ndarray) -> None:
-        """Split into whole pixels, counted from the border's first, and the remaining fraction."""
+        """Write whole pixels, counted from the border's first; leave the fraction."""
         coordinate += self._border
-        first, last = self._border, self._border + size - 1
-        np.clip(coordinate, first - self._reach, last + self._reach, out=coordinate)
+        low, high = self._border - self._reach, self._border + size - 1 + self._reach
+        np.clip(coordinate, low, high, out=coordinate)
         np.copyto(whole, coordinate, casting="unsafe")
         rounded_down = self._whole[: len(coordinate)]
         np.copyto(rounded_down, whole, casting="unsafe")
@@ -94,7 +90,6 @@ class Bilinear(Resampler):
     _reach = 1
 
     def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
-        """Allocate buffers, as `Resampler` does."""
         super().__init__(image_shape, chunk_size)
         self._corners = np.empty((4, chunk_size, *image_shape), np.float32)
 
@@ -120,7 +115,6 @@ class Bicubic(Resampler):
     _reach = 2
 
     def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
-        """Allocate buffers, as `Resampler` does."""
         super().__init__(image_shape, chunk_size)
         self._across, self._down = np.empty((2, 4, chunk_size, *image_shape), np.float32)
         self._sum, self._row_sum, self._pixel = np.empty((3, chunk_size, *image_shape), np.float32)
@@ -145,10 +139,7 @@ class Bicubic(Resampler):
         return total
 
 
-RESAMPLERS: Mapping["Interpolation", type[Resampler]] = {
-    "bilinear": Bilinear,
-    "bicubic": Bicubic,
-}
+RESAMPLERS: Mapping["Interpolation", type[Resampler]] = {"bilinear": Bilinear, "bicubic": Bicubic}
 
 
 def _blend(a: Coordinates, b: Coordinates, share: Coordinates) -> None:

@@ -1,4 +1,4 @@
-"""Slant and width of digits, made equal before a network sees them.
+"""Digits of equal slant and width.
 
 Slant: LeCun, Bottou, Bengio and Haffner ("Gradient-based learning applied to document
 recognition", 1998) trained on digits "deslanted" by their second moments: the slant is the shift
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.data import Interpolation
 
 STEEPEST = 1.0
-"""largest slant, in pixels per row; a digit that leans more is a flat line"""
+"""largest slant, in pixels per row; what leans more is a flat line"""
 MOST_STRETCHED = 2.0
-"""largest factor of the width or its inverse, so that a 1 remains a stroke"""
+"""largest factor of the width, or of its inverse, so that a 1 remains a stroke"""
 SHAPED_PIXELS = 784_000
 """pixels shaped at once; their coordinates take 6 MB"""
 
@@ -37,14 +37,12 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shaping:
-    """The shaping of each image."""
+    """Changes to each image."""
 
     deslant: bool = False
-    """whether to remove its slant"""
     digit_width: float | None = None
-    """width of its ink, in pixels; None leaves it as it is"""
+    """width of the ink, in pixels; None leaves it as it is"""
     interpolation: "Interpolation" = "bilinear"
-    """interpolation between its pixels"""
 
     @classmethod
     def from_settings(cls, data: Mapping[str, Any]) -> Self:
@@ -54,25 +52,22 @@ class Shaping:
             ValueError: the width or the interpolation is not valid.
         """
         width = data.get("digit_width")
-        if width is not None and not (
-            isinstance(width, int | float) and not isinstance(width, bool) and 1 <= width < math.inf
-        ):
+        if width is not None and not (type(width) in (int, float) and 1 <= width < math.inf):
             raise ValueError(f"a digit's width of {width!r}")
-        wanted = data.get("interpolation", "bilinear")
-        interpolation = next((known for known in RESAMPLERS if known == wanted), None)
-        if interpolation is None:
-            raise ValueError(f"an interpolation of {wanted!r}")
+        interpolation = data.get("interpolation", "bilinear")
+        if interpolation not in tuple(RESAMPLERS):
+            raise ValueError(f"an interpolation of {interpolation!r}")
         return cls(bool(data.get("deslant")), width, interpolation)
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """Return the dataset with every image shaped, or the same one if there is nothing to do.
+        """Return the dataset with every image changed, or the same one if there is nothing to do.
 
         Raises:
             DataError: the images are narrower than `digit_width`.
         """
         if not self.deslant and self.digit_width is None:
             return dataset
-        height, width = shape = dataset.image_shape
+        height, width = dataset.image_shape
         if self.digit_width is not None and self.digit_width > width:
             raise DataError(
                 f"A digit of {self.digit_width:g} pixels (data.digit_width) is wider than the "
@@ -80,7 +75,8 @@ class Shaping:
             )
         images = dataset.images.reshape(-1, height, width).copy()
         size = max(1, SHAPED_PIXELS // (height * width))
-        resampler = RESAMPLERS[self.interpolation](shape, min(size, max(1, len(images))))
+        chunk_size = min(size, max(1, len(images)))
+        resampler = RESAMPLERS[self.interpolation](dataset.image_shape, chunk_size)
         for start in range(0, len(images), size):
             chunk = images[start : start + size]
             resampler.resample(chunk, *self._sources(chunk))
@@ -89,23 +85,21 @@ class Shaping:
     def _sources(self, images: UInt8Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the source column and row of each pixel: (n, height, width) both."""
         rows, columns = np.indices(images.shape[1:], np.float64)
+        each = (slice(None), None, None)  # to broadcast (n,) over the pixels of each image
         middle_row, middle_column = centres(images)
         slant = slants(images) if self.deslant else np.zeros(len(images))
-        leaning = _each(slant) * (rows - _each(middle_row))
+        leaning = slant[each] * (rows - middle_row[each])
         x = columns + leaning
         if self.digit_width is not None:
             stretch = self.digit_width / ink_widths(images, columns - leaning)
             stretch = np.clip(stretch, 1 / MOST_STRETCHED, MOST_STRETCHED)
-            x += (columns - _each(middle_column)) * _each(1 / stretch - 1)
+            x += (columns - middle_column[each]) * (1 / stretch - 1)[each]
         y = np.broadcast_to(rows, x.shape)
         return x.astype(np.float32), y.astype(np.float32)
 
 
 def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
-    """Return row and column (n,) of the centres of mass of images (n, height, width).
-
-    Both are 0 for a blank image.
-    """
+    """Return row and column (n,) of the centres of mass of images (n, height, width); blank: 0."""
     ink = images.astype(np.float64)
     total = np.maximum(ink.sum(axis=(1, 2)), 1)
     down, right = (np.arange(n) for n in images.shape[1:])
@@ -113,15 +107,15 @@ def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
 
 
 def slants(images: UInt8Array) -> Numbers:
-    """Return the slants (n,) of images (n, height, width).
+    """Return the slants (n,) of images (n, height, width), 0 if all ink is in one row.
 
-    In pixels to the right per row downwards, at most STEEPEST; 0 if all ink is in one row.
+    They are in pixels to the right per row downwards, at most STEEPEST.
     """
     height, width = images.shape[1:]
     ink = images.astype(np.float64)
     down = np.arange(height) - centres(images)[0][:, None]
     variance = (ink.sum(axis=2) * down**2).sum(axis=1)
-    covariance = (ink @ np.arange(width) * down).sum(axis=1)  # the mean of x falls out
+    covariance = (ink @ np.arange(width) * down).sum(axis=1)  # the mean of x cancels out
     slant: Numbers = np.divide(covariance, variance, out=np.zeros(len(images)), where=variance > 0)
     np.clip(slant, -STEEPEST, STEEPEST, out=slant)
     return slant
@@ -130,15 +124,10 @@ def slants(images: UInt8Array) -> Numbers:
 def ink_widths(images: UInt8Array, columns: Numbers) -> Numbers:
     """Return the widths (n,) of the ink in images (n, height, width), in pixels, at least 1.
 
-    `columns` (n, height, width), or (height, width) for all, is the position of each pixel.
+    `columns` (n, height, width) is the position of each pixel.
     """
     inked = images > 0
     left = np.where(inked, columns, np.inf).min(axis=(1, 2))
     right = np.where(inked, columns, -np.inf).max(axis=(1, 2))
     widths: Numbers = np.maximum(right - left, 0) + 1
     return widths
-
-
-def _each(values: Numbers) -> Numbers:
-    """Return values (n,) as (n, 1, 1), to broadcast over the pixels of each image."""
-    return values[:, None, None]

@@ -1,7 +1,5 @@
 """Datasets of numbers instead of images: rows in a config, or points of a formula."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from mlpcli.config.formula import parse_formula
@@ -14,10 +12,10 @@ def training_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Da
     """Return the training set: every row, or evenly spaced points of the formula.
 
     Raises:
-        DataError: the formula has no value there.
+        DataError: the formula has no value at one of them.
     """
     if table.formula is None:
-        return _written_out(table, class_names)
+        return _rows(table, class_names)
     return _points(table.formula, np.linspace(table.low, table.high, table.points))
 
 
@@ -25,15 +23,15 @@ def test_rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Datase
     """Return the test set: the same rows, or points midway between those of the training set.
 
     Raises:
-        DataError: the formula has no value there.
+        DataError: the formula has no value at one of them.
     """
     if table.formula is None:
-        return _written_out(table, class_names)
+        return _rows(table, class_names)
     x = np.linspace(table.low, table.high, table.points)
     return _points(table.formula, (x[:-1] + x[1:]) / 2)
 
 
-def _written_out(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
+def _rows(table: TableConfig, class_names: tuple[str, ...] | None) -> Dataset:
     inputs = np.array(table.inputs, np.float64)
     if table.targets is not None:
         return _regression(inputs, np.array(table.targets, np.float64))
@@ -42,14 +40,9 @@ def _written_out(table: TableConfig, class_names: tuple[str, ...] | None) -> Dat
     return Dataset(inputs, labels, (1, inputs.shape[1]), names)
 
 
-def _points(formula: str, x: FloatArray) -> Dataset:
-    y = _values(formula, x.tolist())
-    return _regression(x[:, np.newaxis], np.array(y)[:, np.newaxis])
-
-
-def _values(formula: str, points: Sequence[float]) -> list[float]:
+def _points(formula: str, points: FloatArray) -> Dataset:
     function, values = parse_formula(formula), []
-    for x in points:
+    for x in points.tolist():
         try:
             values.append(function(x))
         except (ArithmeticError, ValueError) as error:
@@ -59,7 +52,7 @@ def _values(formula: str, points: Sequence[float]) -> list[float]:
             ) from error
     if not np.isfinite(values).all():
         raise DataError(f"data.table.formula: {formula} is not finite everywhere; choose another.")
-    return values
+    return _regression(points[:, np.newaxis], np.array(values)[:, np.newaxis])
 
 
 def _regression(inputs: FloatArray, targets: FloatArray) -> Dataset:

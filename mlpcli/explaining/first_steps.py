@@ -1,4 +1,4 @@
-"""The first steps of a run that a config describes, for whoever wants to see their numbers."""
+"""The first steps of a run, with every number."""
 
 import math
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class Story:
     first: StepTrace
     last: StepTrace
     losses: list[float]
-    """of each step's batch before the step, and of the last one's after it"""
+    """the loss of each step's batch before the step, and of the last batch after its step"""
     batches: int
-    """in an epoch"""
+    """number of batches in an epoch"""
     examples: tuple[int, ...]
-    """(B,), which of the training set the rows of the first step are, from 1 on"""
+    """numbers (B,) of the first step's rows in the training set, from 1 on"""
 
 
 def explain_training(
@@ -35,7 +35,7 @@ def explain_training(
     """Take the first steps of a run, and write nothing.
 
     Raises:
-        ConfigError: later steps depend on what only a training measures.
+        ConfigError: later steps depend on a metric that is not measured here.
         DataError: the data cannot be had.
         DivergedError: the loss is no longer finite.
     """

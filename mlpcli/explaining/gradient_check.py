@@ -15,7 +15,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare
 
 MOST_EXAMPLES = 8
-"""The gradient is a mean over examples: a few show what is wrong, and cost little."""
+"""number of examples; the gradient is their mean, so a few show every fault"""
 
 
 def check_config(
@@ -25,16 +25,16 @@ def check_config(
 
     Args:
         config: of the run.
-        most: parameters that are compared in each layer.
+        most: number of parameters compared in each layer.
         data_dir: the cache of datasets; None for the usual one.
-        reporter: told of downloads.
+        reporter: follows a download.
 
     Raises:
         DataError: the data cannot be had.
     """
     setup = prepare(config, data_dir, reporter or Reporter())
     network = in_float64(setup.network)
-    few = setup.training.part(setup.batches.order(1)[:MOST_EXAMPLES])
+    few = setup.training.take(setup.batches.order(1)[:MOST_EXAMPLES])
     x = np.empty((len(few), network.sizes[0]))
     t = np.empty((len(few), network.sizes[-1]))
     setup.normalization.apply(few.images, x)
@@ -45,7 +45,7 @@ def check_config(
 
 
 def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
-    """Check a trained network, on random inputs of random classes: it needs no data.
+    """Check a trained network on random inputs of random classes, which need no data.
 
     Raises:
         CheckpointError: there is none, or it is damaged.
@@ -56,4 +56,7 @@ def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
     x = rng.normal(size=(MOST_EXAMPLES, network.sizes[0]))
     t = one_hot(rng.integers(0, network.sizes[-1], MOST_EXAMPLES), network.sizes[-1], np.float64)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # it shows in the error
+        dtype = model.network.dtype
+        z = model.network.forward(x.astype(dtype))
+        model.refuse_unless_finite(z, model.loss.value(z, t.astype(dtype)))
         return check_layers(network, model.loss, x, t, most)

@@ -1,4 +1,4 @@
-"""What a trained network makes of one picture, and what one step of training on it would change."""
+"""How a trained network reads one image, and what one step of training on it would change."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,34 +20,34 @@ from mlpcli.reading.digit import prepare
 
 @dataclass(frozen=True)
 class PictureStory:
-    """One picture's way through a network, and back."""
+    """The way of one image through a network, and back."""
 
     pixels: UInt8Array
-    """(height, width), what the network saw"""
+    """the input of the network (height, width)"""
     class_names: tuple[str, ...]
     label: int
-    """the class that the picture is taken to be of"""
+    """the class that the image is taken to be of"""
     predicted: int
     step: StepTrace
-    """one step of plain SGD on this picture alone"""
+    """one step of plain SGD on this image alone"""
     temperature: float
-    """what outputs are divided by for their probabilities, but not for the loss"""
+    """divides the outputs for their probabilities, but not for the loss"""
     probabilities: Array
-    """(n_classes,), as `mlpcli predict` has them"""
+    """those of `mlpcli predict` (n_classes,)"""
     probabilities_after: Array
     """the same after that step"""
     score: Literal["log p", "output"]
-    """what is taken to measure how much speaks for the label; p is its probability"""
+    """the measure of the evidence for the label; p is its probability"""
     for_the_label: Array
-    """d(score)/dx (height, width): where it is positive, more ink speaks for the label"""
+    """d(score)/dx (height, width): more ink speaks for the label where it is positive"""
 
 
 @dataclass(frozen=True)
 class WeightChange:
-    """What a step would do to one weight of the last layer."""
+    """The change of one weight of the last layer in a step."""
 
     unit: int
-    """of the layer before, or the pixel where there is none, from 1 on"""
+    """number of the unit in the layer before, or of the pixel where there is none, from 1 on"""
     class_name: str
     activation: float
     """of that unit"""
@@ -55,18 +55,18 @@ class WeightChange:
 
 
 def explain_picture(checkpoint: Path, image: Path, label: str | None) -> PictureStory:
-    """Follow a picture through a trained network; nothing is kept of the step that is tried.
+    """Follow an image through a trained network; the step is tried and not kept.
 
     Args:
         checkpoint: a run folder or a checkpoint.
-        image: a picture file.
-        label: the name of the class in it; None for what the network takes it for.
+        image: an image file.
+        label: the name of its class; None for the network's own answer.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         ConfigError: the network knows no such class.
         DataError: the network was not trained on images.
-        ImageError: the picture cannot be read, or there is no digit in it.
+        ImageError: the image cannot be read, or has no digit in it.
     """
     model = load_model(checkpoint)
     if model.learned_from_a_table:
@@ -80,7 +80,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
     network = model.network
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         probabilities = model.predict_proba(found)
         predicted = int(probabilities[0].argmax())
         if target is None:
@@ -90,7 +90,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
         plain = SGD()
         step = trace_step(network, model.loss, plain, {}, x, t, _rate(model), differences=False)
         after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
-    model.refuse_unless_finite(after)
+    model.refuse_unless_finite(after, for_the_label, step.loss_after, step.gradient_norm)
     shape = model.image_shape
     return PictureStory(
         pixels.reshape(shape),
@@ -107,7 +107,7 @@ def explain_picture(checkpoint: Path, image: Path, label: str | None) -> Picture
 
 
 def strongest_changes(story: PictureStory, most: int) -> list[WeightChange]:
-    """The weights of the last layer that the step changes most: raised first, then lowered.
+    """Return the weights of the last layer that the step raises most, then those it lowers most.
 
     At most `most` of each.
     """
@@ -144,7 +144,7 @@ def _rate(model: Model) -> float:
 def _evidence(
     network: MLP, loss: Loss, x: Array, t: Array
 ) -> tuple[Literal["log p", "output"], Array]:
-    """The label's score, and its derivative d(score)/dx (1, n_in).
+    """Return the label's score, and its derivative d(score)/dx (1, n_in).
 
     Not -dL/dx: a loss may want the label's output lower, as label smoothing does beyond its target.
     Softmax's outputs count only against each other, so there the score is log p = log softmax(z),

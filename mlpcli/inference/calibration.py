@@ -1,4 +1,4 @@
-"""Calibration: whether a network's probabilities can be trusted, and a temperature that helps.
+"""Calibration: how far a network's probabilities can be trusted, and a temperature that helps.
 
 Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
 2015; Guo et al., "On Calibration of Modern Neural Networks", 2017.
@@ -66,16 +66,14 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
     """Return the temperature T with the least mean of -log p, p the probabilities of z / T.
 
     Dividing the outputs by T changes no prediction, only its probability: a T above 1 lowers it.
-    T is 1 where nothing depends on it, as with squared errors, or no other T is better, and where
-    every prediction is right, for then the best T would be 0.
+    T is 1 where no other T is better, as with squared errors, and where every prediction is right,
+    for then the best T would be 0.
 
     For softmax the mean of -log p is convex in 1/T, so it has one minimum, found by golden section
     (Kiefer, 1953).
 
-    Args:
-        loss: turns outputs into probabilities.
-        z: the network's outputs (N, n_out) for examples that it was not trained on.
-        labels: their classes (N,).
+    `z` are the network's outputs (N, n_out) for examples that it was not trained on, and `labels`
+    their classes (N,).
     """
     if np.array_equal(z.argmax(axis=1), labels):
         return 1.0
@@ -85,7 +83,8 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
 
     def surprise(log_temperature: float) -> float:
         """Return the mean of -log p of the right class, in nats."""
-        p = loss.probabilities(outputs / math.exp(log_temperature))[right]
+        with np.errstate(over="ignore", invalid="ignore"):  # then no temperature is better
+            p = loss.probabilities(outputs / math.exp(log_temperature))[right]
         return float(-np.log(np.maximum(p, smallest)).mean())
 
     low, high = -WIDEST, WIDEST
@@ -105,12 +104,7 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
 
 
 def calibrate(path: Path, validation: Dataset | None) -> None:
-    """Fit the temperature of a checkpoint and save it there, if there are classes to validate on.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be read.
-        WriteError: it cannot be saved, and is unchanged.
-    """
+    """Fit a checkpoint's temperature and save it there, if there are classes to validate on."""
     if validation is None or validation.targets is not None:
         return
     checkpoint = load_checkpoint(path)

@@ -1,4 +1,4 @@
-"""The figures of an evaluation class by class."""
+"""Precision, recall and confusion, class by class."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def class_metrics(confusion: Counts, class_names: tuple[str, ...]) -> list[Class
 
 
 def most_confused(confusion: Counts, most: int) -> list[tuple[int, int, int]]:
-    """Return the commonest mistakes, at most so many: (true class, predicted class, how often)."""
+    """Return at most `most` of the commonest mistakes: (true class, predicted class, count)."""
     wrong = confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]

@@ -17,7 +17,7 @@ from mlpcli.training.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Committee:
-    """Models for the same images and classes."""
+    """Models for the same images and classes; its methods raise what those of `Model` raise."""
 
     models: Sequence[Model]
     """at least one"""
@@ -42,14 +42,7 @@ class Committee:
         return self.models[0].class_names
 
     def predict_proba(self, x: ArrayLike) -> Array:
-        """Return the mean of the models' probabilities (N, n_classes).
-
-        `x` is as in `Model.predict_proba`.
-
-        Raises:
-            DataError: the images do not fit the networks.
-            CheckpointError: a model's outputs are not finite.
-        """
+        """Return the mean of the models' probabilities (N, n_classes); `x` as for `Model`."""
         mean: Array = np.mean([model.predict_proba(x) for model in self.models], axis=0)
         return mean
 
@@ -64,12 +57,9 @@ class Committee:
         their mean probability; a single model keeps its own loss.
 
         Raises:
-            DataError: the dataset does not fit the networks, or has no classes to vote on.
-            CheckpointError: a model's outputs are not finite.
+            DataError: the dataset has no classes to vote on.
         """
         evaluations = [model.evaluate(dataset) for model in self.models]
-        for model, evaluation in zip(self.models, evaluations, strict=True):
-            model.refuse_unless_finite(evaluation.loss)
         if len(evaluations) == 1:
             return evaluations[0]
         if dataset.targets is not None:
@@ -88,19 +78,11 @@ class Committee:
 
 
 def newest_reader(runs: Path) -> Committee:
-    """Return the newest network under `runs` that reads images, or else the one in the box.
-
-    Raises:
-        CheckpointError: the folder, or the newest run in it, cannot be read.
-    """
+    """Return the newest network under `runs` that reads images, or else the boxed one."""
     models = map(load_model, [*newest_checkpoints(runs), BOXED])
     return Committee([next(model for model in models if not model.learned_from_a_table)])
 
 
 def load_committee(paths: Sequence[str | Path]) -> Committee:
-    """Load the networks of checkpoints or run folders, at least one.
-
-    Raises:
-        CheckpointError: one is missing or damaged, or was trained for another task.
-    """
+    """Load the networks of checkpoints or run folders, at least one, as `load_model` does."""
     return Committee([load_model(path) for path in paths])

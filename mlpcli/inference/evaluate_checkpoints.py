@@ -34,7 +34,7 @@ def evaluate_checkpoints(
     Args:
         checkpoints: run folders or files.
         split: the images to evaluate on.
-        dataset: a dataset to use instead of the checkpoints' own.
+        dataset: used instead of the checkpoints' own.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
         trust_paths: whether to read data files that a checkpoint names wherever they are; otherwise
             they must be in the working directory or the cache.
@@ -51,7 +51,9 @@ def evaluate_checkpoints(
     data, seed = configs[0].data, configs[0].seed
     if dataset is not None and dataset != data.dataset:
         data = DataConfig(dataset=dataset)
-    elif dataset is None and any(not _is_same_dataset(config.data, data) for config in configs):
+    elif dataset is None and any(
+        (each.data.dataset, each.data.table) != (data.dataset, data.table) for each in configs
+    ):
         raise DataError(
             "These networks were trained on different data; name the dataset to evaluate them on "
             "with --dataset, or evaluate each by itself."
@@ -62,32 +64,23 @@ def evaluate_checkpoints(
     return committee.evaluate(_load(loader, split, committee.class_names))
 
 
-def _is_same_dataset(data: DataConfig, other: DataConfig) -> bool:
-    return data.dataset == other.dataset and data.table == other.table
-
-
 def _refuse_seen_images(
     split: Split, data: DataConfig, seed: int, configs: Sequence[Config], reporter: Reporter
 ) -> None:
     """Raise DataError if a network may have been trained on the images of a split.
 
-    A network whose own split is the same has not. Neither has one that was trained on another
-    dataset. Test images of the same files are never trained on: where a network has others of them,
-    that is only remarked.
+    A network whose own split is the same has not, nor one that was trained on another dataset. Test
+    images of the same files are never trained on: another choice of them is only reported.
     """
     expected = _choice(split, data, seed)
-    differing = sorted(
-        {
-            setting
-            for config in configs
-            if config.data.dataset == data.dataset
-            for setting, value in _choice(split, config.data, config.seed).items()
-            if value != expected.get(setting, value)
-        }
-    )
+    differing = set()
+    for config in configs:
+        if config.data.dataset == data.dataset:
+            choice = _choice(split, config.data, config.seed)
+            differing |= {key for key, value in choice.items() if value != expected.get(key, value)}
     if not differing:
         return
-    why = f"they differ in {', '.join(differing)}"
+    why = f"they differ in {', '.join(sorted(differing))}"
     if split != "test":
         raise DataError(
             f"These networks do not have the same {split} split: {why}; use --split test, or "

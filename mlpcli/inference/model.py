@@ -23,7 +23,12 @@ from mlpcli.training.evaluation import Evaluation, evaluate
 
 @dataclass(frozen=True)
 class Model:
-    """A network with everything that prediction needs."""
+    """A network with everything that prediction needs.
+
+    Any number of threads may use it at the same time. Its methods raise DataError if the images do
+    not fit the network, and CheckpointError if its weights are so large that a number computed with
+    them is not finite.
+    """
 
     network: MLP
     loss: Loss
@@ -46,28 +51,15 @@ class Model:
         Args:
             x: images of whole numbers from 0 (background) to 255 (ink), as in MNIST:
                 (N, height, width), (N, height * width), or one image (height, width).
-
-        Raises:
-            DataError: the images do not fit the network.
-            CheckpointError: the outputs are not finite.
         """
-        return self._evaluated(x).probabilities
+        return self.evaluate(self._unlabelled(x)).probabilities
 
     def predict(self, x: ArrayLike) -> Labels:
-        """Return the index of each image's class: (N,); `x` as in `predict_proba`.
-
-        Raises:
-            DataError: the images do not fit the network.
-            CheckpointError: the outputs are not finite.
-        """
-        return self._evaluated(x).predictions
+        """Return the index of each image's class: (N,); `x` as in `predict_proba`."""
+        return self.evaluate(self._unlabelled(x)).predictions
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
-        """Evaluate the network on a labelled dataset.
-
-        Raises:
-            DataError: its images or classes do not fit the network.
-        """
+        """Evaluate the network on a labelled dataset."""
         if dataset.image_shape != self.image_shape:
             raise DataError(
                 f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
@@ -79,43 +71,28 @@ class Model:
                 f"{len(self.class_names)}; evaluate it on a dataset of as many."
             )
         seen = self.as_seen(dataset)
+        # A network writes into its buffers, so each call has a network of its own.
+        network = self.network.with_parameters(self.network.theta)
         with one_blas_thread():
-            return evaluate(self.network, self.loss, seen, self.normalization, self.temperature)
+            found = evaluate(network, self.loss, seen, self.normalization, self.temperature)
+        self.refuse_unless_finite(found.loss, found.probabilities)
+        return found
 
     def as_seen(self, dataset: Dataset) -> Dataset:
-        """Return the dataset with its images deslanted and stretched as for training.
-
-        Raises:
-            DataError: the images are narrower than `data.digit_width`.
-        """
+        """Return the dataset with its images deslanted and stretched as for training."""
         return Shaping.from_settings(self.config["data"]).apply(dataset)
 
     def seen(self, x: ArrayLike) -> UInt8Array:
-        """Return the images as the network sees them: (N, height * width).
-
-        `x` is as in `predict_proba`.
-
-        Raises:
-            DataError: the images do not fit the network.
-        """
+        """Return the images as the network sees them (N, height * width); `x` as above."""
         images: UInt8Array = self.as_seen(self._unlabelled(x)).images
         return images
 
-    def _evaluated(self, x: ArrayLike) -> Evaluation:
-        evaluation = self.evaluate(self._unlabelled(x))
-        self.refuse_unless_finite(evaluation.probabilities)
-        return evaluation
-
-    def refuse_unless_finite(self, figures: ArrayLike) -> None:
-        """Check figures that were computed from finite but perhaps huge weights.
-
-        Raises:
-            CheckpointError: a figure is infinite or not a number.
-        """
-        if not np.isfinite(figures).all():
+    def refuse_unless_finite(self, *numbers: ArrayLike) -> None:
+        """Check numbers that were computed with finite but perhaps huge weights."""
+        if not all(np.isfinite(each).all() for each in numbers):
             raise CheckpointError(
-                f"{self.path}: its weights are so large that its outputs are not finite numbers; "
-                "the training diverged. Use another checkpoint."
+                f"{self.path}: its weights are so large that not every number computed with them "
+                "is finite; the training diverged. Use another checkpoint."
             )
 
     @property
@@ -136,7 +113,7 @@ class Model:
                 "`mlpcli evaluate` shows what it makes of its own."
             )
         if images.dtype.kind not in "ui" or (
-            images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255)
+            images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
         ):
             raise DataError(
                 "Images must be whole numbers from 0 (background) to 255 (ink), found "

@@ -134,7 +134,7 @@ class AdaGrad(SGD):
     def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
         (s,) = vectors
         s += g * g
-        theta -= learning_rate * g / (np.sqrt(s) + self.epsilon)
+        theta -= learning_rate * (g / (np.sqrt(s) + self.epsilon))
 
 
 class RMSprop(SGD):
@@ -160,7 +160,7 @@ class RMSprop(SGD):
     def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
         (s,) = vectors
         s += (1 - self.decay) * (g * g - s)
-        theta -= learning_rate * g / (np.sqrt(s) + self.epsilon)
+        theta -= learning_rate * (g / (np.sqrt(s) + self.epsilon))
 
 
 class Adam(SGD):

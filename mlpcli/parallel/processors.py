@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import Iterator
 
 from threadpoolctl import ThreadpoolController
@@ -15,15 +16,56 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+class _OneThread:
+    """Keeps BLAS at one thread while any block wants that, and then restores what was before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._blocks == 0:
+                self._limiter = _libraries().limit(limits=1, user_api="blas")
+            self._blocks += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if self._blocks == 0:
+                _let_any_thread_set_the_limit()
+                self._limiter.restore_original_limits()
+                _let_any_thread_set_the_limit()
+
+
+_one_thread = _OneThread()
+
+
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep every matrix product inside the block on the thread that asks for it.
 
     The threads inside BLAS wait for one another by spinning, several times in each product. Where
     other programs want the processor too, one spins while the one it waits for is not running.
+
+    The limit holds for the whole process. Blocks of several threads may overlap: the last one to
+    end restores the number of threads from before the first.
     """
-    with _libraries().limit(limits=1, user_api="blas"):
+    _one_thread.enter()
+    try:
         yield
+    finally:
+        _one_thread.leave()
+
+
+def _let_any_thread_set_the_limit() -> None:
+    """Release the limit from the thread that set it, which some threadpoolctl alone let change it.
+
+    The last block to end may belong to another thread than the first to begin.
+    """
+    for library in _libraries().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 @functools.cache

@@ -91,6 +91,10 @@ class Workers:
             connection.close()
         for worker in self._workers:
             worker.join()
+            if isinstance(worker, BaseProcess):
+                worker.close()
+        self._workers.clear()
+        self._connections.clear()
 
     def run(self, *arguments: Any) -> None:
         """Let every worker do `work(rank, *arguments)`; return when all are done.

@@ -38,10 +38,6 @@ PICTURES = {
 }
 
 
-def any_run(_run: "Subject") -> None:
-    """Return no reason against a run."""
-
-
 def without_classes(run: "Subject") -> str | None:
     """Return the reason against a regression."""
     if run.is_regression:
@@ -56,34 +52,31 @@ def without_images(run: "Subject") -> str | None:
     return "this run learned from a table of numbers, and the picture is of images"
 
 
-def any_two(_one: "Subject", _other: "Subject") -> bool:
-    """Return that two runs can share a picture."""
-    return True
-
-
 @dataclass(frozen=True)
 class RunPicture:
-    """A picture of runs; `PICTURE` in the module that draws it."""
+    """A picture of runs: the constant `PICTURE` of the module that draws it."""
 
     draw: "Callable[[Sequence[Subject], Sequence[str]], Figure]"
     """draws runs, each under its label"""
-    why_not: "Callable[[Subject], str | None]" = any_run
-    """why a run has nothing for it; None if it has"""
-    fit_together: "Callable[[Subject, Subject], bool]" = any_two
-    """whether two runs can share one"""
+    why_not: "Callable[[Subject], str | None] | None" = None
+    """returns why a run cannot be drawn, or None; without it every run can"""
+    share_data: "Callable[[Subject, Subject], bool] | None" = None
+    """returns whether two runs fit into one picture; without it any two do"""
 
     def why_not_of(self, runs: "Sequence[Subject]") -> str | None:
         """Return why these runs cannot be drawn, or None if they can."""
         for run in runs:
-            if why_not := self.why_not(run):
-                return f"{run.folder}: {why_not}."
-            if run is not runs[0] and not self.fit_together(runs[0], run):
+            reason = self.why_not(run) if self.why_not else None
+            if reason:
+                return f"{run.folder}: {reason}."
+            if run is runs[0] or self.share_data is None:
+                continue
+            if not self.share_data(runs[0], run):
                 return f"{run.folder}: this run learned from other data than {runs[0].folder}."
         return None
 
 
 def load(name: str) -> RunPicture:
     """Import the picture of this name."""
-    module = "landscape_of_run" if name == LANDSCAPE else name
-    picture: RunPicture = importlib.import_module(f"mlpcli.pictures.{module}").PICTURE
+    picture: RunPicture = importlib.import_module(f"mlpcli.pictures.{name}").PICTURE
     return picture

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mlpcli.nn.losses import LOSSES
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import (
     COLOURS,
@@ -25,12 +26,6 @@ from mlpcli.pictures.subject import noun
 from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics
 
-LOSS_UNITS = {
-    "cross_entropy": "nats",
-    "binary_cross_entropy": "nats",
-    "mse": "mean squared error",
-    "quadratic": "half squared error",
-}
 WIDE = 100
 """ratio of the largest loss to the smallest above which the scale is logarithmic"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
@@ -59,7 +54,7 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
         own = line_style(i) if len(records) > 1 else {}
         own |= marked(len(record.history), i, len(records))
         _draw_run(record, own, (loss, accuracy, rate), DASHES[i % len(DASHES)])
-    units = dict.fromkeys(loss_unit(str(record.setting("loss", "name"))) for record in records)
+    units = dict.fromkeys(_loss_unit(record) for record in records)
     loss.set_ylabel(f"loss\n({' / '.join(units)})")
     rate.set_ylabel("learning rate\n(no unit)")
     rate.set_xlabel(f"epoch (passes over the training {noun})")
@@ -76,30 +71,31 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
     return picture
 
 
+def _loss_unit(record: RunRecord) -> str:
+    name = str(record.setting("loss", "name"))
+    return LOSSES[name]().unit if name in LOSSES else name
+
+
 def _draw_run(
     record: RunRecord, own: dict[str, Any], axes: tuple[Axes, Axes | None, Axes], dashes: str
 ) -> None:
-    """Draw one run's lines, in its own style or, without one, in the style of each kind of line.
+    """Draw one run's lines; `own` overrides the style of each kind of line.
 
     The learning rates of runs have different `dashes`, so that equal ones do not hide each other.
     """
-    history = record.history
-    epochs = [row.epoch for row in history]
+    epochs = [row.epoch for row in record.history]
     size = {"markersize": 4, "linewidth": 1.4}
-    for panel, what, factor in ((axes[0], "loss", 1.0), (axes[1], "accuracy", 100.0)):
-        if panel is None:
-            continue
-        for split, kind, colour in (
-            ("train", TRAINING, COLOURS[0]),
-            ("val", VALIDATION, COLOURS[1]),
-        ):
-            line = values(history, f"{split}_{what}", factor)
-            panel.plot(epochs, line, **{"color": colour, **size, **kind, **own})
-    rate = values(history, "learning_rate")
+    kinds = (("train", TRAINING, COLOURS[0]), ("val", VALIDATION, COLOURS[1]))
+    for panel, metric, factor in ((axes[0], "loss", 1.0), (axes[1], "accuracy", 100.0)):
+        if panel is not None:
+            for split, kind, colour in kinds:
+                line = values(record.history, f"{split}_{metric}", factor)
+                panel.plot(epochs, line, **{"color": colour, **size, **kind, **own})
+    rate = values(record.history, "learning_rate")
     axes[2].plot(epochs, rate, **{"color": GREY, "marker": "o", "linestyle": dashes, **size, **own})
     if record.best is not None:
+        colour = own.get("color", "black")
         for panel in filter(None, axes):
-            colour = own.get("color", "black")
             panel.axvline(record.best.epoch, color=colour, linestyle=":", linewidth=1.2)
 
 
@@ -126,11 +122,6 @@ def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]
             for i, label in enumerate(labels)
         ]
     return handles
-
-
-def loss_unit(name: str) -> str:
-    """Return the unit of the loss of this name."""
-    return LOSS_UNITS.get(name, name.replace("_", " "))
 
 
 PICTURE = RunPicture(

@@ -1,4 +1,4 @@
-"""The curve of a network of one input and one output, over the points it learned from."""
+"""The function of a network of one input and one output, over the points it learned from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.catalogue import RunPicture
-from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, run_label
+from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, marked, run_label
 from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import outputs
 
 PLACES, MARGIN = 601, 0.05
 """points of a curve; margin beyond the examples, as a fraction of their range"""
 MARKS = 12
-"""markers on a curve"""
+"""largest number of markers on a curve"""
 FEW_POINTS = 40
 """number of points below which they are drawn larger"""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A network's answers over a range of numbers."""
+    """A network's outputs over a range of inputs."""
 
     label: str
     x: NDArray[np.float64]
@@ -49,21 +49,14 @@ def answers(model: Model, x: Array) -> Array:
 
 
 def spread(values: Array, n: int, margin: float) -> NDArray[np.float64]:
-    """Return `n` places over the range of `values` and `margin` times that beyond both ends."""
+    """Return `n` numbers over the range of `values`, widened at each end by `margin` times it."""
     low, high = float(values.min()), float(values.max())
     beyond = margin * (high - low) or 1.0
     return np.linspace(low - beyond, high + beyond, n)
 
 
 def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
-    """Return the answers of a model of one input and one output over its training inputs.
-
-    Args:
-        model: the network.
-        training: the examples it learned from.
-        loss: loss on the test set, for the label.
-        label: the run's name.
-    """
+    """Return a run's curve over its training inputs; `loss` is that on the test set."""
     x = spread(training.images, PLACES, MARGIN)
     sizes = "-".join(map(str, model.network.sizes))
     text = f"{run_label(label)} ({sizes}): test loss {loss:.3g}"
@@ -71,7 +64,7 @@ def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
 
 
 def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
-    """Draw the points, and every curve over them."""
+    """Draw the points and every curve."""
     assert training.targets is not None  # noqa: S101
     picture = figure(7.5, 3.9 + 0.2 * len(curves))
     axes = picture.add_subplot()
@@ -86,18 +79,11 @@ def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
         label=f"trained on: {len(training)} point{'s' if len(training) > 1 else ''}",
     )
     for i, found in enumerate(curves):
-        apart = PLACES // MARKS
-        style = {**line_style(i), "markevery": (i * apart // len(curves), apart), "markersize": 5}
+        style = line_style(i) | marked(PLACES, i, len(curves), MARKS)
+        style |= {"markersize": 5, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.6}
         if len(curves) == 1:
             style["marker"] = ""
-        axes.plot(
-            found.x,
-            found.y,
-            linestyle=DASHES[i % len(DASHES)],
-            linewidth=1.6,
-            label=found.label,
-            **style,
-        )
+        axes.plot(found.x, found.y, label=found.label, **style)
     axes.set_xlabel("input (no unit)")
     axes.set_ylabel("output (no unit)")
     grid(axes)
@@ -112,7 +98,7 @@ def _why_not(run: Subject) -> str | None:
     return "the picture is of a regression of one input and one output"
 
 
-def _have_the_same_points(one: Subject, other: Subject) -> bool:
+def _share_points(one: Subject, other: Subject) -> bool:
     a, b = one.training, other.training
     return np.array_equal(a.images, b.images) and np.array_equal(
         np.asarray(a.targets), np.asarray(b.targets)
@@ -128,4 +114,4 @@ def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     return draw(training, curves)
 
 
-PICTURE = RunPicture(_draw, _why_not, _have_the_same_points)
+PICTURE = RunPicture(_draw, _why_not, _share_points)

@@ -27,17 +27,17 @@ from mlpcli.training.metrics import GradientNorms
 
 
 @dataclass
-class Norms:
-    """One layer's columns; nan where there is no number."""
+class LayerHistory:
+    """One layer's norms by epoch; nan where there is no number."""
 
     epochs: list[float] = field(default_factory=list)
     gradient: list[float] = field(default_factory=list)
     update: list[float] = field(default_factory=list)
 
 
-def by_layer(rows: Sequence[GradientNorms]) -> dict[int, Norms]:
-    """Return the norms of each layer, first to last."""
-    layers: dict[int, Norms] = {layer: Norms() for layer in sorted({row.layer for row in rows})}
+def by_layer(rows: Sequence[GradientNorms]) -> dict[int, LayerHistory]:
+    """Return the history of each layer, first to last."""
+    layers = {layer: LayerHistory() for layer in sorted({row.layer for row in rows})}
     for row in rows:
         norms = layers[row.layer]
         norms.epochs.append(row.epoch)
@@ -52,7 +52,9 @@ def _shade(i: int, n: int) -> dict[str, Any]:
     return {"color": shade, "linestyle": DASHES[i % len(DASHES)], "marker": "."}
 
 
-def draw(runs: Sequence[dict[int, Norms]], labels: Sequence[str], noun: str = "images") -> Figure:
+def draw(
+    runs: Sequence[dict[int, LayerHistory]], labels: Sequence[str], noun: str = "images"
+) -> Figure:
     """Draw a column for each run on the same log scales: gradients above, updates below."""
     width = max(7.5, 3.9 * len(runs))
     picture = figure(width, 6.5)
@@ -76,13 +78,13 @@ def draw(runs: Sequence[dict[int, Norms]], labels: Sequence[str], noun: str = "i
         grid(axes)
     panels[0, 0].set_ylabel("norm of the gradient\n(loss per unit of weight)")
     panels[1, 0].set_ylabel("norm of the update over the epoch\n(units of weight)")
-    deepest = panels[0, [len(layers) for layers in runs].index(depth)]
+    deepest = max(panels[0], key=lambda axes: len(axes.lines))
     handles, names = deepest.get_legend_handles_labels()
     picture.legend(handles, names, loc="outside upper center", ncols=int(width / 1.25))
     return picture
 
 
-def _recorded(run: Subject) -> dict[int, Norms]:
+def _recorded(run: Subject) -> dict[int, LayerHistory]:
     path = run.record.folder.gradients
     rows = read_gradients(path)
     if not rows:

@@ -2,13 +2,14 @@
 
 The plane is spanned by the two principal directions of the path, seen from its end (Lorch,
 "Visualizing Deep Network Training Trajectories with PCA", 2016; Li et al., "Visualizing the Loss
-Landscape of Neural Nets", 2018, section 7). The path is had by training once more, which is a
-function of the config and its seed.
+Landscape of Neural Nets", 2018, section 7). The path comes from training once more, which the
+config and its seed determine.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,33 +18,33 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import Dataset
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
-from mlpcli.nn.network import MLP
 from mlpcli.parallel.processors import one_blas_thread
-from mlpcli.pictures.curves import loss_unit
+from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import figure
+from mlpcli.pictures.subject import Subject, noun
+from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.loop import train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.setup import Setup
 
 GRID = 25
-"""points a side"""
+"""points on a side of the grid"""
 MARGIN = 0.25
-"""of the path's extent, on each side of it"""
+"""margin on each side of the path, as a fraction of its extent"""
 IMAGES = 1000
-"""on which the loss is measured: the whole training set would take a minute and look the same"""
+"""largest number of images that measure the loss; all of them would look the same, but take long"""
 MOST_POINTS, MOST_BYTES = 500, 2**27
-"""of the path, held in memory: every step, where they are few and small enough"""
+"""limits of the path held in memory; a short one has every step"""
 MOST_EPOCHS = 40
-"""whose ends are marked"""
+"""number of epochs whose ends are marked"""
 FLAT = 1e-6
-"""The second direction must have this share of the first's length"""
+"""least length of the second direction, as a fraction of the first's"""
 
 Watcher = Callable[[int, int], None]
-"""(points done, points in all)"""
+"""receives (points done, points in all)"""
 Points = NDArray[np.float64]
 
 
@@ -52,11 +53,11 @@ class Path:
     """The weights that a training passed through."""
 
     thetas: Array
-    """(n, P), the first before any step and the last at the end"""
+    """(n, P), from before the first step to the end"""
     epochs: tuple[int, ...]
-    """the rows of `thetas` that end an epoch, the start included"""
+    """the rows of `thetas` at the start and at the ends of epochs"""
     epochs_apart: int = 1
-    """how many epochs there are from one of these to the next"""
+    """number of epochs from one of these to the next"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Plane:
     directions: Array
     """orthonormal (2, P)"""
     shares: tuple[float, float]
-    """of the path's squared extent, what each direction has"""
+    """each direction's fraction of the path's squared extent"""
 
 
 @dataclass(frozen=True)
@@ -80,29 +81,29 @@ class Landscape:
     y: Points
     """(n,)"""
     loss: Points
-    """row y, column x (n, n)"""
+    """(n, n), row y, column x"""
     path: Points
     """the path's coordinates (m, 2)"""
     epochs: tuple[int, ...]
-    """which of them end an epoch"""
+    """as in `Path`"""
     epochs_apart: int
-    """how many epochs there are from one of these to the next"""
     shares: tuple[float, float]
+    """as in `Plane`"""
     images: int
-    """on which the loss was measured"""
+    """number of images that measured the loss"""
     unit: str
-    """of the loss"""
+    """the loss's unit"""
 
 
 def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
-    """Train for so many epochs and keep some of the weights on the way.
+    """Train for this many epochs and keep some of the weights on the way.
 
     Raises:
         DivergedError: the training leaves the finite numbers.
     """
     theta, steps = setup.network.theta, len(setup.batches)
     room = max(3, min(MOST_POINTS, MOST_BYTES // theta.nbytes))
-    apart = math.ceil(epochs * steps / room)
+    steps_apart = math.ceil(epochs * steps / room)
     epochs_apart = math.ceil(epochs / min(MOST_EPOCHS, room))
     blocks = math.ceil(len(setup.training) / setup.batches.block_size)
     thetas: list[Array] = []
@@ -114,7 +115,7 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
         is_end = steps_begun % (epochs_apart * steps) == 0
         if is_end:
             ends.append(len(thetas))
-        if is_end or steps_begun % apart == 0:
+        if is_end or steps_begun % steps_apart == 0:
             thetas.append(theta.copy())
         steps_begun += 1
 
@@ -135,9 +136,9 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
 
 
 def principal_plane(thetas: Array) -> Plane:
-    """The two principal directions of the weights (n, P), n >= 3, seen from the last of them.
+    """Return the plane of the two principal directions of the weights (n, P), n >= 3.
 
-    They are found from the products of the rows (n, n), which are few, not those of the columns.
+    They come from the products of the rows (n, n), because P is far larger than n.
 
     Raises:
         DataError: the weights lie on a line.
@@ -145,21 +146,18 @@ def principal_plane(thetas: Array) -> Plane:
     origin = thetas[-1]
     offsets = thetas - origin
     products = (offsets @ offsets.T).astype(np.float64)
-    squares, vectors = np.linalg.eigh(products)
-    first, second = (max(float(square), 0.0) for square in squares[:-3:-1])
-    if second <= FLAT**2 * first:
+    squares, vectors = np.linalg.eigh(products)  # in rising order
+    squares = np.maximum(squares[[-1, -2]], 0)
+    if squares[1] <= FLAT**2 * squares[0]:
         raise DataError("The training moved along a line at most: there is no plane to draw.")
-    directions = np.stack(
-        [
-            vectors[:, -1 - i].astype(thetas.dtype) @ offsets / math.sqrt(square)
-            for i, square in enumerate((first, second))
-        ]
-    ).astype(thetas.dtype)
-    for i, start in enumerate(directions @ offsets[0]):  # from the right to the middle, say
-        if start < 0:
-            directions[i] *= -1
-    total = float(np.trace(products))
-    return Plane(origin, directions, (first / total, second / total))
+    rows = [
+        vector.astype(thetas.dtype) @ offsets / math.sqrt(square)
+        for vector, square in zip(vectors.T[[-1, -2]], squares, strict=True)
+    ]
+    directions = np.stack(rows).astype(thetas.dtype)
+    directions[directions @ offsets[0] < 0] *= -1  # the path begins at the upper right
+    first, second = squares / np.trace(products)
+    return Plane(origin, directions, (float(first), float(second)))
 
 
 def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
@@ -167,17 +165,18 @@ def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
     with one_blas_thread():
         plane = principal_plane(path.thetas)
         coordinates = ((path.thetas - plane.origin) @ plane.directions.T).astype(np.float64)
-    x, y = (_ticks(coordinates[:, i]) for i in range(2))
-    few = np.linspace(0, len(setup.training) - 1, min(IMAGES, len(setup.training))).astype(np.intp)
-    images = setup.training.part(few)
+    x, y = (_ticks(along) for along in coordinates.T)
+    n = len(setup.training)
+    images = setup.training.take(np.linspace(0, n - 1, min(IMAGES, n)).astype(np.intp))
     theta = np.empty_like(setup.network.theta)
-    elsewhere = setup.network.with_parameters(theta)
+    network = setup.network.with_parameters(theta)
     loss = np.empty((GRID, GRID))
     with one_blas_thread():
         for done, (i, j) in enumerate(np.ndindex(GRID, GRID), 1):
             move = np.array([x[j], y[i]], theta.dtype) @ plane.directions
             np.add(plane.origin, move, out=theta)
-            loss[i, j] = _loss(elsewhere.for_prediction(), setup, images)
+            evaluation = evaluate(network.for_prediction(), setup.loss, images, setup.normalization)
+            loss[i, j] = evaluation.loss
             watch(done, GRID * GRID)
     return Landscape(
         x,
@@ -188,7 +187,7 @@ def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
         path.epochs_apart,
         plane.shares,
         len(images),
-        loss_unit(setup.config.loss.name),
+        setup.loss.unit,
     )
 
 
@@ -198,31 +197,27 @@ def _ticks(along: Points) -> Points:
     return np.linspace(low - margin, high + margin, GRID)
 
 
-def _loss(network: MLP, setup: Setup, images: Dataset) -> float:
-    return evaluate(network, setup.loss, images, setup.normalization).loss
-
-
 def draw(landscape: Landscape, noun: str = "images") -> Figure:
-    """Contours of the loss, evenly spaced in its logarithm, and the path over them."""
+    """Draw contours of the loss, evenly spaced in its logarithm, and the path over them."""
     picture = figure(7, 6)
     axes = picture.add_subplot()
     loss = np.where(np.isfinite(landscape.loss), landscape.loss, np.nan)
-    loss = np.maximum(loss, np.nanmin(loss[loss > 0], initial=1.0) if (loss > 0).any() else 1e-12)
+    lowest = np.nanmin(loss[loss > 0], initial=1.0) if (loss > 0).any() else 1e-12
+    loss = np.maximum(loss, lowest)
     low, high = float(np.nanmin(loss)), float(np.nanmax(loss))
     high = max(high, low * 1.01)
     levels = np.geomspace(low, high, 16)
-    shades = axes.contourf(
-        landscape.x, landscape.y, loss, levels, cmap="cividis", norm=LogNorm(low, high)
-    )
-    axes.contour(landscape.x, landscape.y, loss, levels, colors="white", linewidths=0.4)
+    x, y = landscape.x, landscape.y
+    shades = axes.contourf(x, y, loss, levels, cmap="cividis", norm=LogNorm(low, high))
+    axes.contour(x, y, loss, levels, colors="white", linewidths=0.4)
     px, py = landscape.path.T
     axes.plot(px, py, color="black", linewidth=2.6)
     axes.plot(px, py, color="white", linewidth=1.2, label="path of the training")
-    ends = list(landscape.epochs)
-    point: dict[str, Any] = {"color": "white", "markeredgecolor": "black", "linestyle": "none"}
+    ends = list(landscape.epochs[1:])
     apart = landscape.epochs_apart
-    which = "end of an epoch" if apart == 1 else f"every {apart} epochs"
-    axes.plot(px[ends[1:]], py[ends[1:]], marker="o", markersize=5, label=which, **point)
+    ends_label = "end of an epoch" if apart == 1 else f"every {apart} epochs"
+    point: dict[str, Any] = {"color": "white", "markeredgecolor": "black", "linestyle": "none"}
+    axes.plot(px[ends], py[ends], marker="o", markersize=5, label=ends_label, **point)
     axes.plot(px[0], py[0], marker="s", markersize=8, label="start", **point)
     axes.plot(px[-1], py[-1], marker="*", markersize=14, label="end", **point)
     first, second = landscape.shares
@@ -236,3 +231,21 @@ def draw(landscape: Landscape, noun: str = "images") -> Figure:
     legend.set_frame_on(True)
     legend.get_frame().set_facecolor("#BBBBBB")
     return picture
+
+
+def _draw(runs: Sequence[Subject], _labels: Sequence[str]) -> Figure:
+    (run,) = runs
+    setup = run.training_setup()
+    work_done = run.reporter.work_done
+    path = follow(setup, len(run.recorded.history), partial(work_done, "training once more"))
+    last = load_checkpoint(run.record.folder.last).network.theta
+    if not np.array_equal(path.thetas[-1], last):
+        run.reporter.remark(
+            f"{run.folder}: training it once more did not end at exactly the same weights "
+            "(another machine, NumPy or number of workers, or the run was resumed for more epochs "
+            "than it began with); the path drawn is the repetition's."
+        )
+    return draw(survey(setup, path, partial(work_done, "measuring the loss")), noun(runs))
+
+
+PICTURE = RunPicture(_draw)

@@ -1,4 +1,4 @@
-"""Drawing the pictures of runs into a folder."""
+"""Draws the pictures of runs into a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,56 +34,58 @@ def draw_pictures(
 
     Args:
         folders: the runs' folders.
-        only: names of pictures; by default all that the runs have something for, but the landscape.
-        with_landscape: also draw the landscape, for which the run is trained once more.
+        only: names of pictures; by default all that suit every run, except the landscape.
+        with_landscape: also draw the landscape, which trains the run once more.
         output: the folder to write to; by default `pictures/` in the folder of the first run.
         file_format: png or svg.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
-        trust_paths: read data files that a checkpoint names wherever they lie; otherwise only in
+        trust_paths: read data files that a checkpoint names from anywhere; otherwise only from
             the working directory and the cache.
         reporter: receives progress and remarks.
         test: the evaluation of the run's best weights on its test set, if the caller has it.
 
     Raises:
         ConfigError: there is no such picture, or it cannot be drawn of so many runs.
-        CheckpointError: there is no such run, it has not finished an epoch, or its pictures would
-            be written elsewhere through a link.
+        CheckpointError: there is no such run, it has not finished an epoch, or a link would lead
+            its pictures out of the run.
         DataError: a file that a picture needs is missing or damaged.
         WriteError: a picture cannot be written.
     """
     import_matplotlib()
     from mlpcli.pictures import style
 
-    asked_for = [*only, LANDSCAPE] if with_landscape else only
-    _check_request(folders, asked_for)
-    subjects = [
-        Subject(folder, data_dir, reporter or Reporter(), test, trust_paths) for folder in folders
-    ]
-    names = asked_for if only else _all_names(subjects, with_landscape)
+    names = list(only)
+    if with_landscape:
+        names.append(LANDSCAPE)
+    _check_request(folders, names)
+    reporter = reporter or Reporter()
+    subjects = [Subject(folder, data_dir, reporter, test, trust_paths) for folder in folders]
+    if not only:
+        names = _all_names(subjects, with_landscape)
     for name in only:
         if why_not := load(name).why_not_of(subjects):
             raise DataError(f"No picture {name}: {why_not}")
-    folder = subjects[0].record.folder
+    first = subjects[0].record.folder
     if output is None:
-        folder.refuse_links_outside()
-    target = output or folder.pictures
+        first.refuse_links_outside()
+        output = first.pictures
     labels = _labels(subjects)
-    suffix = "" if len(subjects) == 1 else "_compared"
+    suffix = "_compared" if len(subjects) > 1 else ""
     written = []
-    make_folder(target)
+    make_folder(output)
     with style.house_style():
         for name in dict.fromkeys(names):
             picture = load(name).draw(subjects, labels)
-            path = target / f"{name}{suffix}.{file_format}"
+            path = output / f"{name}{suffix}.{file_format}"
             style.save(picture, path, file_format)
             written.append(path)
     return written
 
 
-def _check_request(folders: Sequence[Path], only: Sequence[str]) -> None:
+def _check_request(folders: Sequence[Path], names: Sequence[str]) -> None:
     if not 1 <= len(folders) <= MOST_RUNS:
         raise ConfigError(f"Give from 1 to {MOST_RUNS} runs, found {len(folders)}.")
-    for name in only:
+    for name in names:
         if name not in PICTURES:
             raise ConfigError(
                 f"There is no picture named {name!r}; there are {', '.join(PICTURES)}."
@@ -96,16 +98,14 @@ def _check_request(folders: Sequence[Path], only: Sequence[str]) -> None:
 
 
 def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
-    """Return the pictures for which all of these runs have something."""
+    """Return the pictures that suit all of these runs."""
     for subject in subjects:
         subject.recorded  # noqa: B018 (raises where there is nothing to draw)
     names = []
     for name, entry in PICTURES.items():
-        if name == LANDSCAPE and not with_landscape:
-            continue
-        if len(subjects) > 1 and not entry.of_several:
-            continue
-        if not load(name).why_not_of(subjects):
+        is_wanted = with_landscape or name != LANDSCAPE
+        is_possible = entry.of_several or len(subjects) == 1
+        if is_wanted and is_possible and not load(name).why_not_of(subjects):
             names.append(name)
     for subject in subjects:
         path = subject.record.folder.gradients

@@ -1,4 +1,4 @@
-"""The style of every picture, and how one is written.
+"""The style of every picture.
 
 Pictures are readable in grey and by the colour-blind: lines differ in dashes and markers too, the
 colours are those of Okabe and Ito (2008), and colour scales are monotonic in lightness.
@@ -30,13 +30,13 @@ GREY = "#666666"
 MOST_MARKERS = 25
 """number of markers on a line; more would run into each other"""
 FEW_DECADES = 1e4
-"""ratio of the largest value to the smallest below which a log axis has room for 1, 2 and 5"""
+"""largest ratio of values for which a log axis has room for ticks at 1, 2 and 5"""
 LONGEST_NAME, LONGEST_LABEL = 16, 36
-"""characters of a class's name, and of a run's label"""
+"""lengths of a class's name and of a run's label, in characters"""
 EDGE, TITLE, BAR, CAPTION_LINE, LOWEST = 0.2, 0.4, 0.9, 0.125, 1.4
-"""of a sheet of images, in inches: margin, title, colour bar, line of a caption, least height"""
+"""parts of a sheet of images, in inches: margin, title, colour bar, caption line, least height"""
 FINEST = 28
-"""pixels to which smaller images are repeated, so that the gaps between them can be narrow"""
+"""side to which smaller images are enlarged, in pixels, so that the gaps can be narrow"""
 STYLE: Any = {
     "figure.dpi": 110,
     "savefig.dpi": 110,
@@ -85,14 +85,17 @@ def line_style(i: int) -> dict[str, Any]:
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
 
 
-def marked(n: int, i: int = 0, lines: int = 1) -> dict[str, Any]:
-    """Return where the i-th of several lines of `n` points has markers: at few enough of them."""
-    apart = -(-n // MOST_MARKERS)
-    return {"markevery": (i * apart // lines, apart)}
+def marked(n: int, i: int = 0, lines: int = 1, most: int = MOST_MARKERS) -> dict[str, Any]:
+    """Return the option that thins the markers of the i-th of several lines of `n` points.
+
+    The markers of different lines lie at different points.
+    """
+    spacing = math.ceil(n / most)
+    return {"markevery": (i * spacing // lines, spacing)}
 
 
 def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
-    """Give panels a logarithmic scale with legible ticks; it leaves out values of 0."""
+    """Give panels a logarithmic scale with legible ticks, unless all `values` are 0."""
     positive = [value for value in values if value > 0]
     if not positive:
         return
@@ -111,13 +114,13 @@ def grid(axes: Axes) -> None:
 
 
 def shown(name: str) -> str:
-    """Return a class's name as it can be drawn: not too long, and of characters the font has."""
+    """Return a class's name, shortened, and without characters that the font lacks."""
     text = _drawable(name)
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
 
 
 def run_label(name: str) -> str:
-    """Return a run's name in the same way, with its end: runs often differ there."""
+    """Return a run's name likewise, but keep its end, where runs often differ."""
     text, half = _drawable(name), LONGEST_LABEL // 2
     return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
 
@@ -131,15 +134,16 @@ def _drawable(name: str) -> str:
 def mosaic(tiles: NDArray[Any], columns: int, gap: tuple[int, int]) -> NDArray[np.float64]:
     """Return tiles (n, height, width) in rows of `columns`, with nan in the gaps.
 
-    `gap` is pixels (down, across): down lies below a tile, across on both its sides.
+    `gap` is (down, across) in pixels; a tile has `down` below it, and half of `across` on each
+    side.
     """
     n, height, width = tiles.shape
-    down, across = height + gap[0], width + gap[1]
-    sheet = np.full((-(-n // columns) * down, columns * across), np.nan)
-    for i, tile in enumerate(tiles):
-        top, left = (i // columns) * down, (i % columns) * across + gap[1] // 2
-        sheet[top : top + height, left : left + width] = tile
-    return sheet
+    rows = math.ceil(n / columns)
+    cells = np.full((rows * columns, height + gap[0], width + gap[1]), np.nan)
+    left = gap[1] // 2
+    cells[:n, :height, left : left + width] = tiles
+    grid = cells.reshape(rows, columns, *cells.shape[1:])
+    return grid.swapaxes(1, 2).reshape(rows * cells.shape[1], columns * cells.shape[2])
 
 
 def tiled(
@@ -162,25 +166,27 @@ def tiled(
         bar: label of the colour bar; None for no bar.
         image: matplotlib's options for shading the images.
     """
-    finer = -(-FINEST // min(tiles.shape[1:]))
+    finer = math.ceil(FINEST / min(tiles.shape[1:]))
     tiles = tiles.repeat(finer, axis=1).repeat(finer, axis=2)
     _, height, width = tiles.shape
     dots = max(width, height) / inches
-    text = (captions[0].count("\n") + 1) * CAPTION_LINE
-    gap = (math.ceil((text + 0.1) * dots), math.ceil(1.12 * inches * dots) - width)
-    sheet = mosaic(tiles, columns, gap)
-    sheet_width, sheet_height = sheet.shape[1] / dots, sheet.shape[0] / dots
-    full_width = max(sheet_width + 2 * EDGE + (BAR if bar else 0), 0.075 * len(title) + 2 * EDGE)
+    caption_height = (captions[0].count("\n") + 1) * CAPTION_LINE
+    down, across = math.ceil((caption_height + 0.1) * dots), math.ceil(1.12 * inches * dots) - width
+    sheet = mosaic(tiles, columns, (down, across))
+    sheet_height, sheet_width = (pixels / dots for pixels in sheet.shape)
+    bar_width = BAR if bar else 0.0
+    full_width = max(sheet_width + bar_width, 0.075 * len(title)) + 2 * EDGE
     full_height = TITLE + max(sheet_height, LOWEST) + EDGE
     picture = Figure(figsize=(full_width, full_height))
     bottom = 1 - (TITLE + sheet_height) / full_height
-    across, tall = sheet_width / full_width, sheet_height / full_height
-    axes = picture.add_axes((EDGE / full_width, bottom, across, tall))
+    size = (sheet_width / full_width, sheet_height / full_height)
+    axes = picture.add_axes((EDGE / full_width, bottom, *size))
     axes.set_axis_off()
     drawn = axes.imshow(sheet, aspect="auto", **image)
     for i, caption in enumerate(captions):
-        x = (i % columns) * (width + gap[1]) + gap[1] // 2 + width / 2
-        y = (i // columns) * (height + gap[0]) + height + 0.03 * dots
+        row, column = divmod(i, columns)
+        x = column * (width + across) + across // 2 + width / 2
+        y = row * (height + down) + height + 0.03 * dots
         axes.text(x, y, caption, ha="center", va="top", fontsize=7)
     picture.text(0.5, 1 - 0.5 * TITLE / full_height, title, ha="center", va="center", fontsize=10)
     if bar:

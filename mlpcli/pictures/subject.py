@@ -15,11 +15,11 @@ from mlpcli.inference.model import Model, load_model
 from mlpcli.reporting import Reporter
 from mlpcli.storage.records import RunRecord, read_record
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.setup import Setup, set_up
+from mlpcli.training.setup import Setup, assemble
 
 
 class Subject:
-    """A run to be drawn: each part is read when a picture first needs it."""
+    """A run to be drawn; each thing is read when a picture first needs it."""
 
     def __init__(
         self,
@@ -30,14 +30,10 @@ class Subject:
         trust_paths: bool,
     ) -> None:
         self.record: RunRecord = read_record(folder)
+        self.folder = self.record.folder.path
         self.reporter = reporter
         self._data_dir, self._trust_paths = data_dir, trust_paths
         self._evaluation = test
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return self.record.folder.path
 
     @cached_property
     def recorded(self) -> RunRecord:
@@ -62,25 +58,24 @@ class Subject:
         return load_model(self.folder)
 
     @cached_property
-    def config(self) -> Config:
-        """The run's config, checked."""
+    def _config(self) -> Config:
         return config_of_checkpoint(self.model.config, self.model.path)
 
     @property
     def has_images(self) -> bool:
-        """Whether the run learned from images, not from a table of numbers."""
+        """True if the run learned from images, not from a table of numbers."""
         return bool(self.record.setting("data", "dataset") != "table")
 
     @property
     def is_regression(self) -> bool:
-        """Whether the run learned targets, not classes."""
+        """True if the run learned targets, not classes."""
         return not self.has_images and self.record.setting("data", "table", "labels") is None
 
     @cached_property
     def _loader(self) -> DataLoader:
-        cache = data_directory(self._data_dir)
+        config, cache = self._config, data_directory(self._data_dir)
         return DataLoader(
-            self.config.data, self.config.seed, cache, self.reporter, trust_paths=self._trust_paths
+            config.data, config.seed, cache, self.reporter, trust_paths=self._trust_paths
         )
 
     @cached_property
@@ -95,18 +90,14 @@ class Subject:
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """How the best weights do on the test set; computed unless the caller had it already."""
-        if self._evaluation is not None:
-            return self._evaluation
-        evaluation = self.model.evaluate(self.test)
-        self.model.refuse_unless_finite(evaluation.loss)
-        return evaluation
+        """The evaluation of the best weights on the test set."""
+        return self._evaluation or self.model.evaluate(self.test)
 
-    def set_up(self) -> Setup:
-        """Return everything for training the run once more."""
-        return set_up(self.config, self._loader)
+    def training_setup(self) -> Setup:
+        """Return the setup for training the run once more."""
+        return assemble(self._config, *self._loader.splits())
 
 
 def noun(subjects: Sequence[Subject]) -> str:
-    """Return the word for what the runs learned from."""
+    """Return the word for the examples of these runs."""
     return "images" if all(subject.has_images for subject in subjects) else "examples"

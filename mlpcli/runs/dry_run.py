@@ -14,7 +14,7 @@ from mlpcli.training.blocks import Block
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.loop import diverged
 from mlpcli.training.progress import Progress
-from mlpcli.training.setup import prepare
+from mlpcli.training.setup import Setup, prepare
 from mlpcli.training.step import Training
 
 
@@ -22,11 +22,7 @@ from mlpcli.training.step import Training
 class DryRun:
     """The results of a dry run."""
 
-    sizes: tuple[int, ...]
-    parameters: int
-    training_images: int
-    validation_images: int
-    test_images: int
+    setup: Setup
     loss_before: float
     """mean loss of the batch at the starting weights"""
     loss_after: float
@@ -43,10 +39,10 @@ def dry_run(
         DataError: the data is missing; a dry run does not download it.
     """
     setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False)
-    network, loss = setup.network, setup.loss
+    loss = setup.loss
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         training = Training(setup, prefetch=False)
-        batch = setup.training.part(setup.batches.order(1)[: setup.batches.batch_size])
+        batch = setup.training.take(setup.batches.order(1)[: setup.batches.batch_size])
         before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
         with training.workers:
             training.run_block(Block(1, 0, len(batch)))
@@ -54,16 +50,8 @@ def dry_run(
         for dataset in (setup.validation, setup.test):
             if dataset is not None:
                 few = np.arange(min(len(dataset), len(batch)))
-                evaluate(setup.for_prediction(), loss, dataset.part(few), setup.normalization)
+                evaluate(setup.for_prediction(), loss, dataset.take(few), setup.normalization)
     if not math.isfinite(after):
         raise diverged(setup, f"the loss of the first batch is {after} after one step")
     to_bytes(Checkpoint.of(setup, Progress()))
-    return DryRun(
-        sizes=network.sizes,
-        parameters=len(network.theta),
-        training_images=len(setup.training),
-        validation_images=len(setup.validation) if setup.validation is not None else 0,
-        test_images=len(setup.test),
-        loss_before=before,
-        loss_after=after,
-    )
+    return DryRun(setup, before, after)

@@ -16,7 +16,7 @@ SIGNALS = [
 class Interruption:
     """A context in which the first signal is only noted; the next one goes to the earlier handler.
 
-    Signals without a handler are left alone, and so are all of them outside the main thread.
+    Signals without a handler are left alone; outside the main thread, all of them are.
 
     Attributes:
         signal: the number of the latest signal; 0 without one.

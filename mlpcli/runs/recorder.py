@@ -15,31 +15,32 @@ from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.gradient_probe import GradientProbe
+from mlpcli.training.improvement import BestSoFar
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
-from mlpcli.training.watch import Watch
 
 WORTH_A_FLUSH = 0.5
-"""Seconds of an epoch from which on its rows are flushed to the disk, which would take most of the
-time of a shorter one. The last checkpoint, which is always flushed, holds all of the rows except
-the seconds and the norms."""
+"""length in seconds of an epoch whose rows are flushed to the disk: in a shorter one, that would
+take most of the time. The last checkpoint is always flushed, and lacks only the seconds and the
+norms of a row."""
 
 
 class Recorder:
     """Records the epochs of one run in its folder, and decides when it ends.
 
+    Whatever writes raises WriteError, which names the last whole checkpoint, if it cannot.
+
     Args:
-        setup: the run.
-        folder: its folder.
+        setup, folder: the run and its folder.
         reporter: receives each epoch.
         started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
-        epoch_start: the parameters (P,) at the beginning of the epoch that the run is within.
+        epoch_start: the parameters (P,) at the beginning of an epoch that is not done.
 
     Attributes:
-        history: the rows so far, as in metrics.csv, those of earlier sessions included.
-        best: the watch on `training.monitor`.
+        history: the rows of metrics.csv so far, those of earlier sessions included.
+        best: the best epoch by `training.monitor`.
         stopped_early: whether early stopping has ended the run.
         reached_loss: whether `training.stop_at_loss` has ended it.
     """
@@ -55,14 +56,14 @@ class Recorder:
     ) -> None:
         self.setup, self.folder, self.reporter = setup, folder, reporter
         self.history = list(history)
-        self.best = Watch(setup.monitor)
+        self.best = BestSoFar(setup.monitor)
         self.stopped_early = False
         self.reached_loss = False
         self._started = started
         self._probe = GradientProbe(setup, epoch_start)
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
-        self._stopping = Watch(stopping.monitor, stopping.min_delta) if stopping else None
+        self._stopping = BestSoFar(stopping.monitor, stopping.min_delta) if stopping else None
         for row in history:
             self._watch(row)
 
@@ -78,11 +79,7 @@ class Recorder:
         return time.perf_counter() - self._started
 
     def end_epoch(self, row: EpochMetrics) -> bool:
-        """Record and save an epoch; return whether training ends here.
-
-        Raises:
-            WriteError: it could not be recorded.
-        """
+        """Record and save an epoch; return whether training ends here."""
         self.history.append(row)
         is_best = self._watch(row)
         steps = len(self.history) * len(self.setup.batches)
@@ -90,8 +87,8 @@ class Recorder:
         checkpoint = Checkpoint.of(self.setup, Progress(tuple(self.history), steps))
         is_long = (row.seconds or 0) > WORTH_A_FLUSH
         with self._naming_the_last_checkpoint():
-            # In this order, a resumed run can remove what the last checkpoint does not have, and
-            # restore what is missing from it.
+            # In this order a resumed run can remove rows that the last checkpoint lacks, and write
+            # those that are missing.
             self.folder.append_gradients(norms, flush=is_long)
             save_checkpoint(self.folder.last, checkpoint)
             if is_best:
@@ -101,7 +98,7 @@ class Recorder:
         return self.stopped_early or self.reached_loss
 
     def _watch(self, row: EpochMetrics) -> bool:
-        """Take in an epoch; return whether it is the best so far."""
+        """Add an epoch; return whether it is the best so far."""
         if self._stopping:
             self._stopping.improves(row)
             self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
@@ -110,42 +107,25 @@ class Recorder:
         return self.best.improves(row)
 
     def save(self, progress: Progress) -> None:
-        """Save the state of the run, between two epochs or within one.
-
-        Raises:
-            WriteError: it could not be saved.
-        """
+        """Save the state of the run, between two epochs or within one."""
         epoch_start = self._probe.epoch_start if progress.examples else None
         with self._naming_the_last_checkpoint():
             save_checkpoint(self.folder.last, Checkpoint.of(self.setup, progress, epoch_start))
 
     def calibrate(self) -> None:
-        """Fit the temperature of the best weights, at the end of the run.
-
-        Raises:
-            WriteError: it could not be saved.
-        """
+        """Fit the temperature of the best weights, at the end of the run."""
         with self._naming_the_last_checkpoint():
             calibrate(self.folder.best, self.setup.validation)
 
-    def summarize_end(self, test: Evaluation) -> None:
-        """Write summary.json of a run that came to its end.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+    @property
+    def ending(self) -> str:
+        """The reason why a run that is done has stopped."""
         if self.reached_loss:
-            stopped = "stop_at_loss"
-        else:
-            stopped = "early_stopping" if self.stopped_early else "all_epochs_done"
-        self.summarize(stopped, test)
+            return "stop_at_loss"
+        return "early_stopping" if self.stopped_early else "all_epochs_done"
 
     def summarize(self, stopped: str, test: Evaluation | None = None) -> None:
-        """Write summary.json of a run that has stopped for this reason.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Write summary.json of a run that has stopped for this reason."""
         best_epoch = self.best.best_epoch
         content = {
             "name": self.folder.name,

@@ -1,4 +1,4 @@
-"""Resuming a run: its checkpoint and config, and everything restored to its place.
+"""Resuming a run: finding its checkpoint and config, and restoring everything.
 
 A resumed run ends with the same bits as one that was never interrupted, because all randomness is a
 function of the seed, the epoch and the position in it, and the checkpoint holds the rest.
@@ -14,11 +14,12 @@ from mlpcli.config.loading import config_of_checkpoint, load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import as_argument, write_bytes, write_text
+from mlpcli.files import as_argument, os_errors_as, write_bytes, write_text
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, to_bytes
 from mlpcli.storage.records import differences
 from mlpcli.storage.run_folder import RunFolder
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.text import listed
+from mlpcli.training.metrics import EpochMetrics, optional_columns
 from mlpcli.training.setup import Setup
 
 MAY_CHANGE = (
@@ -28,7 +29,7 @@ MAY_CHANGE = (
     "training.workers",
     "training.pictures",
 )
-"""settings of when the run ends, of what only changes the rounding, and of its pictures"""
+"""settings that change when the run ends, how its numbers are rounded, or what it draws"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +45,7 @@ class Resumption:
 
 
 def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
-    """Find the run to resume.
-
-    Args:
-        path: a run folder, for its last checkpoint, or a checkpoint in one.
-        overrides: as for `load_config`, of settings in `MAY_CHANGE`.
+    """Find the run to resume: `path` is its folder, for the last checkpoint, or a checkpoint in it.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
@@ -74,7 +71,7 @@ def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:
 
 
 def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
-    """Copy the checkpoint's numbers into the network, the optimizer and the averages.
+    """Copy a checkpoint's numbers into the run.
 
     Raises:
         DataError: the checkpoint was trained on other data.
@@ -92,20 +89,10 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
             f"{path}: was trained on other images than those that its config names now; put the "
             "old files back, or begin a new run."
         )
-    has_validation, has_classes = setup.validation is not None, setup.training.targets is None
-    is_measured = {
-        "train_accuracy": has_classes,
-        "val_loss": has_validation,
-        "val_accuracy": has_validation and has_classes,
-    }
     if (
         progress.examples % batches.block_size
         or progress.examples >= len(setup.training)
-        or any(
-            (getattr(row, column) is not None) != expected
-            for row in progress.history
-            for column, expected in is_measured.items()
-        )
+        or any(_measured(row) != setup.measured for row in progress.history)
     ):
         raise CheckpointError(
             f"{path}: its progress does not fit its data; use another checkpoint."
@@ -120,11 +107,15 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
         setup.running_average[...] = checkpoint.running_average
 
 
+def _measured(row: EpochMetrics) -> set[str]:
+    return {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
+
+
 def restore_folder(found: Resumption, history: Sequence[EpochMetrics], best_epoch: int) -> None:
     """Leave in the folder what would be there if the run had stopped cleanly at the checkpoint.
 
-    Then the last checkpoint is this one, with the new config; the best one is that of its best
-    epoch; metrics.csv and gradients.csv hold its epochs and no others; and there is no summary.
+    The last checkpoint becomes this one, with the new config. The best one must be that of its best
+    epoch. metrics.csv and gradients.csv keep its epochs only, and summary.json goes.
 
     Raises:
         CheckpointError: the weights of the best epoch are missing.
@@ -149,15 +140,9 @@ def restore_folder(found: Resumption, history: Sequence[EpochMetrics], best_epoc
 
 
 def locate(path: str | Path) -> tuple[RunFolder, Path]:
-    """Return the run that a path means, and the checkpoint in it.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    try:
+    """Return the run that a path means and the checkpoint in it, or raise CheckpointError."""
+    with os_errors_as(CheckpointError, path, "cannot be read"):
         return _located(Path(path))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
 def _located(path: Path) -> tuple[RunFolder, Path]:
@@ -195,10 +180,10 @@ def _absolute(path: Path) -> Path:
 def _refuse_other_changes(before: Config, after: Config, folder: RunFolder) -> None:
     """Raise ConfigError with a line for each setting that must not change."""
     changes = differences(before.model_dump(mode="json"), after.model_dump(mode="json"))
+    allowed = listed(MAY_CHANGE)
     lines = [
-        f"{key}: was {old} and would be {new}; a resumed run may change "
-        f"{', '.join(MAY_CHANGE[:-1])} and {MAY_CHANGE[-1]} only. For a new run: "
-        f"mlpcli train --config {as_argument(folder.config)} {key}=..."
+        f"{key}: was {old} and would be {new}; a resumed run may change {allowed} only. "
+        f"For a new run: mlpcli train --config {as_argument(folder.config)} {key}=..."
         for key, (old, new) in sorted(changes.items())
         if not key.startswith(MAY_CHANGE)
     ]

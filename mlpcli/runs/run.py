@@ -1,14 +1,14 @@
 """A whole run: from a config to a folder with a trained network and the record of its training."""
 
-import math
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
-from mlpcli.errors import DivergedError, Interrupted
+from mlpcli.errors import CheckpointError, DivergedError, Interrupted
 from mlpcli.inference.model import Model, load_model
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
@@ -35,12 +35,12 @@ class Run:
     """one row an epoch, as in metrics.csv"""
     best_epoch: int
     monitor: str
-    """the column of metrics.csv that decides which epoch is the best; "epoch" for the last one"""
+    """the column of metrics.csv by which an epoch is the best; "epoch" for the last one"""
     test: Evaluation
-    """the weights of the best epoch on the test set"""
+    """of the weights of the best epoch on the test set"""
     stopped_early: bool
     reached_loss: bool
-    """whether training ended because the loss fell below `training.stop_at_loss`"""
+    """whether the loss fell below `training.stop_at_loss`"""
     seconds: float
     """wall time from loading the data to the test, summed over all sessions"""
 
@@ -90,9 +90,15 @@ def train(
             environment(config.seed, setup.workers),
         )
         interruption.folder = folder.path
-        with folder.locked():
-            recorder = Recorder(setup, folder, reporter, started)
-            return _train_to_the_end(recorder, FROM_THE_START, interruption)
+        recorder = Recorder(setup, folder, reporter, started)
+        with folder.locked(), _reported(recorder):
+            progress = train_epochs(
+                setup,
+                on_batch=reporter.batches_done,
+                on_epoch=recorder.end_epoch,
+                should_stop=lambda: interruption.signal != 0,
+            )
+            return _end(recorder, progress, interruption)
 
 
 def resume(
@@ -114,8 +120,7 @@ def resume(
             depends on the number of epochs changes from here on.
         data_dir: as for `train`.
         trust_paths: as for `evaluate_checkpoints`.
-        reporter: receives the progress, and a warning of another NumPy, BLAS, processor or number
-            of threads.
+        reporter: receives the progress, and a warning if another environment may change last bits.
 
     Raises:
         CheckpointError: there is nothing to resume.
@@ -146,58 +151,66 @@ def resume(
             now["after_epoch"], now["after_steps"] = progress.epoch, progress.steps
             if warning := add_session(folder.environment, now):
                 reporter.remark(warning)
-            return _train_to_the_end(recorder, progress, interruption)
+            with _reported(recorder):
+                progress = train_epochs(
+                    setup,
+                    on_batch=reporter.batches_done,
+                    on_epoch=recorder.end_epoch,
+                    progress=progress,
+                    should_stop=lambda: recorder.is_done or interruption.signal != 0,
+                )
+                return _end(recorder, progress, interruption)
 
 
-def _train_to_the_end(recorder: Recorder, progress: Progress, interruption: Interruption) -> Run:
-    """Train the epochs that are left, test, and write summary.json, whatever ends the run."""
+@contextlib.contextmanager
+def _reported(recorder: Recorder) -> Iterator[None]:
+    """Report when training begins and ends, and record that it diverged."""
     setup, reporter, folder = recorder.setup, recorder.reporter, recorder.folder.path
-    epochs = setup.config.training.epochs
     if warning := messages.endless_warmup(setup.config):
         reporter.remark(warning)
-    reporter.training_begins(folder, epochs, len(setup.batches), progress.epoch)
-    test = None
+    epochs, done = setup.config.training.epochs, len(recorder.history)
+    reporter.training_begins(folder, epochs, len(setup.batches), done)
     try:
         with one_blas_thread():
-            progress = train_epochs(
-                setup,
-                on_batch=reporter.batches_done,
-                on_epoch=recorder.end_epoch,
-                progress=progress,
-                should_stop=lambda: recorder.is_done or interruption.signal != 0,
-            )
-            if recorder.is_done:
-                recorder.calibrate()
-                test = _test(recorder)
-                recorder.summarize_end(test)
-            else:
-                recorder.save(progress)
-                recorder.summarize("interrupted")
+            yield
     except DivergedError as error:
         recorder.summarize("diverged")
         raise DivergedError(f"{error} What was recorded is in {folder}.") from error
     finally:
         reporter.training_ends()
-    if test is None or interruption.signal:
-        saved = messages.what_is_saved(setup, progress)
-        if test is not None:
-            saved = "The run is done, and saved"
+
+
+def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> Run:
+    """Test the network if all is trained, and save what is needed to resume if not.
+
+    Raises:
+        Interrupted: a signal came.
+        DivergedError: a number is not finite in the test.
+    """
+    folder = recorder.folder.path
+    if not recorder.is_done:
+        recorder.save(progress)
+        recorder.summarize("interrupted")
+        saved = messages.what_is_saved(recorder.setup, progress)
         raise Interrupted(f"{saved} in {folder}.", interruption.signal, folder)
+    recorder.calibrate()
+    test = _test(recorder)
+    recorder.summarize(recorder.ending, test)
+    if interruption.signal:
+        raise Interrupted(f"The run is done, and saved in {folder}.", interruption.signal, folder)
     if warning := messages.rising_loss(recorder.history):
-        reporter.remark(warning)
+        recorder.reporter.remark(warning)
     return _finished(recorder, test)
 
 
 def _test(recorder: Recorder) -> Evaluation:
-    """Evaluate the weights of the best epoch on the test set.
-
-    Raises:
-        DivergedError: the loss is not finite.
-    """
-    test = load_model(recorder.folder.path).evaluate(recorder.setup.test)
-    if not math.isfinite(test.loss):
-        raise diverged(recorder.setup, f"the loss on the test set is {test.loss}")
-    return test
+    """Evaluate the weights of the best epoch on the test set; DivergedError as in training."""
+    model = load_model(recorder.folder.path)
+    try:
+        return model.evaluate(recorder.setup.test)
+    except CheckpointError as error:
+        what = "an output or the loss on the test set is not finite"
+        raise diverged(recorder.setup, what) from error
 
 
 def _finished(recorder: Recorder, test: Evaluation) -> Run:

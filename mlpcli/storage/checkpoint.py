@@ -5,12 +5,10 @@ are named and shaped as in PyTorch, so any framework reads them: `layers.0.weigh
 `layers.0.bias` (n_out,) as in `torch.nn.Linear`; under `norms.` those of `torch.nn.BatchNorm1d`;
 the optimizer's vectors under `optimizer.`. `average` holds the averaged parameters, and
 `average.running_mean` and `average.running_var` the averages of the running means and variances of
-all batch_norm layers in turn. `epoch_start` holds the parameters at the beginning of an epoch that
-is not done. The metadata is text: the version of the format, the whole config, the figures of each
-epoch, the position within the next one, and a SHA-256 over everything else in the file.
-
-In a file with `average` but without the averaged running means and variances, the latest ones take
-their place.
+all batch_norm layers in turn; where these two are missing, the latest ones take their place.
+`epoch_start` holds the parameters at the beginning of an epoch that is not done. The metadata is
+text: the version of the format, the whole config, the figures of each epoch, the position within
+the next one, and a SHA-256 over everything else in the file.
 
 A checkpoint exported for prediction holds only the network as it is used: the averaged parameters,
 batch normalization folded in, rounded to float16 if wanted.
@@ -24,15 +22,15 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpcli.config.class_names import check_class_names
 from mlpcli.config.renamed import with_present_names
-from mlpcli.config.schema.data import check_class_names
 from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
@@ -45,7 +43,9 @@ from mlpcli.storage import tensor_file
 from mlpcli.storage.tensor_file import UNREADABLE, Entry, Header, whole_number
 from mlpcli.training.building import build_loss
 from mlpcli.training.progress import Progress
-from mlpcli.training.setup import Setup
+
+if TYPE_CHECKING:
+    from mlpcli.training.setup import Setup
 
 AVERAGED = ("average.running_mean", "average.running_var")
 """names of the rows of `Checkpoint.running_average`"""
@@ -57,7 +57,7 @@ class Checkpoint:
 
     network: MLP
     optimizer: Mapping[str, Array]
-    """the optimizer's vectors, by their names in its `state()`"""
+    """the optimizer's vectors (P,), by name"""
     average: Array | None
     """the averaged parameters (P,), if the run averages them"""
     running_average: Array | None
@@ -76,7 +76,9 @@ class Checkpoint:
     """whether it holds only what prediction needs"""
 
     @classmethod
-    def of(cls, setup: Setup, progress: Progress, epoch_start: Array | None = None) -> "Checkpoint":
+    def of(
+        cls, setup: "Setup", progress: Progress, epoch_start: Array | None = None
+    ) -> "Checkpoint":
         """Return the current state of a run, as views of the run's own arrays."""
         return cls(
             network=setup.network,
@@ -117,11 +119,7 @@ def export(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        WriteError: it could not be written.
-    """
+    """Write a checkpoint, whole or not at all; raise WriteError if that fails."""
     write_bytes(path, to_bytes(checkpoint))
 
 
@@ -133,9 +131,7 @@ def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> byte
     metadata = {
         "config": json.dumps(checkpoint.config),
         "progress": json.dumps(checkpoint.progress.as_json(), separators=(",", ":")),
-        "normalization": json.dumps(
-            {"mean": checkpoint.normalization.mean, "std": checkpoint.normalization.std}
-        ),
+        "normalization": json.dumps(dataclasses.asdict(checkpoint.normalization)),
         "image_shape": json.dumps(checkpoint.image_shape),
         "class_names": json.dumps(checkpoint.class_names),
         "temperature": json.dumps(checkpoint.temperature),
@@ -173,16 +169,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
-    """Return what makes the network that a header describes, and the fields of the checkpoint.
+    """Return a maker of the network that a header describes, and the checkpoint's other fields.
 
     The shapes are checked here, so the network will not be larger than the file.
     """
     metadata = header.metadata
     config = with_present_names(json.loads(metadata["config"]))
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
-    class_names = check_class_names(tuple(map(str, json.loads(metadata["class_names"]))))
+    class_names = tuple(map(str, json.loads(metadata["class_names"])))
+    check_class_names(class_names)
     scale = json.loads(metadata["normalization"])
-    normalization = Normalization(mean=float(scale["mean"]), std=float(scale["std"]))
+    normalization = Normalization(float(scale["mean"]), float(scale["std"]))
     if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
         raise ValueError(f"no images of bytes have {normalization}")
     temperature = float(json.loads(metadata.get("temperature", "1.0")))
@@ -192,7 +189,7 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     if not 1 / 128 <= temperature <= 128:
         raise ValueError(f"a temperature of {temperature}")
     settings = config["network"]
-    # These two raise an error for impossible settings.
+    # These two raise an error if their settings are impossible.
     build_loss(config["loss"])
     Shaping.from_settings(config["data"])
     activation, output_activation = settings["activation"], settings["output_activation"]
@@ -205,7 +202,10 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     sizes = (height * width, *map(whole_number, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     progress = Progress.from_json(json.loads(metadata["progress"]))
-    vectors = [f"optimizer.{name}" for name in _optimizer_vectors(config["optimizer"]["name"])]
+    optimizer = config["optimizer"]["name"]
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {optimizer!r}")
+    vectors = [f"optimizer.{name}" for name in OPTIMIZERS[optimizer].vectors]
     if config["training"].get("averaging"):
         vectors.append("average")
     if progress.examples > 0:
@@ -229,17 +229,6 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     }
 
 
-def _optimizer_vectors(name: str) -> Collection[str]:
-    """Return the names of the vectors that the optimizer of this name remembers.
-
-    Raises:
-        ValueError: there is no optimizer of that name.
-    """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}")
-    return OPTIMIZERS[name].vectors.keys()
-
-
 def _check_tensors(
     found: Mapping[str, Entry],
     sizes: tuple[int, ...],
@@ -247,11 +236,7 @@ def _check_tensors(
     batch_norm: bool,
     vectors: Sequence[str],
 ) -> None:
-    """Check that these are the tensors of a network of these sizes, and these vectors (P,).
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Raise ValueError unless these are a network's tensors and these vectors (P,)."""
     if len(found) < 2 * (len(sizes) - 1) or min(sizes) < 1:
         raise ValueError(f"{len(sizes) - 1} layers in the config, {len(found)} tensors")
     expected: dict[str, tuple[int, ...]] = {}
@@ -279,14 +264,8 @@ def _check_tensors(
 
 
 def _filled(network: MLP, tensors: Mapping[str, Array], described: Mapping[str, Any]) -> Checkpoint:
-    for i, layer in enumerate(network.dense):
-        layer.W[...] = tensors[f"layers.{i}.weight"].T
-        layer.b[...] = tensors[f"layers.{i}.bias"]
-    for i, norm in enumerate(network.batch_norms):
-        norm.gamma[...] = tensors[f"norms.{i}.weight"]
-        norm.beta[...] = tensors[f"norms.{i}.bias"]
-        norm.mean[...] = tensors[f"norms.{i}.running_mean"]
-        norm.variance[...] = tensors[f"norms.{i}.running_var"]
+    for name, array in _arrays(network):
+        array[...] = tensors[name]
     optimizer = {
         name.removeprefix("optimizer."): tensor
         for name, tensor in tensors.items()
@@ -306,16 +285,21 @@ def _filled(network: MLP, tensors: Mapping[str, Array], described: Mapping[str, 
     )
 
 
+def _arrays(network: MLP) -> Iterator[tuple[str, Array]]:
+    """Yield the network's own arrays, with their names and shapes in the file."""
+    for i, dense in enumerate(network.dense):
+        yield f"layers.{i}.weight", dense.W.T
+        yield f"layers.{i}.bias", dense.b
+    for i, batch_norm in enumerate(network.batch_norms):
+        yield f"norms.{i}.weight", batch_norm.gamma
+        yield f"norms.{i}.bias", batch_norm.beta
+        yield f"norms.{i}.running_mean", batch_norm.mean
+        yield f"norms.{i}.running_var", batch_norm.variance
+
+
 def _tensors(checkpoint: Checkpoint) -> dict[str, Array]:
     """Return the tensors by their names in the file."""
-    tensors = {}
-    for i, layer in enumerate(checkpoint.network.dense):
-        tensors[f"layers.{i}.weight"] = np.ascontiguousarray(layer.W.T)
-        tensors[f"layers.{i}.bias"] = layer.b
-    for i, norm in enumerate(checkpoint.network.batch_norms):
-        tensors[f"norms.{i}.weight"], tensors[f"norms.{i}.bias"] = norm.gamma, norm.beta
-        tensors[f"norms.{i}.running_mean"] = norm.mean
-        tensors[f"norms.{i}.running_var"] = norm.variance
+    tensors = dict(_arrays(checkpoint.network))
     for name, vector in checkpoint.optimizer.items():
         tensors[f"optimizer.{name}"] = vector
     if checkpoint.average is not None:

@@ -1,4 +1,4 @@
-"""The environment of a run, which may explain a different result on another machine."""
+"""The environment of a run: it may explain a different result on another machine."""
 
 import os
 import platform
@@ -20,15 +20,15 @@ DECISIVE = {
     "mlpcli": "mlpcli",
     "numpy": "NumPy",
     "blas": "BLAS",
-    "threads": "threads",
+    "threads": "workers",
     "cpu": "processor",
 }
 """entries that the last bits of a result may depend on, and their names in messages"""
 _MOST_BYTES = 10 * 2**20
 
 
-def environment(seed: int, threads: int) -> dict[str, Any]:
-    """Return versions, machine, threads, seed, and the git commit of the working directory."""
+def environment(seed: int, workers: int) -> dict[str, Any]:
+    """Return versions, machine, workers, seed, and the git commit of the working directory."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "mlpcli": mlpcli.__version__,
@@ -39,7 +39,7 @@ def environment(seed: int, threads: int) -> dict[str, Any]:
             for library in threadpool_info()
             if library.get("user_api") == "blas"
         ],
-        "threads": threads,
+        "threads": workers,
         "cores": available_cores(),
         "platform": platform.platform(),
         "cpu": _cpu(),
@@ -69,7 +69,7 @@ def add_session(path: Path, now: Mapping[str, Any]) -> str:
     except (OSError, ValueError, TypeError, AttributeError):
         write_json(path, {"resumed": [now]})
         return (
-            f"Warning: {path} cannot be read, so it is not known whether this is still the same "
+            f"Warning: {path} cannot be read, so it is unknown whether this is still the same "
             "machine and NumPy."
         )
     write_json(path, {**first, "resumed": [*later, now]})
@@ -105,14 +105,8 @@ def _git_commit() -> str | None:
     if git is None or Path(git).absolute().parent == Path.cwd():  # Windows looks here first
         return None
     try:
-        answer = subprocess.run(  # noqa: S603 (no word of it comes from outside)
-            [git, "rev-parse", "HEAD"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=5,
-            check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        answer = subprocess.run(  # noqa: S603 (nothing in it comes from outside)
+            [git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,8 +1,12 @@
-"""Reading what runs left in their folders, even of those that never ended."""
+"""Reading the folders of runs, unfinished ones too.
+
+Whatever reads a file raises DataError if it cannot be read or is damaged.
+"""
 
 import csv
 import dataclasses
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +16,18 @@ from typing import Any, TypeVar
 from mlpcli.config.renamed import with_present_names
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
-from mlpcli.files import read_json, read_ordinary
-from mlpcli.storage.run_folder import COLUMNS, GRADIENT_COLUMNS, RunFolder, has_ended, wall_time
-from mlpcli.training.metrics import EpochMetrics, GradientNorms
-from mlpcli.training.watch import Watch
+from mlpcli.files import os_errors_as, read_json, read_ordinary
+from mlpcli.storage.run_folder import (
+    COLUMNS,
+    GRADIENT_COLUMNS,
+    MOST_BYTES,
+    RunFolder,
+    has_ended,
+    wall_time,
+)
+from mlpcli.training.improvement import BestSoFar, monitored_column
+from mlpcli.training.metrics import EpochMetrics, GradientNorms, optional_columns
 
-MOST_BYTES = 2**27
-"""size of the largest file of a run, in bytes: a million epochs"""
-MAY_BE_EMPTY = float | None
-"""type of the columns that may be empty"""
 _Row = TypeVar("_Row", EpochMetrics, GradientNorms)
 
 
@@ -38,29 +45,20 @@ class RunRecord:
     summary: Mapping[str, Any]
     """summary.json; empty where the run is unfinished"""
 
-    @property
-    def name(self) -> str:
-        """The name of the folder."""
-        return self.folder.name
-
     @cached_property
     def best(self) -> EpochMetrics | None:
         """The row of the best epoch so far, as training chooses it; None without rows."""
-        watch = Watch(self.monitor)
-        best = None
+        watch = BestSoFar(self.monitor)
         for row in self.history:
-            if watch.improves(row):
-                best = row
-        return best
+            watch.improves(row)
+        return self.history[watch.best_epoch - 1] if watch.best_epoch else None
 
     @property
     def monitor(self) -> str:
         """The column of metrics.csv that decides which epoch is the best."""
-        chosen = self.setting("training", "monitor")
-        for column in (chosen, "val_accuracy", "val_loss"):
-            if self.history and column in COLUMNS and getattr(self.history[-1], column) is not None:
-                return str(column)
-        return "epoch"
+        row = dataclasses.asdict(self.history[-1]) if self.history else {}
+        measured = [column for column, value in row.items() if value is not None]
+        return monitored_column(self.setting("training", "monitor"), measured)
 
     @property
     def seconds(self) -> float:
@@ -85,7 +83,6 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         CheckpointError: there is no run in `folder`.
-        DataError: one of its files is damaged.
     """
     files = RunFolder(folder)
     if not is_run(folder):
@@ -132,29 +129,21 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def read_metrics(path: Path) -> list[EpochMetrics]:
-    """Return the rows of a metrics.csv.
-
-    Raises:
-        DataError: the file cannot be read, is damaged, or lacks an epoch.
-    """
+    """Return the rows of a metrics.csv."""
     rows = []
     for number, (line, row) in enumerate(read_table(path, COLUMNS), 1):
         rows.append(_row(EpochMetrics, row, f"{path}:{line}"))
         if rows[-1].epoch != number:
             raise DataError(f"{path}:{line}: epoch: expected {number}, found {row['epoch']}.")
-    for field in dataclasses.fields(EpochMetrics):
-        empty = {getattr(row, field.name) is None for row in rows}
-        if len(empty) > 1 and field.name != "seconds":
-            raise DataError(f"{path}: {field.name}: empty in some rows and not in others.")
+    for column in optional_columns(EpochMetrics):
+        empty = {getattr(row, column) is None for row in rows}
+        if len(empty) > 1 and column != "seconds":
+            raise DataError(f"{path}: {column}: empty in some rows and not in others.")
     return rows
 
 
 def read_gradients(path: Path) -> list[GradientNorms]:
-    """Return the rows of a gradients.csv.
-
-    Raises:
-        DataError: the file cannot be read, or is damaged.
-    """
+    """Return the rows of a gradients.csv."""
     return [
         _row(GradientNorms, row, f"{path}:{line}")
         for line, row in read_table(path, GRADIENT_COLUMNS)
@@ -162,17 +151,10 @@ def read_gradients(path: Path) -> list[GradientNorms]:
 
 
 def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return (line number, values by column) for each row of a CSV file, without other columns.
-
-    Raises:
-        DataError: the file cannot be read, or lacks a column.
-    """
+    """Return (line number, values by column) for each row of a CSV file, without other columns."""
     try:
-        text = read_ordinary(path, MOST_BYTES).decode()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; `mlpcli train` writes it.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        with os_errors_as(DataError, path, "cannot be read"):
+            text = read_ordinary(path, MOST_BYTES).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a table of text ({error.reason}).") from error
     if text and not text.endswith("\n"):
@@ -192,34 +174,27 @@ def _row(kind: type[_Row], row: Mapping[str, str], place: str) -> _Row:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         text = row[field.name]
-        if text == "" and field.type == MAY_BE_EMPTY:
+        if text == "" and field.name in optional_columns(kind):
             values[field.name] = None
             continue
+        kind_of_number, least = (int, 1) if field.type is int else (float, 0)
         try:
-            value = int(text) if field.type is int else float(text)
-            is_fit = math.isfinite(value) and value >= (field.type is int)
+            values[field.name] = value = kind_of_number(text)
+            if not math.isfinite(value) or value < least:
+                raise ValueError
         except (ValueError, OverflowError) as error:
-            raise DataError(
-                f"{place}: {field.name}: expected a number, found {text[:40]!r}."
-            ) from error
-        if not is_fit:
-            least = 1 if field.type is int else 0
             raise DataError(
                 f"{place}: {field.name}: expected a finite number of at least {least}, found "
                 f"{text[:40]!r}."
-            )
-        values[field.name] = value
+            ) from error
     return kind(**values)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the content of a JSON file; empty where there is none."""
     try:
-        content = read_json(path, MOST_BYTES)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        with os_errors_as(DataError, path, "cannot be read"):
+            content = read_json(path, MOST_BYTES) if os.path.lexists(path) else {}
     except ValueError as error:
         raise DataError(f"{path}: damaged: {error}.") from error
     if not isinstance(content, dict):

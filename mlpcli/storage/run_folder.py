@@ -1,4 +1,8 @@
-"""The folder of a run: the paths of its files, and how each is written."""
+"""The folder of a run: the paths of its files, and how each is written.
+
+Whatever writes raises WriteError if it cannot, also where it first has to read a table. Whatever
+looks for weights raises CheckpointError.
+"""
 
 import contextlib
 import csv
@@ -15,7 +19,7 @@ from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
     make_filled_folder,
     make_folder,
-    open_ordinary,
+    os_errors_as,
     read_json,
     read_ordinary,
     write_bytes,
@@ -32,12 +36,8 @@ ENDINGS = ("all_epochs_done", "early_stopping", "stop_at_loss")
 """values of `stopped` in the summary.json of a run that came to its end"""
 BOXED = Path(__file__).parents[1] / "boxed.safetensors"
 """the network that comes with mlpcli"""
-_MOST_OF_A_SUMMARY = 2**20
-"""bytes"""
-_MOST_OF_GRADIENTS = 2**27
-"""bytes; a million rows have fewer"""
-_LONGEST_ROW = 400
-"""bytes; seven numbers have fewer than 200"""
+MOST_BYTES = 2**27
+"""size of the largest file of a run, in bytes: a million epochs"""
 
 
 class RunFolder:
@@ -45,11 +45,9 @@ class RunFolder:
 
     Attributes:
         config: the resolved config; training from it repeats the run.
-        environment: versions, machine, threads, seed.
         metrics: one row an epoch.
         gradients: the norms of each layer's gradient and update, one row an epoch and layer.
         summary: the result, and why the run stopped.
-        pictures: the pictures of `mlpcli plot`.
         best: the weights of the best epoch.
         last: the latest state of the run, after an epoch or within one.
     """
@@ -76,18 +74,8 @@ class RunFolder:
     ) -> "RunFolder":
         """Create `runs/name`, or `name-2`, `name-3`, ...: a run is never overwritten.
 
-        The folder gets this name once its first files are written, so a run that is killed at any
-        moment can be resumed.
-
-        Args:
-            runs: the folder of all runs.
-            name: the name of the new one.
-            start: the state before the first step.
-            config: the content of config.yaml.
-            environment: the content of environment.json.
-
-        Raises:
-            WriteError: the folder could not be created.
+        The folder gets this name once it holds the state before the first step, config.yaml and
+        environment.json, so a run that is killed at any moment can be resumed.
         """
         make_folder(runs)
 
@@ -103,11 +91,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this run at the same time.
-
-        Raises:
-            WriteError: another process is training it.
-        """
+        """Keep other processes from training this run; WriteError if one is training it."""
         with held(self.path / ".lock") as is_ours:
             if not is_ours:
                 raise WriteError(
@@ -117,11 +101,7 @@ class RunFolder:
             yield
 
     def refuse_links_outside(self) -> None:
-        """Make sure that writing into this folder changes nothing elsewhere.
-
-        Raises:
-            CheckpointError: a link in it leads out of it.
-        """
+        """Raise CheckpointError if a link leads out of this folder: writing would follow it."""
         inside = os.path.realpath(self.path)
         for path in self.path.rglob("*"):
             target = os.path.realpath(path)
@@ -134,35 +114,19 @@ class RunFolder:
     def read_summary(self) -> Mapping[str, Any]:
         """Return the content of summary.json; empty where it is missing or damaged."""
         try:
-            content = read_json(self.summary, _MOST_OF_A_SUMMARY)
+            content = read_json(self.summary, MOST_BYTES)
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
 
     def remove_summary(self) -> None:
-        """Remove summary.json, because the run resumes.
-
-        Raises:
-            WriteError: it could not be removed.
-        """
-        try:
+        """Remove summary.json: the run resumes."""
+        with os_errors_as(WriteError, self.summary, "cannot be removed"):
             self.summary.unlink(missing_ok=True)
-        except OSError as error:
-            raise WriteError(f"{self.summary}: cannot be removed: {error.strerror}.") from error
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
-        """Return the same rows with the seconds in metrics.csv, where that has them.
-
-        Raises:
-            WriteError: metrics.csv cannot be read, so it could not be written either.
-        """
-        try:
-            with open_ordinary(self.metrics) as file:
-                text = file.read(_LONGEST_ROW * (len(history) + 1)).decode(errors="replace")
-        except FileNotFoundError:
-            text = ""
-        except OSError as error:
-            raise _unreadable(self.metrics, error) from error
+        """Return the same rows with the seconds in metrics.csv, where that has them."""
+        text = _read(self.metrics).decode(errors="replace")
         seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
         return [
             dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
@@ -170,42 +134,21 @@ class RunFolder:
         ]
 
     def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
-        """Write metrics.csv with exactly these rows.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Write metrics.csv with exactly these rows."""
         rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
         write_text(self.metrics, "".join(map(_csv_line, rows)))
 
     def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv; `flush` makes it safe from a power cut.
-
-        Raises:
-            WriteError: it could not be written.
-        """
+        """Add a row to metrics.csv; with `flush` it survives a power cut."""
         _append(self.metrics, COLUMNS, [row], flush=flush)
 
     def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
-        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above.
-
-        Raises:
-            WriteError: they could not be written.
-        """
+        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above."""
         _append(self.gradients, GRADIENT_COLUMNS, rows, flush=flush)
 
     def cut_gradients_after(self, epoch: int) -> None:
-        """Remove the rows of later epochs from gradients.csv, and a half-written one.
-
-        Raises:
-            WriteError: it could not be read or written.
-        """
-        try:
-            content = read_ordinary(self.gradients, _MOST_OF_GRADIENTS)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise _unreadable(self.gradients, error) from error
+        """Remove the rows of later epochs from gradients.csv, and a half-written one."""
+        content = _read(self.gradients)
         epochs = {b"%d" % number for number in range(1, epoch + 1)}
         header, *rows = content.splitlines(keepends=True) or [b""]
         kept = itertools.takewhile(
@@ -238,22 +181,19 @@ def _append(
 ) -> None:
     """Add rows to a table, after the header if they are the first."""
     lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
-    try:
-        with path.open("ab", buffering=0) as file:
-            whole = file.tell()
-            if whole == 0:
-                lines = [_csv_line(columns), *lines]
-            try:
-                rest = "".join(lines).encode()
-                while rest:
-                    rest = rest[file.write(rest) :]
-                if flush:
-                    os.fsync(file.fileno())
-            except OSError:
-                file.truncate(whole)  # no half row
-                raise
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    with os_errors_as(WriteError, path, "cannot be written"), path.open("ab", buffering=0) as file:
+        whole = file.tell()
+        if whole == 0:
+            lines = [_csv_line(columns), *lines]
+        try:
+            rest = "".join(lines).encode()
+            while rest:
+                rest = rest[file.write(rest) :]
+            if flush:
+                os.fsync(file.fileno())
+        except OSError:
+            file.truncate(whole)  # no half row
+            raise
 
 
 def _csv_line(values: Sequence[object]) -> str:
@@ -270,23 +210,23 @@ def _seconds(text: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _unreadable(path: Path, error: OSError) -> WriteError:
-    return WriteError(f"{path}: cannot be read: {error.strerror or error}.")
+def _read(path: Path) -> bytes:
+    """Return the content of a table; empty where there is none."""
+    with os_errors_as(WriteError, path, "cannot be read"):
+        try:
+            return read_ordinary(path, MOST_BYTES)
+        except FileNotFoundError:
+            return b""
 
 
 def checkpoint_path(path: Path) -> Path:
     """Return the checkpoint that a path means: a file itself, or the best weights of a run folder.
 
     `boxed` means the network that comes with mlpcli, unless something of that name exists.
-
-    Raises:
-        CheckpointError: the path is a folder without weights.
     """
-    try:
+    with os_errors_as(CheckpointError, path, "cannot be read"):
         if not path.is_dir():
             return BOXED if str(path) == "boxed" and not path.exists() else path
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}.") from error
     best = RunFolder(path).best
     if not best.is_file():
         raise CheckpointError(
@@ -296,13 +236,7 @@ def checkpoint_path(path: Path) -> Path:
 
 
 def newest_checkpoints(runs: Path) -> list[Path]:
-    """Return the best weights of each run under `runs`, the newest first.
-
-    Raises:
-        CheckpointError: the folder cannot be read.
-    """
-    try:
-        weights = {path: path.stat() for path in runs.glob("*/weights/best.safetensors")}
-    except OSError as error:
-        raise CheckpointError(f"{runs}: cannot be read: {error.strerror}.") from error
-    return sorted(weights, key=lambda path: weights[path].st_mtime, reverse=True)
+    """Return the best weights of each run under `runs`, the newest first."""
+    with os_errors_as(CheckpointError, runs, "cannot be read"):
+        times = {path: path.stat().st_mtime for path in runs.glob("*/weights/best.safetensors")}
+    return sorted(times, key=times.__getitem__, reverse=True)

@@ -6,6 +6,7 @@ JSON padded with spaces to a multiple of eight, then the bytes of the tensors wi
 The header is checked against the size of the file before any tensor is allocated, so a file cannot
 make this program take more memory than the file has bytes. Each tensor is then read once, into the
 array that is returned, and these are the bytes that the SHA-256 in the header is compared with.
+Whatever is wrong with a file is raised as CheckpointError.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ history of about 100 bytes an epoch"""
 LARGEST = 2**48
 """largest number in a shape; no memory holds as many"""
 
-# Raised where JSON does not have the expected form.
+# What JSON of an unexpected form raises.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
@@ -52,7 +53,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Its size in bytes."""
+        """The number of its bytes."""
         return self.dtype.itemsize * math.prod(self.shape)
 
 
@@ -70,8 +71,8 @@ def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes
     Raises:
         WriteError: the metadata is too long.
     """
-    said = {"format": "mlpcli", "format_version": str(FORMAT_VERSION), **metadata}
-    digest = _hash_of_metadata(said)
+    metadata = {"format": "mlpcli", "format_version": str(FORMAT_VERSION), **metadata}
+    digest = _hash_of_metadata(metadata)
     codes = {dtype: code for code, dtype in DTYPES.items()}
     header: dict[str, Any] = {}
     data = []
@@ -84,10 +85,10 @@ def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes
             "data_offsets": (start, start + tensor.nbytes),
         }
         start += tensor.nbytes
+        data.append(tensor.data)
         digest.update(_line_of(name, tensor.dtype, tensor.shape))
         digest.update(tensor.data)
-        data.append(tensor.data)
-    header["__metadata__"] = {**said, "sha256": digest.hexdigest()}
+    header["__metadata__"] = {**metadata, "sha256": digest.hexdigest()}
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
@@ -98,11 +99,7 @@ def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes
 
 
 def read_header(file: BinaryIO, path: Path) -> Header:
-    """Read the header and check it against the size of the file.
-
-    Raises:
-        CheckpointError: the file is not a checkpoint, or its header does not fit its size.
-    """
+    """Read the header and check it against the size of the file."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     text = file.read(length) if length <= MAX_HEADER else b""
@@ -162,16 +159,12 @@ def _entry(name: str, entry: Mapping[str, Any], start: int, path: Path) -> Entry
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("it has a name twice")
     return found
 
 
 def whole_number(number: object) -> int:
-    """Return a number of a shape.
-
-    Raises:
-        ValueError: it is not a whole number, or is negative or too large.
-    """
+    """Return a number of a shape, or raise ValueError if it cannot be one."""
     if type(number) is not int or number < 0:
         raise ValueError(f"{number!r} in a shape")
     if number > LARGEST:
@@ -180,12 +173,7 @@ def whole_number(number: object) -> int:
 
 
 def read_tensors(file: BinaryIO, header: Header, path: Path) -> dict[str, Array]:
-    """Read each tensor once, and check the bytes that were read.
-
-    Raises:
-        CheckpointError: the file was altered, or a number in it is not finite, or is negative where
-            it cannot be.
-    """
+    """Read each tensor once; check its bytes, and that its numbers are finite and in range."""
     digest = _hash_of_metadata(header.metadata)
     tensors: dict[str, Array] = {}
     for name in sorted(header.tensors):
@@ -227,7 +215,7 @@ def _altered(path: Path, reason: str) -> CheckpointError:
 
 
 def _hash_of_metadata(metadata: Mapping[str, str]) -> "hashlib._Hash":
-    """Return a SHA-256 that has taken in the metadata without its own entry."""
+    """Return a SHA-256 of the metadata without its own entry, to be updated."""
     digest = hashlib.sha256()
     for key in sorted(metadata.keys() - {"sha256"}):
         digest.update(f"{key}={metadata[key]}\n".encode(errors="surrogatepass"))
@@ -235,5 +223,5 @@ def _hash_of_metadata(metadata: Mapping[str, str]) -> "hashlib._Hash":
 
 
 def _line_of(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """Return what is hashed before the bytes of a tensor."""
+    """Return the line that is hashed before the bytes of a tensor."""
     return f"{name}:{dtype.str}:{shape}\n".encode()

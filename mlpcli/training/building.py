@@ -14,7 +14,7 @@ from mlpcli.nn.schedules import SCHEDULES, Schedule, constant, with_warmup
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.randomness import Purpose, generator
-from mlpcli.training.plateau import Plateau
+from mlpcli.training.improvement import ReduceOnPlateau
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
@@ -110,12 +110,12 @@ def build_vectors(names: Iterable[str], network: MLP) -> dict[str, Array]:
     return {name: shared_zeros(len(network.theta), network.dtype) for name in names}
 
 
-def build_plateau(config: "Config") -> Plateau | None:
+def build_plateau(config: "Config") -> ReduceOnPlateau | None:
     """Return what lowers the learning rate by what was measured, if that is the schedule."""
     settings = config.schedule
     if settings.name != "plateau":
         return None
-    return Plateau(settings.monitor, settings.factor, settings.patience, settings.min_delta)
+    return ReduceOnPlateau(settings.monitor, settings.factor, settings.patience, settings.min_delta)
 
 
 def build_schedule(config: "Config") -> Schedule:

@@ -1,5 +1,6 @@
-"""Judging a network on a whole dataset, every example counted."""
+"""Evaluating a network on a whole dataset."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from mlpcli.nn.network import MLP
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network made of a dataset."""
+    """A network's answers for a dataset, and their loss."""
 
     loss: float
     labels: Labels
@@ -26,17 +27,17 @@ class Evaluation:
     """(N, n_classes)"""
     class_names: tuple[str, ...]
     temperature: float = 1.0
-    """what the outputs were divided by for the probabilities"""
+    """divides the outputs before they become probabilities"""
     uncalibrated: Array | None = None
-    """the probabilities (N, n_classes) at temperature 1, where that is another"""
+    """the probabilities (N, n_classes) at temperature 1, where `temperature` is another"""
     outputs: Array | None = None
-    """(N, n_out) of a regression, where there are no classes"""
+    """the network's (N, n_out) in a regression, which has no classes"""
     targets: Array | None = None
-    """(N, n_out), what they should be"""
+    """what the outputs should be (N, n_out)"""
 
     @property
     def accuracy(self) -> float | None:
-        """The share that was right; None in a regression."""
+        """Fraction of examples that are right; None in a regression."""
         if self.targets is not None:
             return None
         return float(np.mean(self.predictions == self.labels))
@@ -45,13 +46,13 @@ class Evaluation:
 def outputs(
     network: MLP, dataset: Dataset, normalization: Normalization
 ) -> Iterator[tuple[Array, Labels]]:
-    """The network's outputs (n, n_out) and the labels (n,), a block of examples at a time.
+    """Yield the network's outputs (n, n_out) and the labels (n,), a block of examples at a time.
 
-    Each is valid until the next.
+    The next block overwrites them.
     """
     order = np.arange(len(dataset))
     for x, y in blocks(dataset, order, BLOCK_IMAGES, normalization, network.dtype):
-        with np.errstate(over="ignore", invalid="ignore"):  # it shows in the loss
+        with np.errstate(over="ignore", invalid="ignore"):  # seen in the loss
             yield network.forward(x), y
 
 
@@ -64,8 +65,8 @@ def evaluate(
 ) -> Evaluation:
     """Run every example of `dataset` through `network`.
 
-    The loss is that of the outputs as they are, as training has it; the probabilities are those of
-    the outputs divided by `temperature`.
+    The loss is of the outputs themselves, as in training; it is nan where an output is not finite.
+    The probabilities are of the outputs divided by `temperature`.
     """
     n = len(dataset)
     predictions = np.empty(n, np.intp)
@@ -83,6 +84,8 @@ def evaluate(
             probabilities[here] = loss.probabilities(z / temperature)
             if uncalibrated is not None:
                 uncalibrated[here] = loss.probabilities(z)
+        if not np.isfinite(z).all():
+            loss_sum = math.nan  # a sigmoid hides it
         predictions[here] = z.argmax(axis=1)
         if regression is not None:
             regression[here] = z

@@ -1,11 +1,11 @@
-"""How long each layer's gradient and update are: what an epoch adds to gradients.csv.
+"""The norms of each layer's gradient and update: what an epoch adds to gradients.csv.
 
-The gradient of a single batch jumps from one to the next, so it is taken of the same examples after
-each epoch: that of their mean loss at the weights then, without dropout, distortion or penalties,
-and before the optimizer clips or rescales it. The update is how far the epoch has moved the
-parameters: those after it minus those before it. Both norms are Euclidean, over a layer's W and b.
+The gradient of a batch differs from the next one's, so here it is that of the same examples after
+each epoch: of their mean loss at the current weights, without dropout, distortion or penalties, and
+before the optimizer clips or rescales it. The update is the epoch's change of the parameters. Both
+norms are Euclidean, over a layer's W and b.
 
-Nothing of it goes back into the training, which takes the same steps without it.
+The training takes the same steps with and without it.
 """
 
 import math
@@ -18,7 +18,7 @@ from mlpcli.training.metrics import GradientNorms
 from mlpcli.training.setup import Setup
 
 EXAMPLES = 256
-"""number of examples the gradient is taken of, evenly spread over the training set"""
+"""number of examples in the mean loss, evenly spread over the training set"""
 
 
 class GradientProbe:

@@ -37,15 +37,15 @@ def train_epochs(
         setup: the run, in the state that `progress` describes.
         on_batch: called after each block of batches.
         on_epoch: called after each epoch; True stops.
-        progress: what is done already.
+        progress: the part that is done already.
         should_stop: called before each block; True stops there.
         on_step: called before each step.
 
     Returns:
-        What is done now.
+        The part that is done now.
 
     Raises:
-        DivergedError: the loss, or what is kept from step to step, is no longer finite.
+        DivergedError: the loss, a parameter or the optimizer's state is no longer finite.
     """
     batches, n = setup.batches, len(setup.training)
     training = Training(setup, on_step=on_step)
@@ -60,7 +60,7 @@ def train_epochs(
         for epoch in range(progress.epoch + 1, setup.config.training.epochs + 1):
             started = time.perf_counter() - begun.seconds
             metrics.start_from(begun.sums)
-            factor = setup.plateau.factor(history) if setup.plateau else 1.0
+            factor = setup.plateau.rate_factor(history) if setup.plateau else 1.0
             for start in range(begun.examples, n, batches.block_size):
                 stop = min(start + batches.block_size, n)
                 steps = start // batches.batch_size
@@ -124,7 +124,7 @@ def check_start(setup: Setup) -> None:
 
 
 def check_state(setup: Setup, when: str) -> None:
-    """Check that all that is saved is finite: a square may be infinite where no parameter is.
+    """Check that everything saved is finite: a square may overflow before a parameter does.
 
     Raises:
         DivergedError: it is not.
@@ -148,7 +148,7 @@ def _not_finite(setup: Setup) -> str | None:
 
 
 def diverged(setup: Setup, what: str) -> DivergedError:
-    """Return the error for a training that left the finite numbers, with what to try."""
+    """Return the error for a training that diverged, with what to try."""
     optimizer = setup.config.optimizer
     rate = optimizer.learning_rate
     tries = [f"a smaller learning rate (optimizer.learning_rate={rate / 10:g})"]

@@ -1,5 +1,6 @@
 """Loss and accuracy while training, and the rows of metrics.csv and gradients.csv."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,19 @@ class GradientNorms:
     """from 1 on, beginning at the input"""
     gradient_norm: float | None
     update_norm: float | None
+
+
+def optional_columns(kind: type[EpochMetrics | GradientNorms]) -> list[str]:
+    """Return the columns of a table that may be empty."""
+    return [field.name for field in dataclasses.fields(kind) if field.type == float | None]
+
+
+def measured_columns(*, has_validation: bool, has_classes: bool) -> set[str]:
+    """Return the optional columns of metrics.csv that a run fills, besides the seconds."""
+    columns = {"train_accuracy"} if has_classes else set()
+    if has_validation:
+        columns |= {"val_loss", "val_accuracy"} if has_classes else {"val_loss"}
+    return columns
 
 
 class RunningMetrics:

@@ -1,4 +1,4 @@
-"""How far a run has come."""
+"""How much of a run is done."""
 
 import dataclasses
 import math
@@ -6,48 +6,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, optional_columns
 
 _COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics) if field.name != "seconds"]
-_MAY_BE_MISSING = ("train_accuracy", "val_loss", "val_accuracy")
+_OPTIONAL = optional_columns(EpochMetrics)
 
 
 @dataclass(frozen=True)
 class Progress:
     """The epochs that are done, and how much of the next one.
 
-    What is saved of the epochs is what a second run would measure too, so not how long they took:
-    the same run leaves the same bytes.
+    The durations of epochs are not saved, so that the same run leaves the same bytes.
     """
 
     history: tuple[EpochMetrics, ...] = ()
-    """one row for each epoch that is done"""
+    """one row for each finished epoch"""
     steps: int = 0
-    """of the optimizer, since the start"""
+    """number of steps since the start"""
     examples: int = 0
-    """of the next epoch, in its order; a whole number of blocks"""
+    """number of examples done of the next epoch; whole blocks"""
     sums: tuple[tuple[float, float, float], ...] = ()
-    """of the running metrics over these examples, a row for each member of the team"""
+    """of the running metrics over these examples, a row for each worker"""
     seconds: float = 0.0
-    """that these examples took"""
+    """time that these examples took"""
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """Number of finished epochs."""
         return len(self.history)
 
     def as_json(self) -> dict[str, Any]:
-        """What a checkpoint says of it; floats keep every bit."""
+        """Return what a checkpoint saves; floats keep every bit."""
         rows = [[getattr(row, column) for column in _COLUMNS[1:]] for row in self.history]
         begun = {"examples": self.examples, "sums": self.sums, "seconds": self.seconds}
         return {"history": rows, "steps": self.steps, **(begun if self.examples else {})}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Progress":
-        """The same back.
+        """Return the progress that `as_json` saved.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no such thing.
+            ValueError, KeyError, TypeError: `found` is nothing of the kind.
         """
         examples = _count(found.get("examples", 0))
         return cls(
@@ -62,7 +61,7 @@ class Progress:
 def _row(epoch: int, values: list[object]) -> EpochMetrics:
     named = zip(_COLUMNS[1:], values, strict=True)
     figures = {
-        name: None if value is None and name in _MAY_BE_MISSING else _number(value)
+        name: None if value is None and name in _OPTIONAL else _number(value)
         for name, value in named
     }
     return EpochMetrics(epoch=epoch, seconds=None, **figures)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from mlpcli.data.loading import DataLoader
 from mlpcli.data.normalization import Normalization
 from mlpcli.data.published.cache import data_directory
 from mlpcli.data.shaping import Shaping
-from mlpcli.errors import ConfigError, DataError
+from mlpcli.errors import ConfigError
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
@@ -22,7 +22,8 @@ from mlpcli.nn.schedules import Schedule
 from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.reporting import Reporter
 from mlpcli.training import building
-from mlpcli.training.plateau import Plateau
+from mlpcli.training.improvement import ReduceOnPlateau, monitored_column
+from mlpcli.training.metrics import measured_columns
 from mlpcli.training.worker_count import may_prefetch, worker_count
 
 
@@ -46,7 +47,7 @@ class Setup:
     """the averaged parameters (P,), if the config wants them"""
     running_average: Array | None
     """the averaged running means and variances (2, R), if there is batch normalisation too"""
-    plateau: Plateau | None
+    plateau: ReduceOnPlateau | None
     """lowers the learning rate when a metric stops improving, if the config wants it"""
     workers: int
     """how many divide each step among them"""
@@ -65,13 +66,16 @@ class Setup:
         return averaging.decay if averaging else 0.0
 
     @property
+    def measured(self) -> set[str]:
+        """The optional columns of metrics.csv that this run fills, besides the seconds."""
+        return measured_columns(
+            has_validation=self.validation is not None, has_classes=self.training.targets is None
+        )
+
+    @property
     def monitor(self) -> str:
         """The column of metrics.csv by which an epoch is the best."""
-        if self.config.training.monitor is not None:
-            return self.config.training.monitor
-        if self.validation is None:
-            return "epoch"
-        return "val_accuracy" if self.validation.targets is None else "val_loss"
+        return monitored_column(self.config.training.monitor, {"train_loss", *self.measured})
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
@@ -104,16 +108,23 @@ def prepare(
     may_fetch: bool = True,
     trust_paths: bool = True,
 ) -> Setup:
-    """Everything for training a config; `data_dir` None is the usual cache.
+    """Load the data of a config and return the parts of its run.
+
+    Args:
+        config: of the run.
+        data_dir: the cache; None for the usual one.
+        reporter: follows the download.
+        may_fetch: whether missing data may be downloaded.
+        trust_paths: whether files may lie anywhere.
 
     Raises:
         DataError: the data cannot be had, or does not fit together.
-        ConfigError: there is not memory enough for it.
+        ConfigError: there is not enough memory for it.
     """
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     try:
         loader = DataLoader(config.data, config.seed, cache, reporter, may_fetch, trust_paths)
-        return set_up(config, loader)
+        return assemble(config, *loader.splits())
     except MemoryError as error:
         raise ConfigError(
             f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "
@@ -121,24 +132,8 @@ def prepare(
         ) from error
 
 
-def set_up(config: Config, loader: DataLoader) -> Setup:
-    """Load the data and build the network with its starting weights.
-
-    Raises:
-        DataError: the data cannot be had, or does not fit together.
-    """
-    training, validation = loader.training_and_validation()
-    test = loader.test(training.class_names)
-    if test.image_shape != training.image_shape:
-        raise DataError(
-            f"The training images are {training.image_shape} pixels and the test images "
-            f"{test.image_shape}; give files of one size."
-        )
-    return assemble(config, training, validation, test)
-
-
 def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
-    """The parts of a run on data that is in memory, as it was loaded."""
+    """Return the parts of a run on data that is in memory, as it was loaded."""
     shaping = Shaping.from_settings(config.data.model_dump())
     training, validation = shaping.apply(training), validation and shaping.apply(validation)
     normalization = {

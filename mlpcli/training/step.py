@@ -111,9 +111,8 @@ class WholeBatch:
 
     def __init__(self, setup: Setup) -> None:
         sizes, n, dtype = setup.network.sizes, setup.batches.batch_size, setup.network.dtype
-        several = setup.workers > 1
-        self.inputs = [shared_zeros((n * several, n_in), dtype) for n_in in sizes[:-1]]
-        self.errors = [shared_zeros((n * several, n_out), dtype) for n_out in sizes[1:]]
+        self.inputs = [shared_zeros((n, n_in), dtype) for n_in in sizes[:-1]]
+        self.errors = [shared_zeros((n, n_out), dtype) for n_out in sizes[1:]]
 
 
 @dataclass(frozen=True)
@@ -124,16 +123,21 @@ class _Chunk:
     g: Array
     vectors: list[Array]
     """of the optimizer"""
-    average: Array | None
-    are_weights: bool
+    place: slice
+    """in theta"""
+    w: Array
+    """its weights"""
+    dw: Array
 
 
 @dataclass(frozen=True)
 class _LayerShard:
     """A dense layer as one worker updates it: as if it had only some of its inputs."""
 
-    dense: Dense
+    whole: Dense
+    shard: Dense
     inputs: slice
+    """of the whole layer"""
     chunks: list[_Chunk]
 
 
@@ -163,35 +167,40 @@ class Replica:
         self._delta = Buffer(network.sizes[-1], network.dtype)
         self._layers = list(self._layer_shards())
         last = communicator.rank == communicator.size - 1
-        n_biases = len(network.theta) - network.n_weights
-        self._biases = list(self._chunks(network.n_weights, n_biases * last))
+        after_layers = 0 if self._is_small else network.n_weights
+        self._rest = list(self._cut(after_layers, len(network.theta) if last else 0))
+        self._chunks = [chunk for layer in self._layers for chunk in layer.chunks] + self._rest
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether one update of all parameters at once costs less than one for each layer."""
+        return self.communicator.size == 1 and len(self._network.theta) <= IN_CACHE
 
     def _layer_shards(self) -> Iterator[_LayerShard]:
         """Yield this worker's inputs of every dense layer."""
-        start = 0
+        start, alone = 0, self.communicator.size == 1
         for dense in self._network.dense:
             n_in, n_out = dense.W.shape
             inputs = shard(n_in, self.communicator.rank, self.communicator.size)
-            yield _LayerShard(
-                Dense(dense.W[inputs], dense.b, dense.dW[inputs], dense.db),
-                inputs,
-                list(
-                    self._chunks(start + inputs.start * n_out, (inputs.stop - inputs.start) * n_out)
-                ),
-            )
+            first, last = start + inputs.start * n_out, start + inputs.stop * n_out
+            part = Dense(dense.W[inputs], dense.b, dense.dW[inputs], dense.db)
+            chunks = [] if self._is_small else list(self._cut(first, last))
+            yield _LayerShard(dense, dense if alone else part, inputs, chunks)
             start += n_in * n_out
 
-    def _chunks(self, start: int, length: int) -> Iterator[_Chunk]:
-        """Yield `length` parameters from `start` on, in pieces that stay in the cache."""
+    def _cut(self, start: int, stop: int) -> Iterator[_Chunk]:
+        """Yield the parameters from `start` to `stop`, in pieces that stay in the cache."""
         setup, network = self._setup, self._network
-        for at in range(start, start + length, IN_CACHE):
-            here = slice(at, min(at + IN_CACHE, start + length))
+        for at in range(start, stop, IN_CACHE):
+            here = slice(at, min(at + IN_CACHE, stop))
+            weights = slice(at, max(at, min(here.stop, network.n_weights)))
             yield _Chunk(
                 theta=network.theta[here],
                 g=network.grad[here],
                 vectors=[vector[here] for vector in setup.vectors.values()],
-                average=None if setup.average is None else setup.average[here],
-                are_weights=at < network.n_weights,
+                place=here,
+                w=network.theta[weights],
+                dw=network.grad[weights],
             )
 
     def train(self, block: Block, x: Array, t: Array, z: Array, rate_factor: float) -> None:
@@ -227,13 +236,17 @@ class Replica:
         self._setup.loss.delta(z[own], t[own], delta)
         delta /= len(x)
         network.send_back(delta)
-        layers = zip(
-            self._layers, network.dense, self._whole.inputs, self._whole.errors, strict=True
-        )
-        for layer, dense, inputs, errors in layers:
-            a = x if dense.a.base is x.base else communicator.gather(dense.a, own, inputs[: len(x)])
-            layer.dense.a = a[:, layer.inputs]
-            layer.dense.delta = communicator.gather(dense.delta, own, errors[: len(x)])
+        if communicator.size > 1:
+            self._give(x, own)
+
+    def _give(self, x: Array, own: slice) -> None:
+        """Give this worker's rows of inputs and errors to all; take all rows of its own inputs."""
+        layers = zip(self._layers, self._whole.inputs, self._whole.errors, strict=True)
+        for layer, inputs, errors in layers:
+            a, delta = layer.whole.a, layer.whole.delta
+            a = x if a.base is x.base else self.communicator.gather(a, own, inputs[: len(x)])
+            layer.shard.a = a[:, layer.inputs]
+            layer.shard.delta = self.communicator.gather(delta, own, errors[: len(x)])
 
     def _update(self, learning_rate: float, t: int) -> None:
         """Update this worker's shard of the parameters; return when all shards are updated."""
@@ -241,35 +254,31 @@ class Replica:
         limits = setup.config.optimizer
         communicator.barrier()
         for layer in reversed(self._layers):  # the errors of the first came last
-            layer.dense.gradient()
+            layer.shard.gradient()
             if not limits.clip_norm:
                 self._take(layer.chunks, learning_rate, t)
         if limits.clip_norm:
             self._clip(limits.clip_norm)
             for layer in self._layers:
                 self._take(layer.chunks, learning_rate, t)
-        self._take(self._biases, learning_rate, t)
+        self._take(self._rest, learning_rate, t)
         communicator.barrier()
         if limits.max_norm:
             for dense in network.dense[:-1]:
                 columns = shard(dense.W.shape[1], communicator.rank, communicator.size)
                 max_norm(dense.W[:, columns], limits.max_norm)
             communicator.barrier()
-        for chunk in self._own_chunks():
-            if chunk.average is not None:
-                move_average(chunk.average, chunk.theta, setup.decay, t)
+        if setup.average is not None:
+            for chunk in self._chunks:
+                move_average(setup.average[chunk.place], chunk.theta, setup.decay, t)
         if setup.running_average is not None and communicator.rank == 0:
             move_average(setup.running_average, network.running, setup.decay, t)
 
-    def _own_chunks(self) -> list[_Chunk]:
-        return [*(chunk for layer in self._layers for chunk in layer.chunks), *self._biases]
-
     def _clip(self, most: float) -> None:
         """Shorten the gradient, of which each worker has its shard."""
-        chunks = self._own_chunks()
-        squares = sum(sum_of_squares(chunk.g) for chunk in chunks)
+        squares = sum(sum_of_squares(chunk.g) for chunk in self._chunks)
         norm = math.sqrt(self.communicator.total(float(squares)))
-        for chunk in chunks:
+        for chunk in self._chunks:
             clip_norm(chunk.g, norm, most)
 
     def _take(self, chunks: list[_Chunk], learning_rate: float, t: int) -> None:
@@ -278,6 +287,5 @@ class Replica:
         for chunk in chunks:
             if limits.clip_value:
                 clip_value(chunk.g, limits.clip_value)
-            if chunk.are_weights:
-                optimizer.penalize(chunk.theta, chunk.g, learning_rate)
+            optimizer.penalize(chunk.w, chunk.dw, learning_rate)
             optimizer.update(chunk.theta, chunk.g, learning_rate, t, *chunk.vectors)

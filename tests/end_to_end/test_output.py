@@ -11,6 +11,7 @@ from helpers.processes import in_terminal, started
 import mlpcli
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+SEVEN = Path(__file__).parents[2] / "docs" / "seven.png"
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
@@ -29,10 +30,16 @@ def test_help_of_every_command(run):
     assert "\n    mlpcli train --config quickstart " in listed
 
 
-def test_help_imports_nothing_heavy():
-    heavy = {"numpy", "pydantic", "requests", "PIL", "tqdm", "yaml", "safetensors", "matplotlib"}
-    script = "import sys; from mlpcli.cli.main import command\ntry: command(['--help'])\n"
-    script += f"except SystemExit: print(sorted({heavy!r} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], {"numpy", "pydantic", "requests", "PIL", "tqdm", "yaml", "matplotlib"}),
+        (["predict", str(SEVEN)], {"pydantic", "requests", "yaml", "matplotlib"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(arguments, heavy):
+    script = f"import sys; from mlpcli.cli.main import run\nassert run({arguments!r}) == 0\n"
+    script += f"print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
@@ -57,7 +64,7 @@ def test_a_wrong_command_line(run):
     ("arguments", "where"),
     [
         (("train", "--config"), "mlpcli train"),
-        (("data", "preview", "--count"), "mlpcli data preview"),
+        (("data", "preview", "--count"), "mlpcli data"),
         (("runs", "--compare", "a"), "mlpcli runs"),
         (("train", "--no-such-option"), "mlpcli train"),
         (("--no-such-option",), "mlpcli"),

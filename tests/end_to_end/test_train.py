@@ -68,6 +68,7 @@ def test_a_dry_run_writes_nothing(run, bars, tmp_path):
     done = run("train", "-c", bars, "--dry-run")
     assert done.returncode == 0
     assert "30-8-3 (275 parameters)" in done.stdout
+    assert "120 for training, 30 for validation, 60 for the test" in done.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -200,7 +201,7 @@ def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_
     assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
     folder = here / "runs" / "bars"
     assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
-    program, *arguments = shlex.split(last.partition("To go on: ")[2])
+    program, *arguments = shlex.split(last.partition("To resume: ")[2])
     assert program == "mlpcli"
     assert run(*arguments, at=here).returncode == 0
     assert run("train", "-c", bars, *settings, "--runs-dir", "whole", at=here).returncode == 0

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,9 @@ def calls_on_the_run(log: str) -> list[tuple[str, int]]:
     Left out are those between the making of the folder and the end of its first epoch, which the
     second repeats, and what is asked anywhere but in one save.
     """
-    found, made, is_made, saves = [], Counter(), False, 0
+    found: list[tuple[str, int]] = []
+    made: Counter[str] = Counter()
+    is_made, saves = False, 0
     for line in log.splitlines():
         name = line.partition("(")[0]
         made[name] += 1
@@ -299,9 +302,7 @@ def test_a_limit_on_the_size_of_files(command, config, tmp_path, count) -> None:
             capture_output=True,
             text=True,
             check=False,
-            preexec_fn=lambda limit=limit: resource.setrlimit(
-                resource.RLIMIT_FSIZE, (limit, limit)
-            ),
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
         )
         assert done.returncode == 7, done.stderr
         assert "cannot be written: File too large" in done.stderr

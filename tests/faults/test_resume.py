@@ -73,7 +73,7 @@ def test_stopped_again_and_again(command, tmp_path, kind, count) -> None:
             seen.add(number)
             count("runs stopped by a signal, and gone on with")
             count("  of them by kill -9", number == signal.SIGKILL)
-            told = re.search(r"To go on: mlpcli train --resume (\S+)$", error.strip())
+            told = re.search(r"To resume: mlpcli train --resume (\S+)$", error.strip())
             count("  of them told the command that goes on", bool(told))
             count("  of them with their place within an epoch", " up to step " in error)
             begun = (runs / "run").exists()

@@ -26,7 +26,7 @@ class Mirror:
     def __init__(self, certificate: Path | None = None) -> None:
         self.requests: list[str] = []
         self.closing = threading.Event()
-        self._answers: dict[str, list[Callable]] = {}
+        self._answers: dict[str, list[Answer]] = {}
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.mirror = self
         scheme = "http"
@@ -39,7 +39,7 @@ class Mirror:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
-    def answer(self, path: str, *answers: Callable) -> str:
+    def answer(self, path: str, *answers: "Answer") -> str:
         """Set what `path` answers, request by request, and return its URL."""
         self._answers[path] = list(answers)
         return self.url + path
@@ -56,7 +56,7 @@ class Mirror:
         self._thread.join()
         self._server.server_close()
 
-    def next_answer(self, path: str) -> Callable:
+    def next_answer(self, path: str) -> "Answer":
         self.requests.append(path)
         answers = self._answers.get(path, [status(404)])
         return answers.pop(0) if len(answers) > 1 else answers[0]
@@ -77,7 +77,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.mirror.next_answer(self.path)(self)
 
-    def head(self, code: int = 200, **headers: object) -> None:
+    def head(self, code: int = 200, /, **headers: object) -> None:
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), str(value))
@@ -246,6 +246,5 @@ def small_dataset(
     }
     contents = {file: gzip.compress(idx(array), mtime=0) for file, array in arrays.items()}
     facts = [published(file, content) for file, content in contents.items()]
-    return SmallDataset(
-        sources.PublishedDataset(name, mirrors, *facts, class_names=tuple("0123456789")), contents
-    )
+    source = sources.PublishedDataset(name, mirrors, tuple("0123456789"), *facts)
+    return SmallDataset(source, contents)

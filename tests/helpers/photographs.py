@@ -1,6 +1,7 @@
 """Photographs of digits, drawn: ink on paper or chalk on slate, lined, turned, in bad light."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -8,12 +9,13 @@ from PIL import Image
 PAPER, SLATE = 0.85, 0.15
 SIDE = 240
 
-Array = np.ndarray
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def resized(grey: Array, height: int, width: int) -> Array:
     image = Image.fromarray(np.asarray(grey, np.float32))
-    return np.clip(np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(image).clip(0, 1)
 
 
 def written(digit: Array, rng: np.random.Generator, *, size=110, side=SIDE, chalk=False) -> Array:

@@ -150,7 +150,7 @@ def training():
     mixed = {"hidden": ["gelu", "tanh", "relu"], "output": "identity", "loss": "cross_entropy"}
     cases.append({"sizes": [3, 3, 2, 5, N_OUT], **mixed})
     x, y = torch.randn(5, 3), torch.tensor([3, 0, 1, 1, 2])
-    starts = {}
+    starts: dict[str, list[float]] = {}
     cases = [trained(case, starts, x, y) for case in cases]
     return {"x": x.tolist(), "y": y.tolist(), "starts": starts, "cases": cases}
 

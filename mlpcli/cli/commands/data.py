@@ -46,9 +46,9 @@ def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
 @click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
 @options.data_dir
 def verify(datasets: tuple[str, ...], data_dir: Path | None) -> None:
-    """Check the cached files' SHA-256; exits with 3 if one is damaged or missing.
+    """Check the SHA-256 of the cached files; exit with 3 if one is damaged or missing.
 
-    Without a DATASET, every dataset that is in the cache.
+    Without a DATASET, check every dataset in the cache.
     """
     from mlpcli.data.published import cache
 
@@ -117,9 +117,9 @@ def preview(
     output: Path,
     data_dir: Path | None,
 ) -> None:
-    """Draw training images: a row for each, the original first.
+    """Draw training images, a row for each: the original, then its distorted versions.
 
-    Beside it are its distorted versions in eight epochs, exactly as `mlpcli train` makes them.
+    These are the versions of eight epochs, exactly as `mlpcli train` makes them.
 
     \b
     mlpcli data preview --config quickstart data.augmentation.rotation=15

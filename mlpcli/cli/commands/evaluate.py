@@ -14,15 +14,13 @@ from mlpcli.errors import AccuracyError, ConfigError
 from mlpcli.text import count, percent, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mlpcli.config.schema.data import DatasetName
     from mlpcli.inference.evaluate_checkpoints import Split
     from mlpcli.training.evaluation import Evaluation
 
 MOST_CONFUSED = 5
 MOST_ROWS = 25
-_COLUMNS = ("target", "output", "error")
+COLUMNS = ("target", "output", "error")
 
 
 @click.command("evaluate")
@@ -67,8 +65,8 @@ def command(
 ) -> None:
     """Evaluate a trained network: CHECKPOINT is a run folder or a .safetensors file.
 
-    Several answer together, by the mean of their probabilities, each network's outputs divided by
-    its temperature. The loss of a single network is that of its outputs as they are.
+    Several answer together: their probabilities are averaged, each after its temperature. The loss
+    of a single network is that of its outputs as they are, without the temperature.
 
     \b
     mlpcli evaluate runs/mnist
@@ -90,9 +88,11 @@ def command(
     if predictions is not None:
         _write_predictions(predictions, evaluation)
     click.echo(json.dumps(_facts(evaluation), allow_nan=False) if as_json else _text(evaluation))
-    if min_accuracy is not None and evaluation.accuracy is None:
+    if min_accuracy is None:
+        return
+    if evaluation.accuracy is None:
         raise ConfigError("--min-accuracy: a regression has no accuracy; leave it out.")
-    if min_accuracy is not None and (evaluation.accuracy or 0) < min_accuracy:
+    if evaluation.accuracy < min_accuracy:
         raise AccuracyError(
             f"The accuracy is {evaluation.accuracy:.6g}, below the {min_accuracy:g} asked for."
         )
@@ -126,15 +126,12 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
 def _calibration_facts(evaluation: "Evaluation") -> dict[str, float]:
     from mlpcli.inference.calibration import calibration
 
-    before, labels = evaluation.uncalibrated, evaluation.labels
-    after = calibration(evaluation.probabilities, labels).expected_error
-    return {
-        "temperature": evaluation.temperature,
-        "expected_error_before": calibration(before, labels).expected_error
-        if before is not None
-        else after,
-        "expected_error": after,
-    }
+    labels = evaluation.labels
+    before = after = calibration(evaluation.probabilities, labels).expected_error
+    if evaluation.uncalibrated is not None:
+        before = calibration(evaluation.uncalibrated, labels).expected_error
+    temperature = evaluation.temperature
+    return {"temperature": temperature, "expected_error_before": before, "expected_error": after}
 
 
 def _calibration_text(evaluation: "Evaluation") -> str:
@@ -154,17 +151,13 @@ def _text(evaluation: "Evaluation") -> str:
     names, confusion = evaluation.class_names, confusion_matrix(evaluation)
     total = len(evaluation.labels)
     right = int(confusion.trace())
-    by_class = table(
-        [["class", "precision", "recall", "F1", "images"]]
-        + [
-            [m.name, f"{m.precision:.4f}", f"{m.recall:.4f}", f"{m.f1:.4f}", str(m.support)]
-            for m in class_metrics(confusion, names)
-        ]
-    )
-    matrix = table(
-        [["true \\ predicted", *names]]
-        + [[name, *map(str, row)] for name, row in zip(names, confusion, strict=True)]
-    )
+    by_class = [["class", "precision", "recall", "F1", "images"]]
+    by_class += [
+        [m.name, f"{m.precision:.4f}", f"{m.recall:.4f}", f"{m.f1:.4f}", str(m.support)]
+        for m in class_metrics(confusion, names)
+    ]
+    matrix = [["true \\ predicted", *names]]
+    matrix += [[name, *map(str, row)] for name, row in zip(names, confusion, strict=True)]
     pairs = "\n".join(
         f"  {names[true]} taken for {names[predicted]}: {count}"
         for true, predicted, count in most_confused(confusion, MOST_CONFUSED)
@@ -173,26 +166,27 @@ def _text(evaluation: "Evaluation") -> str:
         f"Accuracy: {percent(evaluation.accuracy)} ({right:,} of {total:,} right)\n"
         f"Loss:     {evaluation.loss:.4f}\n"
         f"Trust:    {_calibration_text(evaluation)}\n\n"
-        f"{by_class}\n\n{matrix}\n\nMost confused:\n{pairs or '  nothing'}"
+        f"{table(by_class)}\n\n{table(matrix)}\n\nMost confused:\n{pairs or '  nothing'}"
     )
 
 
 def _regression_text(evaluation: "Evaluation") -> str:
-    rows = [
-        ["example", *(f"{what} {name}" for name in evaluation.class_names for what in _COLUMNS)],
-        *([str(i), *(f"{value:.4f}" for value in row)] for i, row in _outputs(evaluation)),
-    ]
-    text = f"Loss: {evaluation.loss:.6g}\n\n{table(rows[: MOST_ROWS + 1])}"
-    rest = len(rows) - 1 - MOST_ROWS
+    values = _outputs(evaluation)
+    rows = [["example", *(f"{what} {name}" for name in evaluation.class_names for what in COLUMNS)]]
+    for i, row in enumerate(values[:MOST_ROWS]):
+        rows.append([str(i), *(f"{value:.4f}" for value in row)])
+    text = f"Loss: {evaluation.loss:.6g}\n\n{table(rows)}"
+    rest = len(values) - MOST_ROWS
     return text if rest <= 0 else f"{text}\nand {count(rest, 'example')} more"
 
 
-def _outputs(evaluation: "Evaluation") -> "Iterator[tuple[int, list[float]]]":
-    """Yield the index of each example of a regression, and each output's target, value, error."""
-    assert evaluation.outputs is not None  # noqa: S101
-    assert evaluation.targets is not None  # noqa: S101
-    for i, pair in enumerate(zip(evaluation.targets, evaluation.outputs, strict=True)):
-        yield i, [float(x) for t, z in zip(*pair, strict=True) for x in (t, z, z - t)]
+def _outputs(evaluation: "Evaluation") -> list[list[float]]:
+    """Return each output's target, value and error, for every example of a regression."""
+    import numpy as np
+
+    t, z = np.asarray(evaluation.targets), np.asarray(evaluation.outputs)
+    values: list[list[float]] = np.stack([t, z, z - t], axis=2).reshape(len(t), -1).tolist()
+    return values
 
 
 def _write_predictions(path: Path, evaluation: "Evaluation") -> None:
@@ -202,13 +196,11 @@ def _write_predictions(path: Path, evaluation: "Evaluation") -> None:
     writer = csv.writer(text, lineterminator="\n")
     names = evaluation.class_names
     if evaluation.accuracy is None:
-        writer.writerow(["index", *(f"{what}_{name}" for name in names for what in _COLUMNS)])
-        writer.writerows([i, *row] for i, row in _outputs(evaluation))
-        write_text(path, text.getvalue())
-        return
-    writer.writerow(["index", "label", "prediction", *(f"probability_{name}" for name in names)])
-    for i, (label, prediction, probabilities) in enumerate(
-        zip(evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True)
-    ):
-        writer.writerow([i, names[label], names[prediction], *map(float, probabilities)])
+        writer.writerow(["index", *(f"{what}_{name}" for name in names for what in COLUMNS)])
+        writer.writerows([i, *row] for i, row in enumerate(_outputs(evaluation)))
+    else:
+        writer.writerow(["index", "label", "prediction", *(f"probability_{n}" for n in names)])
+        rows = zip(evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True)
+        for i, (label, prediction, probabilities) in enumerate(rows):
+            writer.writerow([i, names[label], names[prediction], *map(float, probabilities)])
     write_text(path, text.getvalue())

@@ -14,17 +14,11 @@ from mlpcli.errors import ConfigError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mlpcli.config.schema.config import Config
     from mlpcli.explaining.documents.document import Document
 
-ENDINGS = {
-    ".txt": "text",
-    ".md": "markdown",
-    ".html": "html",
-    ".json": "json",
-    ".png": "png",
-    ".svg": "svg",
-}
-DRAWN = ("png", "svg")
+WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
+DRAWN = {".png": "png", ".svg": "svg"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +47,7 @@ class Explanation:
     help="With --graph: the number of the training example.  [default: 1]",
 )
 @click.option(
-    "--activations",
-    is_flag=True,
-    help="Draw the activation functions with their derivatives: all, or those named.",
+    "--activations", is_flag=True, help="Draw the activation functions: all, or those named."
 )
 @click.option(
     "--label",
@@ -65,7 +57,7 @@ class Explanation:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "html", "json"]),
+    type=click.Choice(list(WRITTEN.values())),
     help="The format of the output. html is one self-contained page.  [default: text]",
 )
 @click.option(
@@ -103,22 +95,36 @@ def command(
     mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
     mlpcli explain --activations tanh relu
     """
-    _refuse_what_does_not_go_together(configs, steps, graph, example, activations, label)
-    if data_dir is not None and not configs:
-        raise click.UsageError("--data-dir goes with --config.")
+    conflicts = {
+        "--activations goes without --config and --graph.": activations and (configs or graph),
+        "--graph goes with --config.": graph and not configs,
+        "--label goes with RUN and IMAGE alone.": label is not None and (configs or activations),
+        "--steps goes with --config, and not with --graph.": (
+            steps is not None and (graph or not configs)
+        ),
+        "--example goes with --graph.": example is not None and not graph,
+        "--data-dir goes with --config.": data_dir is not None and not configs,
+    }
+    for message, is_so in conflicts.items():
+        if is_so:
+            raise click.UsageError(message)
     written = _form_of(output, form) if output is not None else form
     if written is None and (graph or activations):
         output, written = Path("graph.png" if graph else "activations.png"), "png"
-    if written in DRAWN and configs and not graph:
+    if written in DRAWN.values() and configs and not graph:
         raise click.UsageError(
             "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
         )
     if activations:
         explanation = _activations(arguments)
-    elif graph:
-        explanation = _graph(configs, arguments, example or 1, data_dir)
     elif configs:
-        explanation = _training(configs, arguments, steps or 1, data_dir)
+        from mlpcli.config.loading import load_config
+
+        config = load_config(*configs, overrides=arguments)
+        if graph:
+            explanation = _graph(config, example or 1, data_dir)
+        else:
+            explanation = _training(config, steps or 1, data_dir)
     elif len(arguments) == 2:
         explanation = _picture(Path(arguments[0]), Path(arguments[1]), label)
     else:
@@ -133,32 +139,13 @@ def command(
     click.echo(f"{output}: written")
 
 
-def _refuse_what_does_not_go_together(
-    configs: tuple[str, ...],
-    steps: int | None,
-    graph: bool,
-    example: int | None,
-    activations: bool,
-    label: str | None,
-) -> None:
-    if activations and (configs or graph):
-        raise click.UsageError("--activations goes without --config and --graph.")
-    if graph and not configs:
-        raise click.UsageError("--graph goes with --config.")
-    if label is not None and (configs or activations):
-        raise click.UsageError("--label goes with RUN and IMAGE alone.")
-    if steps is not None and (graph or not configs):
-        raise click.UsageError("--steps goes with --config, and not with --graph.")
-    if example is not None and not graph:
-        raise click.UsageError("--example goes with --graph.")
-
-
 def _form_of(output: Path, form: str | None) -> str:
     """Return the format of a file by its ending."""
-    found = ENDINGS.get(output.suffix.lower())
+    formats = WRITTEN | DRAWN
+    found = formats.get(output.suffix.lower())
     if found is None:
         raise click.UsageError(
-            f"--output {output}: expected a file that ends in {', '.join(ENDINGS)}."
+            f"--output {output}: expected a file that ends in {', '.join(formats)}."
         )
     if form not in (None, found):
         raise click.UsageError(f"--output {output} is {found}, but --format says {form}.")
@@ -177,7 +164,7 @@ def _text(explanation: Explanation, form: str) -> str:
 def _write(output: Path, explanation: Explanation, form: str) -> None:
     from mlpcli.files import write_text
 
-    if form not in DRAWN:
+    if form not in DRAWN.values():
         write_text(output, _text(explanation, form) + ("" if form == "html" else "\n"))
         return
     from mlpcli.pictures.backend import import_matplotlib
@@ -185,33 +172,25 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     import_matplotlib()
     from mlpcli.pictures import style
 
-    assert explanation.draw is not None  # noqa: S101 - what has no picture was refused
+    assert explanation.draw is not None  # noqa: S101 - others were refused
     with style.house_style():
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 
 
-def _training(
-    configs: tuple[str, ...], overrides: tuple[str, ...], steps: int, data_dir: Path | None
-) -> Explanation:
+def _training(config: "Config", steps: int, data_dir: Path | None) -> Explanation:
     from mlpcli.cli.reporters import reporter
-    from mlpcli.config.loading import load_config
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.first_steps import explain_training
 
-    config = load_config(*configs, overrides=overrides)
     story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
     return Explanation(step_document(config, story), step_facts(config, story))
 
 
-def _graph(
-    configs: tuple[str, ...], overrides: tuple[str, ...], example: int, data_dir: Path | None
-) -> Explanation:
+def _graph(config: "Config", example: int, data_dir: Path | None) -> Explanation:
     from mlpcli.cli.reporters import reporter
-    from mlpcli.config.loading import load_config
     from mlpcli.explaining.documents.graph import graph_document, graph_facts
     from mlpcli.explaining.graph import explain_graph
 
-    config = load_config(*configs, overrides=overrides)
     found = explain_graph(config, example, data_dir=data_dir, reporter=reporter(quiet=True))
 
     def draw() -> "Figure":

@@ -30,7 +30,13 @@ def command(checkpoint: Path, file: Path, float16: bool) -> None:
     from mlpcli.storage.run_folder import checkpoint_path
 
     exported = export(load_checkpoint(checkpoint_path(checkpoint)))
-    if float16 and not np.abs(exported.network.theta).max() <= np.finfo(np.float16).max:
+    largest = np.abs(exported.network.theta).max()
+    if not np.isfinite(largest):
+        raise CheckpointError(
+            f"{checkpoint}: batch normalisation cannot be folded into weights so large; use "
+            "another checkpoint."
+        )
+    if float16 and largest > np.finfo(np.float16).max:
         raise CheckpointError(
             f"{checkpoint}: has numbers too large for float16; export it without --float16."
         )

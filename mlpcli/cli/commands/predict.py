@@ -109,12 +109,12 @@ def command(
         raise click.UsageError("--save-annotated takes one image.")
     answers: list[Answer] = []  # for a table or a score only: there may be very many
     answered = 0
-    for picture in _with_bar(names):
+    for image in _with_bar(names):
         try:
-            found = _answers(committee, picture, many, threshold)
+            found = _answers(committee, image, many, threshold)
         except ImageError as error:
             failures += 1
-            _tell(f"mlpcli: {error}")
+            _remark(f"mlpcli: {error}")
             continue
         answered += 1
         if csv_file is not None or label_of is not None:
@@ -123,18 +123,18 @@ def command(
             for each in found:
                 _say(json.dumps(each.facts(top), allow_nan=False))
         else:
-            _say(_text(picture, found, many, top or 1))
+            _say(_text(image, found, many, top or 1))
         for i, each in enumerate(found):
             pixels = committee.seen(each.prepared.pixels)
             if show:
                 _say(drawn_for(sys.stderr if as_json else sys.stdout, pixels), err=as_json)
             if save_input is not None:
-                name = Path(picture).stem
+                name = Path(image).stem
                 if many:
                     name += f"-{i + 1}"
                 _save_input(save_input, pixels, name)
         if save_annotated is not None:
-            _save_annotated(save_annotated, picture, found, many)
+            _save_annotated(save_annotated, image, found, many)
     if csv_file is not None:
         write_text(csv_file, as_csv(answers, committee.class_names))
     if label_of is not None and answers:
@@ -159,7 +159,7 @@ def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
 
 
 def _images(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
-    """Return the names of all images, and how many arguments name none, each reported."""
+    """Return the names of all images, and the number of arguments that name none, each reported."""
     from mlpcli.reading.image_files import images_named
 
     names: list[str] = []
@@ -169,19 +169,17 @@ def _images(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
             names += [image] if image == "-" else map(str, images_named(image, recursive))
         except ImageError as error:
             failures += 1
-            _tell(f"mlpcli: {error}")
+            _remark(f"mlpcli: {error}")
     return names, failures
 
 
 def _with_bar(names: list[str]) -> Iterator[str]:
     """Yield the names, with a bar below the answers where stderr is a terminal."""
-    if len(names) < MANY_IMAGES or not sys.stderr.isatty():
-        yield from names
-        return
     from tqdm import tqdm
 
-    tqdm.monitor_interval = 0
-    yield from tqdm(names, unit=" images", leave=False, dynamic_ncols=True)
+    tqdm.monitor_interval = 0  # no thread of its own
+    has_no_bar = len(names) < MANY_IMAGES or not sys.stderr.isatty()
+    yield from tqdm(names, unit=" images", leave=False, dynamic_ncols=True, disable=has_no_bar)
 
 
 def _say(text: str, *, err: bool = False) -> None:
@@ -192,40 +190,37 @@ def _say(text: str, *, err: bool = False) -> None:
         click.echo(text, err=err)
 
 
-def _tell(remark: str) -> None:
-    """Write a line on stderr."""
-    _say(remark, err=True)
+def _remark(text: str) -> None:
+    _say(text, err=True)
 
 
-def _answers(committee: "Committee", picture: str, many: bool, threshold: float) -> "list[Answer]":
+def _answers(committee: "Committee", image: str, many: bool, threshold: float) -> "list[Answer]":
     """Return the answer to an image, or to each of its digits."""
     import numpy as np
 
     from mlpcli.cli.predict_answers import answer
     from mlpcli.reading.digit import prepare, prepare_many
 
-    source = _standard_input() if picture == "-" else Path(picture)
+    source: Path | BinaryIO = Path(image)
+    if image == "-":
+        if sys.stdin is None:  # closed by the parent process
+            raise ImageError("-: standard input is closed; name a file.")
+        source = sys.stdin.buffer
     shape = committee.image_shape
-    prepared = prepare_many(source, shape, _tell) if many else [prepare(source, shape, _tell)]
+    prepared = prepare_many(source, shape, _remark) if many else [prepare(source, shape, _remark)]
     probabilities = committee.predict_proba(np.stack([each.pixels for each in prepared]))
     return [
-        answer(picture, each, row, committee.class_names, threshold)
+        answer(image, each, row, committee.class_names, threshold)
         for each, row in zip(prepared, probabilities, strict=True)
     ]
 
 
-def _standard_input() -> BinaryIO:
-    if sys.stdin is None:  # closed by the parent process
-        raise ImageError("-: standard input is closed; name a file.")
-    return sys.stdin.buffer
-
-
-def _text(picture: str, found: "list[Answer]", many: bool, top: int) -> str:
-    picture = file_name(picture)
+def _text(image: str, found: "list[Answer]", many: bool, top: int) -> str:
+    name = file_name(image)
     if not many:
-        return f"{picture}: {found[0].text(top)}"
+        return f"{name}: {found[0].text(top)}"
     number = "".join(each.digit if each.sure else "?" for each in found)
-    lines = [f"{picture}: {number}"]
+    lines = [f"{name}: {number}"]
     for each in found:
         box = each.box
         place = f"{box['width']}×{box['height']} at ({box['left']}, {box['top']})"
@@ -246,13 +241,13 @@ def _save_input(folder: Path, pixels: "UInt8Array", name: str) -> None:
     write_png(path, pixels)
 
 
-def _save_annotated(path: Path, picture: str, found: "list[Answer]", many: bool) -> None:
+def _save_annotated(path: Path, image: str, found: "list[Answer]", many: bool) -> None:
     from mlpcli.reading.annotating import annotated
     from mlpcli.reading.boxes import rescaled
     from mlpcli.reading.decoding import DECODED_SIDE, read_grey
     from mlpcli.reading.image_files import write_png
     from mlpcli.reading.page import PAGE_SIDE
 
-    grey, full_shape = read_grey(Path(picture), PAGE_SIDE if many else DECODED_SIDE)
+    grey, full_shape = read_grey(Path(image), PAGE_SIDE if many else DECODED_SIDE)
     boxes = [rescaled(each.prepared.box, full_shape, grey.shape) for each in found]
     write_png(path, annotated(grey, boxes, [each.digit for each in found]))

@@ -36,7 +36,10 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
     mlpcli runs --compare mnist mnist-2
     """
     if compare is not None:
-        click.echo(_comparison(*(_run(folder, path) for path in compare), as_json=as_json))
+        from mlpcli.storage.records import is_run, read_record
+
+        a, b = (folder / name if is_run(folder / name) else name for name in compare)
+        click.echo(_comparison(read_record(a), read_record(b), as_json=as_json))
         return
     records, left_out = _readable(folder)
     if as_json:
@@ -49,7 +52,7 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
 
 
 def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
-    """Return the runs in the order of their starts, and how many are damaged, each reported."""
+    """Return the runs by the time they started, and the number of damaged ones, each reported."""
     from mlpcli.storage.records import read_record, run_folders
 
     records, left_out = [], 0
@@ -59,20 +62,13 @@ def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
         except DataError as error:
             left_out += 1
             click.echo(f"Left out: {error}", err=True)
-    return sorted(records, key=lambda record: (_when(record), record.name)), left_out
-
-
-def _run(folder: Path, name: Path) -> "RunRecord":
-    """Return the run of this name in the folder, or at this path."""
-    from mlpcli.storage.records import is_run, read_record
-
-    return read_record(folder / name if is_run(folder / name) else name)
+    return sorted(records, key=lambda record: (_when(record), record.folder.name)), left_out
 
 
 def _facts(record: "RunRecord") -> dict[str, Any]:
     best, summary = record.best, record.summary
     return {
-        "name": record.name,
+        "name": record.folder.name,
         "folder": str(record.folder.path),
         "started": record.environment.get("started"),
         "finished": record.has_ended,
@@ -92,26 +88,21 @@ def _facts(record: "RunRecord") -> dict[str, Any]:
 
 def _list(records: list["RunRecord"]) -> str:
     rows = [["name", "when", "network", "optimizer", "epochs", "validation", "test", "time"]]
-    for record in records:
-        facts = _facts(record)
-        rows.append(
-            [
-                facts["name"],
-                _when(record) or MISSING,
-                _network(record),
-                _optimizer(facts),
-                f"{facts['epochs']} of {facts['epochs_planned']}",
-                _result(facts["val_accuracy"], facts["val_loss"]) or MISSING,
-                _result(facts["test_accuracy"], facts["test_loss"]) or _state(record),
-                _time(facts["seconds"]),
-            ]
-        )
-    return table(rows)
+    return table(rows + [_row(record, _facts(record)) for record in records])
 
 
-def _optimizer(facts: dict[str, Any]) -> str:
-    name, rate = facts["optimizer"], facts["learning_rate"]
-    return f"{name} {rate:g}" if isinstance(rate, int | float) else str(name)
+def _row(record: "RunRecord", facts: dict[str, Any]) -> list[str]:
+    optimizer, rate = str(facts["optimizer"]), facts["learning_rate"]
+    return [
+        facts["name"],
+        _when(record) or MISSING,
+        _network(facts["hidden"]),
+        f"{optimizer} {rate:g}" if isinstance(rate, int | float) else optimizer,
+        f"{facts['epochs']} of {facts['epochs_planned']}",
+        _result(facts["val_accuracy"], facts["val_loss"]) or MISSING,
+        _result(facts["test_accuracy"], facts["test_loss"]) or _state(record),
+        _time(facts["seconds"]),
+    ]
 
 
 def _when(record: "RunRecord") -> str:
@@ -119,8 +110,7 @@ def _when(record: "RunRecord") -> str:
     return str(record.environment.get("started") or "")[:16].replace("T", " ")
 
 
-def _network(record: "RunRecord") -> str:
-    hidden = record.setting("network", "hidden")
+def _network(hidden: Any) -> str:
     return "-".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "no hidden layer"
 
 
@@ -151,17 +141,12 @@ def _comparison(a: "RunRecord", b: "RunRecord", *, as_json: bool) -> str:
     settings = differences(a.config, b.config)
     facts_of_a, facts_of_b = _facts(a), _facts(b)
     results = {key: (facts_of_a[key], facts_of_b[key]) for key in RESULTS}
+    paths = [str(a.folder.path), str(b.folder.path)]
     if as_json:
-        return json.dumps(
-            {
-                "runs": [str(a.folder.path), str(b.folder.path)],
-                "settings": {key: list(pair) for key, pair in settings.items()},
-                "results": {key: list(pair) for key, pair in results.items()},
-            }
-        )
-    names = [a.name, b.name]
-    if a.name == b.name:
-        names = [str(a.folder.path), str(b.folder.path)]
+        return json.dumps({"runs": paths, "settings": settings, "results": results})
+    names = [a.folder.name, b.folder.name]
+    if names[0] == names[1]:
+        names = paths
     rows = [["setting", *names]]
     rows += [[key, *map(_plain, pair)] for key, pair in settings.items()]
     if not settings:

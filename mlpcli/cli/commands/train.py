@@ -90,7 +90,8 @@ def command(
                 resumed, overrides, data_dir=data_dir, trust_paths=trust_paths, reporter=report
             )
     except Interrupted as stop:
-        how = f"{stop} To go on: {_resuming_command(stop.folder, config, data_dir)}"
+        resuming = f"mlpcli train --resume {as_argument(stop.folder)}"
+        how = f"{stop} To resume: {resuming}{_with_its_data(config, data_dir)}"
         raise Interrupted(how, stop.signal, stop.folder) from stop
     click.echo(_result_text(finished))
     if config.training.pictures:
@@ -104,10 +105,6 @@ def _refuse_beside_resume(*parameters: str) -> None:
     for parameter in click.get_current_context().command.params:
         if parameter.name in parameters and options.is_given(parameter.name):
             raise click.UsageError(f"{parameter.opts[0]} does not go with --resume.")
-
-
-def _resuming_command(folder: Path, config: "Config", data_dir: Path | None) -> str:
-    return f"mlpcli train --resume {as_argument(folder)}{_with_its_data(config, data_dir)}"
 
 
 def _with_its_data(config: "Config", data_dir: Path | None) -> str:
@@ -134,10 +131,12 @@ def _leave_pictures(run: "Run", data_dir: Path | None, report: "Reporter") -> No
 
 
 def _dry_run_text(dry: "DryRun") -> str:
+    setup, network = dry.setup, dry.setup.network
+    validation = 0 if setup.validation is None else len(setup.validation)
     return (
-        f"Network:    {'-'.join(map(str, dry.sizes))} ({dry.parameters:,} parameters)\n"
-        f"Examples:   {dry.training_images:,} for training, {dry.validation_images:,} for "
-        f"validation, {dry.test_images:,} for the test\n"
+        f"Network:    {'-'.join(map(str, network.sizes))} ({len(network.theta):,} parameters)\n"
+        f"Examples:   {len(setup.training):,} for training, {validation:,} for validation, "
+        f"{len(setup.test):,} for the test\n"
         f"One batch:  loss {dry.loss_before:.4f}, after one step {dry.loss_after:.4f}\n"
         "Nothing was written."
     )
@@ -172,20 +171,19 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
     folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
     reads_digits = run.config.data.dataset in ("mnist", "synthetic")
     mine = "your own image of a digit" if reads_digits else "your own image"
-    lines = [
-        (f"mlpcli evaluate {folder}{its_data}", report),
-        (f"mlpcli predict photo.png --checkpoint {folder}", mine),
-    ]
+    evaluate = (f"mlpcli evaluate {folder}{its_data}", report)
+    predict = (f"mlpcli predict photo.png --checkpoint {folder}", mine)
+    lines = [evaluate, predict]
     if run.config.data.dataset == "synthetic":
         cache = option_for(data_dir)
-        lines.insert(
-            0, (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)")
-        )
-        lines.insert(2, (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"))
+        lines = [
+            (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)"),
+            evaluate,
+            (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"),
+            predict,
+        ]
     if run.config.data.dataset == "table":
-        lines[1] = (
-            f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}",
-            "each step of its training, with its numbers",
-        )
+        explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
+        lines = [evaluate, (explain, "each step of its training, with its numbers")]
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

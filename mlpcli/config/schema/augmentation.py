@@ -1,8 +1,12 @@
 """The distortions of training images."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from mlpcli.config.schema.section import Section, Share
+from mlpcli.config.schema.section import BelowOne, Section, Share
+
+Pixels = Annotated[float, Field(ge=0, le=1000)]
 
 
 class ElasticConfig(Section):
@@ -13,10 +17,8 @@ class ElasticConfig(Section):
     0.163 alpha / sigma pixels.
     """
 
-    alpha: float = Field(
+    alpha: Pixels = Field(
         default=34.0,
-        ge=0,
-        le=1000,
         description="Strength, in pixels before smoothing; 34 is Simard's for digits, 0 turns it"
         " off.",
     )
@@ -51,9 +53,7 @@ class AugmentationConfig(Section):
     distortions of an image are one map, and the image is resampled once (Cireşan et al., 2010).
     """
 
-    shift: float = Field(
-        default=0.0, ge=0, le=1000, description="Most pixels to each side, up and down."
-    )
+    shift: Pixels = Field(default=0.0, description="Most pixels to each side, up and down.")
     rotation: float = Field(
         default=0.0,
         ge=0,
@@ -88,10 +88,8 @@ class AugmentationConfig(Section):
     erase: EraseConfig | None = Field(
         default=None, description="null: nothing. {}: random erasing, by defaults."
     )
-    undistorted_fraction: float = Field(
+    undistorted_fraction: BelowOne = Field(
         default=0.0,
-        ge=0,
-        lt=1,
         description="The part of the epochs, the last ones, that shows the images as they are (He"
         " et al., 2019), as evaluation does. Rounded to whole epochs, one at least, and one at"
         " least is distorted. 0.05 is enough with a learning rate that falls to 0; with much more"

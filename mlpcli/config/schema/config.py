@@ -1,8 +1,7 @@
 """A whole config: every setting with its type, its range, its default and the reason.
 
 The loader, the messages about a wrong config and the JSON Schema all follow from these classes. A
-new optimizer, initializer, loss or schedule is one more class in its module, named in the union
-below it.
+new optimizer, initializer, loss or schedule is a class in its module, named in the union below it.
 """
 
 import re
@@ -77,31 +76,23 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
-        found = list(
-            conflicts(
-                self.data, self.network, self.loss, self.optimizer, self.schedule, self.training
-            )
-        )
+        sections = (self.data, self.network, self.loss, self.optimizer, self.schedule)
+        found = list(conflicts(*sections, self.training))
         if found:
-            raise PydanticCustomError(
-                "conflicts",
-                "{text}",
-                {
-                    "text": "; ".join(f"{key}: {message}" for key, _, message in found),
-                    "conflicts": found,
-                },
-            )
+            text = "; ".join(f"{key}: {message}" for key, _, message in found)
+            context = {"text": text, "conflicts": found}
+            raise PydanticCustomError("conflicts", "{text}", context)
         return self
 
 
 def settings_of_kind(section: tuple[str | int, ...], kind: str | None) -> dict[str, Any]:
     """Return the settings of a kind of a named section, with their defaults.
 
-    None is the default kind; an unknown kind has no settings.
+    None is the default kind. An unknown kind has no settings.
     """
     model: type[BaseModel] = Config
-    for part in section[:-1]:
-        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    for key in section[:-1]:
+        model = model.model_fields[str(key)].annotation  # type: ignore[assignment]
     field = model.model_fields[str(section[-1])]
     wanted = field.get_default().name if kind is None else kind
     for option in get_args(field.annotation) or (field.annotation,):

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mlpcli.config.class_names import check_class_names
 from mlpcli.config.formula import parse_formula
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.section import (
     MOST_IMAGES,
     MOST_NUMBERS,
     ImageCount,
+    Labels,
     Matrix,
     Section,
     StartingValue,
@@ -20,11 +22,10 @@ from mlpcli.config.schema.section import (
 
 PublishedDataset = Literal["mnist", "fashion_mnist", "kmnist"]
 DatasetName = Literal[PublishedDataset, "synthetic"]
-"""A dataset that needs no settings of its own."""
+"""a dataset that needs no settings of its own"""
 Interpolation = Literal["bilinear", "bicubic"]
 
 SYNTHETIC_TRAIN_SIZE = 12_000
-
 SYNTHETIC_TEST_SIZE = 2_000
 
 
@@ -36,12 +37,11 @@ def _path_from_text(value: Any) -> Any:
     return value
 
 
-def check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of classes, or raise a ValueError: two are the same or cannot be printed."""
-    if len(set(names)) < len(names):
-        raise wrong("a different name for each class")
-    if not all(name and name.isprintable() for name in names):
-        raise wrong("names of at least one character, all of them printable")
+def _check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        check_class_names(names)
+    except ValueError as error:
+        raise wrong(str(error)) from None
     return names
 
 
@@ -61,7 +61,7 @@ FilePath = Annotated[Path, BeforeValidator(_path_from_text), AfterValidator(Path
 ClassNames = Annotated[
     tuple[str, ...],
     Field(min_length=2, max_length=256),
-    AfterValidator(check_class_names),
+    AfterValidator(_check_class_names),
     BeforeValidator(tuple_from_list),
 ]
 
@@ -87,14 +87,7 @@ class TableConfig(Section):
         default=None,
         description="What the outputs should be for each row of inputs: a regression.",
     )
-    labels: (
-        Annotated[
-            tuple[Annotated[int, Field(ge=0, le=255)], ...],
-            Field(min_length=1, max_length=MOST_NUMBERS),
-            BeforeValidator(tuple_from_list),
-        ]
-        | None
-    ) = Field(
+    labels: Labels | None = Field(
         default=None,
         description="The class of each row of inputs, from 0 on, instead of targets.",
     )

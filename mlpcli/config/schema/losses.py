@@ -12,7 +12,7 @@ class Loss(Section):
 
     name: str
     contains: ClassVar[str | None] = None
-    """the activation of the outputs that is part of the loss"""
+    """the activation of the outputs that the loss includes"""
     targets: ClassVar[Literal["any", "from 0 to 1", "classes"]] = "any"
     """the targets that the loss is for"""
 

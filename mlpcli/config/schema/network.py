@@ -40,7 +40,7 @@ Activations = Annotated[
     ],
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
-"""One name, or a list of them; distinguished first, so that messages have a wrong name's place."""
+"""one name, or a list of them; distinguished first, so that messages have a wrong name's place"""
 
 
 class DropoutConfig(Section):

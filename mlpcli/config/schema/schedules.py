@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlpcli.config.schema.metrics import WatchConfig
 from mlpcli.config.schema.section import (
     BetweenZeroAndOne,
     NamedSection,
@@ -13,6 +12,7 @@ from mlpcli.config.schema.section import (
     PositiveInteger,
     Section,
     Share,
+    WatchConfig,
 )
 
 

@@ -4,7 +4,7 @@ Types are strict: a bool is not an integer, text is not a number, and nan and in
 integer is accepted where a number is expected.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,13 +18,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MOST_IMAGES = 1_000_000_000
 """more than any memory holds, so that a mistyped number does not become an enormous array"""
-
 MOST_NUMBERS = 65536
 """most numbers in a row, and most rows, that a config may have"""
 
 
 class Section(BaseModel):
-    """A group of settings: nothing unknown, nothing converted, nothing changed later."""
+    """A group of settings, which refuses unknown keys, conversions and later changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -35,7 +34,7 @@ def wrong(expected: str) -> PydanticCustomError:
 
 
 def tuple_from_list(value: Any) -> Any:
-    """Turn a list into a tuple, which a frozen section needs."""
+    """Return a list as a tuple, which a frozen section needs, and anything else as it is."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -48,26 +47,38 @@ PositiveInteger = Annotated[int, Field(ge=1)]
 ImageCount = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
 StartingValue = Annotated[float, Field(ge=-1e6, le=1e6)]
 
-Row = Annotated[
-    tuple[StartingValue, ...],
-    Field(min_length=1, max_length=MOST_NUMBERS),
-    BeforeValidator(tuple_from_list),
-]
+_one_to_many = Field(min_length=1, max_length=MOST_NUMBERS)
+_from_list = BeforeValidator(tuple_from_list)
+Row = Annotated[tuple[StartingValue, ...], _one_to_many, _from_list]
+Matrix = Annotated[tuple[Row, ...], _one_to_many, _from_list]
+Labels = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], _one_to_many, _from_list]
 
-Matrix = Annotated[
-    tuple[Row, ...],
-    Field(min_length=1, max_length=MOST_NUMBERS),
-    BeforeValidator(tuple_from_list),
-]
+Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
+
+
+class WatchConfig(Section):
+    """A metric, and when it counts as no longer improving."""
+
+    monitor: Metric = Field(
+        default="val_loss",
+        description="The metric watched; the validation loss turns before the accuracy does.",
+    )
+    patience: PositiveInteger = Field(
+        default=5, description="Epochs to wait without improvement; 5 outlast noise."
+    )
+    min_delta: NonNegative = Field(
+        default=0.0,
+        description="A change counts as an improvement when it is larger than this; 0: any does.",
+    )
 
 
 def expand_shorthand(value: Any) -> Any:
-    """Turn the short form of a named section, `sgd`, into the long one, `{name: sgd}`."""
+    """Return the long form, `{name: sgd}`, of a named section that may be short, `sgd`."""
     return {"name": value} if isinstance(value, str) else value
 
 
 class NamedSection:
-    """Marks a union of sections told apart by `name`.
+    """Marks a union of sections that `name` distinguishes.
 
     A plain string is short for `{name: string}`, and a mapping without a name means the default
     kind, so that `optimizer.learning_rate=0.01` is enough on the command line.

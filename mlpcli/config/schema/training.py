@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlpcli.config.schema.metrics import Metric, WatchConfig
 from mlpcli.config.schema.section import (
     BelowOne,
     ImageCount,
+    Metric,
     Positive,
     PositiveInteger,
     Section,
+    WatchConfig,
 )
 
 

@@ -1,4 +1,4 @@
-"""Distorts images as the settings of a config ask."""
+"""Augmentation: images distorted as a config asks."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from mlpcli.data.augmentation.draws import Draws, key_of_epoch
-from mlpcli.data.augmentation.pixels import Erase, Noise
-from mlpcli.data.augmentation.thickness import Thickness
+from mlpcli.data.augmentation.pixels import Erase, Noise, Thickness
 from mlpcli.data.augmentation.warp import Warp
 from mlpcli.data.dataset import IntArray, UInt8Array
 
@@ -21,14 +20,14 @@ CHUNK_PIXELS = 200_704
 """pixels distorted at once: enough to spread the cost of NumPy's calls, few enough for the cache"""
 
 Stage = Callable[[UInt8Array, Draws], None]
-"""Changes images (n, height, width) in place."""
+"""a distortion, which changes images (n, height, width) in place"""
 
 
 class Augmenter:
     """Distorts each image in another way in each epoch.
 
-    A distorted image is a function of (seed, epoch, index of the image) alone, whichever other
-    images come with it. The buffers are allocated once: two threads need an augmenter each.
+    A distorted image is a function of (seed, epoch, index of the image) alone, whichever images
+    come with it. The buffers are allocated once, so two threads need an augmenter each.
     """
 
     def __init__(
@@ -60,17 +59,13 @@ class Augmenter:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the settings ask for no distortion."""
+        """True if the settings ask for no distortion."""
         return not self._stages
 
     def apply(self, images: UInt8Array, indices: IntArray, epoch: int, out: UInt8Array) -> None:
-        """Write the distorted images into `out`.
+        """Write the distorted images (n, height * width) into `out`, which may be `images`.
 
-        Args:
-            images: (n, height * width); 0 is the background.
-            indices: (n,), the position of each image in the training set.
-            epoch: from 1 on.
-            out: as `images`, which may be the same array.
+        `indices` (n,) are the positions of the images in the training set.
         """
         if self.changes_nothing or epoch > self.last_epoch:
             if out is not images:

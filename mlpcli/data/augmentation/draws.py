@@ -1,6 +1,6 @@
-"""Random numbers for a chunk of images; each kind of distortion has streams of its own.
+"""Random numbers for a chunk of images.
 
-So turning one kind on or off does not change the effect of the others.
+Each kind of distortion has its own streams, so turning one on or off does not change the others.
 """
 
 from enum import IntEnum
@@ -14,7 +14,7 @@ from mlpcli.randomness import Purpose, generator
 
 
 class Kind(IntEnum):
-    """The use of the numbers; the values must not change, or a seed means something else."""
+    """A use of random numbers; if a value changed, so would the images of a seed."""
 
     SHIFT = 0
     ROTATION = 1
@@ -32,10 +32,10 @@ def key_of_epoch(seed: int, epoch: int) -> int:
 
 
 class Draws:
-    """Numbers for n images, each a function of the key, its index and the kind alone."""
+    """Random numbers for n images, which depend on the key, the index and the kind alone."""
 
     def __init__(self, key: int, indices: IntArray) -> None:
-        """Take the epoch's key and the positions (n,) of the images in the training set."""
+        """Prepare for an epoch's key and the positions (n,) of images in the training set."""
         self._key = key
         self._indices = indices.astype(np.uint64)
 

@@ -2,14 +2,13 @@
 
 Simard, Steinkraus and Platt ("Best practices for convolutional neural networks applied to visual
 document analysis", 2003) draw a number from -1 to 1 for each pixel and direction, smooth these by
-a Gaussian of standard deviation sigma whose weights add up to 1, and multiply by alpha. That is the
-field made here, except that the noise continues beyond the image's edge. Displacements have mean 0,
-standard deviation near alpha / (sqrt(12 pi) sigma), and the correlation exp(-d² / 4 sigma²) at a
-distance of d pixels.
+a Gaussian of standard deviation sigma whose weights add up to 1, and multiply by alpha. Here the
+noise continues beyond the image's edge. Displacements have mean 0, standard deviation near
+alpha / (sqrt(12 pi) sigma), and the correlation exp(-d² / 4 sigma²) at a distance of d pixels.
 
-So smooth a field is determined by few of its points. The numbers are therefore drawn on a grid
-whose lines are sigma apart, not one pixel, and the same Gaussian interpolates them: that gives the
-same correlations, within 2 exp(-pi²), at a fraction of the cost.
+A few points determine so smooth a field. The numbers are therefore drawn on a grid whose lines are
+sigma apart, and the same Gaussian interpolates them: that gives the same correlations, within
+2 exp(-pi²), at a fraction of the cost.
 """
 
 import math
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 from mlpcli.data.augmentation.draws import Draws, Kind
 from mlpcli.data.resampling import Coordinates
 
-# The numbers of both matrix products are integers, and so small that float32 holds every sum
-# exactly. BLAS adds in another order for another number of rows, and on another machine; here
-# that cannot change a field. At a sigma of 4, rounding to these units costs a thousandth of it.
+# The numbers of both matrix products are integers, so small that float32 holds every sum exactly.
+# BLAS adds in another order for another number of rows or on another machine; here that changes
+# nothing. At a sigma of 4, rounding to these units changes a field by a thousandth.
 _WEIGHT = 2.0**-12
 _NUMBER = 2.0**-8
 _HALF_WAY = 2.0**-11
@@ -35,14 +34,7 @@ class ElasticField:
     def __init__(
         self, alpha: float, sigma: float, image_shape: tuple[int, int], chunk_size: int
     ) -> None:
-        """Prepare for at most `chunk_size` images of (height, width).
-
-        Args:
-            alpha: Simard's strength, the factor of the smoothed numbers, in pixels.
-            sigma: Simard's smoothness, the standard deviation of the Gaussian, in pixels.
-            image_shape: (height, width).
-            chunk_size: largest number of images at once.
-        """
+        """Prepare for at most `chunk_size` images of (height, width); alpha and sigma in pixels."""
         height, width = image_shape
         self._down = _integers(grid_weights(height, sigma), _WEIGHT)
         self._across = _integers(grid_weights(width, sigma).T, _WEIGHT)
@@ -53,7 +45,7 @@ class ElasticField:
         self._field = np.empty((chunk_size, 2, height, width), np.float32)
 
     def displace(self, x: Coordinates, y: Coordinates, draws: Draws) -> None:
-        """Add to the coordinates x and y (n, height, width) a field of its own for each image."""
+        """Add a field for each image to the coordinates x and y (n, height, width)."""
         n = len(draws)
         grid, half_way, field = self._grid[:n], self._half_way[:n], self._field[:n]
         drawn = draws.dice(Kind.ELASTIC).rows(grid[0].size, np.uint8)
@@ -80,8 +72,8 @@ def _integers(values: NDArray[np.float64], unit: float) -> NDArray[np.float32]:
 def grid_weights(pixels: int, sigma: float) -> NDArray[np.float64]:
     """Return the weights (pixels, grid lines) of each grid line's number at each pixel.
 
-    Each row has the sum of squares of Simard's Gaussian, hence the same variance. Up to
-    a sigma of 1 the grid lines are the pixels, and the rows are Simard's weights themselves.
+    Each row has the sum of squares of Simard's Gaussian, hence the same variance. Up to a sigma
+    of 1 the grid lines are the pixels, and the rows are Simard's weights.
     """
     gap = max(1.0, sigma)
     lines_beyond = math.ceil(_REACH * sigma / gap)

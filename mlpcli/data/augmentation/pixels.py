@@ -1,4 +1,4 @@
-"""Noise, and rectangles of background."""
+"""Distortions that move no pixels: noise, rectangles of background, thicker and thinner strokes."""
 
 from functools import cache
 from statistics import NormalDist
@@ -20,13 +20,13 @@ SMALLEST_RATIO = 0.3
 class Noise:
     """Adds a number from a normal distribution to each pixel, cut off at black and white.
 
-    It keeps a network from relying on exact values (Sietsma and Dow, "Creating artificial neural
+    Noise keeps a network from relying on exact values (Sietsma and Dow, "Creating artificial neural
     networks that generalize", 1991), much as weight decay does (Bishop, "Training with noise is
     equivalent to Tikhonov regularization", 1995).
     """
 
     def __init__(self, std: float) -> None:
-        """Take the standard deviation, as a fraction of white (255)."""
+        """Prepare noise with this standard deviation, as a share of white (255)."""
         self._levels = np.rint(255 * std * _normal_quantiles()).astype(np.int16)
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
@@ -49,13 +49,12 @@ def _normal_quantiles() -> NDArray[np.float64]:
 class Erase:
     """Puts a rectangle of background over some images.
 
-    Random erasing (Zhong, Zheng, Kang, Li and Yang, 2020), which makes a network look at more than
-    one part of an image. The rectangle's smallest area and its ratios of height to width are
-    theirs; tall ones are as likely as wide ones. One that exceeds the image is cut off.
+    Random erasing (Zhong, Zheng, Kang, Li and Yang, 2020) makes a network look at more than one
+    place of an image. The smallest area and ratio of the sides are theirs; tall rectangles are as
+    likely as wide ones, and cut off at the image's edges.
     """
 
     def __init__(self, settings: "EraseConfig") -> None:
-        """Take the probability and the largest area."""
         self._settings = settings
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
@@ -80,3 +79,56 @@ def _between(
     """Return a mask (n, size) of the places within each interval."""
     after = np.arange(size) - starts[:, None]
     return np.asarray((after >= 0) & (after < lengths[:, None]))
+
+
+class Thickness:
+    """Moves the edges of the strokes of each image, out or in, by at most `most` <= 1 pixels.
+
+    Grey-scale dilation and erosion (Haralick, Sternberg and Zhuang, "Image analysis using
+    mathematical morphology", 1987): a pixel becomes the brightest, or the darkest, of itself and
+    its four neighbours. That moves an edge by a pixel; a blend with the original, by less.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+
+    def __call__(self, images: UInt8Array, draws: Draws) -> None:
+        """Change the images (n, height, width) in place."""
+        moved = draws.within(self._most, 1, Kind.THICKNESS)[0].astype(np.float32)
+        thicken(images, moved)
+
+
+def thicken(images: UInt8Array, pixels: np.ndarray) -> None:
+    """Move the edges in images (n, height, width) outwards by `pixels` (n,), each from -1 to 1."""
+    for some, extreme in ((pixels > 0, _dilated), (pixels < 0, _eroded)):
+        chosen = images[some]
+        target = extreme(chosen).astype(np.float32)
+        target -= chosen
+        target *= abs(pixels[some])[:, None, None]
+        target += chosen
+        target += 0.5
+        images[some] = target.astype(np.uint8)
+
+
+def _dilated(images: UInt8Array) -> UInt8Array:
+    result = images.copy()
+    for here, there in _neighbours():
+        np.maximum(result[here], images[there], out=result[here])
+    return result
+
+
+def _eroded(images: UInt8Array) -> UInt8Array:
+    result = images.copy()
+    for here, there in _neighbours():
+        np.minimum(result[here], images[there], out=result[here])
+    result[:, [0, -1]] = 0  # the neighbours beyond the image are 0
+    result[:, :, [0, -1]] = 0
+    return result
+
+
+def _neighbours() -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Return pairs of indices: pixels, and their neighbours above, below, left and right."""
+    every, first, last = slice(None), slice(1, None), slice(None, -1)
+    rows, columns = (every, first), (every, last)
+    across = ((every, every, first), (every, every, last))
+    return [(rows, columns), (columns, rows), across, across[::-1]]

@@ -1,6 +1,6 @@
 """The cache of downloaded datasets: `<data_dir>/<dataset>/<file>.gz`.
 
-A file in it is trusted only while its SHA-256 is right, which is verified at each use.
+The SHA-256 of a file is verified at each use.
 """
 
 import functools
@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlpcli.data.published.sources import SOURCES, PublishedDataset, PublishedFile
 from mlpcli.errors import DataError, WriteError
 from mlpcli.files import as_argument, make_folder, open_ordinary, remove_stale_temporaries
-
-if TYPE_CHECKING:
-    from mlpcli.data.published.download import Patience
 
 DATA_VARIABLE = "MLPCLI_DATA"
 MIRROR_VARIABLE = "MLPCLI_MIRROR"
@@ -25,7 +21,7 @@ DEFAULT_FOLDER = Path("data")
 
 
 class State(Enum):
-    """Whether a file of the cache can be used."""
+    """The state of a cached file."""
 
     OK = "ok"
     MISSING = "missing"
@@ -39,13 +35,15 @@ class CachedFile:
     file: PublishedFile
     path: Path
     state: State
-    problem: str
-    """the fault of a damaged file; otherwise empty"""
+    problem: str = ""
+    """the fault of a damaged file"""
+    content: bytes = b""
+    """the content of a file that is not damaged"""
 
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """The files of a dataset that are in the cache, unverified."""
+    """The files of a dataset that are in the cache, not verified."""
 
     name: str
     folder: Path
@@ -55,7 +53,7 @@ class CachedDataset:
 
 
 def data_directory(option: Path | None = None) -> Path:
-    """Return the cache's folder: `option`, else the variable MLPCLI_DATA, else `data`."""
+    """Return the folder of the cache: `option`, else the variable MLPCLI_DATA, else `data`."""
     if option is not None:
         return option
     variable = os.environ.get(DATA_VARIABLE)
@@ -63,21 +61,17 @@ def data_directory(option: Path | None = None) -> Path:
 
 
 def _from_home(path: str) -> Path:
-    """Expand ~ to the user's home, if there is one."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises where there is no home
 
 
 def verify(dataset: str, data_dir: Path) -> list[CachedFile]:
-    """Compare each cached file of a dataset with the published one."""
+    """Return each file of a dataset with its state, compared with the published one."""
     folder = data_dir / dataset
     return [_inspect(file, folder / file.name) for file in SOURCES[dataset].files]
 
 
 def cached(data_dir: Path) -> list[CachedDataset]:
-    """List the datasets with at least one file in the cache, without reading the files.
+    """Return the datasets with at least one file in the cache; the files are not read.
 
     Raises:
         DataError: the folder cannot be read.
@@ -102,7 +96,6 @@ def fetch(
     files: Iterable[PublishedFile] | None = None,
     progress: Callable[[PublishedFile, int], object] = lambda _file, _received: None,
     report: Callable[[str], object] = lambda _message: None,
-    patience: "Patience | None" = None,
 ) -> dict[str, Path]:
     """Download the files of a dataset that the cache lacks, or that are damaged in it.
 
@@ -110,12 +103,10 @@ def fetch(
 
     Args:
         dataset: a key of `SOURCES`.
-        data_dir: the cache's folder.
+        data_dir: the folder of the cache.
         files: the files needed; None for all four.
-        progress: called with a file and the number of its bytes received so far; a new try starts
-            from 0 again.
-        report: called with a sentence about a damaged file, or a mirror that failed.
-        patience: how long and how often a mirror is tried; None for the default.
+        progress: called with a file and the number of bytes received; a new try starts at 0.
+        report: called with a sentence about a damaged file or a mirror that failed.
 
     Returns:
         The path of each file by its name.
@@ -133,59 +124,49 @@ def fetch(
         if found.state is State.DAMAGED:
             report(f"{path} is damaged ({found.problem}); fetching it again.")
         if found.state is not State.OK:
-            _fetch_file(source, found, progress, report, patience)
+            _fetch_file(source, found, progress, report)
         paths[file.name] = path
     return paths
 
 
 def read_verified(file: PublishedFile, path: Path) -> bytes:
-    """Return the bytes of a cached file, verified.
+    """Return the verified content of a cached file.
 
     Raises:
         DataError: the file is missing, damaged or cannot be read.
     """
-    try:
-        content = _read(file, path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if content is None:
-        found = "missing"
-    elif problem := _problem(file, content):
-        found = f"damaged ({problem})"
-    else:
-        return content
-    fetch_again = f"`{fetch_command([path.parent.name], path.parents[1])}` fetches it anew"
-    raise DataError(f"{path}: {found}; {fetch_again}.")
+    found = _inspect(file, path)
+    if found.state is State.OK:
+        return found.content
+    problem = f"damaged ({found.problem})" if found.problem else "missing"
+    command = fetch_command([path.parent.name], path.parents[1])
+    raise DataError(f"{path}: {problem}; `{command}` fetches it anew.")
 
 
 def option_for(data_dir: str | Path | None) -> str:
-    """Return the option for a cache in `data_dir`; empty for the default cache."""
+    """Return the option for a cache in `data_dir`; empty if None."""
     return "" if data_dir is None else f" --data-dir {as_argument(Path(data_dir))}"
 
 
 def fetch_command(names: Iterable[str], folder: Path) -> str:
-    """Return the command line that downloads datasets into this cache."""
+    """Return the command line that downloads datasets into the cache in `folder`."""
     elsewhere = None if folder == data_directory(None) else folder
     return " ".join(["mlpcli data fetch", *names]) + option_for(elsewhere)
 
 
 def locations(source: PublishedDataset, file: PublishedFile, mirror: str | None) -> list[str]:
-    """List the URLs or paths of a file in the order in which they are tried.
+    """Return the URLs or paths of a file, in the order in which they are tried.
 
-    Args:
-        source: the dataset.
-        file: one of its files.
-        mirror: the user's own mirror, a URL or a folder, tried before the public ones. It has one
-            folder per dataset; MNIST's files may also be in it directly.
+    `mirror` is the user's own, a URL or a folder, tried before the public ones. It has one folder
+    for each dataset; MNIST's files may also be in it directly.
     """
-    own = []
-    if mirror:
-        own.append(f"{source.name}/{file.name}")
-        if source.name == "mnist":
-            own.insert(0, file.name)
-    return [_joined(mirror or "", name) for name in own] + [
-        _joined(public, file.name) for public in source.mirrors
-    ]
+    public = [_joined(folder, file.name) for folder in source.mirrors]
+    if not mirror:
+        return public
+    own = [_joined(mirror, f"{source.name}/{file.name}")]
+    if source.name == "mnist":
+        own.insert(0, _joined(mirror, file.name))
+    return own + public
 
 
 def _joined(mirror: str, name: str) -> str:
@@ -199,10 +180,9 @@ def _fetch_file(
     found: CachedFile,
     progress: Callable[[PublishedFile, int], object],
     report: Callable[[str], object],
-    patience: "Patience | None",
 ) -> None:
     # Imported late: requests is slow to import, and a complete cache does not need it.
-    from mlpcli.data.published.download import DEFAULT_PATIENCE, download
+    from mlpcli.data.published.download import download
 
     file, path = found.file, found.path
     try:
@@ -213,7 +193,6 @@ def _fetch_file(
             path,
             progress=functools.partial(progress, file),
             report=report,
-            patience=patience or DEFAULT_PATIENCE,
         )
     except WriteError as error:
         # Windows refuses to replace a file that another process has just put there and reads.
@@ -223,39 +202,24 @@ def _fetch_file(
             ) from error
     except DataError as error:
         damage = f"{path} is damaged ({found.problem}).\n" if found.problem else ""
-        ways = _ways_without_network(source, path.parent)
-        raise DataError(f"{damage}{error}\n{ways}") from error
-
-
-def _ways_without_network(source: PublishedDataset, folder: Path) -> str:
-    names = ", ".join(file.name for file in source.files)
-    return (
-        f"To work without the network, put {names} into {folder.absolute()}, or set "
-        f"{MIRROR_VARIABLE} to a folder or URL that has them; `--config quickstart` needs no data."
-    )
+        names = ", ".join(file.name for file in source.files)
+        raise DataError(
+            f"{damage}{error}\n"
+            f"To work without the network, put {names} into {path.parent.absolute()}, or set "
+            f"{MIRROR_VARIABLE} to a folder or URL that has them; `--config quickstart` needs no "
+            "data."
+        ) from error
 
 
 def _inspect(file: PublishedFile, path: Path) -> CachedFile:
     try:
-        content = _read(file, path)
+        with open_ordinary(path) as stream:
+            content = stream.read(file.limit + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return CachedFile(file, path, State.MISSING)
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
-    else:
-        if content is None:
-            return CachedFile(file, path, State.MISSING, "")
-        problem = _problem(file, content)
-    return CachedFile(file, path, State.DAMAGED if problem else State.OK, problem)
-
-
-def _problem(file: PublishedFile, content: bytes) -> str:
-    """Return how `content` differs from the published file; empty if it does not."""
-    return file.mismatch(len(content), hashlib.sha256(content).hexdigest()) or ""
-
-
-def _read(file: PublishedFile, path: Path) -> bytes | None:
-    """Read a file up to one byte more than it may hold; None if there is none."""
-    try:
-        with open_ordinary(path) as stream:
-            return stream.read(file.limit + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return CachedFile(file, path, State.DAMAGED, problem)
+    if mismatch := file.mismatch(len(content), hashlib.sha256(content).hexdigest()):
+        return CachedFile(file, path, State.DAMAGED, mismatch)
+    return CachedFile(file, path, State.OK, content=content)

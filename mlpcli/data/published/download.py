@@ -1,14 +1,14 @@
 """Download a published file from the first mirror that sends the right bytes.
 
-A mirror may be down, slow, cut off, or send something else. So every wait ends, nothing is trusted
-before its size and SHA-256 are verified, and any failure leads to the next mirror.
+A mirror may be down, be slow, break off, or send something else. So every wait ends, the size and
+SHA-256 are verified, and any failure leads to the next mirror.
 """
 
-import contextlib
 import hashlib
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -21,12 +21,12 @@ from mlpcli.errors import DataError, printable
 from mlpcli.files import open_ordinary, replacing
 
 CHUNK_SIZE = 4096
-"""bytes read between two looks at the clock"""
+"""bytes read between two checks of the time"""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long and how often a mirror is tried; times in seconds."""
+    """Limits on the attempts at a mirror; times in seconds."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -44,13 +44,13 @@ DEFAULT_PATIENCE = Patience()
 
 
 class _MirrorError(Exception):
-    """Why a mirror did not send the file.
+    """A mirror did not send the file.
 
     Not an OSError, which `replacing` would take for a failure to write.
     """
 
     def __init__(self, reason: str, *, transient: bool = False) -> None:
-        # The reason may quote the mirror, and the address.
+        # The reason may quote the mirror or the address.
         super().__init__(printable(_without_password(reason)))
         self.transient = transient
 
@@ -67,10 +67,10 @@ def download(
     """Write `file` to `target` from the first location that sends the right bytes.
 
     Args:
-        file: what must arrive.
+        file: the published file.
         locations: URLs or paths of local files, in the order in which they are tried.
         target: replaced as a whole once the bytes are verified, and otherwise left alone.
-        progress: called with the number of bytes received so far; a new try starts from 0 again.
+        progress: called with the number of bytes received; a new try starts at 0.
         report: called with a sentence when a location failed and the next one is tried.
         patience: how long and how often each location is tried.
 
@@ -106,9 +106,8 @@ def _download_once(
     digest = hashlib.sha256()
     received = 0
     progress(received)
-    chunks = contextlib.closing(_chunks(location, patience))
-    with replacing(target) as temporary, chunks as arriving:
-        for chunk in arriving:
+    with replacing(target) as temporary, closing(_chunks(location, patience)) as chunks:
+        for chunk in chunks:
             received += len(chunk)
             if received > file.limit:
                 raise _MirrorError(f"wrong content: more than {file.limit:,} bytes")
@@ -120,7 +119,7 @@ def _download_once(
 
 
 def _chunks(location: str, patience: Patience) -> Generator[bytes]:
-    """Yield the content of a URL or of a local file as it arrives."""
+    """Yield the content of a URL or a local file as it arrives."""
     try:
         if "://" in location:
             yield from _chunks_of_url(location, patience)
@@ -144,10 +143,8 @@ def _chunks_of_url(url: str, patience: Patience) -> Generator[bytes]:
     ) as response:
         status = response.status_code
         if status != requests.codes.ok:
-            raise _MirrorError(
-                f"HTTP {status} {response.reason}".strip(),
-                transient=status >= 500 or status in (408, 429),
-            )
+            transient = status >= 500 or status in (408, 429)
+            raise _MirrorError(f"HTTP {status} {response.reason}".strip(), transient=transient)
         # Undecoded: the file is a .gz itself, and some servers declare that as an encoding.
         while chunk := response.raw.read(CHUNK_SIZE, decode_content=False):
             yield chunk
@@ -166,10 +163,10 @@ def _refuse_insecure_redirect(response: requests.Response, **_options: object) -
 
 
 def _explained(error: Exception, patience: Patience) -> _MirrorError:
-    """Turn a failed transfer into a short reason.
+    """Return the reason of a failed transfer.
 
-    A connection that broke may hold the next time. One that could not be made is not tried again:
-    without a network the user should hear of it soon.
+    A broken connection is tried again. One that could not be made is not, so that a user without
+    a network sees the error soon.
     """
     root: BaseException = error
     while cause := root.__cause__ or root.__context__:
@@ -178,7 +175,7 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return _MirrorError(f"no connection within {patience.connect:g} s")
     if isinstance(error, requests.exceptions.InvalidURL):
-        return _MirrorError("this is no valid address")
+        return _MirrorError("this is not a valid address")  # the error may quote a password
     if isinstance(error, requests.exceptions.ProxyError):
         return _MirrorError(f"the proxy failed: {detail}")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -194,5 +191,5 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
 
 
 def _without_password(text: str) -> str:
-    """Remove user and password from the addresses in `text`."""
+    """Return `text` without the user and password of the addresses in it."""
     return re.sub(r"://[^\s'\"]*@", "://", text)

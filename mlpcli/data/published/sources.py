@@ -8,7 +8,7 @@ UNKNOWN_SIZE_LIMIT = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One published file, with the hash that proves a copy right."""
+    """A published file and the hash that verifies a copy."""
 
     name: str
     sha256: str
@@ -17,11 +17,11 @@ class PublishedFile:
 
     @property
     def limit(self) -> int:
-        """Number of bytes beyond which a copy is wrong, whatever follows."""
+        """Largest size of a right copy, in bytes."""
         return UNKNOWN_SIZE_LIMIT if self.size is None else self.size
 
     def mismatch(self, size: int, sha256: str) -> str | None:
-        """Return how content of this size and hash differs from the published file, if it does."""
+        """Return how content of this size and hash differs from the published file, or None."""
         if self.size is not None and size != self.size:
             return f"{size:,} bytes, where {self.size:,} were expected"
         if sha256 != self.sha256:
@@ -36,11 +36,11 @@ class PublishedDataset:
     name: str
     mirrors: tuple[str, ...]
     """URLs of folders, in the order in which they are tried"""
+    class_names: tuple[str, ...]
     train_images: PublishedFile
     train_labels: PublishedFile
     test_images: PublishedFile
     test_labels: PublishedFile
-    class_names: tuple[str, ...]
 
     @property
     def files(self) -> tuple[PublishedFile, ...]:
@@ -53,79 +53,60 @@ TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
 TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 
-MNIST = PublishedDataset(
-    name="mnist",
-    mirrors=(
+
+def _dataset(
+    name: str,
+    mirrors: tuple[str, ...],
+    class_names: tuple[str, ...],
+    *hashes_and_sizes: tuple[str, int | None],
+) -> PublishedDataset:
+    names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    files = [
+        PublishedFile(file, sha256, size)
+        for file, (sha256, size) in zip(names, hashes_and_sizes, strict=True)
+    ]
+    return PublishedDataset(name, mirrors, class_names, *files)
+
+
+MNIST = _dataset(
+    "mnist",
+    (
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://raw.githubusercontent.com/fgnt/mnist/master/",
     ),
-    train_images=PublishedFile(
-        TRAIN_IMAGES, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422
-    ),
-    train_labels=PublishedFile(
-        TRAIN_LABELS, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881
-    ),
-    test_images=PublishedFile(
-        TEST_IMAGES, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877
-    ),
-    test_labels=PublishedFile(
-        TEST_LABELS, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542
-    ),
-    class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+    ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+    ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422),
+    ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881),
+    ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877),
+    ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542),
 )
 
+FASHION = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
 # Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017, https://arxiv.org/abs/1708.07747
-FASHION_MNIST = PublishedDataset(
-    name="fashion_mnist",
-    mirrors=(
+FASHION_MNIST = _dataset(
+    "fashion_mnist",
+    (
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
-    train_images=PublishedFile(
-        TRAIN_IMAGES, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880
-    ),
-    train_labels=PublishedFile(
-        TRAIN_LABELS, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515
-    ),
-    test_images=PublishedFile(
-        TEST_IMAGES, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102
-    ),
-    test_labels=PublishedFile(
-        TEST_LABELS, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148
-    ),
-    class_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
+    tuple(FASHION.split(", ")),
+    ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880),
+    ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515),
+    ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102),
+    ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148),
 )
 
 # Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018,
 # https://arxiv.org/abs/1812.01718. Its host speaks http only: only the hashes make it safe.
-KMNIST = PublishedDataset(
-    name="kmnist",
-    mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-    train_images=PublishedFile(
-        TRAIN_IMAGES, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", None
-    ),
-    train_labels=PublishedFile(
-        TRAIN_LABELS, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", None
-    ),
-    test_images=PublishedFile(
-        TEST_IMAGES, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", None
-    ),
-    test_labels=PublishedFile(
-        TEST_LABELS, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", None
-    ),
-    class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+KMNIST = _dataset(
+    "kmnist",
+    ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ("51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", None),
+    ("e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", None),
+    ("edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", None),
+    ("20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", None),
 )
 
 SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST, KMNIST)}

@@ -1,4 +1,4 @@
-"""Draws labelled digits, each a function of the seed and its own index."""
+"""Draw labelled digits, each a function of the seed and its own index."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +16,16 @@ _LABEL_STREAM, _IMAGE_STREAM = 0, 1
 def draw(
     seed: int, indices: range, *, worldwide: bool = False
 ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """Draw handwritten-looking digits.
+    """Return images (n, 784) of handwritten-looking digits, and their labels (n,).
 
-    An image and its label depend only on the seed and its index, not on the other images. The ten
-    images from index 10 k on show each digit once, so every range of indices is balanced within
-    two images per digit.
+    The ink is white (255) on black (0), and the images are prepared as MNIST's. The ten images
+    from index 10 k on show each digit once, so every range of indices is balanced within two
+    images per digit.
 
     Args:
-        seed: any integer; another seed gives other images.
+        seed: any integer.
         indices: indices of the images, from 0 to 2**63.
         worldwide: whether to write as in many countries, instead of as in MNIST.
-
-    Returns:
-        images (n, 784) uint8, white ink (255) on black (0), prepared as MNIST's are, and labels
-        (n,), 0 to 9.
     """
     images = np.empty((len(indices), SIDE * SIDE), np.uint8)
     labels = np.empty(len(indices), np.intp)
@@ -45,7 +41,7 @@ def draw(
 
 
 def _labels(seed: int, indices: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """Return labels (B,): a random order of the ten digits for the ten indices from 10 k on."""
+    """Return labels (B,): a random order of the ten digits for each ten indices from 10 k on."""
     tens, units = np.divmod(indices, np.uint64(10))
     keys = Dice(seed, _LABEL_STREAM, tens).bits(10)
     own_key = keys[units.astype(np.intp), np.arange(len(indices))]

@@ -1,9 +1,9 @@
-"""The variety of handwriting: how the pen's path in an image deviates from its skeleton.
+"""The variety of handwriting: deviations of the pen's path from a skeleton.
 
 Every deviation is a bell-shaped random number times one of the constants below. They were measured
-on skeletons fitted to MNIST training images, and then tuned for the accuracy on 10,000 of these of
-a network trained on synthetic digits alone. They are a little larger than in real handwriting: too
-much variety costs a network less than too little.
+on skeletons fitted to MNIST training images, and then tuned for the accuracy, on 10,000 of these,
+of a network trained on synthetic digits alone. They are a little larger than in real handwriting:
+too much variety costs a network less than too little.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ from mlpcli.data.synthetic.skeletons import SKELETONS
 
 Array = NDArray[np.float32]
 
-# Lengths are in units of the digit's height unless said otherwise; B counts images.
+# Lengths are in units of the digit's height, except where noted.
 
 # The hand misses each control point by this much. At the ends of a stroke that opens gaps and
 # makes overshoots; elsewhere it bends the stroke.
@@ -31,7 +31,7 @@ BEND = 0.085
 WIDTH, WIDTH_SPREAD = 0.97, 0.23
 # Shift to the right for each unit of height: most people lean to the right, many do not.
 SLANT, SLANT_SPREAD = 0.18, 0.30
-# Radians.
+# In radians.
 ROTATION_SPREAD = 0.10
 # The square root of half the pen's width in pixels of the finished image. The square lets
 # pens be much thicker than usual but not much thinner, as in MNIST.
@@ -71,7 +71,7 @@ def _jittered_paths(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Arr
     control_pressure = 1 + PRESSURE_SPREAD * dice.bell(CONTROL_POINTS)
     weights = path_weights()[skeletons].transpose(2, 1, 0)
     x, y, pressure = np.zeros((3, PATH_POINTS, len(skeletons)), np.float32)
-    # Term by term: a matrix product may round differently for another number of images.
+    # A matrix product might round differently for another number of images.
     for k in range(CONTROL_POINTS):
         x += weights[k] * control_x[k]
         y += weights[k] * control_y[k]
@@ -80,19 +80,14 @@ def _jittered_paths(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Arr
 
 
 def write(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Array, Array, Array]:
-    """Write one digit for each skeleton.
+    """Return the path of a digit for each skeleton, whose positions in SKELETONS are (B,).
 
-    Args:
-        dice: the streams of the B images.
-        skeletons: positions in SKELETONS (B,).
-
-    Returns:
-        x and y (PATH_POINTS, B) of the path in any unit, y down; pressure (PATH_POINTS, B), by
-        which the pen's radius is multiplied; radius (B,), in pixels.
+    The path is x, y and pressure (PATH_POINTS, B), in any unit, y down, and the radius of the pen
+    (B,), in pixels, which the pressure multiplies.
     """
     x, y, pressure = _jittered_paths(dice, skeletons)
 
-    # The quadratic terms of a smooth distortion of the plane, over about -1 to 1 both ways.
+    # The quadratic terms of a smooth distortion; both coordinates are from about -1 to 1.
     u, v = 2 * x, 2 * y
     bend = BEND * dice.bell(6)
     x = x + bend[0] * u * u + bend[1] * u * v + bend[2] * v * v
@@ -102,7 +97,7 @@ def write(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Array, Array,
     slant = SLANT + SLANT_SPREAD * dice.bell(1)
     rotation = ROTATION_SPREAD * dice.bell(1)
     x = x * width - slant * y
-    # A rotation to first order; its stretch by less than 5 % is undone by the fit that follows.
+    # A rotation to first order: the fit that follows undoes its stretch by less than 5 %.
     x, y = x - rotation * y, y + rotation * x
 
     radius = (ROOT_RADIUS + ROOT_RADIUS_SPREAD * dice.bell(1)[0]) ** 2

@@ -4,6 +4,7 @@ A curve is linear in its control points: each of its points is a weighted sum of
 skeleton becomes one table of weights, computed once, and drawing a digit is a sum of products.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from math import dist
@@ -11,7 +12,7 @@ from math import dist
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.synthetic.skeletons import SKELETONS, Skeleton
+from mlpcli.data.synthetic.skeletons import SKELETONS, Point, Skeleton
 
 # Enough for the points of the longest path, an 8 of about 60 pixels, to lie closer together than
 # the thinnest pen is wide, so that a stroke does not fall apart into dots.
@@ -24,8 +25,8 @@ _SPLINE_STEPS = 24  # samples of a curve between two control points
 def _spline(points: list[tuple[float, float]]) -> NDArray[np.float64]:
     """Return the weights (S, n) of samples along the smooth curve through n points.
 
-    A Catmull-Rom spline, centripetal: its knots are spaced by the square root of the distance,
-    which keeps it from looping (Yuksel, Schaefer and Keyser, 2011). Its ends are natural.
+    It is a centripetal Catmull-Rom spline with natural ends: its knots are spaced by the square
+    root of the distance, which keeps it from looping (Yuksel, Schaefer and Keyser, 2011).
     """
     n = len(points)
     gaps = [dist(a, b) ** 0.5 for a, b in pairwise(points)]
@@ -51,7 +52,7 @@ def _spline(points: list[tuple[float, float]]) -> NDArray[np.float64]:
     return np.concatenate([*pieces, identity[-1:]])
 
 
-def _stroke_weights(stroke: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
+def _stroke_weights(stroke: Sequence[Point]) -> NDArray[np.float64]:
     """Return the weights (S, n) of samples along a stroke of n points with corners."""
     n = len(stroke)
     corners = [i for i, point in enumerate(stroke) if len(point) == 3]

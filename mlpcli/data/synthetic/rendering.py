@@ -1,4 +1,4 @@
-"""Draws a pen's path as an image prepared as MNIST's were.
+"""Draw a pen's path as an image prepared as MNIST's were.
 
 MNIST's digits are fitted into 20 x 20 pixels with their aspect kept, and placed in 28 x 28 so
 that their centre of mass is in the middle (LeCun, Bottou, Bengio and Haffner, "Gradient-based
@@ -16,31 +16,23 @@ Array = NDArray[np.float32]
 BOX = 20
 SIDE = 28
 
-# The width in pixels over which ink fades at an edge. Exact anti-aliasing makes it 1;
-# MNIST's edges, which were resampled, are a little softer. The spread is that of a uniform number.
 EDGE, EDGE_SPREAD = 1.1, 0.2
+"""width in pixels over which ink fades at an edge, a uniform number; exact anti-aliasing makes it
+1, but MNIST's edges were resampled and are softer"""
 
 _PIXEL_CENTRES = np.arange(BOX, dtype=np.float32) + np.float32(0.5)
 
 
 def fit_into_box(x: Array, y: Array, radii: Array) -> tuple[Array, Array]:
-    """Scale and move paths so that their ink fills the box.
+    """Return paths x and y (P, B) scaled and moved so that their ink fills the box, in pixels.
 
     The larger side of the ink's bounding box becomes BOX pixels; in the other direction there are
-    whole empty pixels on both sides.
-
-    Args:
-        x: (P, B) along the path, in any unit.
-        y: (P, B).
-        radii: (P, B) of the pen, in pixels.
-
-    Returns:
-        x and y in pixels from the box's upper left corner.
+    whole empty pixels on both sides. `radii` (P, B) of the pen are in pixels, x and y in any unit.
     """
     extent = np.maximum(np.ptp(x, axis=0), np.ptp(y, axis=0))
     scale = np.float32(BOX) / extent
-    # The pen's width is not scaled, so the scale is corrected until the ink fits; a few rounds
-    # suffice, as only the pressure makes the problem nonlinear.
+    # The pen's width is not scaled, so the scale is corrected until the ink fits. A few rounds
+    # suffice, because only the pressure makes the problem nonlinear.
     for _ in range(4):
         ink = np.maximum(_span(x * scale, radii), _span(y * scale, radii))
         scale = scale + (BOX - ink) / extent
@@ -53,26 +45,23 @@ def _span(x: Array, radii: Array) -> Array:
 
 
 def _into_the_middle(x: Array, radii: Array) -> Array:
-    """Centre the ink in the box, with whole empty pixels on both sides."""
+    """Return x moved so that the ink is in the middle, with whole empty pixels on both sides."""
     empty = np.maximum(BOX - _span(x, radii), 0)
     return np.asarray(x - (x - radii).min(axis=0) + np.floor(empty / 2))
 
 
 def render(dice: Dice, x: Array, y: Array, pressure: Array, radius: Array) -> NDArray[np.uint8]:
-    """Draw paths as white ink (255) on black (0).
+    """Return images (B, SIDE, SIDE) of paths, white ink (255) on black (0).
 
     Each point of a path is a disc of ink. A pixel's ink depends on its distance to the nearest
     disc, measured in that disc's radii, so one square root a pixel is enough.
 
     Args:
-        dice: the streams of the B images.
-        x: (P, B) in any unit.
+        dice: the streams of the images.
+        x: (P, B), in any unit.
         y: (P, B), downwards.
         pressure: (P, B), by which the radius is multiplied.
         radius: (B,) of the pen, in pixels.
-
-    Returns:
-        (B, SIDE, SIDE) images.
     """
     radii = radius * pressure
     x, y = fit_into_box(x, y, radii)
@@ -89,7 +78,7 @@ def render(dice: Dice, x: Array, y: Array, pressure: Array, radius: Array) -> ND
 
 
 def _centre(boxes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Place (B, BOX, BOX) so that the centre of mass is in the middle of (B, SIDE, SIDE)."""
+    """Return images (B, SIDE, SIDE) with the centre of mass of each box in the middle."""
     pixels = np.arange(BOX)
     total = boxes.sum(axis=(1, 2), dtype=np.int64)
     row = (boxes.sum(axis=2, dtype=np.int64) @ pixels) / total

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable, Sequence
 
-from mlpcli.explaining.documents.document import APART, Document, Quantity, Section, by
+from mlpcli.explaining.documents.document import APART, Document, Quantity, Section
 from mlpcli.explaining.documents.mathml import MATH, mathml, mathml_parts
 from mlpcli.nn.arrays import Array
 
@@ -26,7 +26,7 @@ th:first-child, td:first-child { text-align: left; }
 
 
 def as_html(document: Document) -> str:
-    """One page that needs nothing else: formulae in MathML, pictures in SVG."""
+    """Return one page that needs no other file: formulae in MathML, images in SVG."""
     title = html.escape(document.title)
     body = "\n".join(_html_section(section) for section in document.sections)
     return (
@@ -71,7 +71,7 @@ def _html_quantity(quantity: Quantity) -> str:
     if not quantity.is_small:
         rows = [["", "shape", *quantity.summary()]]
         figures = [f"{value:.4g}" for value in quantity.summary().values()]
-        rows.append([quantity.symbol, by(quantity.values.shape), *figures])
+        rows.append([quantity.symbol, str(quantity.values.shape), *figures])
         return f"<table>{_html_row(rows[0], 'th')}{_html_row(rows[1], 'td')}</table>"
     cells = "".join(
         "<mtr>" + "".join(f"<mtd><mn>{cell}</mn></mtd>" for cell in row) + "</mtr>"

@@ -1,33 +1,30 @@
-"""A picture's way through a trained network as a document."""
+"""A trained network's answer to an image as a document."""
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mlpcli.explaining.documents.document import Document, Quantity, Section, number
+from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import subscript
+from mlpcli.explaining.prediction import PictureStory, strongest_changes
+from mlpcli.nn.arrays import Array
 from mlpcli.text import percent
-
-if TYPE_CHECKING:
-    from mlpcli.explaining.prediction import PictureStory
-    from mlpcli.nn.arrays import Array
 
 LONGEST_ARROW = 20
 MOST_WEIGHTS = 5
 LEVELS = "·▁▂▃▄▅▆▇█"
 
 
-def picture_document(name: str, story: "PictureStory") -> Document:
-    """The document; `name` is that of the picture's file."""
+def picture_document(name: str, story: PictureStory) -> Document:
+    """Return the document; `name` is the image file's name."""
     return Document(f"{name}, as the network sees it", list(_sections(story)))
 
 
-def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
-    """The same for JSON, with every digit."""
-    from mlpcli.explaining.prediction import strongest_changes
-
+def picture_facts(name: str, story: PictureStory) -> dict[str, Any]:
+    """Return the same for JSON, with every digit."""
     step, names = story.step, story.class_names
     return {
         "file": name,
@@ -62,7 +59,7 @@ def picture_facts(name: str, story: "PictureStory") -> dict[str, Any]:
     }
 
 
-def _sections(story: "PictureStory") -> Iterator[Section]:
+def _sections(story: PictureStory) -> Iterator[Section]:
     step, names = story.step, story.class_names
     yield Section("What it saw", image=story.pixels / 255.0)
     yield Section("Layer by layer")
@@ -74,74 +71,53 @@ def _sections(story: "PictureStory") -> Iterator[Section]:
             words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
             quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
         )
-    outputs, p = step.layers[-1].a[0], story.probabilities
-    yield Section(
-        "What it says",
-        words=f"It takes the picture for {names[story.predicted]}.{_of_temperature(story)}",
-        rows=[
-            ["class", "output", "probability"],
-            *([name, f"{z:.4f}", percent(q)] for name, z, q in zip(names, outputs, p, strict=True)),
-        ],
-    )
+    answer = f"It takes the picture for {names[story.predicted]}."
+    if story.temperature != 1:
+        answer += (
+            " Its probabilities are those of the outputs divided by the run's temperature, "
+            f"{story.temperature:.3f}; p, t and the loss below know nothing of that."
+        )
+    before, after = story.probabilities, story.probabilities_after
+    rows = [["class", "output", "probability"]]
+    for name, z, p in zip(names, step.layers[-1].a[0], before, strict=True):
+        rows.append([name, f"{z:.4f}", percent(p)])
+    yield Section("What it says", words=answer, rows=rows)
+    rows = [["class", "p − t", "should go"]]
+    for name, p, t in zip(names, step.prediction[0], step.target[0], strict=True):
+        rows.append([name, f"{p - t:+.4f}", _arrow(float(t - p))])
     yield Section(
         "What each output should do",
         words=f"The target t is {_target(story)}; p is what the loss holds against it. The "
         "arrow is as long as p is away from t.",
-        rows=[
-            ["class", "p − t", "should go"],
-            *(
-                [name, f"{held - wanted:+.4f}", _arrow(float(wanted - held))]
-                for name, held, wanted in zip(
-                    names, step.prediction[0], step.target[0], strict=True
-                )
-            ),
-        ],
+        rows=rows,
     )
+    came_from = "unit" if len(step.layers) > 1 else "pixel"
+    rows = [["from", "activation", "to class", "change"]]
+    for each in strongest_changes(story, MOST_WEIGHTS):
+        activation, change = f"{each.activation:.4f}", f"{each.change:+.3e}"
+        rows.append([f"{came_from} {each.unit}", activation, each.class_name, change])
     yield Section(
         "The weights that one step would change most",
         words="In the last layer, by −η ∂L/∂W; those of the strongest units, to the outputs that "
         "are furthest off.",
-        rows=list(_weight_rows(story)),
+        rows=rows,
     )
     yield _pixels(story)
-    yield Section(
-        "How much each layer would learn",
-        rows=[
-            ["layer", "weights", "norm of ∂L/∂W"],
-            *(
-                [
-                    str(layer.number),
-                    " × ".join(map(str, layer.W.value.shape)),
-                    f"{layer.gradient_norm:.4e}",
-                ]
-                for layer in step.layers
-            ),
-        ],
-    )
+    header = ["layer", "weights", "norm of ∂L/∂W"]
+    rows = [header, *(gradient_cells(layer) for layer in step.layers)]
+    yield Section("How much each layer would learn", rows=rows)
+    rows = [["class", "before", "after"]]
+    for name, p, q in zip(names, before, after, strict=True):
+        rows.append([name, percent(p), percent(q)])
     yield Section(
         "After one step of SGD",
         words=f"On this picture alone, with learning rate {step.learning_rate:g}; the loss goes "
         f"from {number(step.loss)} to {number(step.loss_after)}. The checkpoint stays as it is.",
-        rows=[
-            ["class", "before", "after"],
-            *(
-                [name, percent(q), percent(r)]
-                for name, q, r in zip(names, p, story.probabilities_after, strict=True)
-            ),
-        ],
+        rows=rows,
     )
 
 
-def _of_temperature(story: "PictureStory") -> str:
-    if story.temperature == 1:
-        return ""
-    return (
-        f" Its probabilities are those of the outputs divided by the run's temperature, "
-        f"{story.temperature:.3f}; p, t and the loss below know nothing of that."
-    )
-
-
-def _target(story: "PictureStory") -> str:
+def _target(story: PictureStory) -> str:
     t, label = story.step.target[0], story.label
     own = f"{t[label]:.4g} for the class {story.class_names[label]}"
     if np.array_equal(t, story.step.t[0]):
@@ -149,7 +125,7 @@ def _target(story: "PictureStory") -> str:
     return f"smoothed, as the loss asks: {own} and {t.min():.4g} for the others"
 
 
-def _pixels(story: "PictureStory") -> Section:
+def _pixels(story: PictureStory) -> Section:
     label = story.class_names[story.label]
     largest = float(np.abs(story.for_the_label).max())
     return Section(
@@ -163,33 +139,21 @@ def _pixels(story: "PictureStory") -> Section:
     )
 
 
-def _weight_rows(story: "PictureStory") -> Iterator[list[str]]:
-    from mlpcli.explaining.prediction import strongest_changes
-
-    came_from = "unit" if len(story.step.layers) > 1 else "pixel"
-    yield ["from", "activation", "to class", "change"]
-    for each in strongest_changes(story, MOST_WEIGHTS):
-        yield [
-            f"{came_from} {each.unit}",
-            f"{each.activation:.4f}",
-            each.class_name,
-            f"{each.change:+.3e}",
-        ]
-
-
-def _by_class(story: "PictureStory", values: "Array") -> dict[str, float]:
+def _by_class(story: PictureStory, values: Array) -> dict[str, float]:
     return dict(zip(story.class_names, values.tolist(), strict=True))
 
 
 def _arrow(way: float) -> str:
-    """How far and which way, from -1 to 1: at least one sign where it is not next to nothing."""
-    length = round(abs(way) * LONGEST_ARROW)
-    sign = "↑" if way > 0 else "↓"
-    return sign * max(1, length) if abs(way) >= 5e-5 else "stay"
+    """Return an arrow for a distance from -1 to 1."""
+    if abs(way) < 5e-5:
+        return "stay"
+    length = max(1, round(abs(way) * LONGEST_ARROW))
+    return length * ("↑" if way > 0 else "↓")
 
 
-def _levels(a: "Array") -> str:
-    """Each activation as a bar, from the smallest, or 0, to the largest."""
+def _levels(a: Array) -> str:
+    """Return a bar for each activation, on a scale from the smallest, or 0, to the largest."""
     low = min(0.0, float(a.min()))
-    height = (float(a.max()) - low) or 1.0
-    return "".join(LEVELS[round((float(v) - low) / height * (len(LEVELS) - 1))] for v in a)
+    height = float(a.max()) - low or 1.0
+    highest = len(LEVELS) - 1
+    return "".join(LEVELS[round((float(v) - low) / height * highest)] for v in a)

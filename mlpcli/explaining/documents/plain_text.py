@@ -9,7 +9,6 @@ from mlpcli.explaining.documents.document import (
     Document,
     Quantity,
     Section,
-    by,
 )
 from mlpcli.nn.arrays import Array
 from mlpcli.text import table
@@ -78,7 +77,7 @@ def _plain_quantity(quantity: Quantity) -> list[str]:
     head = f"{quantity.symbol} = "
     if not quantity.is_small:
         figures = "  ".join(f"{key} {value:.4g}" for key, value in quantity.summary().items())
-        return [f"{head}{by(quantity.values.shape)}  {figures}"]
+        return [f"{head}{quantity.values.shape}  {figures}"]
     rows = quantity.rows()
     width = max((len(cell) for row in rows for cell in row), default=0)
     lines = ["  ".join(cell.rjust(width) for cell in row) for row in rows]

@@ -1,0 +1,13 @@
+"""What may name a class, apart from the schema, which loading a network need not import."""
+
+
+def check_class_names(names: tuple[str, ...]) -> None:
+    """Check that names can stand in a table.
+
+    Raises:
+        ValueError: two are the same, or one cannot be printed; says what was expected.
+    """
+    if len(set(names)) < len(names):
+        raise ValueError("a different name for each class")
+    if not all(name and name.isprintable() for name in names):
+        raise ValueError("names of at least one character, all of them printable")
