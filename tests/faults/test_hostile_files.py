@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.hostile_images import FILES, PATTERNS, mixed, write_pattern
 from helpers.mirrors import idx
-from helpers.processes import peak_megabytes
+from helpers.processes import cost_of, peak_megabytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,8 +30,12 @@ from mlpcli.storage.tensor_file import to_bytes
 pytestmark = pytest.mark.faults
 SECONDS = 20
 """after which one input counts as a hang"""
-MEGABYTES = 1200
-"""that all inputs together may add to the process: one picture at the limit takes 500"""
+MEGABYTES = 500
+"""that all inputs together may add to the process"""
+PICTURE_SECONDS, PICTURE_MEGABYTES = 10, 400
+"""that `mlpcli predict` may take for any picture of up to 50 million pixels"""
+N_MIXED = 20
+"""number of pictures mixed from what costs most"""
 
 many = settings(
     max_examples=1000,
@@ -281,3 +286,70 @@ def test_damaged_pictures(count) -> None:
         count("pictures")
 
     check()
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of 8-bit grey whose header says so, with any chunks after it."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, body in ((b"IHDR", header), *chunks, (b"IEND", b"")):
+        content += struct.pack(">I", len(body)) + name + body
+        content += struct.pack(">I", zlib.crc32(name + body))
+    return content
+
+
+def test_bombs(tmp_path: Path, count) -> None:
+    def zeros(n: int) -> bytes:
+        packer = zlib.compressobj(9)
+        parts = [packer.compress(bytes(10**6)) for _ in range(1 + n // 10**6)]
+        return b"".join(parts) + packer.flush()
+
+    side = 13_000
+    with_text = (b"zTXt", b"a\0\0" + zeros(500 * 10**6))
+    profile = (b"iCCP", b"a\0\0" + zeros(500 * 10**6))
+    dot = (b"IDAT", zlib.compress(b"\0\x80"))
+    frames = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Image.new("L", (side, side)).save(frames, "GIF")
+    for content in (
+        png(side, side, (b"IDAT", zeros(side * (side + 1)))),
+        png(2**31 - 1, 2**31 - 1, dot),
+        png(0, 0, dot),
+        b"P5 99999 99999 255\n",
+        b"BM"
+        + struct.pack("<IHHIIiiHHIIiiII", 60, 0, 0, 54, 40, 10**5, 10**5, 1, 8, 0, 0, *[0] * 4),
+        frames.getvalue(),
+    ):
+        assert grey_or_refused(content) is None
+        count("bombs")
+    for content in (png(1, 1, with_text, dot), png(1, 1, profile, dot)):
+        grey_or_refused(content)
+        count("bombs")
+    assert grey_or_refused(png(7000, 7000, (b"IDAT", zeros(7000 * 7001)))) is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="measures processes as POSIX does")
+@pytest.mark.parametrize(
+    "name", [*FILES, *PATTERNS, *(f"mixed, {number}" for number in range(N_MIXED))]
+)
+def test_no_picture_takes_much_time_or_memory(
+    tmp_path: Path, name: str, count, keep_most, record_property
+) -> None:
+    path = tmp_path / "picture.png"
+    if name in FILES:
+        FILES[name](path)
+    elif name in PATTERNS:
+        write_pattern(PATTERNS[name](2400, 2400), path)
+    else:
+        write_pattern(mixed(int(name.split()[-1])), path)
+    for many in (["--many"], []):
+        cost = cost_of("predict", *many, path, cwd=tmp_path)
+        keep_most("seconds for a picture", cost.seconds, path)
+        keep_most("MB for a picture", cost.megabytes, path)
+        record_property("cost", f"{cost.seconds:.1f} s, {cost.megabytes:.0f} MB")
+        assert cost.returncode in (0, 6), cost.stderr
+        assert cost.seconds < PICTURE_SECONDS
+        assert cost.megabytes < PICTURE_MEGABYTES
+        count("pictures measured")
+    path.unlink()

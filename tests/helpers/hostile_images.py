@@ -4,6 +4,7 @@ Each pattern is (height, width) of bytes, dark on light.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -214,3 +215,53 @@ def mixed(number: int) -> Array:
         turned = Image.fromarray(page).rotate(rng.uniform(-10, 10), fillcolor=PAPER)
         page = np.asarray(turned)
     return 255 - page if rng.random() < 0.3 else page
+
+
+def large(mode: str, height: int = 6250, width: int = 8000) -> Image.Image:
+    """A page of 50 million pixels with a few digits."""
+    page = np.full((height, width), PAPER, np.uint8)
+    digit = np.kron(TWO, np.ones((60, 60), bool))
+    for at in range(5):
+        piece = page[1000:1480, 1000 + 1000 * at : 1480 + 1000 * at]
+        piece[digit] = INK
+    if mode == "I;16":
+        return Image.fromarray(page.astype(np.uint16) * 257)
+    return Image.fromarray(page).convert(mode)
+
+
+def noisy(height: int, width: int) -> Image.Image:
+    colours = np.random.default_rng(5).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(colours)
+
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
+FILES: dict[str, Callable[[Path], object]] = {
+    "PNG 1": lambda path: large("1").save(path, "PNG"),
+    "PNG L": lambda path: large("L").save(path, "PNG", compress_level=1),
+    "PNG P": lambda path: large("P").save(path, "PNG", compress_level=1, transparency=3),
+    "PNG RGB": lambda path: large("RGB").save(path, "PNG", compress_level=1),
+    "PNG RGBA": lambda path: large("RGBA").save(path, "PNG", compress_level=1),
+    "PNG I;16": lambda path: large("I;16").save(path, "PNG", compress_level=1),
+    "PNG turned": lambda path: large("RGB").save(path, "PNG", compress_level=1, exif=TURNED),
+    "PNG noise, 12 MP": lambda path: noisy(3000, 4000).save(path, "PNG", compress_level=1),
+    "JPEG RGB": lambda path: large("RGB").save(path, "JPEG"),
+    "JPEG progressive": lambda path: large("RGB").save(
+        path, "JPEG", progressive=True, subsampling=0
+    ),
+    "JPEG CMYK": lambda path: large("CMYK").save(path, "JPEG"),
+    "GIF": lambda path: large("L").save(path, "GIF"),
+    "TIFF RGB": lambda path: large("RGB").save(path, "TIFF"),
+    "TIFF CMYK": lambda path: large("CMYK").save(path, "TIFF", compression="tiff_lzw"),
+    "TIFF one strip": lambda path: large("RGB").save(
+        path, "TIFF", compression="tiff_adobe_deflate", tiffinfo={278: 6250}
+    ),
+    "TIFF turned": lambda path: large("RGB").save(path, "TIFF", exif=TURNED),
+    "WEBP": lambda path: large("RGB").save(path, "WEBP", quality=50, method=0),
+    "PPM": lambda path: large("RGB").save(path, "PPM"),
+}
+"""what writes a picture of 50 million pixels, of each kind that takes the decoder most"""
+
+
+def write_pattern(pattern: Array, path: Path) -> None:
+    Image.fromarray(pattern).save(path, "PNG", compress_level=1)
