@@ -374,7 +374,7 @@ def test_the_regions_of_classes(learn):
     run = learn({"inputs": CORNERS, "labels": [0, 1, 1, 2]}, class_names=["a", "b", "c"])
     training = Dataset(np.array(CORNERS, float), np.array([0, 1, 1, 2]), (1, 2), ("a", "b", "c"))
     model = run.load_model()
-    plane = decision.plane(model, training, "mine")
+    plane = decision.decision_surface(model, training, "mine")
     assert plane.x[[0, -1]] == pytest.approx([-0.25, 1.25])
     for i, j in ((0, 0), (30, 120), (160, 7)):
         point = np.array([[plane.x[j], plane.y[i]]])
@@ -393,10 +393,12 @@ def test_the_output_of_a_regression_of_two_inputs(learn):
     run = learn(table)
     targets = np.array(table["targets"], float)
     training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
-    plane = decision.plane(run.load_model(), training, "mine")
+    plane = decision.decision_surface(run.load_model(), training, "mine")
     point = np.array([[plane.x[7], plane.y[90]]])
     assert plane.answer[90, 7] == pytest.approx(run.load_model().network.forward(point).item())
-    flat = decision.Plane("flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training)
+    flat = decision.DecisionSurface(
+        "flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training
+    )
     with style.house_style():
         picture = decision.draw([plane, flat, plane, plane, plane])
         style.save(picture, run.folder / "five.png", "png")
@@ -413,7 +415,7 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
     answer = np.linspace(low, high, 9).reshape(3, 3)
     targets = np.full((4, 1), high)
     training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
-    picture = decision.draw([decision.Plane("mine", x, x, answer, training)])
+    picture = decision.draw([decision.DecisionSurface("mine", x, x, answer, training)])
     shades = picture.axes[0].collections[0]
     assert isinstance(shades, QuadContourSet)
     assert np.asarray(shades.levels)[[0, -1]].tolist() == [low, high]
@@ -422,7 +424,7 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
 def test_no_two_of_64_classes_look_alike():
     names = tuple(f"class {i}" for i in range(64))
     x = np.linspace(0, 1, 8)
-    plane = decision.Plane(
+    plane = decision.DecisionSurface(
         "mine",
         x,
         x,

@@ -241,9 +241,9 @@ def _draw(runs: Sequence[Subject], _labels: Sequence[str]) -> Figure:
     last = load_checkpoint(run.record.folder.last).network.theta
     if not np.array_equal(path.thetas[-1], last):
         run.reporter.remark(
-            f"{run.folder}: training it once more did not end at exactly the same weights "
-            "(another machine, NumPy or number of workers, or the run was resumed for more epochs "
-            "than it began with); the path drawn is the repetition's."
+            f"{run.folder}: training it once more did not end at the same weights "
+            "to the last bit (another machine, NumPy or number of workers, or the run was resumed "
+            "for more epochs than it began with); the path drawn is the repetition's."
         )
     return draw(survey(setup, path, partial(work_done, "measuring the loss")), noun(runs))
 
