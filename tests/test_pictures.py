@@ -298,7 +298,7 @@ def test_gradients_are_drawn_by_layer(tmp_path):
     assert rows[1] == GradientNorms(1, 2, 0.25, 0.2)
     layers = gradients.by_layer(rows)
     assert list(layers) == [1, 2]
-    assert layers[1] == gradients.LayerHistory([1, 2], [0.5, 0.125], [0.1, 0.05])
+    assert layers[1] == [GradientNorms(1, 1, 0.5, 0.1), GradientNorms(2, 1, 0.125, 0.05)]
     upper, lower = gradients.draw([layers], ["a"]).axes
     assert upper.lines[0].get_ydata().tolist() == [0.5, 0.125]
     assert lower.lines[1].get_ydata().tolist() == [0.2, 0]
@@ -306,11 +306,8 @@ def test_gradients_are_drawn_by_layer(tmp_path):
 
 
 def test_gradients_of_several_runs_stand_side_by_side_on_one_scale():
-    shallow = {1: gradients.LayerHistory([1], [1.0], [0.1])}
-    deep = {
-        layer: gradients.LayerHistory([1, 2], [10.0**-layer] * 2, [0.1, 0.1])
-        for layer in range(1, 10)
-    }
+    shallow = {1: [GradientNorms(1, 1, 1.0, 0.1)]}
+    deep = {i: [GradientNorms(epoch, i, 10.0**-i, 0.1) for epoch in (1, 2)] for i in range(1, 10)}
     picture = gradients.draw([shallow, deep], ["shallow", "deep"])
     first, second = picture.axes[:2]
     assert [axes.get_title(loc="left") for axes in (first, second)] == ["shallow", "deep"]
@@ -623,7 +620,8 @@ def test_many_classes_deep_networks_and_odd_shapes_fit():
         deep, LOSSES["cross_entropy"](), normalization, (5, 60), names, {"data": {}}, 1, None
     )
     tall = Dataset(test.images, labels, (60, 5), names)
-    layers = {i: gradients.LayerHistory([1, 2], [1, 1e-9], [0, 1]) for i in range(1, 32)}
+    rows = [(1, 1.0, 0.0), (2, 1e-9, 1.0)]
+    layers = {i: [GradientNorms(epoch, i, *norms) for epoch, *norms in rows] for i in range(1, 32)}
     with style.house_style():
         for picture in (
             confusion_matrix.draw(evaluation),

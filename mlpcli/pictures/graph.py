@@ -63,7 +63,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """Lines of text in a frame; x and y are its centre, from the left and from the top."""
+    """Lines of text in a frame, in inches; x and y are its centre, from the top left."""
 
     node: Node
     lines: tuple[str, ...]
@@ -72,12 +72,10 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Width in inches."""
         return _box_width(self.lines)
 
     @property
     def height(self) -> float:
-        """Height in inches."""
         return BOX + LINE * (len(self.lines) - 2)
 
 
@@ -90,7 +88,6 @@ class Label:
     text: str
 
     def overlaps(self, other: "Label") -> bool:
-        """Return whether the two labels overlap."""
         width, height = _size(self.text)
         others_width, others_height = _size(other.text)
         return (
@@ -129,31 +126,19 @@ class _Sheet:
         self._axes.text(MARGIN - left, bottom, foot, va="bottom", fontsize=SMALL, linespacing=1.3)
 
     def box(self, box: Box) -> None:
-        self._axes.add_patch(
-            FancyBboxPatch(
-                (box.x - box.width / 2, box.y - box.height / 2),
-                box.width,
-                box.height,
-                boxstyle="round,pad=0,rounding_size=0.06",
-                facecolor=FILL[box.node.kind],
-                edgecolor="black",
-                linewidth=OUTLINE[box.node.kind],
-                zorder=3,
-            )
-        )
+        corner = (box.x - box.width / 2, box.y - box.height / 2)
+        shape = "round,pad=0,rounding_size=0.06"
+        frame = FancyBboxPatch(corner, box.width, box.height, shape, edgecolor="black", zorder=3)
+        frame.set_facecolor(FILL[box.node.kind])
+        frame.set_linewidth(OUTLINE[box.node.kind])
+        self._axes.add_patch(frame)
         text = "\n".join(box.lines)
         self._axes.text(box.x, box.y, text, ha="center", va="center", fontsize=MEDIUM, zorder=4)
 
     def arrow(self, start: Point, end: Point) -> None:
-        style: dict[str, Any] = {
-            "arrowstyle": "-|>",
-            "mutation_scale": 9,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        }
-        self._axes.add_patch(
-            FancyArrowPatch(start, end, linewidth=0.9, color=GREY, zorder=1, **style)
-        )
+        shape: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "linewidth": 0.9}
+        arrow = FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, color=GREY, zorder=1, **shape)
+        self._axes.add_patch(arrow)
 
     def label(self, label: Label, align: str = "center") -> None:
         self._axes.text(
