@@ -279,7 +279,7 @@ def test_gradients_are_drawn_by_layer(tmp_path):
     assert rows[1] == GradientNorms(1, 2, 0.25, 0.2)
     layers = gradients.by_layer(rows)
     assert list(layers) == [1, 2]
-    assert layers[1] == gradients.LayerHistory([1, 2], [0.5, 0.125], [0.1, 0.05])
+    assert layers[1] == [GradientNorms(1, 1, 0.5, 0.1), GradientNorms(2, 1, 0.125, 0.05)]
     upper, lower = gradients.draw([layers], ["a"]).axes
     assert upper.lines[0].get_ydata().tolist() == [0.5, 0.125]
     assert lower.lines[1].get_ydata().tolist() == [0.2, 0]
@@ -287,11 +287,8 @@ def test_gradients_are_drawn_by_layer(tmp_path):
 
 
 def test_gradients_of_several_runs_stand_side_by_side_on_one_scale():
-    shallow = {1: gradients.LayerHistory([1], [1.0], [0.1])}
-    deep = {
-        layer: gradients.LayerHistory([1, 2], [10.0**-layer] * 2, [0.1, 0.1])
-        for layer in range(1, 10)
-    }
+    shallow = {1: [GradientNorms(1, 1, 1.0, 0.1)]}
+    deep = {i: [GradientNorms(epoch, i, 10.0**-i, 0.1) for epoch in (1, 2)] for i in range(1, 10)}
     picture = gradients.draw([shallow, deep], ["shallow", "deep"])
     first, second = picture.axes[:2]
     assert [axes.get_title(loc="left") for axes in (first, second)] == ["shallow", "deep"]
@@ -355,7 +352,7 @@ def test_the_regions_of_classes(learn):
     run = learn({"inputs": CORNERS, "labels": [0, 1, 1, 2]}, class_names=["a", "b", "c"])
     training = Dataset(np.array(CORNERS, float), np.array([0, 1, 1, 2]), (1, 2), ("a", "b", "c"))
     model = run.load_model()
-    plane = decision.plane(model, training, "mine")
+    plane = decision.decision_surface(model, training, "mine")
     assert plane.x[[0, -1]] == pytest.approx([-0.25, 1.25])
     for i, j in ((0, 0), (30, 120), (160, 7)):
         point = np.array([[plane.x[j], plane.y[i]]])
@@ -374,10 +371,12 @@ def test_the_output_of_a_regression_of_two_inputs(learn):
     run = learn(table)
     targets = np.array(table["targets"], float)
     training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
-    plane = decision.plane(run.load_model(), training, "mine")
+    plane = decision.decision_surface(run.load_model(), training, "mine")
     point = np.array([[plane.x[7], plane.y[90]]])
     assert plane.answer[90, 7] == pytest.approx(run.load_model().network.forward(point).item())
-    flat = decision.Plane("flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training)
+    flat = decision.DecisionSurface(
+        "flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training
+    )
     with style.house_style():
         picture = decision.draw([plane, flat, plane, plane, plane])
         style.save(picture, run.folder / "five.png", "png")
@@ -394,7 +393,7 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
     answer = np.linspace(low, high, 9).reshape(3, 3)
     targets = np.full((4, 1), high)
     training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
-    picture = decision.draw([decision.Plane("mine", x, x, answer, training)])
+    picture = decision.draw([decision.DecisionSurface("mine", x, x, answer, training)])
     shades = picture.axes[0].collections[0]
     assert isinstance(shades, QuadContourSet)
     assert np.asarray(shades.levels)[[0, -1]].tolist() == [low, high]
@@ -403,7 +402,7 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
 def test_no_two_of_64_classes_look_alike():
     names = tuple(f"class {i}" for i in range(64))
     x = np.linspace(0, 1, 8)
-    plane = decision.Plane(
+    plane = decision.DecisionSurface(
         "mine",
         x,
         x,
@@ -602,7 +601,8 @@ def test_many_classes_deep_networks_and_odd_shapes_fit():
         deep, LOSSES["cross_entropy"](), normalization, (5, 60), names, {"data": {}}, 1, None
     )
     tall = Dataset(test.images, labels, (60, 5), names)
-    layers = {i: gradients.LayerHistory([1, 2], [1, 1e-9], [0, 1]) for i in range(1, 32)}
+    rows = [(1, 1.0, 0.0), (2, 1e-9, 1.0)]
+    layers = {i: [GradientNorms(epoch, i, *norms) for epoch, *norms in rows] for i in range(1, 32)}
     with style.house_style():
         for picture in (
             confusion_matrix.draw(evaluation),

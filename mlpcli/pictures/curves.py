@@ -1,4 +1,4 @@
-"""Loss, accuracy and learning rate by epoch, of one run or of several over each other."""
+"""Curves of the loss, accuracy and learning rate of one run, or of several over each other."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from mlpcli.pictures.style import (
 )
 from mlpcli.pictures.subject import noun
 from mlpcli.storage.records import RunRecord
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 WIDE = 100
 """ratio of the largest loss to the smallest above which the scale is logarithmic"""
@@ -32,9 +32,11 @@ TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor":
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
 
 
-def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) -> list[float]:
-    """Return a column of metrics.csv, with nan where nothing was measured."""
-    found = (getattr(row, column) for row in history)
+def values(
+    rows: Sequence[EpochMetrics | GradientNorms], column: str, factor: float = 1.0
+) -> list[float]:
+    """Return a column of metrics.csv or gradients.csv, with nan where nothing was measured."""
+    found = (getattr(row, column) for row in rows)
     return [math.nan if value is None else factor * value for value in found]
 
 
