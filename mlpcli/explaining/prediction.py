@@ -109,7 +109,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
 
 
 def strongest_changes(traced: TracedPrediction, most: int) -> list[WeightChange]:
-    """Return the weights of the last layer that change most: at most `most` raised, then lowered."""
+    """Return the weights of the last layer that change most: at most `most` of each way."""
     last = traced.step.layers[-1]
     change = last.W.new - last.W.value
     order = np.argsort(-change, axis=None, kind="stable")

@@ -3,8 +3,11 @@
 import gzip
 import io
 import json
+import os
 import signal
 import struct
+import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -182,7 +182,6 @@ def _training(config: "Config", steps: int, data_dir: Path | None) -> Explanatio
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.first_steps import explain_training
 
-    config = load_config(*configs, overrides=overrides)
     traced = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
     return Explanation(step_document(config, traced), step_facts(config, traced))
 
