@@ -42,7 +42,7 @@ def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
     """Check a trained network on random inputs of random classes, which need no dataset.
 
     Raises:
-        CheckpointError: there is no checkpoint, or it is damaged.
+        CheckpointError: there is no checkpoint, it is damaged, or its outputs are not finite.
     """
     model = load_model(path)
     network = in_float64(model.network)
@@ -50,4 +50,7 @@ def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
     x = rng.normal(size=(MOST_EXAMPLES, network.sizes[0]))
     t = one_hot(rng.integers(0, network.sizes[-1], MOST_EXAMPLES), network.sizes[-1], np.float64)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # the error shows it
+        dtype = model.network.dtype
+        z = model.network.forward(x.astype(dtype))
+        model.refuse_unless_finite(z, model.loss.value(z, t.astype(dtype)))
         return check_layers(network, model.loss, x, t, most)
