@@ -29,7 +29,7 @@ class Firing:
     rates: NDArray[np.float64]
     """(n,) fraction of the images on which each unit's output is above σ(0)"""
     dead: Labels
-    """indices of the units whose output is the same for every one of several images"""
+    """indices of the units whose output is the same for all of several images"""
 
 
 def firing(model: Model, dataset: Dataset) -> list[Firing]:
