@@ -1,4 +1,4 @@
-"""How often each hidden unit fires, and which units never change."""
+"""The firing rates of the hidden units, and the units that never change."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Firing:
-    """How the units of one hidden layer respond to a dataset."""
+    """The response of one hidden layer to a dataset."""
 
     activation: str
     rates: NDArray[np.float64]
