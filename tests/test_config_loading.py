@@ -591,7 +591,7 @@ number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
-@settings(deadline=None)
+@settings(max_examples=25)
 @given(
     learning_rate=number.filter(lambda x: x > 0),
     mean=number,
@@ -669,14 +669,12 @@ json_like = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(list(Config.model_fields)), json_like, max_size=5))
 def test_any_mapping_is_a_config_or_a_config_error(values):
     with contextlib.suppress(ConfigError):
         assert isinstance(load_config(values), Config)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), json_like)
 def test_any_override_is_applied_or_a_config_error(text, value):
     for override in (text, f"{text}={value}", f"optimizer={value}", f"network.hidden={value}"):

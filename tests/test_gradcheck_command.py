@@ -106,9 +106,10 @@ def test_a_few_wrong_numbers_are_not_lost_among_many_weights(
     assert done.output.splitlines()[1].endswith("WRONG"), done.output
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_jump_of_the_curvature_is_not_taken_for_a_mistake(seed):
-    done = gradcheck("--config", "examples/vanishing", "network.activation=elu", f"seed={seed}")
+    elu = ("examples/vanishing", "network.activation=elu", f"seed={seed}")
+    done = gradcheck("--config", *elu, "--sample", "30")
     assert done.exit_code == 0, done.output
 
 

@@ -264,7 +264,7 @@ def test_the_boxes_of_a_form_are_no_digits():
     for left in (30, 100):
         page[25:28, left : left + 50] = page[90:93, left : left + 50] = 0.4
         page[25:93, left : left + 3] = page[25:93, left + 47 : left + 50] = 0.4
-    assert len(digits_on_page(page)) == 2
+    assert len(list(digits_on_page(page))) == 2
 
 
 def test_a_frame_around_a_digit_is_not_the_digit():

@@ -158,7 +158,7 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
     """Return how many answers are right, which are wrong, and what was not counted.
 
     Raises:
-        DataError: none of the files has a label, or one has several, or one that is no class.
+        DataError: no file has a label, or one has several, or one that is no class.
     """
     labelled = [(each, labels.of(each.file)) for each in answers]
     scored = [(each, label) for each, label in labelled if label is not None]

@@ -1,8 +1,8 @@
-"""The computational graph of one example: what follows from what, and each local derivative.
+"""The computational graph of one example: its nodes, and the local derivative along each edge.
 
-Values and gradients are those of a step of training, so the chain rule can be checked on it: the
-gradient of a node is the sum, over every path from it to the loss, of the product of the
-derivatives along the path.
+Values and gradients are those of a step of training, so they verify the chain rule: a node's
+gradient is the sum, over every path from it to the loss, of the product of the derivatives along
+the path.
 """
 
 import itertools
@@ -30,52 +30,52 @@ from mlpcli.training.setup import prepare
 Detail = Literal["operations", "units", "layers"]
 Kind = Literal["input", "parameter", "operation", "loss"]
 MOST_OPERATIONS, MOST_UNITS, MOST_WEIGHTS, MOST_LAYERS = 8, 6, 12, 3
-"""A chain of more layers is told by its units; more units, or weights, in a layer or more layers,
-by whole layers."""
+"""A chain of more layers is shown by its units, not its operations; a network with more units or
+weights in a layer, or more layers, is shown layer by layer."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A number in the graph, or a whole layer's."""
+    """A number in the graph, or all numbers of a layer."""
 
     name: str
     operation: str
-    """what it is computed by; empty for what is given"""
+    """how it is computed; empty for an input or a parameter"""
     kind: Kind
     stage: int
-    """how many operations come before it on the way from the input; that of its user's for a
-    parameter"""
+    """number of operations between the input and it; a parameter has that of the node it enters"""
     value: Array
-    """a number (), or those of a layer"""
+    """a number (), or the numbers of a layer"""
     gradient: Array
-    """of the loss with respect to it, by backpropagation; shaped as the value"""
+    """dL/d(value) by backpropagation, in the shape of `value`"""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One node's part in another."""
+    """The dependence of one node on another."""
 
     start: Node
     end: Node
     symbol: str
-    """of the derivative"""
+    """symbol of the derivative"""
     derivative: Array
-    """of the end with respect to the start: a number (); of layers the Jacobian (n_end, n_start),
-    and of a weighted sum with respect to its weights what came in (n_in,)"""
+    """d(end)/d(start): a number (); between layers the Jacobian (n_end, n_start); of a weighted sum
+    with respect to its weights, the layer's input (n_in,)"""
     weight: Node | None = None
     """the parameter whose value the derivative is"""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The nodes in the order in which they are computed."""
+    """A computational graph, its nodes in the order in which they are computed."""
 
     name: str
-    """of the config"""
+    """name of the config"""
     example: int
     """from 1 on"""
     sizes: tuple[int, ...]
     detail: Detail
+    has_dropout: bool
     nodes: list[Node]
     edges: list[Edge]
 
@@ -84,17 +84,12 @@ class Graph:
         """Whether every layer is one unit, so that a single path leads from each node to L."""
         return max(self.sizes) == 1
 
-    @property
-    def has_dropout(self) -> bool:
-        """Whether some numbers are multiplied by what dropout drew."""
-        return any("′" in node.name for node in self.nodes)
-
     def node(self, name: str) -> Node:
-        """The node of that name."""
+        """Return the node of this name."""
         return next(node for node in self.nodes if node.name == name)
 
     def paths(self, start: Node) -> Iterator[list[Edge]]:
-        """Every way from a node to the loss."""
+        """Yield every path from a node to the loss."""
         if start.kind == "loss":
             yield []
         for edge in self.edges:
@@ -104,24 +99,18 @@ class Graph:
 
 
 def product(path: Sequence[Edge]) -> float:
-    """Of the derivatives along a path of numbers."""
+    """Return the product of the derivatives along a path of numbers."""
     return math.prod(float(edge.derivative) for edge in path)
 
 
 def explain_graph(
     config: Config, example: int, *, data_dir: Path | None = None, reporter: Reporter | None = None
 ) -> Graph:
-    """The graph of a training example, through the network as it begins.
-
-    Args:
-        config: of the run.
-        example: which one, from 1 on.
-        data_dir: the cache of datasets; None for the usual one.
-        reporter: told of downloads.
+    """Return the graph of a training example, from 1 on, through the untrained network.
 
     Raises:
         ConfigError: there are fewer examples, or the examples of a batch depend on each other.
-        DataError: the data cannot be had.
+        DataError: the data cannot be loaded.
         DivergedError: a number is not finite.
     """
     if config.network.batch_norm:
@@ -139,43 +128,18 @@ def explain_graph(
     augmenter = Augmenter.from_config(config, setup.training.image_shape)
     setup.batches.fill(np.array([example - 1]), 1, augmenter, x, t)
     network.draw_dropout(1, generator(config.seed, Purpose.DROPOUT, 1))
-    still = SGD()
+    detail = _detail(network.sizes)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        step = trace_step(network, setup.loss, still, {}, x, t, 0.0, differences=False)
+        step = trace_step(network, setup.loss, SGD(), {}, x, t, 0.0, differences=False)
         stages = list(_stages(network, step, config.loss.name))
-        detail = _detail(network.sizes)
         if detail == "layers":
             nodes, edges = _by_layers(stages)
         else:
             nodes, edges = _by_numbers(stages, products=detail == "operations")
-    for symbol, values in _figures(nodes, edges):
-        if not np.isfinite(values).all():
-            raise DivergedError(
-                f"{symbol} is not finite for this example; begin with smaller weights."
-            )
-    return Graph(config.name or "network", example, network.sizes, detail, nodes, edges)
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """The numbers of one kind that are computed together."""
-
-    symbol: str
-    operation: str
-    """in which {0} stands for what it is computed from, and {1} for its place, such as [2]"""
-    value: Array
-    """(n,)"""
-    gradient: Array
-    """(n,)"""
-    slope: Array | None = None
-    """(n,) of each number with respect to the one before it; of the loss, to all before it"""
-    slope_symbol: str = ""
-    layer: LayerTrace | None = None
-    """the weights that lead to it, of a weighted sum"""
-
-    def places(self) -> list[str]:
-        """Of its numbers, one by one; empty of a single one."""
-        return [f"[{i + 1}]" if len(self.value) > 1 else "" for i in range(len(self.value))]
+    _refuse_unless_finite(nodes, edges)
+    has_dropout = any(layer.mask is not None for layer in step.layers)
+    name = config.name or "network"
+    return Graph(name, example, network.sizes, detail, has_dropout, nodes, edges)
 
 
 def _detail(sizes: Sequence[int]) -> Detail:
@@ -188,50 +152,77 @@ def _detail(sizes: Sequence[int]) -> Detail:
     return "layers"
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """Numbers of one kind that are computed together, each from the one before it.
+
+    A weighted sum has its `layer` instead of a slope, and is computed from all before it.
+    """
+
+    kind: Kind
+    symbol: str
+    operation: str
+    """{0} stands for the name of the number before, {1} for a place such as [2]"""
+    value: Array
+    """(n,)"""
+    gradient: Array
+    """(n,)"""
+    slope: Array | None = None
+    """(n,), the derivative of each; of the loss (n_before,), with respect to all before it"""
+    slope_symbol: str = ""
+    layer: LayerTrace | None = None
+
+    def places(self) -> list[str]:
+        """Return [1], [2] and so on; a single number has an empty place."""
+        if len(self.value) == 1:
+            return [""]
+        return [f"[{i + 1}]" for i in range(len(self.value))]
+
+
 def _stages(network: MLP, step: StepTrace, loss: str) -> Iterator[_Stage]:
-    """From the input to the loss."""
-    came_in = [layer.backward(layer.delta)[0].copy() for layer in network.dense]
+    """Yield the stages from the input to the loss."""
+    into_layers = [layer.backward(layer.delta)[0].copy() for layer in network.dense]
+    dx, mask = into_layers[0], step.layers[0].mask
+    yield _Stage("input", "x", "", step.x[0], dx if mask is None else dx * mask[0])
     before = "x"
-    first = step.layers[0]
-    yield _Stage("x", "", step.x[0], came_in[0] * (1 if first.mask is None else first.mask[0]))
-    for layer, dx in zip(step.layers, came_in, strict=True):
+    for layer, da_in in zip(step.layers, into_layers, strict=True):
         if layer.mask is not None:
-            slope_symbol = subscript("m", layer.number - 1) + "{1}"
-            symbol, what = f"{before}′", f"{{0}} · {slope_symbol}"
-            yield _Stage(symbol, what, layer.a_in[0], dx, layer.mask[0], slope_symbol)
+            m = subscript("m", layer.number - 1) + "{1}"
+            yield _Stage(
+                "operation", f"{before}′", f"{{0}} · {m}", layer.a_in[0], da_in, layer.mask[0], m
+            )
         before = subscript("z", layer.number)
-        yield _Stage(before, "", layer.z[0], layer.delta[0], layer=layer)
+        yield _Stage("operation", before, "", layer.z[0], layer.delta[0], layer=layer)
         if layer.activation != "identity":
-            slope, da = layer.slope[0], layer.da[0]
             before = subscript("a", layer.number)
-            yield _Stage(before, f"{layer.activation}({{0}})", layer.a[0], da, slope, "σ′({0})")
-    error = step.layers[-1].da[0]
-    end = np.array([step.loss])
-    yield _Stage("L", f"{loss}({before}, t)", end, np.ones(1), error, "∂L/∂{0}")
+            sigma, slope = f"{layer.activation}({{0}})", layer.slope[0]
+            yield _Stage("operation", before, sigma, layer.a[0], layer.da[0], slope, "σ′({0})")
+    end, error = np.array([step.loss]), step.layers[-1].da[0]
+    yield _Stage("loss", "L", f"{loss}({before}, t)", end, np.ones(1), error, "∂L/∂{0}")
 
 
 def _by_numbers(stages: Sequence[_Stage], *, products: bool) -> tuple[list[Node], list[Edge]]:
-    """A node for each number of each stage and for each parameter; also for each product."""
+    """Make a node of each number and each parameter, and on request of each product."""
     nodes: list[Node] = []
     edges: list[Edge] = []
     before: list[Node] = []
     for at, stage in enumerate(stages):
-        kind = _kind(at, stages)
         here = []
         for i, place in enumerate(stage.places()):
-            name = stage.symbol + place
-            operation = stage.operation.format(
-                before[i % len(before)].name if before else "", place
-            )
             if stage.layer is not None:
                 operation = _sum(stage.layer, i, before, products)
-            here.append(_number(name, operation, kind, at, stage.value[i], stage.gradient[i]))
+            elif before:
+                operation = stage.operation.format(before[i].name, place)
+            else:
+                operation = ""
+            value, gradient = np.array(stage.value[i]), np.array(stage.gradient[i])
+            here.append(Node(stage.symbol + place, operation, stage.kind, at, value, gradient))
         if stage.layer is not None:
             for j, end in enumerate(here):
-                _weigh(stage.layer, j, before, end, nodes, edges, products=products)
+                _add_weights(stage.layer, j, before, end, nodes, edges, products)
         elif stage.slope is not None:
-            ends = here * len(before) if kind == "loss" else here
-            for start, end, slope in zip(before, ends, stage.slope, strict=True):
+            for i, (start, slope) in enumerate(zip(before, stage.slope, strict=True)):
+                end = here[0] if stage.kind == "loss" else here[i]
                 symbol = stage.slope_symbol.format(start.name, end.name.removeprefix(stage.symbol))
                 edges.append(Edge(start, end, symbol, np.array(slope)))
         nodes += here
@@ -240,74 +231,81 @@ def _by_numbers(stages: Sequence[_Stage], *, products: bool) -> tuple[list[Node]
 
 
 def _sum(layer: LayerTrace, j: int, before: Sequence[Node], products: bool) -> str:
-    """How a weighted sum is written."""
-    terms = [
-        _element("u", layer, (i, j)) if products else f"{start.name} {_element('W', layer, (i, j))}"
-        for i, start in enumerate(before)
-    ]
-    return " + ".join([*terms, _element("b", layer, (j,))])
+    """Return the weighted sum of unit j as it is written."""
+    terms = []
+    for i, start in enumerate(before):
+        weighted = f"{start.name} {_weight_name('W', layer, i, j)}"
+        terms.append(_weight_name("u", layer, i, j) if products else weighted)
+    return " + ".join([*terms, _bias_name(layer, j)])
 
 
-def _weigh(
+def _add_weights(
     layer: LayerTrace,
     j: int,
     before: Sequence[Node],
     end: Node,
     nodes: list[Node],
     edges: list[Edge],
-    *,
     products: bool,
 ) -> None:
-    """The parameters of a weighted sum, and what leads to it."""
-    at = end.stage
+    """Add the weights and the bias of unit j, the products if asked for, and their edges."""
+    one = np.ones(())
     for i, start in enumerate(before):
-        value, gradient = layer.W.value[i, j], layer.W.gradient[i, j]
-        weight = _number(_element("W", layer, (i, j)), "", "parameter", at, value, gradient)
+        value, gradient = np.array(layer.W.value[i, j]), np.array(layer.W.gradient[i, j])
+        name = _weight_name("W", layer, i, j)
+        weight = Node(name, "", "parameter", end.stage, value, gradient)
         nodes.append(weight)
         target = end
-        if products:  # a sum hands the error on as it is
-            what = f"{start.name} · {weight.name}"
-            result = start.value * value
-            name = _element("u", layer, (i, j))
-            target = _number(name, what, "operation", at, result, end.gradient)
+        if products:
+            name, operation = _weight_name("u", layer, i, j), f"{start.name} · {weight.name}"
+            result = np.array(start.value * value)
+            # a sum passes its own gradient to each of its terms
+            target = Node(name, operation, "operation", end.stage, result, end.gradient)
             nodes.append(target)
         edges.append(Edge(start, target, weight.name, weight.value, weight))
         edges.append(Edge(weight, target, start.name, start.value))
         if products:
-            edges.append(Edge(target, end, "1", np.ones(())))
-    value, gradient = layer.b.value[j], layer.b.gradient[j]
-    bias = _number(_element("b", layer, (j,)), "", "parameter", at, value, gradient)
+            edges.append(Edge(target, end, "1", one))
+    value, gradient = np.array(layer.b.value[j]), np.array(layer.b.gradient[j])
+    bias = Node(_bias_name(layer, j), "", "parameter", end.stage, value, gradient)
     nodes.append(bias)
-    edges.append(Edge(bias, end, "1", np.ones(())))
+    edges.append(Edge(bias, end, "1", one))
+
+
+def _weight_name(symbol: str, layer: LayerTrace, i: int, j: int) -> str:
+    """Return W₁[2,1] for the places 1 and 0, or W₁ if it is the layer's only weight."""
+    name = subscript(symbol, layer.number)
+    return name if layer.W.value.size == 1 else f"{name}[{i + 1},{j + 1}]"
+
+
+def _bias_name(layer: LayerTrace, j: int) -> str:
+    name = subscript("b", layer.number)
+    return name if layer.b.value.size == 1 else f"{name}[{j + 1}]"
 
 
 def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
-    """A node for each stage and each array of parameters, and the Jacobians between them."""
-    first = stages[0]
-    before = Node(first.symbol, "", "input", 0, first.value, first.gradient)
+    """Make a node of each stage and each array of parameters; the edges are Jacobians."""
+    x = stages[0]
+    before = Node(x.symbol, "", x.kind, 0, x.value, x.gradient)
     nodes = [before]
     edges: list[Edge] = []
     for at, stage in enumerate(stages[1:], 1):
-        kind = _kind(at, stages)
-        what = stage.operation.format(before.name, "")
-        if stage.layer is not None:
-            layer = stage.layer
-            W, b = (subscript(each, layer.number) for each in "Wb")
+        operation = stage.operation.format(before.name, "")
+        layer = stage.layer
+        if layer is not None:
+            W, b = subscript("W", layer.number), subscript("b", layer.number)
+            operation = f"{before.name} {W} + {b}"
+        node = Node(stage.symbol, operation, stage.kind, at, stage.value, stage.gradient)
+        if layer is not None:
             weight = Node(W, "", "parameter", at, layer.W.value, layer.W.gradient)
             bias = Node(b, "", "parameter", at, layer.b.value, layer.b.gradient)
-            node = Node(
-                stage.symbol, f"{before.name} {W} + {b}", kind, at, stage.value, stage.gradient
-            )
             nodes += [weight, bias]
-            edges += [
-                Edge(before, node, f"{W}ᵀ", layer.W.value.T, weight),
-                Edge(weight, node, before.name, before.value),
-                Edge(bias, node, "I", np.eye(len(stage.value))),
-            ]
+            edges.append(Edge(before, node, f"{W}ᵀ", layer.W.value.T, weight))
+            edges.append(Edge(weight, node, before.name, before.value))
+            edges.append(Edge(bias, node, "I", np.eye(len(stage.value))))
         elif stage.slope is not None:
-            node = Node(stage.symbol, what, kind, at, stage.value, stage.gradient)
             symbol = stage.slope_symbol.format(before.name, "")
-            if kind == "loss":
+            if stage.kind == "loss":
                 edges.append(Edge(before, node, symbol, stage.slope[np.newaxis]))
             else:
                 edges.append(Edge(before, node, f"diag {symbol}", np.diag(stage.slope)))
@@ -316,35 +314,13 @@ def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
     return nodes, edges
 
 
-def _figures(nodes: Sequence[Node], edges: Sequence[Edge]) -> Iterator[tuple[str, Array]]:
-    """Every number of a graph with its symbol, in the order in which they are computed."""
-    for node in nodes:
-        yield node.name, node.value
-    for node in reversed(nodes):
-        yield f"∂L/∂{node.name}", node.gradient
-    for edge in edges:
-        yield f"∂{edge.end.name}/∂{edge.start.name}", edge.derivative
-
-
-def _kind(at: int, stages: Sequence[_Stage]) -> Kind:
-    if at == 0:
-        return "input"
-    return "loss" if at == len(stages) - 1 else "operation"
-
-
-def _number(
-    name: str,
-    operation: str,
-    kind: Kind,
-    stage: int,
-    value: float | Array,
-    gradient: float | Array,
-) -> Node:
-    return Node(name, operation, kind, stage, np.array(value), np.array(gradient))
-
-
-def _element(symbol: str, layer: LayerTrace, at: tuple[int, ...]) -> str:
-    """W₁[2,1] for a place counted from 0, or W₁ where it is the only one."""
-    name = subscript(symbol, layer.number)
-    values = layer.b.value if len(at) == 1 else layer.W.value
-    return name if values.size == 1 else f"{name}[{','.join(str(i + 1) for i in at)}]"
+def _refuse_unless_finite(nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+    """Raise DivergedError with the first number, in the order of computation, that is not."""
+    figures = [(node.name, node.value) for node in nodes]
+    figures += [(f"∂L/∂{node.name}", node.gradient) for node in reversed(nodes)]
+    figures += [(f"∂{edge.end.name}/∂{edge.start.name}", edge.derivative) for edge in edges]
+    for symbol, values in figures:
+        if not np.isfinite(values).all():
+            raise DivergedError(
+                f"{symbol} is not finite for this example; begin with smaller weights."
+            )

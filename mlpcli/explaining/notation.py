@@ -1,9 +1,6 @@
-"""How the arrays of a network are written: with the number of their layer."""
+"""The symbols of a network's arrays: each has the number of its layer."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mlpcli.explaining.trace import LayerTrace, StepTrace
+from mlpcli.explaining.trace import LayerTrace, StepTrace
 
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -13,28 +10,28 @@ def subscript(symbol: str, number: int) -> str:
     return symbol + str(number).translate(_BELOW)
 
 
-def output_symbol(step: "StepTrace") -> str:
+def output_symbol(step: StepTrace) -> str:
     """Return the symbol of the network's output."""
     last = step.layers[-1]
     return subscript("z" if last.activation == "identity" else "a", last.number)
 
 
-def symbol_given(layer: "LayerTrace") -> str:
-    """Return the symbol of what the activation is given."""
-    return subscript("z" if layer.norm is None else "y", layer.number)
+def symbol_given(layer: LayerTrace) -> str:
+    """Return the symbol of the activation's input."""
+    return subscript("z" if layer.batch_norm is None else "y", layer.number)
 
 
-def symbol_before_dropout(layer: "LayerTrace") -> str:
-    """Return the symbol of what comes from the layer before."""
+def symbol_before_dropout(layer: LayerTrace) -> str:
+    """Return the symbol of the output of the layer before, or of the network's input."""
     return "x" if layer.number == 1 else subscript("a", layer.number - 1)
 
 
-def symbol_in(layer: "LayerTrace") -> str:
-    """Return the symbol of what goes into the weighted sum."""
+def symbol_in(layer: LayerTrace) -> str:
+    """Return the symbol of the weighted sum's input."""
     symbol = symbol_before_dropout(layer)
     return symbol if layer.mask is None else f"{symbol}′"
 
 
-def symbol_mask(layer: "LayerTrace") -> str:
-    """Return the symbol of what dropout multiplies by."""
+def symbol_mask(layer: LayerTrace) -> str:
+    """Return the symbol of the factors of dropout."""
     return subscript("m", layer.number - 1)

@@ -1,8 +1,8 @@
-"""What makes an activation easy or hard to learn through: where it saturates, and its mean output.
+"""Where an activation saturates, and its mean output: both decide how well a network learns.
 
-Where σ is flat, an error that comes back is multiplied by next to nothing, and what lies in front
-learns next to nothing (Glorot and Bengio 2010). Outputs that are all positive push, in a step on
-one example, all weights of a unit behind the same way; a mean other than 0 does so in part (LeCun,
+Where σ is flat, backpropagation multiplies the error by almost 0, and the layers before learn
+almost nothing (Glorot and Bengio 2010). If all outputs are positive, a step on one example moves
+all weights of a unit in the next layer the same way; a mean other than 0 does so in part (LeCun,
 Bottou, Orr and Müller, "Efficient BackProp", 1998).
 """
 
@@ -15,25 +15,25 @@ from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
 
 FLAT = 0.01
-"""A slope below this is saturated: less than a hundredth of an error passes."""
+"""slope below which an activation is saturated: less than a hundredth of the error passes"""
 FAR = 40.0
-"""Where every activation has long been as it will be."""
+"""a z beyond which no activation changes its character"""
 CENTRED = 1e-6
-"""A mean output nearer to 0 than this is rounding."""
+"""mean output below which the rest is rounding"""
 
 
 @dataclass(frozen=True)
 class Character:
-    """What an activation is like."""
+    """The saturation, range and mean output of an activation."""
 
     saturates_below: float | None
-    """σ is flat everywhere below this z; None where it never is to that side"""
+    """σ is flat everywhere below this z; None if it does not saturate on this side"""
     saturates_above: float | None
     lowest: float
-    """of σ; -inf where there is none"""
+    """infimum of σ, perhaps -inf"""
     highest: float
     mean_output: float
-    """of σ(z) for z from the standard normal distribution"""
+    """mean of σ(z) for z from the standard normal distribution"""
 
     @property
     def is_centred(self) -> bool:
@@ -42,7 +42,7 @@ class Character:
 
 
 def curves(activation: Activation, z: Array) -> tuple[Array, Array]:
-    """σ(z) and σ'(z), each (n,), by the code that trains."""
+    """Return σ(z) and σ'(z), each (n,), from the code that trains."""
     a, slope = np.empty_like(z), np.empty_like(z)
     activation.value(z, a)
     activation.derivative(z, a, slope)
@@ -50,7 +50,7 @@ def curves(activation: Activation, z: Array) -> tuple[Array, Array]:
 
 
 def character(activation: Activation) -> Character:
-    """Measured on the activation's own code."""
+    """Measure an activation by calling it."""
     z = np.linspace(-FAR, FAR, 80_001)
     a, slope = curves(activation, z)
     density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
@@ -64,7 +64,7 @@ def character(activation: Activation) -> Character:
 
 
 def _edge(activation: Activation, z: Array, slope: Array) -> float | None:
-    """Coming from far out, the last z (n,) that is flat, found to the last digits by halving."""
+    """Return the last flat z, found by bisection; `z` (n,) comes from far out."""
     steep = np.abs(slope) >= FLAT
     if not steep.any() or steep[0]:
         return None

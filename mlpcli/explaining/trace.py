@@ -1,4 +1,4 @@
-"""One step of gradient descent with every number on the way written down.
+"""One step of gradient descent with every number on the way recorded.
 
 The numbers come from the code that trains: the layers' own `forward` and `backward`, the loss, the
 optimizer and the constraints.
@@ -22,12 +22,12 @@ from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
 
 MOST_DIFFERENCES = 2000
-"""Parameters whose gradient is checked; each costs two forward passes."""
+"""number of parameters whose differences are taken; each costs two forward passes"""
 
 
 @dataclass(frozen=True)
 class ParameterTrace:
-    """An array of parameters in a step; all of its arrays have one shape."""
+    """An array of parameters in a step; all of these arrays have its shape."""
 
     value: Array
     """before the update"""
@@ -35,21 +35,21 @@ class ParameterTrace:
     numerical: Array | None
     """the gradient by centred differences; None in a network too large for them"""
     taken: Array
-    """the gradient that the step takes: clipped, and with that of the penalties"""
+    """the gradient that the step takes: clipped, plus the gradient of the penalties"""
     new: Array
     """after the update"""
     state: dict[str, Array]
-    """what the optimizer remembers of it after the update, by name"""
+    """what the optimizer remembers after the update, by name"""
 
 
 @dataclass(frozen=True)
-class NormTrace:
-    """What batch normalisation did between a layer's weighted sum and its activation."""
+class BatchNormTrace:
+    """Batch normalisation between a layer's weighted sum and its activation."""
 
     mean: Array
-    """(n_out,), of the batch; of a single example, the running mean"""
+    """(n_out,), over the batch; for a single example, the running mean"""
     variance: Array
-    """(n_out,), likewise"""
+    """variance (n_out,), likewise"""
     s: Array
     """the standardised sums (B, n_out)"""
     y: Array
@@ -62,27 +62,26 @@ class NormTrace:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one dense layer, and what stands around it, did in a step."""
+    """One dense layer in a step, with its dropout, batch normalisation and activation."""
 
     number: int
     """from 1 on"""
     activation: str
     mask: Array | None
-    """(B, n_in), by which dropout multiplied what came in; None where there is no dropout"""
+    """(B, n_in), the factors of dropout on the layer's input; None without dropout"""
     a_in: Array
-    """(B, n_in), after dropout"""
+    """the input (B, n_in), after dropout"""
     W: ParameterTrace
     """(n_in, n_out)"""
     b: ParameterTrace
     """(n_out,)"""
     z: Array
     """(B, n_out)"""
-    norm: NormTrace | None
-    """None where there is no batch normalisation"""
+    batch_norm: BatchNormTrace | None
     a: Array
-    """(B, n_out); what the activation was given where it is identity"""
+    """(B, n_out); the activation's input where it is the identity"""
     da: Array
-    """dL/da (B, n_out), what came back to the layer's output"""
+    """dL/da (B, n_out)"""
     slope: Array
     """σ' (B, n_out)"""
     delta: Array
@@ -90,20 +89,20 @@ class LayerTrace:
 
     @property
     def parameters(self) -> dict[str, ParameterTrace]:
-        """By the names W, b, gamma and beta."""
+        """The parameters by the names W, b, gamma and beta."""
         found = {"W": self.W, "b": self.b}
-        if self.norm is not None:
-            found |= {"gamma": self.norm.gamma, "beta": self.norm.beta}
+        if self.batch_norm is not None:
+            found |= {"gamma": self.batch_norm.gamma, "beta": self.batch_norm.beta}
         return found
 
     @property
     def gradient_norm(self) -> float:
-        """Of dL/dW."""
+        """The norm of dL/dW."""
         return float(np.linalg.norm(self.W.gradient))
 
     @property
     def relative_error(self) -> float | None:
-        """Between both gradients of all its parameters; None where there are no differences."""
+        """The relative error of the layer's gradient against its differences, if there are any."""
         gradient, numerical = [], []
         for each in self.parameters.values():
             if each.numerical is None:
@@ -125,36 +124,30 @@ class StepTrace:
     """(B, n_out)"""
     layers: list[LayerTrace]
     prediction: Array
-    """(B, n_out), what the loss holds against `target`"""
+    """(B, n_out), what the loss compares with `target`"""
     target: Array
-    """(B, n_out): t, smoothed where the loss smooths it"""
+    """(B, n_out): t, or the smoothed t"""
     probabilities: Array
-    """(B, n_out), as the loss reads the output"""
+    """(B, n_out)"""
     loss: float
     """mean over the batch, before the update"""
     learning_rate: float
     gradient_norm: float
-    """of all parameters together, before clipping"""
+    """norm of the whole gradient, before clipping"""
     clipped_norm: float
-    """after clipping of the norm"""
+    """the same after the norm is clipped"""
     lengths: list[Array] | None
-    """of the weights into each hidden unit (n_out,) before they are shortened; None where not"""
+    """norms of the weights into each hidden unit (n_out,) before max-norm; None without it"""
     crosses_a_kink: bool
     """whether a difference was taken across the kink of a unit's activation"""
     loss_after: float
-    """of the same batch, after the update, with the same units switched off"""
+    """loss of the same batch after the update, with the same units switched off"""
 
 
 def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
-    """Train the network of `setup` in place, and yield what happened in each step.
-
-    Args:
-        setup: a run that has not begun.
-        steps: number of steps; further epochs follow when one is over.
-    """
+    """Train the network of `setup`, which has not begun, in place; yield each step."""
     batches, network, limits = setup.batches, setup.network, setup.config.optimizer
     augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
-    dropout = _DropoutOfTraining(setup)
     x = np.empty((batches.batch_size, network.sizes[0]), network.dtype)
     t = np.empty((batches.batch_size, network.sizes[-1]), network.dtype)
     for number in range(1, steps + 1):
@@ -163,7 +156,12 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
         indices = batches.order(epoch)[start : start + batches.batch_size]
         n = len(indices)
         batches.fill(indices, epoch, augmenter, x[:n], t[:n])
-        dropout.draw(epoch, start, n)
+        if start % batches.block_size == 0:
+            rngs = [
+                generator(setup.config.seed, Purpose.DROPOUT, epoch, start, rank)
+                for rank in range(setup.workers)
+            ]
+        _draw_dropout(network, n, rngs)
         yield trace_step(
             network,
             setup.loss,
@@ -180,30 +178,16 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
         )
 
 
-class _DropoutOfTraining:
-    """Draws which units are switched off as each worker of the training would."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-        self._rngs: list[np.random.Generator] = []
-
-    def draw(self, epoch: int, start: int, n: int) -> None:
-        """Draw for the `n` examples from `start` on in an epoch's order, step after step."""
-        setup, network = self._setup, self._setup.network
-        if start % setup.batches.block_size == 0:
-            self._rngs = [
-                generator(setup.config.seed, Purpose.DROPOUT, epoch, start, rank)
-                for rank in range(setup.workers)
-            ]
-        masks = []
-        for rank, rng in enumerate(self._rngs):
-            rows = shard(n, rank, setup.workers)
-            network.draw_dropout(rows.stop - rows.start, rng)
-            masks.append(
-                [layer.mask(rows.stop - rows.start).copy() for layer in _dropouts(network)]
-            )
-        for layer, of_workers in zip(_dropouts(network), zip(*masks, strict=True), strict=True):
-            layer.mask(n)[...] = np.concatenate(of_workers)
+def _draw_dropout(network: MLP, n: int, rngs: list[np.random.Generator]) -> None:
+    """Draw the units that are switched off for `n` rows as each worker would for its shard."""
+    masks = []
+    for rank, rng in enumerate(rngs):
+        rows = shard(n, rank, len(rngs))
+        size = rows.stop - rows.start
+        network.draw_dropout(size, rng)
+        masks.append([layer.mask(size).copy() for layer in _dropouts(network)])
+    for layer, of_workers in zip(_dropouts(network), zip(*masks, strict=True), strict=True):
+        layer.mask(n)[...] = np.concatenate(of_workers)
 
 
 def _dropouts(network: MLP) -> list[Dropout]:
@@ -225,21 +209,21 @@ def trace_step(
     number: int = 1,
     differences: bool = True,
 ) -> StepTrace:
-    """Take one step, which changes the network's parameters, and keep every number of it.
+    """Take one step, which changes the network's parameters, and record every number of it.
 
     Args:
-        network: whose dropout, if any, has been drawn for this batch.
-        loss: what is made smaller.
+        network: the network, with its dropout drawn for this batch.
+        loss: the loss.
         optimizer: takes the step.
-        vectors: what the optimizer remembers (P,), by name.
+        vectors: the optimizer's (P,), by name.
         x: inputs (B, n_in).
         t: targets (B, n_out).
-        learning_rate: of this step.
+        learning_rate: η of this step.
         most_value: limit on each number of the gradient.
         most_norm: limit on the norm of the gradient.
         most_weights_norm: limit on the norm of the weights into a hidden unit.
-        number: of the step, from 1 on.
-        differences: also take each gradient by centred differences, in a network of few parameters.
+        number: the step's number, from 1 on.
+        differences: also take centred differences, if the network has few parameters.
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
     before, n = network.theta.copy(), network.n_weights
@@ -255,9 +239,9 @@ def trace_step(
     optimizer.penalize(network.theta[:n], g[:n], learning_rate)
     taken = g.copy()
     optimizer.update(network.theta, g, learning_rate, number, *vectors.values())
-    norms = None
+    lengths = None
     if most_weights_norm:
-        norms = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
+        lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
         for layer in network.dense[:-1]:
             max_norm(layer.W, most_weights_norm)
     parameters = _parameters(network, before, gradient, numerical, taken, vectors)
@@ -274,14 +258,14 @@ def trace_step(
         learning_rate=learning_rate,
         gradient_norm=gradient_norm,
         clipped_norm=clipped_norm,
-        lengths=norms,
+        lengths=lengths,
         crosses_a_kink=crosses,
         loss_after=float(loss.value(_twin(network, network.theta, len(x)).forward(x), t).mean()),
     )
 
 
 def in_float64(network: MLP) -> MLP:
-    """A copy that computes in float64, with running means of its own; its dropout is not drawn."""
+    """Return a float64 copy with running means of its own, in which no dropout is drawn."""
     return _twin(network, network.theta.astype(np.float64), 0)
 
 
@@ -339,14 +323,14 @@ def _layers(
     backward: list[Array],
     parameters: list[dict[str, ParameterTrace]],
 ) -> Iterator[LayerTrace]:
-    """Yield each dense layer with what belongs to it.
+    """Yield the trace of each dense layer.
 
     Args:
-        network: after the step.
+        network: the network after the step.
         x: the batch (B, n_in).
         forward: the output of each of its layers.
-        backward: dL/d(output) of each.
-        parameters: of each dense layer, by name.
+        backward: dL/d(output) of each of them.
+        parameters: the parameters of each dense layer, by name.
     """
     passes = zip(forward, backward, strict=True)
     a = x
@@ -357,11 +341,11 @@ def _layers(
             a, _ = next(passes)
         a_in = a
         z, error = next(passes)
-        given, da, norm = z, error, None
+        given, da, batch_norm = z, error, None
         if stage.batch_norm:
             y, error = next(passes)
             given, da = y, error
-            norm = NormTrace(
+            batch_norm = BatchNormTrace(
                 mean=stage.batch_norm.batch_mean.copy(),
                 variance=stage.batch_norm.batch_variance.copy(),
                 s=stage.batch_norm.s.copy(),
@@ -383,7 +367,7 @@ def _layers(
             W=of_layer["W"],
             b=of_layer["b"],
             z=z,
-            norm=norm,
+            batch_norm=batch_norm,
             a=a,
             da=da,
             slope=slope,
@@ -392,9 +376,9 @@ def _layers(
 
 
 def _twin(network: MLP, theta: Array, n: int) -> MLP:
-    """The same network with other parameters, to be tried out: it leaves no mark on the first.
+    """Return the network with other parameters, copied running means and the same dropout masks.
 
-    Its running means are copies, and the next `n` rows lose the same units to dropout.
+    The masks (n, n_in) are copied; nothing done to the twin changes the network.
     """
     twin = network.with_parameters(theta, network.running.astype(theta.dtype))
     for layer, copied in zip(_dropouts(network), _dropouts(twin), strict=True):
@@ -403,7 +387,7 @@ def _twin(network: MLP, theta: Array, n: int) -> MLP:
 
 
 def _differences(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[Array | None, bool]:
-    """Return the gradient (P,) by centred differences, and whether one crosses a kink."""
+    """Return the gradient (P,) by centred differences, and whether any crosses a kink."""
     if len(network.theta) > MOST_DIFFERENCES:
         return None, False
     copy = _twin(network, network.theta.astype(np.float64), len(x))

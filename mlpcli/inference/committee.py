@@ -78,11 +78,7 @@ class Committee:
 
 
 def newest_reader(runs: Path) -> Committee:
-    """Return the newest network under `runs` that reads images, or else the one in the box.
-
-    Raises:
-        CheckpointError: the folder, or the newest run in it, cannot be read.
-    """
+    """Return the newest network under `runs` that reads images, or else the boxed one."""
     models = map(load_model, [*newest_checkpoints(runs), BOXED])
     return Committee([next(model for model in models if not model.learned_from_a_table)])
 

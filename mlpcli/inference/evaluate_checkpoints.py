@@ -51,7 +51,9 @@ def evaluate_checkpoints(
     data, seed = configs[0].data, configs[0].seed
     if dataset is not None and dataset != data.dataset:
         data = DataConfig(dataset=dataset)
-    elif dataset is None and any(not _is_same_dataset(config.data, data) for config in configs):
+    elif dataset is None and any(
+        (each.data.dataset, each.data.table) != (data.dataset, data.table) for each in configs
+    ):
         raise DataError(
             "These networks were trained on different data; name the dataset to evaluate them on "
             "with --dataset, or evaluate each by itself."
@@ -60,10 +62,6 @@ def evaluate_checkpoints(
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     loader = DataLoader(data, seed, cache, reporter, trust_paths=trust_paths)
     return committee.evaluate(_load(loader, split, committee.class_names))
-
-
-def _is_same_dataset(data: DataConfig, other: DataConfig) -> bool:
-    return data.dataset == other.dataset and data.table == other.table
 
 
 def _refuse_seen_images(
@@ -75,18 +73,14 @@ def _refuse_seen_images(
     images of the same files are never trained on: another choice of them is only reported.
     """
     expected = _choice(split, data, seed)
-    differing = sorted(
-        {
-            setting
-            for config in configs
-            if config.data.dataset == data.dataset
-            for setting, value in _choice(split, config.data, config.seed).items()
-            if value != expected.get(setting, value)
-        }
-    )
+    differing = set()
+    for config in configs:
+        if config.data.dataset == data.dataset:
+            choice = _choice(split, config.data, config.seed)
+            differing |= {key for key, value in choice.items() if value != expected.get(key, value)}
     if not differing:
         return
-    why = f"they differ in {', '.join(differing)}"
+    why = f"they differ in {', '.join(sorted(differing))}"
     if split != "test":
         raise DataError(
             f"These networks do not have the same {split} split: {why}; use --split test, or "

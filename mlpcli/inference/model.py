@@ -113,7 +113,7 @@ class Model:
                 "`mlpcli evaluate` shows what it makes of its own."
             )
         if images.dtype.kind not in "ui" or (
-            images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255)
+            images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
         ):
             raise DataError(
                 "Images must be whole numbers from 0 (background) to 255 (ink), found "

@@ -5,32 +5,47 @@ Everything that can be wrong with a file is handled here; the other modules work
 
 import contextlib
 import math
+import os
 import struct
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import Transpose
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
 from mlpcli.reading.dither import without_dots
-from mlpcli.reading.morphology import FloatArray, smoothed
+from mlpcli.reading.morphology import FloatArray, row_strips, smoothed
 
 MAX_PIXELS = 50_000_000
-"""more than any phone's camera takes by default; a few hundred megabytes once decoded"""
+"""more than any phone's camera takes by default"""
 MAX_BYTES = 4 * MAX_PIXELS
 """size of the largest image without compression"""
 DECODED_SIDE = 640
-"""pixels of the longer side to which a larger image is averaged down"""
+"""longer side, in pixels, to which a larger image is averaged down"""
 FEW_COLOURS = 16
-"""number of colours up to which an image may show others by the density of dots"""
+"""most colours of an image that may show others by the density of its dots"""
 
+MAX_DECODER_BYTES = 320_000_000
+"""memory that a decoder may take: enough for MAX_PIXELS of the usual formats"""
+MAX_SLOW_VALUES = 5_000_000
+"""most bytes, in the file or decoded, for a decoder that Pillow has in Python"""
+
+_DECODERS_IN_PYTHON = ("bmp_rle", "ppm", "ppm_plain")
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # 4 in other modes
+_WEBP_BYTES_PER_PIXEL = 16  # libwebp and Pillow keep four copies
+_ROWS_PER_STRIP, _ROWS_PER_TILE = 278, 323  # tags of TIFF
 _CHANNEL_SIDE = 160  # pixels of the shrunk image on which the channel is chosen
+_TILE_SIDE = 1024  # pixels, at least; only so much is converted at once
+_PIPE_PIECE = 2**20  # bytes
 
 # 2, because a resized image of 0 .. 1 may overshoot at its edges.
 _WHITES = (1.0, 2.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
@@ -54,6 +69,29 @@ _DAMAGED = (
 Remark = Callable[[str], None]
 
 
+class _Turn(NamedTuple):
+    """How to turn a stored image upright, by its EXIF orientation."""
+
+    method: Transpose | None = None
+    from_bottom: bool = False
+    """the upright image begins with the last of the stored rows"""
+    from_right: bool = False
+    """the upright image begins with the last of the stored columns"""
+    lies: bool = False
+    """the stored rows are columns of the upright image"""
+
+
+_TURNS = {
+    2: _Turn(Transpose.FLIP_LEFT_RIGHT, from_right=True),
+    3: _Turn(Transpose.ROTATE_180, from_bottom=True, from_right=True),
+    4: _Turn(Transpose.FLIP_TOP_BOTTOM, from_bottom=True),
+    5: _Turn(Transpose.TRANSPOSE, lies=True),
+    6: _Turn(Transpose.ROTATE_270, from_bottom=True, lies=True),
+    7: _Turn(Transpose.TRANSVERSE, from_bottom=True, from_right=True, lies=True),
+    8: _Turn(Transpose.ROTATE_90, from_right=True, lies=True),
+}
+
+
 class GreyImage(NamedTuple):
     """A decoded image."""
 
@@ -61,6 +99,17 @@ class GreyImage(NamedTuple):
     """(height, width) in 0 .. 1, 0 black and 1 white"""
     full_shape: tuple[int, int]
     """height and width of the upright image before it was averaged down"""
+
+
+class _Decoded(NamedTuple):
+    """An upright image that is averaged down, in mode L, LA, RGB, RGBA or F."""
+
+    values: NDArray[Any]
+    """(H, W) or (H, W, channels)"""
+    mode: str
+    few_colours: bool
+    """whether it had at most FEW_COLOURS before, or a palette"""
+    full_shape: tuple[int, int]
 
 
 def no_remark(_text: str) -> None:
@@ -73,39 +122,24 @@ def read_grey(
     """Read an image as grey values.
 
     An animation gives its first frame, a colour image the channel that separates ink and ground
-    best; a photograph is turned upright (EXIF); transparency gets a ground that contrasts with what
-    is drawn.
+    best. A photograph is turned upright (EXIF). Transparency becomes a ground that contrasts with
+    what is drawn.
 
     Args:
         source: a file's path, or an open binary file such as standard input.
         side: longer side of the result, at most; a larger image is averaged down.
-        remark: called with what the user should know: that there is more than one frame.
+        remark: receives what the user should know: that there are more frames.
 
     Raises:
         ImageError: the file is missing, too large, damaged or not an image.
     """
     name = source_name(source)
-    content = _content(source, name)
-    with _damage_as_image_error(name), Image.open(BytesIO(content), formats=FORMATS) as image:
-        _refuse_too_large(image.width * image.height, name)
-        size = image.size
-        # JPEG decodes to 1/2, 1/4 or 1/8 faster; a whole factor may halve what is just too large.
-        image.draft(None, (side // 2, side // 2))
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1:
-            remark(f"{name}: has {frames} frames; the first is read.")
-            image.seek(0)
-        image.load()
-        lying = image.size
-        ImageOps.exif_transpose(image, in_place=True)
-        width, height = size if image.size == lying else size[::-1]
-        plain = _plain_mode(image)
-        if plain.mode == "F":
-            return GreyImage(_unit_range(np.asarray(_shrunk(plain, side))), (height, width))
-        few_colours = image.mode == "P" or plain.getcolors(FEW_COLOURS) is not None
-        plain = _shrunk(plain, side)
-    grey = _grey(np.asarray(plain), has_alpha=plain.mode in ("LA", "RGBA"))
-    return GreyImage(without_dots(grey) if few_colours else grey, (height, width))
+    with _opened(source, name) as (file, size):
+        image = _decoded(file, size, side, name, remark)
+    if image.mode == "F":
+        return GreyImage(image.values, image.full_shape)
+    grey = _grey(image.values, has_alpha=image.mode in ("LA", "RGBA"))
+    return GreyImage(without_dots(grey) if image.few_colours else grey, image.full_shape)
 
 
 def source_name(source: Path | BinaryIO) -> str:
@@ -116,31 +150,100 @@ def source_name(source: Path | BinaryIO) -> str:
     return name if isinstance(name, str) else "the image"
 
 
-def _content(source: Path | BinaryIO, name: str) -> bytes:
-    """Return the bytes of a file, read whole because a pipe cannot seek."""
-    try:
-        if isinstance(source, Path):
-            # read() allocates all that is asked for; a pipe does not know its size.
-            size = source.stat().st_size if source.is_file() else MAX_BYTES
-            with source.open("rb") as file:
-                content = file.read(min(size, MAX_BYTES) + 1)
-        else:
-            content = source.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ImageError(f"{name}: there is no such file.") from error
-    except OSError as error:
-        if isinstance(source, Path) and source.is_dir():
-            raise ImageError(f"{name}: a folder, not an image; name a file in it.") from error
-        raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
-    if not content:
-        raise ImageError(f"{name}: not a readable image (the file is empty).")
-    if len(content) > MAX_BYTES:
-        raise ImageError(
-            f"{name}: the file is larger than {MAX_BYTES // 1_000_000} MB; save a smaller image."
-        )
-    if content.startswith(b"%PDF"):
-        raise ImageError(f"{name}: not a readable image (a PDF document); save the page as PNG.")
-    return content
+@contextlib.contextmanager
+def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open an image file at its beginning, to read it anywhere; yield it and its size in bytes."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file: IO[bytes] = (
+                stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            )
+            if not (isinstance(source, Path) and source.is_file()):
+                copy = stack.enter_context(tempfile.SpooledTemporaryFile(_PIPE_PIECE))
+                _copy(file, copy)
+                file = copy
+            beginning = file.read(4)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+        except FileNotFoundError as error:
+            raise ImageError(f"{name}: there is no such file.") from error
+        except OSError as error:
+            if isinstance(source, Path) and source.is_dir():
+                raise ImageError(f"{name}: a folder, not an image; name a file in it.") from error
+            raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
+        if not size:
+            raise ImageError(f"{name}: not a readable image (the file is empty).")
+        if size > MAX_BYTES:
+            raise ImageError(
+                f"{name}: the file is larger than {MAX_BYTES // 1_000_000} MB; "
+                "save a smaller image."
+            )
+        if beginning == b"%PDF":
+            raise ImageError(
+                f"{name}: not a readable image (a PDF document); save the page as PNG."
+            )
+        yield file, size
+
+
+def _copy(pipe: IO[bytes], copy: IO[bytes]) -> None:
+    """Copy a pipe, which cannot seek, up to MAX_BYTES + 1 bytes."""
+    left = MAX_BYTES + 1
+    while piece := pipe.read(min(left, _PIPE_PIECE)):
+        copy.write(piece)
+        left -= len(piece)
+    copy.seek(0)
+
+
+def _decoded(file: IO[bytes], file_size: int, side: int, name: str, remark: Remark) -> _Decoded:
+    """Decode an image, and average it by a whole factor to a longer side of at most `side`."""
+    with _damage_as_image_error(name), Image.open(file, formats=FORMATS) as image:
+        full_shape = (image.height, image.width)
+        if math.prod(full_shape) > MAX_PIXELS:
+            raise _too_large(name, f"{math.prod(full_shape) / 1e6:.0f} million pixels")
+        # JPEG decodes to 1/2, 1/4 or 1/8 faster; a whole factor may halve what is just too large.
+        image.draft(None, (side // 2, side // 2))
+        if getattr(image, "is_animated", False):  # n_frames would seek through all
+            remark(f"{name}: has several frames; the first is read.")
+            image.seek(0)
+        _refuse_costly(image, math.prod(full_shape), file_size, name)
+        image.load()
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1), _Turn())
+        values, mode, few_colours = _averaged(image, turn, math.ceil(max(image.size) / side))
+        if mode == "F":
+            values = _unit_range(values)
+    return _Decoded(values, mode, few_colours, full_shape[::-1] if turn.lies else full_shape)
+
+
+def _averaged(image: Image.Image, turn: _Turn, factor: int) -> tuple[NDArray[Any], str, bool]:
+    """Average a decoded image over factor × factor pixels and turn it upright, tile by tile.
+
+    The tiles spare the memory of a second whole image, and change no value.
+    """
+    side = factor * math.ceil(_TILE_SIDE / factor)
+    few_colours, colours = True, set[object]()
+    grid = []
+    for top, bottom in _ranges(image.height, side, turn.from_bottom):
+        row = []
+        for left, right in _ranges(image.width, side, turn.from_right):
+            tile = _plain_mode(image.crop((left, top, right, bottom)))
+            if image.mode != "P" and tile.mode != "F" and few_colours:
+                found = tile.getcolors(FEW_COLOURS)
+                colours.update(colour for _, colour in found or [])
+                few_colours = found is not None and len(colours) <= FEW_COLOURS
+            if turn.method is not None:
+                tile = tile.transpose(turn.method)
+            row.append(np.asarray(tile.reduce(factor)))
+        grid.append(row)
+    if turn.lies:
+        grid = [list(column) for column in zip(*grid, strict=True)]
+    values = np.concatenate([np.concatenate(row, axis=1) for row in grid])
+    return values, tile.mode, few_colours
+
+
+def _ranges(extent: int, side: int, from_end: bool) -> list[tuple[int, int]]:
+    """Return where the tiles of an extent begin and end, the first one at its start or its end."""
+    ranges = [(start, min(start + side, extent)) for start in range(0, extent, side)]
+    return [(extent - stop, extent - start) for start, stop in ranges] if from_end else ranges
 
 
 @contextlib.contextmanager
@@ -170,10 +273,38 @@ def _damage_as_image_error(name: str) -> Iterator[None]:
             ) from error
 
 
-def _refuse_too_large(pixels: int, name: str) -> None:
-    """Refuse an image by its header, before memory is allocated for it."""
-    if pixels > MAX_PIXELS:
-        raise _too_large(name, f"{pixels / 1e6:.0f} million pixels")
+def _refuse_costly(image: ImageFile, full_pixels: int, file_size: int, name: str) -> None:
+    """Refuse an image by its header, before its decoder takes much memory or time.
+
+    Args:
+        image: its size is the one to which it will be decoded.
+        full_pixels: number of pixels that the file holds.
+        file_size: in bytes.
+        name: of the file, for the message.
+    """
+    pixels = image.width * image.height
+    n_bands = len(image.getbands())
+    decoded = pixels * _BYTES_PER_PIXEL.get(image.mode, 4)
+    codec = image.tile[0].codec_name if image.tile else ""
+    memory = decoded
+    if image.format == "WEBP":
+        memory = _WEBP_BYTES_PER_PIXEL * pixels
+    elif "progressive" in image.info:
+        memory += 2 * n_bands * full_pixels  # all coefficients
+    elif isinstance(image, TiffImageFile):
+        if image.tag_v2.get(ExifTags.Base.Orientation) in _TURNS:  # Pillow makes a copy
+            memory += decoded
+        if codec == "libtiff":  # takes the file, and a strip of rows or a row of tiles
+            rows = image.tag_v2.get(_ROWS_PER_STRIP) or image.tag_v2.get(_ROWS_PER_TILE)
+            strip = decoded * min(1, (rows or image.height) / image.height)
+            memory += file_size + int(strip * (3 if image.info.get("compression") == "jpeg" else 1))
+    if memory > MAX_DECODER_BYTES or (
+        codec in _DECODERS_IN_PYTHON and max(pixels * n_bands, file_size) > MAX_SLOW_VALUES
+    ):
+        raise ImageError(
+            f"{name}: the image is too large for its kind of file "
+            f"({full_pixels / 1e6:.0f} million pixels of {image.format}); save it as PNG."
+        )
 
 
 def _too_large(name: str, found: str) -> ImageError:
@@ -208,12 +339,6 @@ def _unit_range(values: FloatArray) -> FloatArray:
     return values / white
 
 
-def _shrunk(image: Image.Image, side: int) -> Image.Image:
-    """Return an image averaged by a whole factor, to a longer side of at most `side`."""
-    factor = math.ceil(max(image.size) / side)
-    return image.reduce(factor) if factor > 1 else image
-
-
 def _grey(values: UInt8Array, has_alpha: bool) -> FloatArray:
     """Return grey (H, W) in 0 .. 1 of (H, W) or (H, W, channels), the last perhaps alpha."""
     if has_alpha:
@@ -229,14 +354,18 @@ def _on_contrasting_ground(colours: UInt8Array, alpha: UInt8Array) -> UInt8Array
     """
     if alpha.min() == 255:
         return colours
-    opacity = alpha / np.float32(255)
-    border_colours = border(colours)[border(opacity)[:, 0] > 0.5]
+    strips = row_strips(len(colours))
+    border_colours = border(colours)[border(alpha)[:, 0] > 127]
     if len(border_colours) > len(border(alpha)) / 2:
         ground = np.median(border_colours, axis=0)
     else:
-        drawn = (colours * opacity).sum() / max(opacity.sum() * colours.shape[-1], 1e-12)
+        weighted = sum(float((colours[rows] * np.float32(alpha[rows])).sum()) for rows in strips)
+        drawn = weighted / max(alpha.sum() * colours.shape[-1], 1)
         ground = np.full(colours.shape[-1], 255 if drawn < 127.5 else 0)
-    laid: UInt8Array = np.rint(colours * opacity + ground * (1 - opacity)).astype(np.uint8)
+    laid = np.empty_like(colours)
+    for rows in strips:
+        opacity = alpha[rows] / np.float32(255)
+        laid[rows] = np.rint(colours[rows] * opacity + ground * (1 - opacity))
     return laid
 
 
@@ -248,7 +377,8 @@ def _strongest_channel(colours: UInt8Array) -> UInt8Array:
     """
     if colours.shape[-1] == 1:
         return colours[..., 0]
-    averaged = np.asarray(_shrunk(Image.fromarray(colours), _CHANNEL_SIDE), np.float32)
+    factor = math.ceil(max(colours.shape) / _CHANNEL_SIDE)
+    averaged = np.asarray(Image.fromarray(colours).reduce(factor), np.float32)
     spread = [smoothed(channel, 2).std() for channel in np.moveaxis(averaged, -1, 0)]
     return colours[..., int(np.argmax(spread))]
 

@@ -130,16 +130,15 @@ def prepare_many(
     """
     # Decoding averages by whole factors: to no less than half of this.
     grey, full_shape = read_grey(source, 2 * PAGE_SIDE, remark)
-    try:
-        pieces = digits_on_page(grey)
-    except ImageError as error:
-        raise ImageError(f"{source_name(source)}: {error}") from error
     dark = is_dark_on_light(grey)
     found = []
-    for ink, box in pieces:
-        with contextlib.suppress(ImageError):  # a spot among the digits
-            box = rescaled(box, grey.shape, full_shape)
-            found.append(replace(prepare_array(ink, shape), box=box, inverted=dark))
+    try:
+        for ink, box in digits_on_page(grey):
+            with contextlib.suppress(ImageError):  # a spot among the digits
+                box = rescaled(box, grey.shape, full_shape)
+                found.append(replace(prepare_array(ink, shape), box=box, inverted=dark))
+    except ImageError as error:
+        raise ImageError(f"{source_name(source)}: {error}") from error
     if not found:
         raise ImageError(f"{source_name(source)}: no digit found: there is nothing but spots.")
     return found

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
-from mlpcli.reading.parts import parts_of
+from mlpcli.reading.parts import parts_of, refuse_crowd
 from mlpcli.reading.ruled_lines import FAINT, Lines, lines_across, runs, without_lines
 
 Pixels = NDArray[Any]
@@ -33,7 +33,9 @@ def without_boxes(ink: FloatArray, threshold: float) -> FloatArray:
     faint = FAINT * threshold
     parts = parts_of(ink > faint, ink)  # a row of boxes is one part, with all that touches it
     cleaned = ink.copy()
-    for part in np.flatnonzero(np.minimum(parts.height, parts.width) >= LEAST_BOX_SIDE).tolist():
+    large = np.minimum(parts.height, parts.width) >= LEAST_BOX_SIDE
+    refuse_crowd(parts, large)
+    for part in np.flatnonzero(large).tolist():
         box = parts.box(part)
         own = np.where(parts.labels[box] == part + 1, ink[box], 0)
         cleaned[box] -= own - _without_its_boxes(own, faint)

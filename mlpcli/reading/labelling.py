@@ -33,7 +33,7 @@ def labelled(mask: Mask, *, corners: bool = True) -> tuple[NDArray[np.int32], in
     root = smallest_connected(len(starts), upper, lower)
     _, part = np.unique(root, return_inverse=True)
     flat = np.zeros(framed.size, np.int32)
-    flat[_stretches(starts, ends)] = np.repeat(part + 1, ends - starts)
+    flat[stretches(starts, ends)] = np.repeat(part + 1, ends - starts)
     return flat.reshape(height, stride)[:, 1:-1], int(part.max()) + 1
 
 
@@ -43,12 +43,12 @@ def _touching(
     """Return every pair of touching runs (upper, lower) in neighbouring rows."""
     first = np.searchsorted(ends, starts - stride, side="left" if corners else "right")
     last = np.searchsorted(starts, ends - stride, side="right" if corners else "left")
-    upper = _stretches(first, np.maximum(first, last))
+    upper = stretches(first, np.maximum(first, last))
     lower = np.repeat(np.arange(len(starts)), np.maximum(last - first, 0))
     return upper, lower
 
 
-def _stretches(starts: IntArray, ends: IntArray) -> IntArray:
+def stretches(starts: IntArray, ends: IntArray) -> IntArray:
     """Return starts[0] .. ends[0] - 1, starts[1] .. ends[1] - 1, and so on, in one array."""
     lengths = ends - starts
     before = np.cumsum(lengths) - lengths

@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
+_STRIP_ROWS = 64
+
+
+def row_strips(height: int) -> list[slice]:
+    """Return strips of an array's rows: calculated one by one, they need little memory."""
+    return [slice(start, start + _STRIP_ROWS) for start in range(0, height, _STRIP_ROWS)]
+
 
 def sliding_max(image: NDArray[Any], window: int, axis: int | None = None) -> NDArray[Any]:
     """Return the largest value in the window around each pixel of (H, W), numbers or truth values.

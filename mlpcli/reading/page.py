@@ -1,5 +1,7 @@
 """Finding every digit in an image of many, in reading order."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mlpcli.data.dataset import IntArray
@@ -8,9 +10,10 @@ from mlpcli.reading.boxes import Box, rescaled
 from mlpcli.reading.forms import without_boxes
 from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_ink
+from mlpcli.reading.labelling import stretches
 from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
 from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
-from mlpcli.reading.parts import Parts, joined, parts_of
+from mlpcli.reading.parts import Parts, joined, parts_of, refuse_crowd, refuse_too_many
 from mlpcli.reading.resizing import shrunk
 from mlpcli.reading.touching import separated
 
@@ -28,39 +31,46 @@ OVERLAP = 0.5
 SAME_ROW = 0.5
 """fraction of the smaller height that two digits of one row share"""
 
+_PAIRS_AT_ONCE = 500_000
 
-def digits_on_page(grey: FloatArray) -> list[tuple[FloatArray, Box]]:
+
+def digits_on_page(grey: FloatArray) -> Iterator[tuple[FloatArray, Box]]:
     """Find every digit of a page (H, W) in 0 .. 1, in reading order.
 
-    Returns:
+    Yields:
         for each digit, its ink (h, w) without its neighbours, 0 the ground; and its box in `grey`.
 
     Raises:
-        ImageError: there is none.
+        ImageError: there is none, or there is more than a page has.
     """
     page = shrunk(grey, PAGE_SIDE)
     found = find_ink(page, is_dark_on_light(grey), PAGE_WINDOW)
     ink = without_boxes(found.ink, found.threshold)
     parts = parts_of(ink > found.threshold, ink, reach=1)
     usual = _usual_height(parts)
+    refuse_crowd(parts, _as_high_as_digits(parts, usual))
     parts = joined(parts, _strokes_of_one(parts, usual), ink)
-    fits = (parts.height >= LEAST_DIGIT_HEIGHT * usual) & ~parts.frames
-    fits &= parts.height <= MOST_DIGIT_HEIGHT * usual
-    digits = [
-        (own, box)
-        for part in np.flatnonzero(fits).tolist()
-        for own, box in separated(parts.labels[parts.box(part)] == part + 1, parts.box(part), usual)
-        if own.shape[0] > LEAST_HEIGHT_TO_WIDTH * own.shape[1]
-    ]
+    digits: list[tuple[Mask, Box]] = []
+    for part in np.flatnonzero(_as_high_as_digits(parts, usual) & ~parts.frames).tolist():
+        box = parts.box(part)
+        digits += [
+            (own, box)
+            for own, box in separated(parts.labels[box] == part + 1, box, usual)
+            if own.shape[0] > LEAST_HEIGHT_TO_WIDTH * own.shape[1]
+        ]
+        refuse_too_many(len(digits))
     if not digits:
         raise ImageError("no digit found: nothing on the page has the shape of one.")
     top, bottom, left = np.array(
         [(down.start, down.stop, across.start) for _, (down, across) in digits]
     ).T
-    return [
-        (_alone(ink, *digits[i]), rescaled(digits[i][1], page.shape, grey.shape))
-        for i in reading_order(top, bottom, left)
-    ]
+    for i in reading_order(top, bottom, left):
+        yield _alone(ink, *digits[i]), rescaled(digits[i][1], page.shape, grey.shape)
+
+
+def _as_high_as_digits(parts: Parts, usual: float) -> Mask:
+    high: Mask = parts.height >= LEAST_DIGIT_HEIGHT * usual
+    return high & (parts.height <= MOST_DIGIT_HEIGHT * usual)
 
 
 def _alone(ink: FloatArray, own: Mask, box: Box) -> FloatArray:
@@ -89,16 +99,21 @@ def _strokes_of_one(parts: Parts, usual: float) -> IntArray:
     real = np.flatnonzero(
         (parts.size >= LEAST_STROKE * usual) & (parts.height <= MOST_JOINED * usual)
     )
-    upper, lower = (each.ravel() for each in np.meshgrid(real, real, indexing="ij"))
-    overlap = np.minimum(parts.right[upper], parts.right[lower]) - np.maximum(
-        parts.left[upper], parts.left[lower]
-    )
-    together = overlap >= OVERLAP * np.minimum(parts.width[upper], parts.width[lower])
-    together &= parts.top[upper] < parts.top[lower]
-    together &= parts.top[lower] - parts.bottom[upper] <= MOST_GAP * usual
-    height = np.maximum(parts.bottom[upper], parts.bottom[lower]) - parts.top[upper]
-    together &= height <= MOST_JOINED * usual
-    return np.stack([upper[together], lower[together]])
+    real = real[np.argsort(parts.top[real], kind="stable")]
+    top, lowest = parts.top[real], parts.bottom[real] + MOST_GAP * usual
+    first, last = (np.searchsorted(top, row, "right") for row in (top, lowest))
+    pairs = [np.zeros((2, 0), np.intp)]
+    n_chunks = 1 + int((last - first).sum()) // _PAIRS_AT_ONCE
+    for chunk in np.array_split(np.arange(len(real)), n_chunks):
+        upper = real[np.repeat(chunk, last[chunk] - first[chunk])]
+        lower = real[stretches(first[chunk], last[chunk])]
+        overlap = np.minimum(parts.right[upper], parts.right[lower])
+        overlap -= np.maximum(parts.left[upper], parts.left[lower])
+        together = overlap >= OVERLAP * np.minimum(parts.width[upper], parts.width[lower])
+        height = np.maximum(parts.bottom[upper], parts.bottom[lower]) - parts.top[upper]
+        together &= height <= MOST_JOINED * usual
+        pairs.append(np.stack([upper[together], lower[together]]))
+    return np.concatenate(pairs, axis=1)
 
 
 def reading_order(top: IntArray, bottom: IntArray, left: IntArray) -> list[int]:
@@ -108,16 +123,17 @@ def reading_order(top: IntArray, bottom: IntArray, left: IntArray) -> list[int]:
     so rows may climb or fall, as they do in handwriting.
     """
     rows: list[list[int]] = []
+    last = np.zeros(len(left), np.intp)  # the last box of each row
+    height = bottom - top
     for i in np.argsort(left, kind="stable").tolist():
-        shared = [
-            (min(bottom[i], bottom[row[-1]]) - max(top[i], top[row[-1]]))
-            / min(bottom[i] - top[i], bottom[row[-1]] - top[row[-1]])
-            for row in rows
-        ]
-        best = int(np.argmax(shared)) if shared else -1
-        if best >= 0 and shared[best] >= SAME_ROW:
-            rows[best].append(i)
-        else:
-            rows.append([i])
-    rows.sort(key=lambda row: float(np.mean([top[i] + bottom[i] for i in row])))
+        ends = last[: len(rows)]
+        shared = np.minimum(bottom[i], bottom[ends]) - np.maximum(top[i], top[ends])
+        shared = shared / np.minimum(height[i], height[ends])
+        best = int(np.argmax(shared)) if rows else -1
+        if best < 0 or shared[best] < SAME_ROW:
+            best = len(rows)
+            rows.append([])
+        rows[best].append(i)
+        last[best] = i
+    rows.sort(key=lambda row: float(np.mean(top[row] + bottom[row])))
     return [i for row in rows for i in row]

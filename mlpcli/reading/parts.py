@@ -38,6 +38,11 @@ AT_THE_BORDER = 0.25
 """weight of the ink of a part that the image's border cuts: the digit is seldom there, but shadows,
 tables and frames are"""
 
+MOST_PARTS = 2500
+"""fifty rows of fifty digits, each of which has 24 pixels on a page of 1200"""
+MOST_OVERLAP = 4
+"""how often the boxes of an image's parts may cover it: at most 1.3 times in 555 photographs"""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -108,10 +113,18 @@ class Parts:
         pixels = np.bincount(self.labels.ravel(), minlength=count + 1)[1:]
         thin = pixels < THIN * self.height * self.width
         frames = np.zeros(count, bool)
+        by_top = np.argsort(self.top, kind="stable")
+        top = self.top[by_top]
+        first, last = np.searchsorted(top, self.top, "right"), np.searchsorted(top, self.bottom)
+        size = self.size
         for i in np.flatnonzero(thin & (self.mass >= LEAST_SHARE * self.mass.max())):
-            inside = (self.top > self.top[i]) & (self.bottom < self.bottom[i])
-            inside &= (self.left > self.left[i]) & (self.right < self.right[i])
-            large = self.size[inside] >= LEAST_FRAMED * min(self.height[i], self.width[i])
+            below = by_top[first[i] : last[i]]
+            inside = below[
+                (self.bottom[below] < self.bottom[i])
+                & (self.left[below] > self.left[i])
+                & (self.right[below] < self.right[i])
+            ]
+            large = size[inside] >= LEAST_FRAMED * min(self.height[i], self.width[i])
             many = np.count_nonzero(self.mass[inside] >= LEAST_OF_MANY * self.mass[i]) >= MANY
             frames[i] = large.any() or many
         return frames
@@ -120,6 +133,26 @@ class Parts:
         """Return (H, W), the pixels of the parts `kept` (count,)."""
         inside: Mask = np.concatenate([[False], kept])[self.labels]
         return inside
+
+
+def refuse_crowd(parts: Parts, chosen: Mask) -> None:
+    """Refuse parts `chosen` (count,), before any work is done for each, that no page of digits has.
+
+    Raises:
+        ImageError: there are more than MOST_PARTS, or their boxes cover the image too often.
+    """
+    refuse_too_many(int(np.count_nonzero(chosen)))
+    area = int((parts.height * parts.width)[chosen].sum())
+    if area > MOST_OVERLAP * parts.labels.size:
+        raise ImageError("no digit found: there is nothing but strokes that enclose each other.")
+
+
+def refuse_too_many(count: int) -> None:
+    """Raise ImageError where an image has more parts than a page has digits."""
+    if count > MOST_PARTS:
+        raise ImageError(
+            f"the image has more than {MOST_PARTS:,} parts, so it is no page of digits."
+        )
 
 
 def parts_of(mask: Mask, ink: FloatArray, reach: int = 0) -> Parts:

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mlpcli.data.dataset import IntArray
 from mlpcli.reading.boxes import box_of
@@ -55,11 +56,13 @@ class Lines:
     def inside(self, shape: tuple[int, ...], margin: int) -> Mask:
         """Return (H, W), true on the lines and `margin` rows above and below them."""
         height, width = shape
-        row = np.arange(height)[:, np.newaxis] - self.climb(width)
-        inside = np.zeros((height, width), bool)
+        climb = self.climb(width).astype(np.int32)
+        reach = int(np.abs(climb).max(initial=0))
+        on_lines = np.zeros(height + 2 * reach, bool)  # by the row in the middle, plus reach
         for first, last in self.bands:
-            inside |= (row >= first - margin) & (row < last + margin)
-        return inside
+            on_lines[max(0, first - margin + reach) : last + margin + reach] = True
+        rows = np.arange(reach, height + reach, dtype=np.int32)[:, np.newaxis] - climb
+        return np.asarray(on_lines[rows])
 
 
 def without_ruling(ink: FloatArray, threshold: float) -> FloatArray:
@@ -108,33 +111,35 @@ def lines_across(
         search_side: longer side of the pooled mask on which the lines are searched.
     """
     pool = math.ceil(max(mask.shape) / search_side)
-    slope, bands = _straight_bands(_pooled(mask, pool), most_width * min(mask.shape) / pool)
-    bands = [(pool * first, pool * (last + 1)) for first, last in bands]
-    return Lines(slope, [band for band in bands if _is_unbroken(mask, Lines(slope, [band]))])
+    lines = _straight_lines(_pooled(mask, pool), most_width * min(mask.shape) / pool)
+    bands = [(pool * first, pool * (last + 1)) for first, last in lines.bands]
+    climb = lines.climb(mask.shape[1])
+    return Lines(lines.slope, [band for band in bands if _is_unbroken(mask, band, climb)])
 
 
-def _straight_bands(pooled: Mask, widest: float) -> tuple[float, list[Band]]:
-    """Return the slope at which most lines cross (H, W), and their bands; the inkiest of equals."""
+def _straight_lines(pooled: Mask, widest: float) -> Lines:
+    """Return the lines at the slope at which most cross (H, W); the inkiest of equals."""
     width = pooled.shape[1]
     edges = np.linspace(0, width, max(1, width // _STRIP) + 1).astype(int)
     full = _full_strips(pooled, edges)
+    best, most = Lines(0.0, []), (0, 0)
     if np.count_nonzero(full.any(axis=0)) < LEAST_COVERED * full.shape[1] / 2:
-        return 0.0, []
+        return best
     most_climb = round(MOST_SLOPE * width)
-    climbs = np.arange(-most_climb, most_climb + 1)
+    climbs = np.array(sorted(range(-most_climb, most_climb + 1), key=abs))
     middles = (edges[:-1] + edges[1:]) / 2 / width - 0.5
     offsets = np.rint(climbs[:, np.newaxis] * middles).astype(int)
     crossing = _crossing(full, offsets)
-    ink = np.add.reduceat(pooled, edges[:-1], axis=1, dtype=np.intp)
-    best: list[Band] = []
-    slope, most = 0.0, (0, 0)
-    tried = np.flatnonzero(crossing.any(axis=1))
-    for i in tried[np.argsort(np.abs(climbs[tried]), kind="stable")]:
+    ink = np.add.reduceat(pooled, edges[:-1], axis=1, dtype=np.int32)
+    for i in np.flatnonzero(crossing.any(axis=1)):
         bands = [band for band in runs(crossing[i]) if band[1] - band[0] <= widest]
-        score = (len(bands), sum(_most_ink(ink, band, offsets[i]) for band in bands))
+        if len(bands) < most[0]:
+            continue
+        ink_of_line = _ink_along(ink, offsets[i])
+        score = (len(bands), sum(int(ink_of_line[slice(*band)].max()) for band in bands))
         if score > most:
-            best, slope, most = bands, float(climbs[i]) / width, score
-    return slope, best
+            best, most = Lines(float(climbs[i]) / width, bands), score
+    return best
 
 
 def _full_strips(pooled: Mask, edges: IntArray) -> Mask:
@@ -153,25 +158,32 @@ def _crossing(full: Mask, offsets: IntArray) -> Mask:
         offsets: (climbs, strips), rows by which a line is lower in each strip.
     """
     height, strips = full.shape
-    rows = np.arange(height)[np.newaxis, :, np.newaxis] + offsets[:, np.newaxis, :]
-    inside = (rows >= 0) & (rows < height)
-    seen = full[np.clip(rows, 0, height - 1), np.arange(strips)] & inside
-    n_inside = np.count_nonzero(inside, axis=2)
-    covered = np.count_nonzero(seen, axis=2) >= LEAST_COVERED * n_inside
-    return np.asarray(covered & (2 * n_inside >= strips))
+    reach = int(np.abs(offsets).max())
+    margins = ((reach, reach), (0, 0))
+    wide, inside = np.pad(full, margins), np.pad(np.ones_like(full), margins)
+    n_seen, n_inside = np.zeros((2, len(offsets), height), np.int16)
+    for strip in range(strips):
+        first_rows = offsets[:, strip] + reach
+        n_seen += sliding_window_view(wide[:, strip], height)[first_rows]
+        n_inside += sliding_window_view(inside[:, strip], height)[first_rows]
+    return np.asarray((n_seen >= LEAST_COVERED * n_inside) & (2 * n_inside >= strips))
 
 
-def _is_unbroken(mask: Mask, line: Lines) -> bool:
+def _is_unbroken(mask: Mask, band: Band, climb: IntArray) -> bool:
     """Return whether there is ink all along a line: pooling has closed gaps of a few pixels."""
-    inside = line.inside(mask.shape, margin=1)
-    inked = np.count_nonzero((mask & inside).any(axis=0))
-    return bool(inked >= LEAST_UNBROKEN * np.count_nonzero(inside.any(axis=0)))
+    height, width = mask.shape
+    rows = np.arange(band[0] - 1, band[1] + 1)[:, np.newaxis] + climb
+    inside = (rows >= 0) & (rows < height)
+    inked = mask[np.clip(rows, 0, height - 1), np.arange(width)] & inside
+    n_inked = np.count_nonzero(inked.any(axis=0))
+    return bool(n_inked >= LEAST_UNBROKEN * np.count_nonzero(inside.any(axis=0)))
 
 
-def _most_ink(ink: IntArray, band: Band, offsets: IntArray) -> int:
-    """Return the ink, counted by strips (H, strips), on the fullest line of a band."""
-    rows = np.clip(np.arange(*band)[:, np.newaxis] + offsets, 0, len(ink) - 1)
-    return int(ink[rows, np.arange(len(offsets))].sum(axis=1).max())
+def _ink_along(ink: IntArray, offsets: IntArray) -> IntArray:
+    """Return (H,), the ink on the line through each row's middle; `ink` (H, strips) counts it."""
+    rows = np.clip(np.arange(len(ink))[:, np.newaxis] + offsets, 0, len(ink) - 1)
+    along: IntArray = ink[rows, np.arange(len(offsets))].sum(axis=1)
+    return along
 
 
 def _pooled(mask: Mask, pool: int) -> Mask:

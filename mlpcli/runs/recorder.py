@@ -36,7 +36,7 @@ class Recorder:
         reporter: receives each epoch.
         started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
-        epoch_start: the parameters (P,) at the beginning of the epoch that the run is within.
+        epoch_start: the parameters (P,) at the beginning of an epoch that is not done.
 
     Attributes:
         history: the rows of metrics.csv so far, those of earlier sessions included.

@@ -1,6 +1,7 @@
 """The folder of a run: the paths of its files, and how each is written.
 
-Whatever writes raises WriteError if it cannot, and whatever looks for weights CheckpointError.
+Whatever writes raises WriteError if it cannot, also where it first has to read a table. Whatever
+looks for weights raises CheckpointError.
 """
 
 import contextlib
@@ -90,11 +91,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this run at the same time.
-
-        Raises:
-            WriteError: another process is training it.
-        """
+        """Keep other processes from training this run; WriteError if one is training it."""
         with held(self.path / ".lock") as is_ours:
             if not is_ours:
                 raise WriteError(
@@ -104,11 +101,7 @@ class RunFolder:
             yield
 
     def refuse_links_outside(self) -> None:
-        """Check that writing into this folder changes nothing elsewhere.
-
-        Raises:
-            CheckpointError: a link in it leads out of it.
-        """
+        """Raise CheckpointError if a link leads out of this folder: writing would follow it."""
         inside = os.path.realpath(self.path)
         for path in self.path.rglob("*"):
             target = os.path.realpath(path)
@@ -132,11 +125,7 @@ class RunFolder:
             self.summary.unlink(missing_ok=True)
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
-        """Return the same rows with the seconds in metrics.csv, where that has them.
-
-        Raises:
-            WriteError: metrics.csv cannot be read, so it could not be written either.
-        """
+        """Return the same rows with the seconds in metrics.csv, where that has them."""
         text = _read(self.metrics).decode(errors="replace")
         seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
         return [

@@ -1,5 +1,6 @@
 """What the tests of faults share: figures, told at the end, and the command as a process."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from helpers.processes import COMMAND
 import mlpcli
 
 FIGURES: Counter[str] = Counter()
+RECORDS: dict[str, tuple[float, Path]] = {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -18,6 +20,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("faults")
         for what, number in FIGURES.items():
             terminalreporter.line(f"{number:10,} {what}")
+        for most, (figure, path) in RECORDS.items():
+            terminalreporter.line(f"{figure:10,.1f} {most}: {path}")
 
 
 @pytest.fixture
@@ -28,6 +32,19 @@ def count() -> Callable[..., None]:
         FIGURES[what] += number
 
     return add
+
+
+@pytest.fixture
+def keep_most(tmp_path: Path) -> Callable[[str, float, Path], None]:
+    """`keep_most("s", 3.2, path)`: the file of the highest figure is kept, and told at the end."""
+
+    def keep(what: str, figure: float, path: Path) -> None:
+        if figure > RECORDS.get(what, (0, path))[0]:
+            kept = tmp_path / f"most {what}{path.suffix}"
+            shutil.copy(path, kept)
+            RECORDS[what] = (figure, kept)
+
+    return keep
 
 
 @pytest.fixture(scope="session")

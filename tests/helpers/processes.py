@@ -2,13 +2,14 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from unittest import mock
 
 from mlpcli.cli.main import run
@@ -56,12 +57,47 @@ def mlpcli(
     )
 
 
-def started(*command: object, cwd: Path) -> subprocess.Popen[str]:
+class Cost(NamedTuple):
+    """What a process took."""
+
+    returncode: int
+    stderr: str
+    seconds: float
+    """of processor time"""
+    megabytes: float
+
+
+# A process of its own, because a child's peak counts what its parent had when it was started.
+MEASURE = """
+import json, os, subprocess, sys
+with subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    said = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+megabytes = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+print(json.dumps([process.returncode, said, usage.ru_utime + usage.ru_stime, megabytes]))
+"""
+
+
+def cost_of(*arguments: object, cwd: Path) -> Cost:
+    """Run the command to its end on one core; return what it took. For POSIX only."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(OPENBLAS_NUM_THREADS="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Cost(*json.loads(done.stdout))
+
+
+def started(*command: object, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     """Start a command whose output can be read while it runs."""
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=cwd,
-        env=environment(),
+        env=environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -126,15 +126,12 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
 def _calibration_facts(evaluation: "Evaluation") -> dict[str, float]:
     from mlpcli.inference.calibration import calibration
 
-    before, labels = evaluation.uncalibrated, evaluation.labels
-    after = calibration(evaluation.probabilities, labels).expected_error
-    return {
-        "temperature": evaluation.temperature,
-        "expected_error_before": (
-            after if before is None else calibration(before, labels).expected_error
-        ),
-        "expected_error": after,
-    }
+    labels = evaluation.labels
+    before = after = calibration(evaluation.probabilities, labels).expected_error
+    if evaluation.uncalibrated is not None:
+        before = calibration(evaluation.uncalibrated, labels).expected_error
+    temperature = evaluation.temperature
+    return {"temperature": temperature, "expected_error_before": before, "expected_error": after}
 
 
 def _calibration_text(evaluation: "Evaluation") -> str:

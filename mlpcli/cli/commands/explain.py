@@ -17,15 +17,8 @@ if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
     from mlpcli.explaining.documents.document import Document
 
-ENDINGS = {
-    ".txt": "text",
-    ".md": "markdown",
-    ".html": "html",
-    ".json": "json",
-    ".png": "png",
-    ".svg": "svg",
-}
-DRAWN = ("png", "svg")
+WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
+DRAWN = {".png": "png", ".svg": "svg"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ class Explanation:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "html", "json"]),
+    type=click.Choice(list(WRITTEN.values())),
     help="The format of the output. html is one self-contained page.  [default: text]",
 )
 @click.option(
@@ -118,7 +111,7 @@ def command(
     written = _form_of(output, form) if output is not None else form
     if written is None and (graph or activations):
         output, written = Path("graph.png" if graph else "activations.png"), "png"
-    if written in DRAWN and configs and not graph:
+    if written in DRAWN.values() and configs and not graph:
         raise click.UsageError(
             "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
         )
@@ -148,10 +141,11 @@ def command(
 
 def _form_of(output: Path, form: str | None) -> str:
     """Return the format of a file by its ending."""
-    found = ENDINGS.get(output.suffix.lower())
+    formats = WRITTEN | DRAWN
+    found = formats.get(output.suffix.lower())
     if found is None:
         raise click.UsageError(
-            f"--output {output}: expected a file that ends in {', '.join(ENDINGS)}."
+            f"--output {output}: expected a file that ends in {', '.join(formats)}."
         )
     if form not in (None, found):
         raise click.UsageError(f"--output {output} is {found}, but --format says {form}.")
@@ -170,7 +164,7 @@ def _text(explanation: Explanation, form: str) -> str:
 def _write(output: Path, explanation: Explanation, form: str) -> None:
     from mlpcli.files import write_text
 
-    if form not in DRAWN:
+    if form not in DRAWN.values():
         write_text(output, _text(explanation, form) + ("" if form == "html" else "\n"))
         return
     from mlpcli.pictures.backend import import_matplotlib
@@ -188,8 +182,8 @@ def _training(config: "Config", steps: int, data_dir: Path | None) -> Explanatio
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.first_steps import explain_training
 
-    story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
-    return Explanation(step_document(config, story), step_facts(config, story))
+    traced = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
+    return Explanation(step_document(config, traced), step_facts(config, traced))
 
 
 def _graph(config: "Config", example: int, data_dir: Path | None) -> Explanation:
@@ -227,14 +221,16 @@ def _activations(names: tuple[str, ...]) -> Explanation:
 
 
 def _picture(run: Path, image: Path, label: str | None) -> Explanation:
-    from mlpcli.explaining.documents.picture import picture_document, picture_facts
-    from mlpcli.explaining.prediction import explain_picture
+    from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
+    from mlpcli.explaining.prediction import explain_prediction
 
-    story = explain_picture(run, image, label)
+    traced = explain_prediction(run, image, label)
 
     def draw() -> "Figure":
         from mlpcli.pictures import prediction
 
-        return prediction.draw(image.name, story)
+        return prediction.draw(image.name, traced)
 
-    return Explanation(picture_document(str(image), story), picture_facts(str(image), story), draw)
+    return Explanation(
+        prediction_document(str(image), traced), prediction_facts(str(image), traced), draw
+    )

@@ -159,7 +159,7 @@ def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
 
 
 def _images(images: tuple[str, ...], recursive: bool) -> tuple[list[str], int]:
-    """Return the names of all images, and how many arguments name none, each reported."""
+    """Return the names of all images, and the number of arguments that name none, each reported."""
     from mlpcli.reading.image_files import images_named
 
     names: list[str] = []

@@ -52,7 +52,7 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
 
 
 def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
-    """Return the runs in the order of their starts, and how many are damaged, each reported."""
+    """Return the runs by the time they started, and the number of damaged ones, each reported."""
     from mlpcli.storage.records import read_record, run_folders
 
     records, left_out = [], 0
@@ -88,26 +88,21 @@ def _facts(record: "RunRecord") -> dict[str, Any]:
 
 def _list(records: list["RunRecord"]) -> str:
     rows = [["name", "when", "network", "optimizer", "epochs", "validation", "test", "time"]]
-    for record in records:
-        facts = _facts(record)
-        rows.append(
-            [
-                facts["name"],
-                _when(record) or MISSING,
-                _network(record),
-                _optimizer(facts),
-                f"{facts['epochs']} of {facts['epochs_planned']}",
-                _result(facts["val_accuracy"], facts["val_loss"]) or MISSING,
-                _result(facts["test_accuracy"], facts["test_loss"]) or _state(record),
-                _time(facts["seconds"]),
-            ]
-        )
-    return table(rows)
+    return table(rows + [_row(record, _facts(record)) for record in records])
 
 
-def _optimizer(facts: dict[str, Any]) -> str:
-    name, rate = facts["optimizer"], facts["learning_rate"]
-    return f"{name} {rate:g}" if isinstance(rate, int | float) else str(name)
+def _row(record: "RunRecord", facts: dict[str, Any]) -> list[str]:
+    optimizer, rate = str(facts["optimizer"]), facts["learning_rate"]
+    return [
+        facts["name"],
+        _when(record) or MISSING,
+        _network(facts["hidden"]),
+        f"{optimizer} {rate:g}" if isinstance(rate, int | float) else optimizer,
+        f"{facts['epochs']} of {facts['epochs_planned']}",
+        _result(facts["val_accuracy"], facts["val_loss"]) or MISSING,
+        _result(facts["test_accuracy"], facts["test_loss"]) or _state(record),
+        _time(facts["seconds"]),
+    ]
 
 
 def _when(record: "RunRecord") -> str:
@@ -115,8 +110,7 @@ def _when(record: "RunRecord") -> str:
     return str(record.environment.get("started") or "")[:16].replace("T", " ")
 
 
-def _network(record: "RunRecord") -> str:
-    hidden = record.setting("network", "hidden")
+def _network(hidden: Any) -> str:
     return "-".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "no hidden layer"
 
 

@@ -171,20 +171,19 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
     folder, its_data = as_argument(run.folder), _with_its_data(run.config, data_dir)
     reads_digits = run.config.data.dataset in ("mnist", "synthetic")
     mine = "your own image of a digit" if reads_digits else "your own image"
-    lines = [
-        (f"mlpcli evaluate {folder}{its_data}", report),
-        (f"mlpcli predict photo.png --checkpoint {folder}", mine),
-    ]
+    evaluate = (f"mlpcli evaluate {folder}{its_data}", report)
+    predict = (f"mlpcli predict photo.png --checkpoint {folder}", mine)
+    lines = [evaluate, predict]
     if run.config.data.dataset == "synthetic":
         cache = option_for(data_dir)
-        lines.insert(
-            0, (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)")
-        )
-        lines.insert(2, (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"))
+        lines = [
+            (f"mlpcli train --config mnist{cache}", "real MNIST (12 MB are downloaded once)"),
+            evaluate,
+            (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"),
+            predict,
+        ]
     if run.config.data.dataset == "table":
-        lines[1] = (
-            f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}",
-            "each step of its training, with its numbers",
-        )
+        explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
+        lines = [evaluate, (explain, "each step of its training, with its numbers")]
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

@@ -1,1 +1,1 @@
-"""What `mlpcli explain` says: documents, and how they are written."""
+"""The documents of `mlpcli explain`, and how they are written."""

@@ -2,22 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlpcli.explaining.documents.document import Document, Section
+from mlpcli.explaining.saturation import FLAT, character
+from mlpcli.nn.activations import Activation
 
-if TYPE_CHECKING:
-    from mlpcli.nn.activations import Activation
+HEADER = ("activation", "saturates below", "above", "lowest", "highest", "mean output", "centred")
 
 
-def activation_document(activations: "Sequence[Activation]") -> Document:
-    """The document."""
-    from mlpcli.explaining.saturation import FLAT, character
-
-    document = Document("Activations and their derivatives")
-    rows = [
-        ["activation", "saturates below", "above", "lowest", "highest", "mean output", "centred"]
-    ]
+def activation_document(activations: Sequence[Activation]) -> Document:
+    """Return a table of the activations, and the formula of each."""
+    rows: list[Sequence[str]] = [HEADER]
     for activation in activations:
         found = character(activation)
         rows.append(
@@ -31,7 +27,7 @@ def activation_document(activations: "Sequence[Activation]") -> Document:
                 "yes" if found.is_centred else "no",
             ]
         )
-    document.sections = [
+    sections = [
         Section(
             "Where they saturate, and what they put out",
             words=f"An activation is saturated where its slope stays below {FLAT:g}: less than a "
@@ -42,13 +38,11 @@ def activation_document(activations: "Sequence[Activation]") -> Document:
         Section("Their formulae"),
         *(Section(activation.name, 3, formula=activation.formula) for activation in activations),
     ]
-    return document
+    return Document("Activations and their derivatives", sections)
 
 
-def activation_facts(activations: "Sequence[Activation]") -> dict[str, Any]:
-    """The same for JSON; null where there is no bound."""
-    from mlpcli.explaining.saturation import FLAT, character
-
+def activation_facts(activations: Sequence[Activation]) -> dict[str, Any]:
+    """Return the same for JSON, with null for no bound."""
     facts = {}
     for activation in activations:
         found = character(activation)

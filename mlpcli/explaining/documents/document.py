@@ -9,11 +9,11 @@ import numpy as np
 from mlpcli.nn.arrays import Array
 
 MOST_NUMBERS, MOST_COLUMNS = 64, 10
-"""An array of more is told by its summary."""
+"""size of the largest array shown in full; of others there is a summary"""
 APART = 4 * " "
-"""between two formulae"""
+"""separates two formulae"""
 BY_DIFFERENCES = "by differences"
-"""The symbol of a gradient that follows the same one by backpropagation."""
+"""symbol of a gradient by differences; it follows the same one by backpropagation"""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Quantity:
     """An array with its name."""
 
     name: str
-    """in JSON, such as dW1"""
+    """its key in JSON, such as dW1"""
     symbol: str
-    """in a formula, such as ∂L/∂W₁"""
+    """its symbol in a formula, such as ∂L/∂W₁"""
     values: Array
 
     @property
@@ -33,13 +33,13 @@ class Quantity:
         return self.values.size <= MOST_NUMBERS and columns <= MOST_COLUMNS
 
     def rows(self) -> list[list[str]]:
-        """Its numbers as they are written, all in one way."""
+        """Return its numbers, all in the same format."""
         largest = float(np.abs(self.values).max(initial=0))
         matrix = self.values.reshape(-1, self.values.shape[-1] if self.values.ndim else 1)
         return [[number(float(x), largest) for x in row] for row in matrix]
 
     def summary(self) -> dict[str, float]:
-        """What is said of an array that is too large to be shown."""
+        """Return figures that describe an array too large to show."""
         v = self.values.astype(np.float64)
         return {
             "min": float(v.min()),
@@ -49,7 +49,7 @@ class Quantity:
         }
 
     def facts(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return it for JSON."""
         facts: dict[str, Any] = {"symbol": self.symbol, "shape": list(self.values.shape)}
         if self.is_small:
             return {**facts, "values": self.values.tolist()}
@@ -58,56 +58,47 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Section:
-    """Part of a document; what is empty is left out."""
+    """A section of a document, written without its empty fields."""
 
     title: str
     level: int = 2
     words: str = ""
     formula: str = ""
-    """in the notation of `mathml`; `APART` parts one formula from the next"""
+    """in the notation of `mathml`, with `APART` between two formulae"""
     shapes: str = ""
-    """of the formula's arrays"""
+    """shapes of the formula's arrays"""
     quantities: Sequence[Quantity] = ()
     rows: Sequence[Sequence[str]] = ()
-    """a table, its first row the header"""
+    """a table; its first row is the header"""
     image: Array | None = None
-    """(height, width) from 0, white, to 1, black"""
+    """(height, width), from 0 for white to 1 for black"""
     is_signed: bool = False
-    """the image is from -1, blue, over 0, white, to 1, red"""
+    """whether the image goes from -1, blue, through 0, white, to 1, red"""
 
     def facts(self) -> dict[str, Any]:
-        """For JSON."""
-        facts: dict[str, Any] = {"title": self.title}
-        for key, value in (
-            ("formula", self.formula),
-            ("shapes", self.shapes),
-            ("quantities", {each.name: each.facts() for each in self.quantities}),
-        ):
-            if value:
-                facts[key] = value
-        return facts
+        """Return it for JSON."""
+        facts = {
+            "title": self.title,
+            "formula": self.formula,
+            "shapes": self.shapes,
+            "quantities": {each.name: each.facts() for each in self.quantities},
+        }
+        return {key: value for key, value in facts.items() if value}
 
 
 @dataclass
 class Document:
-    """Sections below a title."""
+    """A title with sections."""
 
     title: str
     sections: list[Section] = field(default_factory=list)
 
 
-def by(shape: tuple[int, ...]) -> str:
-    """A shape as it is read: (1, 3)."""
-    return str(shape)
-
-
 def number(value: float, largest: float | None = None) -> str:
-    """A number with six decimals, or four in powers of ten; never -0.
+    """Return a number with six decimals, or four in powers of ten; never -0.
 
-    Args:
-        value: the number.
-        largest: the greatest size among those it stands with, which decides; None where it is
-            alone.
+    `largest`, the greatest magnitude among the numbers beside it, decides between them; None for a
+    number that stands alone.
     """
     size = abs(value) if largest is None else largest
     if size and not 1e-3 <= size < 1e5:

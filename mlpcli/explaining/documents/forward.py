@@ -1,12 +1,13 @@
-"""The way forward as sections of a document: from the examples to their loss."""
+"""The forward pass as sections of a document: from the examples to their loss."""
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpcli.explaining.documents.document import Quantity, Section, by
+from mlpcli.config.schema.config import Config
+from mlpcli.explaining.documents.document import APART, Quantity, Section
+from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import (
     output_symbol,
     subscript,
@@ -15,130 +16,98 @@ from mlpcli.explaining.notation import (
     symbol_in,
     symbol_mask,
 )
+from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, StepTrace
 from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.layers import BatchNorm
 from mlpcli.training.building import build_loss
 
-if TYPE_CHECKING:
-    from mlpcli.config.schema.config import Config
-    from mlpcli.explaining.first_steps import Story
-    from mlpcli.explaining.trace import LayerTrace, NormTrace
-
 MOST_EXAMPLES = 20
-"""that are told one by one"""
+"""number of examples that are listed"""
 
 
-def forward_sections(config: "Config", story: "Story") -> Iterator[Section]:
-    """From the first layer to the last, then the loss."""
-    step = story.first
+def forward_sections(config: Config, traced: TracedSteps) -> Iterator[Section]:
+    """Yield the examples, each layer from the first to the last, and the loss."""
+    step = traced.first
     yield Section(
         "The example" if len(step.x) == 1 else "The examples",
         3,
-        words=_which(story.examples),
+        words=_examples(traced.examples),
         quantities=[Quantity("x", "x", step.x), Quantity("t", "t", step.t)],
     )
     for layer in step.layers:
         if layer.mask is not None:
-            yield _dropout(config, layer)
-        n, a = layer.number, symbol_in(layer)
-        z, W, b = subscript("z", n), subscript("W", n), subscript("b", n)
-        yield Section(
-            f"Layer {n}: the weighted sum",
-            3,
-            formula=f"{z} = {a} {W} + {b}",
-            shapes=f"{by(layer.a_in.shape)} {by(layer.W.value.shape)} + {by(layer.b.value.shape)}"
-            f" → {by(layer.z.shape)}",
-            quantities=[
-                Quantity(f"W{n}", W, layer.W.value),
-                Quantity(f"b{n}", b, layer.b.value),
-                Quantity(f"z{n}", z, layer.z),
-            ],
-        )
-        if layer.norm is not None:
-            yield _normalisation(layer, layer.norm, len(step.x))
-        if layer.activation != "identity":
-            yield Section(
-                f"Layer {n}: the activation, {layer.activation}",
-                3,
-                formula=f"{subscript('a', n)} = σ({symbol_given(layer)})    "
-                f"{ACTIVATIONS[layer.activation].formula}",
-                shapes=f"{by(layer.z.shape)} → {by(layer.a.shape)}",
-                quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
-            )
-        elif layer is not step.layers[-1]:
-            yield Section(
-                f"Layer {n}: the activation, identity",
-                3,
-                formula=f"{subscript('a', n)} = {symbol_given(layer)}",
-                quantities=[Quantity(f"a{n}", subscript("a", n), layer.a)],
-            )
-    output = output_symbol(step)
-    loss = build_loss(config.loss.model_dump())
-    if loss.prediction_formula:
-        yield Section(
-            "The probabilities",
-            3,
-            formula=loss.prediction_formula.format(z=output),
-            shapes=f"{by(step.t.shape)} → {by(step.t.shape)}",
-            quantities=[Quantity("p", "p", step.prediction)],
-        )
-    formula = loss.formula.format(z=output)
-    if loss.target_formula:
-        formula = f"{formula}    {loss.target_formula}"
-    counted = re.findall(r"[A-Za-z]+", formula)
-    yield Section(
-        "The loss",
-        3,
-        words=f"n = {step.t.shape[1]}, the number of outputs." if "n" in counted else "",
-        formula=formula,
-        shapes="mean over the examples" if len(step.x) > 1 else "",
-        quantities=[Quantity("loss", "L", np.array([step.loss]))],
-    )
+            yield _dropout(config, layer, layer.mask)
+        yield _weighted_sum(layer)
+        if layer.batch_norm is not None:
+            yield _batch_norm(layer, layer.batch_norm, len(step.x))
+        if layer.activation != "identity" or layer is not step.layers[-1]:
+            yield _activation(layer)
+    yield from _loss(config, step)
 
 
-def _which(examples: Sequence[int]) -> str:
-    """The rows by their numbers in the training set."""
-    numbered = [f"{n}" for n in examples[:MOST_EXAMPLES]] + ["…"] * (len(examples) > MOST_EXAMPLES)
+def _examples(examples: Sequence[int]) -> str:
+    """Return a sentence with the numbers of the rows in the training set."""
+    numbers = ", ".join(str(n) for n in examples[:MOST_EXAMPLES])
+    if len(examples) > MOST_EXAMPLES:
+        numbers += ", …"
     which = "Example" if len(examples) == 1 else "Row by row, examples"
-    return f"{which} {', '.join(numbered)} of the training set."
+    return f"{which} {numbers} of the training set."
 
 
-def _dropout(config: "Config", layer: "LayerTrace") -> Section:
+def _dropout(config: Config, layer: LayerTrace, m: Array) -> Section:
     dropout = config.network.dropout
     rate = dropout.input if layer.number == 1 else dropout.hidden
-    assert layer.mask is not None  # noqa: S101 - asked for only where there is one
-    came, mask, n = symbol_before_dropout(layer), symbol_mask(layer), layer.number
+    before, mask, n = symbol_before_dropout(layer), symbol_mask(layer), layer.number
     return Section(
         f"Layer {n}: dropout of what comes in",
         3,
         words=f"Each number of {mask} is 0 with probability {rate:g} and 1 / (1 − {rate:g}) "
         "otherwise, drawn anew in every step; a prediction is made without. The probability is "
         "rounded to a 65,536th.",
-        formula=f"{came}′ = {came} ⊙ {mask}",
-        shapes=f"{by(layer.mask.shape)} {by(layer.mask.shape)} → {by(layer.mask.shape)}",
+        formula=f"{before}′ = {before} ⊙ {mask}",
+        shapes=f"{m.shape} {m.shape} → {m.shape}",
         quantities=[
-            Quantity(f"mask{n - 1}", mask, layer.mask),
-            Quantity(f"dropped{n - 1}", f"{came}′", layer.a_in),
+            Quantity(f"mask{n - 1}", mask, m),
+            Quantity(f"dropped{n - 1}", f"{before}′", layer.a_in),
         ],
     )
 
 
-def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Section:
+def _weighted_sum(layer: LayerTrace) -> Section:
+    n = layer.number
+    z, W, b = (subscript(each, n) for each in "zWb")
+    return Section(
+        f"Layer {n}: the weighted sum",
+        3,
+        formula=f"{z} = {symbol_in(layer)} {W} + {b}",
+        shapes=f"{layer.a_in.shape} {layer.W.value.shape} + {layer.b.value.shape}"
+        f" → {layer.z.shape}",
+        quantities=[
+            Quantity(f"W{n}", W, layer.W.value),
+            Quantity(f"b{n}", b, layer.b.value),
+            Quantity(f"z{n}", z, layer.z),
+        ],
+    )
+
+
+def _batch_norm(layer: LayerTrace, norm: BatchNormTrace, examples: int) -> Section:
     n = layer.number
     z, y, s, mu, v, gamma, beta = (subscript(each, n) for each in "zysμvγβ")
-    whose = (
-        f"{mu} and {v} are mean and variance of each unit over the examples. {mu} takes "
-        f"{subscript('b', n)} out again, so its gradient is 0, but for rounding, and {beta} does "
-        "its work"
-        if examples > 1
-        else f"One example has no variance: {mu} and {v} are the running mean and variance"
-    )
+    if examples > 1:
+        whose = (
+            f"{mu} and {v} are mean and variance of each unit over the examples. {mu} takes "
+            f"{subscript('b', n)} out again, so its gradient is 0, but for rounding, and {beta} "
+            "does its work"
+        )
+    else:
+        whose = f"One example has no variance: {mu} and {v} are the running mean and variance"
     return Section(
         f"Layer {n}: batch normalisation",
         3,
         words=f"{whose}; ε = {BatchNorm.EPSILON:g}.",
-        formula=f"{s} = ({z} − {mu}) / √({v} + ε)    {y} = {gamma} ⊙ {s} + {beta}",
-        shapes=f"{by(layer.z.shape)} → {by(norm.y.shape)}",
+        formula=f"{s} = ({z} − {mu}) / √({v} + ε){APART}{y} = {gamma} ⊙ {s} + {beta}",
+        shapes=f"{layer.z.shape} → {norm.y.shape}",
         quantities=[
             Quantity(f"mean{n}", mu, norm.mean),
             Quantity(f"variance{n}", v, norm.variance),
@@ -147,4 +116,44 @@ def _normalisation(layer: "LayerTrace", norm: "NormTrace", examples: int) -> Sec
             Quantity(f"beta{n}", beta, norm.beta.value),
             Quantity(f"y{n}", y, norm.y),
         ],
+    )
+
+
+def _activation(layer: LayerTrace) -> Section:
+    n, a, given = layer.number, subscript("a", layer.number), symbol_given(layer)
+    title = f"Layer {n}: the activation, {layer.activation}"
+    quantities = [Quantity(f"a{n}", a, layer.a)]
+    if layer.activation == "identity":
+        return Section(title, 3, formula=f"{a} = {given}", quantities=quantities)
+    return Section(
+        title,
+        3,
+        formula=f"{a} = σ({given}){APART}{ACTIVATIONS[layer.activation].formula}",
+        shapes=f"{layer.z.shape} → {layer.a.shape}",
+        quantities=quantities,
+    )
+
+
+def _loss(config: Config, step: StepTrace) -> Iterator[Section]:
+    output = output_symbol(step)
+    loss = build_loss(config.loss.model_dump())
+    if loss.prediction_formula:
+        yield Section(
+            "The probabilities",
+            3,
+            formula=loss.prediction_formula.format(z=output),
+            shapes=f"{step.t.shape} → {step.t.shape}",
+            quantities=[Quantity("p", "p", step.prediction)],
+        )
+    formula = loss.formula.format(z=output)
+    if loss.target_formula:
+        formula += APART + loss.target_formula
+    has_n = re.search(r"\bn\b", formula)
+    yield Section(
+        "The loss",
+        3,
+        words=f"n = {step.t.shape[1]}, the number of outputs." if has_n else "",
+        formula=formula,
+        shapes="mean over the examples" if len(step.x) > 1 else "",
+        quantities=[Quantity("loss", "L", np.array([step.loss]))],
     )

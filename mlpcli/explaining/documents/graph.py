@@ -1,61 +1,67 @@
 """The computational graph of one example as a document, with the chain rule as products."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from mlpcli.explaining.documents.document import Document, Quantity, Section, number
+from mlpcli.explaining.graph import Edge, Graph, Node, product
+from mlpcli.nn.arrays import Array
 from mlpcli.text import count
 
-if TYPE_CHECKING:
-    from mlpcli.explaining.graph import Edge, Graph, Node
-
 MOST_PATHS = 12
-"""of one parameter that are written out"""
-
+"""number of paths of a parameter that are written out"""
 ITEMS = {
     "operations": "each operation is a node",
     "units": "each unit and each parameter is a node",
     "layers": "the network is too large to print each number, so each layer is a node, told by "
     "its shape and norm",
 }
-
+GIVEN = {"input": "given", "parameter": "learned"}
 DROPOUT = (
     " Dropout multiplies by m: by 0 what it switches off, and by 1 / (1 − rate) what stays on; here"
     " as a first step draws it."
 )
 
 
-def graph_document(graph: "Graph") -> Document:
-    """The document."""
-    document = Document(f"The computational graph of {graph.name}, example {graph.example}")
+def graph_document(graph: Graph) -> Document:
+    """Return the nodes, the edges and, unless nodes are layers, the chain rule as products."""
     sizes = "-".join(map(str, graph.sizes))
-    document.sections = [
-        Section(
-            "The graph",
-            words=f"{sizes}: {ITEMS[graph.detail]}. {count(len(graph.nodes), 'node')}, "
-            f"{count(len(graph.edges), 'edge')}." + DROPOUT * graph.has_dropout,
-        ),
-        Section("The nodes", rows=list(_node_rows(graph))),
+    nodes, edges = count(len(graph.nodes), "node"), count(len(graph.edges), "edge")
+    words = f"{sizes}: {ITEMS[graph.detail]}. {nodes}, {edges}."
+    if graph.has_dropout:
+        words += DROPOUT
+    node_rows = [["node", "computed by", "value", "∂L/∂node"]]
+    for node in graph.nodes:
+        operation = node.operation or GIVEN[node.kind]
+        node_rows.append([node.name, operation, _written(node.value), _written(node.gradient)])
+    edge_rows = [["from", "to", "derivative", "is"]]
+    for edge in graph.edges:
+        derivative = _written(edge.derivative)
+        edge_rows.append([edge.start.name, edge.end.name, edge.symbol, derivative])
+    sections = [
+        Section("The graph", words=words),
+        Section("The nodes", rows=node_rows),
         Section(
             "The edges",
             words="The local derivative of the end of an edge with respect to its start.",
-            rows=list(_edge_rows(graph)),
+            rows=edge_rows,
         ),
     ]
     if graph.detail != "layers":
-        document.sections += [
+        sections.append(
             Section(
                 "The chain rule",
                 words="The gradient of a parameter is the product of the derivatives along its "
                 "path to L, summed over the paths. Beside each sum is what backpropagation found.",
-            ),
-            *(_products(graph, node) for node in graph.nodes if node.kind == "parameter"),
-        ]
-    return document
+            )
+        )
+        sections += [_products(graph, node) for node in graph.nodes if node.kind == "parameter"]
+    title = f"The computational graph of {graph.name}, example {graph.example}"
+    return Document(title, sections)
 
 
-def graph_facts(graph: "Graph") -> dict[str, Any]:
-    """The same for JSON, with every digit."""
+def graph_facts(graph: Graph) -> dict[str, Any]:
+    """Return the same for JSON, with every digit."""
     return {
         "config": graph.name,
         "example": graph.example,
@@ -83,59 +89,35 @@ def graph_facts(graph: "Graph") -> dict[str, Any]:
     }
 
 
-def _fact(values: Any) -> Any:
+def _fact(values: Array) -> Any:
     return values.item() if values.ndim == 0 else Quantity("", "", values).facts()
 
 
-def _node_rows(graph: "Graph") -> Iterator[list[str]]:
-    yield ["node", "computed by", "value", "∂L/∂node"]
-    for node in graph.nodes:
-        yield [
-            node.name,
-            node.operation or {"input": "given", "parameter": "learned"}[node.kind],
-            _told(node.value),
-            _told(node.gradient),
-        ]
-
-
-def _edge_rows(graph: "Graph") -> Iterator[list[str]]:
-    yield ["from", "to", "derivative", "is"]
-    for edge in graph.edges:
-        yield [edge.start.name, edge.end.name, edge.symbol, _told(edge.derivative)]
-
-
-def _products(graph: "Graph", node: "Node") -> Section:
-    from mlpcli.explaining.graph import product
-
+def _products(graph: Graph, node: Node) -> Section:
     title = f"∂L/∂{node.name}"
     paths = list(graph.paths(node))
-    total = f"{number(sum(map(product, paths)))}; by backpropagation {_told(node.gradient)}."
+    total = f"{number(sum(map(product, paths)))}; by backpropagation {_written(node.gradient)}."
     if len(paths) == 1:
-        (path,) = paths
-        return Section(title, 3, words=f"{_way(path)}: {_factors(path)} = {total}")
-    shown = paths[:MOST_PATHS]
-    some = f" The first {MOST_PATHS} of {len(paths)} paths:" if len(shown) < len(paths) else ""
-    return Section(
-        title,
-        3,
-        words=f"The sum over {len(paths)} paths is {total}{some}",
-        rows=[
-            ["path", "product of the derivatives"],
-            *([_way(path), f"{_factors(path)} = {number(product(path))}"] for path in shown),
-        ],
-    )
+        return Section(title, 3, words=f"{_steps(paths[0])}: {_factors(paths[0])} = {total}")
+    words = f"The sum over {len(paths)} paths is {total}"
+    if len(paths) > MOST_PATHS:
+        words += f" The first {MOST_PATHS} of {len(paths)} paths:"
+    rows = [["path", "product of the derivatives"]]
+    for path in paths[:MOST_PATHS]:
+        rows.append([_steps(path), f"{_factors(path)} = {number(product(path))}"])
+    return Section(title, 3, words=words, rows=rows)
 
 
-def _way(path: "Sequence[Edge]") -> str:
+def _steps(path: Sequence[Edge]) -> str:
     return " → ".join([path[0].start.name, *(edge.end.name for edge in path)])
 
 
-def _factors(path: "Sequence[Edge]") -> str:
+def _factors(path: Sequence[Edge]) -> str:
     return " · ".join(f"{float(edge.derivative) + 0.0:.6g}" for edge in path)
 
 
-def _told(values: Any) -> str:
+def _written(values: Array) -> str:
     if values.size == 1:
         return number(values.item())
-    figures = Quantity("", "", values).summary()
-    return f"{'×'.join(map(str, values.shape))}, norm {figures['norm']:.4g}"
+    shape = "×".join(map(str, values.shape))
+    return f"{shape}, norm {Quantity('', '', values).summary()['norm']:.4g}"

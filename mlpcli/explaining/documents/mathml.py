@@ -17,16 +17,16 @@ _TOKEN = re.compile(
 
 
 def mathml(formula: str) -> str:
-    """A formula as MathML.
+    """Return a formula as MathML.
 
     A name may have a hat, subscripts and then superscripts (W₁ᵀ); a quotient of derivatives becomes
-    a fraction; two letters or more are a function or words; two spaces part formulae.
+    a fraction; two letters or more are a function or words; two spaces separate formulae.
     """
     return f"{MATH}<mrow>{mathml_parts(formula)}</mrow></math>"
 
 
 def mathml_parts(formula: str) -> str:
-    """The same without what stands around it."""
+    """Return the same without the elements around it."""
     parts = []
     for token in _TOKEN.finditer(formula):
         if token["top"]:

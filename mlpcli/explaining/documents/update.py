@@ -1,32 +1,48 @@
 """The update of a step of training as part of a document."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-from mlpcli.explaining.documents.document import Quantity, Section, number
+from mlpcli.config.schema.config import Config
+from mlpcli.explaining.documents.document import APART, Quantity, Section, number
 from mlpcli.explaining.notation import subscript
+from mlpcli.explaining.trace import LayerTrace, StepTrace
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.text import listed
 
-if TYPE_CHECKING:
-    from mlpcli.config.schema.config import Config
-    from mlpcli.explaining.trace import LayerTrace, StepTrace
-
 SYMBOLS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
-"""of a layer's parameters"""
+"""symbols of a layer's parameters"""
 PENALTIES = {"weight_decay": "λ", "l1": "κ"}
 BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
-"""symbols of batch normalisation, with the numbers of layers, that an optimizer may have too"""
+"""symbols of batch normalisation, numbers of layers included, that an optimizer may use too"""
 
 
-def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
-    """What is done to the gradient, the step that the optimizer takes, and what it leaves."""
-    yield from _what_is_done_to_the_gradient(config, step)
+def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
+    """Yield the changes of the gradient, the optimizer's step, and its result."""
+    yield from _clipping(config, step)
+    formulae = _penalties(config)
+    if formulae:
+        yield Section(
+            "The gradient of the penalties is added",
+            3,
+            words="For weights only, not for biases.",
+            formula=APART.join(formulae),
+        )
+    if _changes_the_gradient(config):
+        yield _gradient_taken(step)
     yield _the_step(config, step)
     symbols = OPTIMIZERS[config.optimizer.name].vectors
-    remembered = [each for layer in step.layers for each in _state(layer, symbols)]
+    remembered = [
+        Quantity(
+            f"{vector}_{name}{layer.number}",
+            f"{symbols[vector]} of {subscript(SYMBOLS[name], layer.number)}",
+            values,
+        )
+        for layer in step.layers
+        for name, trace in layer.parameters.items()
+        for vector, values in trace.state.items()
+    ]
     if remembered:
         yield Section(f"What {config.optimizer.name} remembers after it", 3, quantities=remembered)
     if config.optimizer.max_norm is not None and step.lengths:
@@ -38,84 +54,67 @@ def update_sections(config: "Config", step: "StepTrace") -> Iterator[Section]:
             "Below are the lengths before that; the weights above are those after it.",
             formula="w ← w min(1, c / |w|)",
             quantities=[
-                Quantity(f"lengths{i + 1}", f"|w| in {subscript('W', i + 1)}", lengths)
-                for i, lengths in enumerate(step.lengths)
+                Quantity(f"lengths{i}", f"|w| in {subscript('W', i)}", lengths)
+                for i, lengths in enumerate(step.lengths, 1)
             ],
         )
+    end = ", with the same units switched off." if drops(step) else "."
     yield Section(
         "The loss after it",
         3,
-        words=f"{number(step.loss)} before, {number(step.loss_after)} after"
-        + (", with the same units switched off." if drops(step) else "."),
+        words=f"{number(step.loss)} before, {number(step.loss_after)} after{end}",
         quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
     )
-    yield Section(
-        "The gradient of each layer",
-        3,
-        rows=[
-            ["layer", "weights", "norm of ∂L/∂W", "relative error against differences"],
-            *(
-                [
-                    str(layer.number),
-                    " × ".join(map(str, layer.W.value.shape)),
-                    f"{layer.gradient_norm:.4e}",
-                    "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}",
-                ]
-                for layer in step.layers
-            ),
-        ],
-    )
+    rows = [["layer", "weights", "norm of ∂L/∂W", "relative error against differences"]]
+    for layer in step.layers:
+        error = "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}"
+        rows.append([*gradient_cells(layer), error])
+    yield Section("The gradient of each layer", 3, rows=rows)
 
 
-def learning_rate(config: "Config", step: "StepTrace") -> str:
-    """What it is, and what the schedule has made it of."""
-    whole, schedule = config.optimizer.learning_rate, config.schedule
-    if step.learning_rate == whole:
-        return f"{whole:g}"
-    by = schedule.name + " after a warm-up" * bool(schedule.warmup_epochs)
-    return (
-        f"{step.learning_rate:g} ({whole:g} × {step.learning_rate / whole:g} by the schedule, {by})"
-    )
+def gradient_cells(layer: LayerTrace) -> list[str]:
+    """Return a layer's number, the shape of its weights, and the norm of their gradient."""
+    n_in, n_out = layer.W.value.shape
+    return [str(layer.number), f"{n_in} × {n_out}", f"{layer.gradient_norm:.4e}"]
 
 
-def new_parameters(layer: "LayerTrace") -> list[Quantity]:
-    """What a layer's parameters are after the step."""
+def learning_rate(config: Config, step: StepTrace) -> str:
+    """Return the learning rate, and how the schedule changed it."""
+    rate, schedule = config.optimizer.learning_rate, config.schedule
+    if step.learning_rate == rate:
+        return f"{rate:g}"
+    fraction = step.learning_rate / rate
+    by = "by the schedule, " + schedule.name
+    if schedule.warmup_epochs:
+        by += " after a warm-up"
+    return f"{step.learning_rate:g} ({rate:g} × {fraction:g} {by})"
+
+
+def new_parameters(layer: LayerTrace) -> list[Quantity]:
+    """Return a layer's parameters after the step."""
     return [
         Quantity(f"new_{name}{layer.number}", subscript(SYMBOLS[name], layer.number), trace.new)
         for name, trace in layer.parameters.items()
     ]
 
 
-def _state(layer: "LayerTrace", symbols: Mapping[str, str]) -> list[Quantity]:
-    return [
-        Quantity(
-            f"{of}_{name}{layer.number}",
-            f"{symbols[of]} of {subscript(SYMBOLS[name], layer.number)}",
-            values,
-        )
-        for name, trace in layer.parameters.items()
-        for of, values in trace.state.items()
-    ]
-
-
-def drops(step: "StepTrace") -> bool:
-    """Whether it switches units off."""
+def drops(step: StepTrace) -> bool:
+    """Return whether the step switches units off."""
     return any(layer.mask is not None for layer in step.layers)
 
 
-def _what_is_done_to_the_gradient(config: "Config", step: "StepTrace") -> Iterator[Section]:
+def _clipping(config: Config, step: StepTrace) -> Iterator[Section]:
     settings = config.optimizer
     if settings.clip_norm is not None:
-        done = (
-            f"its length is {step.gradient_norm:.6g}, so it is shortened by the factor "
-            f"{step.clipped_norm / step.gradient_norm:.6g}."
-            if step.clipped_norm < step.gradient_norm
-            else f"its length is {step.gradient_norm:.6g}, so it stays as it is."
-        )
+        done = "so it stays as it is."
+        if step.clipped_norm < step.gradient_norm:
+            factor = step.clipped_norm / step.gradient_norm
+            done = f"so it is shortened by the factor {factor:.6g}."
         yield Section(
             "The gradient is clipped to a length",
             3,
-            words=f"The whole gradient is no longer than c = {settings.clip_norm:g}: {done}",
+            words=f"The whole gradient is no longer than c = {settings.clip_norm:g}: its length "
+            f"is {step.gradient_norm:.6g}, {done}",
             formula="g ← g min(1, c / |g|)",
             quantities=[
                 Quantity("gradient_norm", "|g| before", np.array([step.gradient_norm])),
@@ -129,35 +128,33 @@ def _what_is_done_to_the_gradient(config: "Config", step: "StepTrace") -> Iterat
             words=f"c = {settings.clip_value:g}",
             formula="g ← max(−c, min(g, c))",
         )
+
+
+def _penalties(config: Config) -> list[str]:
+    """Return the formula of each penalty whose gradient is added to that of the loss."""
     formulae = []
-    if settings.weight_decay and not OPTIMIZERS[settings.name].decays_apart:
+    if config.optimizer.weight_decay and not OPTIMIZERS[config.optimizer.name].decays_apart:
         formulae.append("g ← g + λ W")
-    if settings.l1:
+    if config.optimizer.l1:
         formulae.append("g ← g + κ sign(W)")
-    if formulae:
-        yield Section(
-            "The gradient of the penalties is added",
-            3,
-            words="For weights only, not for biases.",
-            formula="    ".join(formulae),
-        )
-    if _is_changed(config):
-        yield Section(
-            "The gradient that the step takes",
-            3,
-            quantities=[
-                Quantity(
-                    f"taken_{name}{layer.number}",
-                    f"g of {subscript(SYMBOLS[name], layer.number)}",
-                    trace.taken,
-                )
-                for layer in step.layers
-                for name, trace in layer.parameters.items()
-            ],
-        )
+    return formulae
 
 
-def _the_step(config: "Config", step: "StepTrace") -> Section:
+def _changes_the_gradient(config: Config) -> bool:
+    limits = (config.optimizer.clip_norm, config.optimizer.clip_value)
+    return any(limit is not None for limit in limits) or bool(_penalties(config))
+
+
+def _gradient_taken(step: StepTrace) -> Section:
+    quantities = []
+    for layer in step.layers:
+        for name, trace in layer.parameters.items():
+            symbol = f"g of {subscript(SYMBOLS[name], layer.number)}"
+            quantities.append(Quantity(f"taken_{name}{layer.number}", symbol, trace.taken))
+    return Section("The gradient that the step takes", 3, quantities=quantities)
+
+
+def _the_step(config: Config, step: StepTrace) -> Section:
     settings = config.optimizer
     optimizer = OPTIMIZERS[settings.name]
     formula, decays = optimizer.formula, optimizer.decays_apart and settings.weight_decay > 0
@@ -166,11 +163,13 @@ def _the_step(config: "Config", step: "StepTrace") -> Section:
     for key, symbol in PENALTIES.items():
         if getattr(settings, key):
             said.append(f"{symbol} = {getattr(settings, key):g}")
-    words = f"{', '.join(said)}, g = ∂L/∂θ" + (", as changed above" if _is_changed(config) else "")
-    state = list(optimizer.vectors.values())
-    if state and step.number == 1:
-        words += f"; {' and '.join(f'{symbol} = 0' for symbol in state)} at first"
-    if "m" in state:
+    words = f"{', '.join(said)}, g = ∂L/∂θ"
+    if _changes_the_gradient(config):
+        words += ", as changed above"
+    if optimizer.vectors and step.number == 1:
+        zeros = " and ".join(f"{symbol} = 0" for symbol in optimizer.vectors.values())
+        words += f"; {zeros} at first"
+    if "ᵗ" in formula:
         words += f"; t = {step.number} counts the steps"
     if decays:
         words += "; the weights, not the biases, decay before the step"
@@ -181,13 +180,6 @@ def _the_step(config: "Config", step: "StepTrace") -> Section:
         f"The step, {settings.name}",
         3,
         words=words,
-        formula=f"W ← (1 − η λ) W    {formula}" if decays else formula,
+        formula=f"W ← (1 − η λ) W{APART}{formula}" if decays else formula,
         quantities=[each for layer in step.layers for each in new_parameters(layer)],
     )
-
-
-def _is_changed(config: "Config") -> bool:
-    settings = config.optimizer
-    apart = OPTIMIZERS[settings.name].decays_apart
-    penalties = settings.l1 or (settings.weight_decay and not apart)
-    return bool(penalties) or settings.clip_norm is not None or settings.clip_value is not None
