@@ -49,7 +49,7 @@ def draw(activations: Sequence[Activation]) -> Figure:
 
 def output_text(found: Character) -> str:
     """Return the range of the output, and whether it is centred on zero."""
-    low, high = (_bound(value) for value in (found.lowest, found.highest))
+    low, high = _bound(found.lowest), _bound(found.highest)
     if found.is_centred:
         return f"output {low} … {high}, centred on 0"
     return f"output {low} … {high}, not centred: mean {found.mean_output:.2f}"

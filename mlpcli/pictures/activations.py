@@ -1,4 +1,4 @@
-"""How often each hidden unit fires, and which units never change."""
+"""The firing rates of the hidden units, and the units that never change."""
 
 from dataclasses import dataclass
 
@@ -23,13 +23,13 @@ CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Firing:
-    """How the units of one hidden layer respond to a dataset."""
+    """The response of one hidden layer to a dataset."""
 
     activation: str
     rates: NDArray[np.float64]
     """(n,) fraction of the images on which each unit's output is above σ(0)"""
     dead: Labels
-    """indices of the units whose output is the same for every one of several images"""
+    """indices of the units whose output is the same for all of several images"""
 
 
 def firing(model: Model, dataset: Dataset) -> list[Firing]:

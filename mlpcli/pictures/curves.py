@@ -102,27 +102,24 @@ def _draw_run(
 
 
 def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]:
-    several = len(records) > 1
-    validated = any(row.val_loss is not None for record in records for row in record.history)
-    grey = {"color": GREY, "marker": ""} if several else {}
+    first, several = records[0], len(records) > 1
     kinds = [("training (mean over the epoch)", TRAINING, COLOURS[0])]
-    if validated:
+    if any(row.val_loss is not None for record in records for row in record.history):
         kinds.append(("validation (after the epoch)", VALIDATION, COLOURS[1]))
-    handles = [
-        Line2D([], [], label=label, **{"color": colour, **kind, **grey})
-        for label, kind, colour in kinds
-    ]
+    handles = []
+    for label, kind, colour in kinds:
+        style = {"color": colour, **kind}
+        if several:
+            style |= {"color": GREY, "marker": ""}
+        handles.append(Line2D([], [], label=label, **style))
     best = "best epoch"
-    if not several and records[0].best is not None:
-        best += f": {records[0].best.epoch}"
-        if not records[0].has_ended:
-            best += " so far"
+    if not several and first.best is not None:
+        so_far = "" if first.has_ended else " so far"
+        best += f": {first.best.epoch}{so_far}"
     handles.append(Line2D([], [], color=GREY if several else "black", linestyle=":", label=best))
     if several:
-        handles += [
-            Line2D([], [], linewidth=3, label=run_label(label), **line_style(i))
-            for i, label in enumerate(labels)
-        ]
+        for i, label in enumerate(labels):
+            handles.append(Line2D([], [], linewidth=3, label=run_label(label), **line_style(i)))
     return handles
 
 

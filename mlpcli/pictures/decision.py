@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
-from mlpcli.nn.arrays import Array
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.fit import answers, spread
 from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label, shown
@@ -30,6 +29,12 @@ MOST_NAMED = 24
 """number of examples up to which targets are written beside them"""
 SHADES, OPACITY = 24, 0.35
 """number of shades of an output; opacity of a class's region"""
+BESIDE_POINT: dict[str, Any] = {
+    "textcoords": "offset points",
+    "ha": "center",
+    "fontsize": 8,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+}
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")
 
 
@@ -39,9 +44,8 @@ class DecisionSurface:
 
     label: str
     x: NDArray[np.float64]
-    """(n,) the first input"""
+    """(n,) the first input; y is the second"""
     y: NDArray[np.float64]
-    """(n,) the second input"""
     answer: NDArray[np.float64]
     """(n, n) row y, column x: the class, or the output of a regression"""
     training: Dataset
@@ -111,13 +115,8 @@ def _draw_regions(
 
 def _point(i: int) -> dict[str, Any]:
     """Return the style of an example of the i-th class."""
-    return {
-        "linestyle": "none",
-        "marker": MARKERS[i % 8],
-        "markersize": 7,
-        "markerfacecolor": _colour(i),
-        "markeredgecolor": "black",
-    }
+    colours = {"markerfacecolor": _colour(i), "markeredgecolor": "black"}
+    return {"linestyle": "none", "marker": MARKERS[i % 8], "markersize": 7, **colours}
 
 
 def _colour(i: int) -> str:
@@ -150,21 +149,9 @@ def _draw_outputs(
         axes.scatter(px, py, c=target, s=60, edgecolors="white", linewidths=1.5, **colours)
         if len(points) <= MOST_NAMED:
             for point, value in zip(points, target, strict=True):
-                _name_target(axes, point, value)
+                axes.annotate(f"target {value:.3g}", point, (0, 8), **BESIDE_POINT)
     bar = picture.colorbar(ScalarMappable(**colours), ax=panels)
     bar.set_label("output (no unit); of a dot, its target")
-
-
-def _name_target(axes: Axes, point: Array, target: float) -> None:
-    axes.annotate(
-        f"target {target:.3g}",
-        (point[0], point[1]),
-        (0, 8),
-        textcoords="offset points",
-        ha="center",
-        fontsize=8,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-    )
 
 
 def _why_not(run: Subject) -> str | None:

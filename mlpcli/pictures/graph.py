@@ -90,10 +90,8 @@ class Label:
     def overlaps(self, other: "Label") -> bool:
         width, height = _size(self.text)
         others_width, others_height = _size(other.text)
-        return (
-            abs(self.x - other.x) < (width + others_width) / 2
-            and abs(self.y - other.y) < (height + others_height) / 2
-        )
+        across, down = abs(self.x - other.x), abs(self.y - other.y)
+        return across < (width + others_width) / 2 and down < (height + others_height) / 2
 
 
 def draw(graph: Graph) -> Figure:
@@ -141,22 +139,13 @@ class _Sheet:
         self._axes.add_patch(arrow)
 
     def label(self, label: Label, align: str = "center") -> None:
-        self._axes.text(
-            label.x,
-            label.y,
-            label.text,
-            ha=align,
-            va="center",
-            fontsize=SMALL,
-            color=COLOURS[0],
-            zorder=2,
-            linespacing=1.1,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        text = self._axes.text(label.x, label.y, label.text, ha=align, va="center", zorder=2)
+        text.set(fontsize=SMALL, color=COLOURS[0], linespacing=1.1)
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
 
     def heading(self, x: float, text: str) -> None:
-        style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold"}
-        self._axes.text(x, 0, text, fontsize=MEDIUM, **style)
+        drawn = self._axes.text(x, 0, text, ha="center", va="center", fontsize=MEDIUM)
+        drawn.set_fontweight("bold")
 
 
 def _draw_chain(graph: Graph) -> Figure:
@@ -271,8 +260,9 @@ def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
 
 def _lines(node: Node) -> tuple[str, ...]:
     """Return the lines in the box of a number or of a layer: its value and its slope."""
-    name = f"{node.name} = {node.operation}" if node.operation else node.name
-    slope = f"∂L/∂{node.name}"
+    name, slope = node.name, f"∂L/∂{node.name}"
+    if node.operation:
+        name += f" = {node.operation}"
     if node.value.size == 1:
         return (_summary(name, node.value), _summary(slope, node.gradient))
     return (_summary(name, node.value), f"{slope}: norm {np.linalg.norm(node.gradient):.4g}")

@@ -120,11 +120,11 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
         blocks_done += 1
         watch(blocks_done, epochs * blocks)
 
-    def on_epoch(row: EpochMetrics) -> bool:
+    def is_last(row: EpochMetrics) -> bool:
         return row.epoch == epochs
 
     with one_blas_thread():
-        train_epochs(setup, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
+        train_epochs(setup, on_batch=on_batch, on_epoch=is_last, on_step=on_step)
     if epochs % epochs_apart == 0:
         ends.append(len(thetas))
     thetas.append(theta.copy())
@@ -146,11 +146,8 @@ def principal_plane(thetas: Array) -> Plane:
     squares = np.maximum(squares[[-1, -2]], 0)
     if squares[1] <= FLAT**2 * squares[0]:
         raise DataError("The training moved along a line at most: there is no plane to draw.")
-    rows = [
-        vector.astype(thetas.dtype) @ offsets / math.sqrt(square)
-        for vector, square in zip(vectors.T[[-1, -2]], squares, strict=True)
-    ]
-    directions = np.stack(rows).astype(thetas.dtype)
+    rows = vectors.T[[-1, -2]].astype(thetas.dtype) @ offsets
+    directions = (rows / np.sqrt(squares)[:, np.newaxis]).astype(thetas.dtype)
     directions[directions @ offsets[0] < 0] *= -1  # the path begins at the upper right
     first, second = squares / np.trace(products)
     return Plane(origin, directions, (float(first), float(second)))

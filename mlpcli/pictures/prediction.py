@@ -14,7 +14,7 @@ from mlpcli.nn.arrays import Labels
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid, shown
 
 MOST_LAYERS, MOST_CLASSES, MOST_WEIGHTS = 4, 30, 5
-"""hidden layers drawn; classes, those furthest from their targets; weights raised, and lowered"""
+"""numbers drawn of hidden layers, of classes, and of weights raised as well as lowered"""
 SHORTEST_ARROW = 0.03
 """as a fraction of the panel; closer marks need no arrow between them"""
 BARS: dict[str, Any] = {"color": COLOURS[4], "edgecolor": COLOURS[0]}
