@@ -109,9 +109,9 @@ def test_the_steps_are_those_that_training_takes(overrides, tmp_path):
     for layer, expected in zip(story.last.layers, trained.dense, strict=True):
         np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-10)
         np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-10, atol=1e-13)
-    for layer, expected in zip(story.last.layers, trained.batch_norms, strict=False):
-        np.testing.assert_allclose(layer.batch_norm.gamma.new, expected.gamma, rtol=1e-10)
-        np.testing.assert_allclose(layer.batch_norm.beta.new, expected.beta, rtol=1e-10, atol=1e-13)
+    for layer, norm in zip(story.last.layers, trained.batch_norms, strict=False):
+        np.testing.assert_allclose(layer.batch_norm.gamma.new, norm.gamma, rtol=1e-10)
+        np.testing.assert_allclose(layer.batch_norm.beta.new, norm.beta, rtol=1e-10, atol=1e-13)
 
 
 def test_dropout_is_told_and_its_mask_goes_both_ways():
