@@ -308,13 +308,6 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
                 " data.validation 0 there are no validation images to measure"
             ),
         ),
-        (
-            {"schedule": {"name": "plateau", "monitor": "val_accuracy"}, "data": {"validation": 0}},
-            (
-                "schedule.monitor: expected train_loss or train_accuracy, found 'val_accuracy':"
-                " with data.validation 0 there are no validation images to measure"
-            ),
-        ),
     ],
 )
 def test_batch_normalisation_and_plateaus_need_something_to_measure(values, message):
@@ -489,12 +482,6 @@ def test_what_could_not_be_read_again_from_the_runs_config_is_refused():
     assert problem.startswith("More than 20,000 keys and values together")
 
 
-def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
-    write("network: {initializer: {name: normal, std: 1}}\n")
-    config = load_config("c.yaml", overrides=["network.initializer=he_normal"])
-    assert config.network.initializer.model_dump() == {"name": "he_normal"}
-
-
 def test_a_setting_that_a_kind_does_not_have_is_refused_where_both_stand_together():
     write("optimizer:\n  name: sgd\n  momentum: 0.8\n")
     assert problems("c.yaml") == [
@@ -553,10 +540,6 @@ def test_a_run_is_named_after_the_last_file_unless_a_name_is_given():
 @pytest.mark.parametrize("name", config_names())
 def test_every_shipped_config_loads_by_its_name_and_by_its_path(name):
     assert load_config(name) == load_config(f"{name}.yaml") == load_config(find_config(name))
-
-
-def test_the_shipped_names():
-    assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())
 
 
 def test_an_existing_file_wins_over_a_shipped_name_and_a_folder_does_not():

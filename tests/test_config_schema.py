@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from mlpcli.config.json_schema import json_schema
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.schema.data import PublishedDataset
-from mlpcli.config.schema.initializers import NormalInitializer
 from mlpcli.config.schema.optimizers import SgdConfig
 from mlpcli.config.shipped import config_names
 from mlpcli.config.sources import NAMED_SECTIONS
@@ -102,12 +101,6 @@ def test_validation_is_a_number_of_images_or_a_share(value, kind):
     assert type(Config.model_validate({"data": {"validation": value}}).data.validation) is kind
 
 
-def test_text_is_short_for_a_named_section():
-    config = Config.model_validate({"optimizer": "sgd", "network": {"initializer": "normal"}})
-    assert config.optimizer == SgdConfig(name="sgd")
-    assert config.network.initializer == NormalInitializer(name="normal")
-
-
 def test_activations_are_one_name_or_one_for_each_hidden_layer():
     def read(hidden, activation):
         return Config.model_validate({"network": {"hidden": hidden, "activation": activation}})
@@ -124,21 +117,10 @@ def test_squared_errors_take_any_output_activation(loss, activation):
     assert Config.model_validate(values).network.output_activation == activation
 
 
-def test_a_section_without_a_name_is_of_the_default_kind():
-    assert Config.model_validate({"optimizer": {"learning_rate": 0.5}}).optimizer.name == "momentum"
-
-
 def test_a_config_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         Config().seed = 2
     assert isinstance(Config().network.hidden, tuple)
-
-
-def test_relative_data_files_start_at_the_working_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = ("train_images", "train_labels", "test_images", "test_labels")
-    config = Config.model_validate({"data": {"dataset": "idx", "files": dict.fromkeys(names, "x")}})
-    assert config.data.files.test_labels == tmp_path / "x"
 
 
 def nodes(schema):

@@ -19,7 +19,7 @@ from PIL import Image
 import mlpcli
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.normalization import Normalization
-from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
+from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.inference.model import Model
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
@@ -560,17 +560,6 @@ def test_a_run_without_an_epoch_is_not_drawn(own):
 def test_the_readme_lists_every_picture():
     rows = "".join(f"| `{name}` | {entry.shows} |\n" for name, entry in PICTURES.items())
     assert f"| picture | shows |\n| --- | --- |\n{rows}\n" in README.read_text(encoding="utf-8")
-
-
-def test_no_such_run(tmp_path):
-    with pytest.raises(CheckpointError, match="no run there"):
-        draw_pictures(tmp_path / "missing")
-
-
-def test_a_folder_that_cannot_be_written(run, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError):
-        draw_pictures(run.folder, output=tmp_path / "file" / "pictures")
 
 
 NAMES = [r"$\bad$", "猫", "a name that is far too long for an axis"]
