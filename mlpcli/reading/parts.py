@@ -35,8 +35,8 @@ LEAST_KEPT = 0.4
 """least share of a digit in the ink that the border does not cut; even in noise it has half"""
 AT_THE_BORDER = 0.25
 """weight of a part's ink where the border cuts it, as it cuts shadows, tables and frames"""
-MOST_PARTS = 2500
-"""fifty rows of fifty digits, each of which has 24 pixels on a page of 1200"""
+MOST_PARTS = 2000
+"""forty rows of fifty digits"""
 MOST_OVERLAP = 4
 """how often the boxes of an image's parts may cover it: at most 1.3 times in 555 photographs"""
 

@@ -166,6 +166,7 @@ def cells(height: int, width: int, side: int = 28) -> Array:
 
 
 PATTERNS: dict[str, Callable[[int, int], Array]] = {
+    "full page": lambda height, width: small_digits(height, width, height // 42),
     "small digits": small_digits,
     "smaller digits": lambda height, width: small_digits(height, width, 11),
     "touching digits": touching_digits,
