@@ -2,7 +2,6 @@
 
 import io
 import tracemalloc
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,18 +13,18 @@ from mlpcli.errors import ImageError
 from mlpcli.reading import decoding, page
 from mlpcli.reading.decoding import read_grey
 from mlpcli.reading.digit import prepare_many
-from mlpcli.reading.labelling import labelled, smallest_connected, stretches
+from mlpcli.reading.labelling import labelled, stretches
 from mlpcli.reading.page import digits_on_page
 
 SIDE = 1200
 MEGABYTES = 130
 """that arrays take for a page of SIDE; a process has 60 before"""
 COSTLY = {
-    "small digits": "more than 2,500 parts",
-    "smaller digits": "more than 2,500 parts",
-    "touching digits": "more than 2,500 parts",
-    "salt and pepper": "more than 2,500 parts",
-    "stripes": "more than 2,500 parts",
+    "small digits": "more than 2,000 parts",
+    "smaller digits": "more than 2,000 parts",
+    "touching digits": "more than 2,000 parts",
+    "salt and pepper": "more than 2,000 parts",
+    "stripes": "more than 2,000 parts",
     "diagonals": "strokes that enclose each other",
 }
 
@@ -38,8 +37,12 @@ def stored(pixels: np.ndarray | Image.Image, file_format: str = "PNG", **options
     return file
 
 
+def as_grey(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32) / 255
+
+
 def bytes_taken(pattern: str) -> int:
-    grey = PATTERNS[pattern](SIDE, SIDE).astype(np.float32) / 255
+    grey = as_grey(PATTERNS[pattern](SIDE, SIDE))
     tracemalloc.start()
     try:
         for _ in digits_on_page(grey):
@@ -73,15 +76,15 @@ def test_a_page_takes_bounded_memory(pattern):
 
 
 def test_a_page_of_as_many_digits_as_are_read_is_read():
-    grey = small_digits(SIDE, SIDE, 25).astype(np.float32) / 255
-    assert len(list(digits_on_page(grey))) == 48 * 48
+    grey = as_grey(small_digits(SIDE, SIDE, 28))
+    assert len(list(digits_on_page(grey))) == 43 * 43
 
 
 def broken_digits(height: int) -> np.ndarray:
     """Each digit's top is a stroke apart."""
     pixels = small_digits(height, SIDE // 2, 64)
     pixels[np.isin(np.arange(height) % 64, (5, 6, 7))] = 255
-    return pixels.astype(np.float32) / 255
+    return as_grey(pixels)
 
 
 def test_the_pairs_looked_at_grow_with_the_page(monkeypatch):
@@ -111,17 +114,18 @@ def test_pairs_found_in_chunks_are_the_same(monkeypatch):
 @pytest.mark.parametrize("pattern", ["spiral", "zigzag", "comb", "checkerboard"])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_part_that_winds_is_labelled_in_few_rounds(monkeypatch, pattern, turned):
-    rounds = Mock(wraps=np.array_equal)
+    rounds = []
 
-    def counted(count, upper, lower):
-        monkeypatch.setattr(np, "array_equal", rounds)
-        return smallest_connected(count, upper, lower)
+    def counted(a, b):
+        rounds.append(1)
+        return array_equal(a, b)
 
-    monkeypatch.setattr("mlpcli.reading.labelling.smallest_connected", counted)
+    array_equal = np.array_equal
+    monkeypatch.setattr(np, "array_equal", counted)
     ink = PATTERNS[pattern](SIDE // 2, SIDE // 2) == 0
     _, count = labelled(ink.T if turned else ink)
     assert count == 1
-    assert rounds.call_count <= 2 * np.log2(SIDE)
+    assert len(rounds) <= 2 * np.log2(SIDE)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F"])
@@ -184,17 +188,15 @@ def test_the_frames_of_an_animation_are_not_counted(monkeypatch):
     assert max(sought) <= 1
 
 
-def test_a_pipe_is_copied_in_pieces(monkeypatch):
+def test_a_pipe_is_copied_in_pieces():
     asked = []
 
     class Pipe(io.BytesIO):
-        def seek(self, *_):
-            raise io.UnsupportedOperation
-
         def read(self, size=-1):
             asked.append(size)
             return super().read(size)
 
     pipe = Pipe(stored(np.zeros((1500, 1500), np.uint8), compress_level=0).getvalue())
     assert read_grey(pipe).full_shape == (1500, 1500)
+    assert len(asked) >= 3
     assert 0 < max(asked) <= 2**20

@@ -33,7 +33,6 @@ DECODED_SIDE = 640
 """longer side, in pixels, to which a larger image is averaged down"""
 FEW_COLOURS = 16
 """most colours of an image that may show others by the density of its dots"""
-
 MAX_DECODER_BYTES = 320_000_000
 """memory that a decoder may take: enough for MAX_PIXELS of the usual formats"""
 MAX_SLOW_VALUES = 5_000_000
@@ -55,15 +54,8 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM")
 
 # What Pillow's decoders raise on a damaged file, beside its own exceptions, which are OSErrors.
 _DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    EOFError,
-    struct.error,
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError),
+    *(AttributeError, ArithmeticError, EOFError, struct.error),
 )
 
 Remark = Callable[[str], None]
@@ -215,9 +207,9 @@ def _decoded(file: IO[bytes], file_size: int, side: int, name: str, remark: Rema
 
 
 def _averaged(image: Image.Image, turn: _Turn, factor: int) -> tuple[NDArray[Any], str, bool]:
-    """Average a decoded image over factor × factor pixels and turn it upright, tile by tile.
+    """Average a decoded image over factor × factor pixels and turn it upright.
 
-    The tiles spare the memory of a second whole image, and change no value.
+    It is done tile by tile, which changes no value, to need no memory for a second image.
     """
     side = factor * math.ceil(_TILE_SIDE / factor)
     few_colours, colours = True, set[object]()
@@ -241,19 +233,16 @@ def _averaged(image: Image.Image, turn: _Turn, factor: int) -> tuple[NDArray[Any
 
 
 def _ranges(extent: int, side: int, from_end: bool) -> list[tuple[int, int]]:
-    """Return where the tiles of an extent begin and end, the first one at its start or its end."""
+    """Return where the tiles of an extent begin and end."""
     ranges = [(start, min(start + side, extent)) for start in range(0, extent, side)]
     return [(extent - stop, extent - start) for start, stop in ranges] if from_end else ranges
 
 
 @contextlib.contextmanager
 def _damage_as_image_error(name: str) -> Iterator[None]:
-    """Turn whatever Pillow raises on a bad file into an ImageError, and silence its warnings.
-
-    They concern metadata, and sizes that are refused here anyway.
-    """
+    """Turn whatever Pillow raises on a bad file into an ImageError."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of metadata, and of sizes that are refused here anyway
         try:
             yield
         except Image.DecompressionBombError as error:
@@ -274,14 +263,7 @@ def _damage_as_image_error(name: str) -> Iterator[None]:
 
 
 def _refuse_costly(image: ImageFile, full_pixels: int, file_size: int, name: str) -> None:
-    """Refuse an image by its header, before its decoder takes much memory or time.
-
-    Args:
-        image: its size is the one to which it will be decoded.
-        full_pixels: number of pixels that the file holds.
-        file_size: in bytes.
-        name: of the file, for the message.
-    """
+    """Refuse an image of `full_pixels` in its file whose decoder would take much memory or time."""
     pixels = image.width * image.height
     n_bands = len(image.getbands())
     decoded = pixels * _BYTES_PER_PIXEL.get(image.mode, 4)

@@ -7,12 +7,12 @@ from mlpcli.reading.morphology import FloatArray, row_strips, smoothed
 LEAST_DOT = 0.05
 """least difference between a dot and each of its four neighbours"""
 LEAST_DOTS = 0.08
-"""fraction of dots among the pixels that differ from a neighbour: dithering makes more than 0.15,
-a line drawn in two colours less than 0.05"""
+"""least fraction of dots among the pixels that differ from a neighbour; dithering makes more than
+0.15, a line drawn in two colours less than 0.05"""
 LEAST_DITHERED_SIDE = 12
-"""pixels of the shorter side: a smaller image has strokes one pixel wide"""
+"""shorter side, in pixels; a smaller image has strokes one pixel wide"""
 LARGE_DITHERED_SIDE = 100
-"""pixels of the longer side from which on strokes are wide enough for one more pass"""
+"""longer side, in pixels, of an image whose strokes are wide enough for one more pass"""
 
 
 def without_dots(grey: FloatArray) -> FloatArray:

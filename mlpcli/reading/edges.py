@@ -4,22 +4,15 @@ import numpy as np
 
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import box_of, longer_side, widened
-from mlpcli.reading.morphology import (
-    FloatArray,
-    Mask,
-    median,
-    sliding_max,
-    sliding_min,
-    smoothed,
-)
+from mlpcli.reading.morphology import FloatArray, Mask, median, sliding_max, sliding_min, smoothed
 from mlpcli.reading.stroke_width import outline, stroke_width
 
 LEAST_RISE = 0.25
-"""rise at an edge over the width of a stroke, as a fraction of full ink: at least 0.30 on 326
-digits, sharp or blurred, in eight kinds of light; in noise below 0.21"""
+"""least rise at an edge over the width of a stroke, as a fraction of full ink; 326 digits in eight
+kinds of light have at least 0.30, noise has at most 0.21"""
 WIDE_EDGE, SOFT_EDGE = 5.0, 0.28
-"""width of an edge, in pixels and as a fraction of a stroke: what exceeds both is a vignette or a
-spot of light; images out of focus have edges of up to 4 pixels"""
+"""widest edge, in pixels and as a fraction of a stroke: a vignette or a spot of light exceeds both;
+images out of focus have edges of up to 4 pixels"""
 LEAST_EDGED_SIZE = 12
 """pixels of the digit's longer side: in a smaller one, every pixel is at an edge"""
 
@@ -28,15 +21,7 @@ _SHARP = 0.8  # width in pixels of the sharpest edge that pixels can show
 
 
 def refuse_without_edges(ink: FloatArray, mask: Mask) -> None:
-    """Refuse what remains of a vignette, and grain that looks like parts.
-
-    Args:
-        ink: (H, W), 0 the ground.
-        mask: (H, W), where the digit seems to be.
-
-    Raises:
-        ImageError: there is no ink.
-    """
+    """Raise ImageError if the ink (H, W) in the mask (H, W) is a vignette, or grain."""
     box = box_of(mask)
     if longer_side(box) < LEAST_EDGED_SIZE:
         return

@@ -13,16 +13,16 @@ from mlpcli.reading.ruled_lines import FAINT, Lines, lines_across, runs, without
 Pixels = NDArray[Any]
 
 LEAST_BOX_SIDE = 24
-"""pixels of a box's side: in a smaller one, its lines are as wide as strokes"""
+"""shorter side of the smallest box, in pixels, whose lines are thinner than strokes"""
 MOST_BOX_LINE_WIDTH = 0.07
-"""fraction of the height of a row of boxes: a wider line is a stroke"""
+"""widest line, as a fraction of the height of a row of boxes"""
 LEAST_LINES = 2
-"""number of lines, of each direction, that a row of boxes has at least"""
+"""least number of lines in each direction"""
 LEAST_BOX_LINE_COVERED = 0.9
-"""fraction of a line between two boxes that must be seen"""
+"""least fraction of a line between two boxes that is seen"""
 LEAST_LEFT = 0.1
-"""fraction of the ink that must remain: otherwise the lines were a digit of straight strokes"""
-_SEARCH_SIDE = 1200  # pixels of a page: on a smaller mask its lines would be too thin
+"""least fraction of the ink that remains; otherwise the lines were a digit of straight strokes"""
+_PAGE_SEARCH_SIDE = 1200  # pixels of a page: on a smaller mask its lines would be too thin
 
 
 def without_boxes(ink: FloatArray, threshold: float) -> FloatArray:
@@ -46,7 +46,7 @@ def _without_its_boxes(ink: FloatArray, threshold: float) -> FloatArray:
     """Return a part's ink (H, W) without the lines above, below and between what it holds."""
     mask = ink > threshold
     most_width = MOST_BOX_LINE_WIDTH + 1 / min(mask.shape)  # a line that climbs is a pixel wider
-    rows = lines_across(mask, most_width, _SEARCH_SIDE)
+    rows = lines_across(mask, most_width, _PAGE_SEARCH_SIDE)
     if len(rows.bands) < LEAST_LINES:
         return ink
     reach = math.ceil(abs(rows.slope) * ink.shape[1] / 2) + 1

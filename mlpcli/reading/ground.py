@@ -9,7 +9,7 @@ from mlpcli.reading.morphology import FloatArray, closed, median, odd, without_g
 from mlpcli.reading.resizing import shrunk
 
 GROUND_WINDOW = 0.33
-"""fraction of the image's longer side: what is as wide is no stroke but ground"""
+"""side of the window, as a fraction of the image's longer side; what is as wide is ground"""
 GROUND_BLUR = 0.2
 """sigma of the blur that leaves only the ground, as a fraction of the image's longer side"""
 LEAST_LIGHT = 0.02
@@ -41,13 +41,9 @@ def ink_on_ground(
 
     Light ink is dark ink on the negative, but is not divided by the light: it brings its own.
 
-    Args:
-        grey: (H, W) in 0 .. 1.
-        dark: whether the ink is darker than the ground.
-        window: as GROUND_WINDOW.
-        continued: repeat the values at the border beyond it. Then a shadow that the border cuts is
-            ground, however little of it is seen, and so is a stroke along the border; without it,
-            both are ink.
+    With `continued`, the values at the border are repeated beyond it. Then a shadow that the border
+    cuts is ground, however little of it is seen, and so is a stroke along the border; otherwise
+    both are ink.
     """
     sided = grey if dark else -grey
     side = max(3, odd(window * max(grey.shape)))

@@ -23,9 +23,8 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 def images_named(argument: str, recursive: bool) -> Sequence[Path]:
     """Return the files that an argument names: itself, a pattern's matches, a folder's images.
 
-    Args:
-        argument: a path, or a pattern with `*`, `?` or `[...]`, which a shell may have left alone.
-        recursive: also search the folders in a folder.
+    A pattern has `*`, `?` or `[...]`, which a shell may have left alone. With `recursive`, a
+    folder's own folders are searched too.
 
     Raises:
         ImageError: it is a URL, nothing is found, or a folder may not be read.

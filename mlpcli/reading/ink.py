@@ -10,17 +10,17 @@ from mlpcli.reading.morphology import FloatArray, Mask, median, odd, sliding_max
 from mlpcli.reading.ruled_lines import without_ruling
 
 INK_FLOOR = 0.25
-"""fraction of full ink: what is weaker is paper and noise"""
+"""weakest ink, as a fraction of full ink; weaker are paper and noise"""
 LEVEL_WINDOW = 0.5
 """window in which the strongest ink is searched, as a fraction of the image's longer side"""
 LEAST_LEVEL = 0.4
-"""fraction of the strongest ink: how weak ink may be in places and still count as full"""
+"""weakest ink that may count as full in places, as a fraction of the strongest"""
 LEAST_CONTRAST = 0.05
-"""fraction of the light, between ink and ground: below are rounding and the squares that JPEG
-leaves on blank paper; the faintest of 326 digits had 0.27, and pencil has more than 0.1"""
+"""least difference between ink and ground, as a fraction of the light; the faintest of 326 digits
+has 0.27, pencil more than 0.1; rounding and JPEG's squares on blank paper have less"""
 LEAST_CONTRAST_TO_NOISE = 4.4
-"""in median deviations of the ground: at most 4.0 in noise of many kinds, at least 5.4 on 326
-digits with more noise than a camera makes in the dark"""
+"""the same in median deviations of the ground; noise has at most 4.0, each of 326 digits with more
+noise than a camera makes in the dark at least 5.4"""
 
 BLANK = "no digit found: the image is blank, or its ink too faint."
 
@@ -75,11 +75,7 @@ def _unruled(ink: FloatArray) -> tuple[FloatArray, float]:
 
 
 def refuse_noise(ink: FloatArray, threshold: float) -> None:
-    """Refuse an image whose "ink" is only the stronger half of its noise.
-
-    Raises:
-        ImageError: there is no digit.
-    """
+    """Raise ImageError if the "ink" is only the stronger half of the noise."""
     ground = ink[ink <= threshold]
     middle = median(ground)
     noise = median(np.abs(ground - middle))

@@ -8,18 +8,14 @@ from mlpcli.reading.morphology import Mask
 
 
 def labelled(mask: Mask, *, corners: bool = True) -> tuple[NDArray[np.int32], int]:
-    """Number the connected parts of a mask.
+    """Number the connected parts of a mask (H, W).
 
-    A run is an unbroken stretch of a row; runs of neighbouring rows that touch are one part. Each
-    run takes the smallest number among those it touches, until none changes.
-
-    Args:
-        mask: (H, W).
-        corners: pixels that touch at a corner are connected.
+    A run is an unbroken stretch of a row; runs of neighbouring rows that touch are one part, with
+    `corners` also those that touch at a corner. Each run takes the smallest number among those it
+    touches, until none changes.
 
     Returns:
-        labels (H, W), 0 outside the mask and 1 .. count inside, numbered from the top; and the
-        count.
+        labels (H, W), 0 outside the mask and 1 .. count inside, numbered from the top; and count.
     """
     height, width = mask.shape
     stride = width + 2  # in one long row, runs of different rows never touch

@@ -22,12 +22,8 @@ def row_strips(height: int) -> list[slice]:
 def sliding_max(image: NDArray[Any], window: int, axis: int | None = None) -> NDArray[Any]:
     """Return the largest value in the window around each pixel of (H, W), numbers or truth values.
 
-    Maxima of maxima: a window of w takes log2(w) passes over the image.
-
-    Args:
-        image: (H, W).
-        window: side in pixels, odd.
-        axis: the axis along which it slides; None for both.
+    The window, an odd number of pixels, slides along one axis or both. Maxima of maxima need only
+    log2(window) passes over the image.
     """
     if axis is None:
         return sliding_max(sliding_max(image, window, 0), window, 1)

@@ -17,9 +17,9 @@ LEAST_SOLID_SIDE = 10
 LYING_SOLID = 0.5
 """the same as a fraction of the height of what is wider than high; MNIST has less than 0.4"""
 LEAST_HEIGHT_TO_WIDTH = 0.4
-"""what is less high is a line or a dash; MNIST's digits have more than 0.45"""
+"""least height of a digit by its width; MNIST's have more than 0.45, a line or a dash has less"""
 MOST_HOLES = 4
-"""a digit has two at most, and a careless one of MNIST's three"""
+"""most holes in a digit: it has two, and a careless one of MNIST's three"""
 LEAST_HOLE = 0.004
 """fraction of the digit's box: smaller holes are grain"""
 
@@ -27,14 +27,10 @@ _SIDE = 40  # pixels to which a small digit is enlarged, to measure its squares 
 
 
 def refuse_no_digit(digit: FloatArray, *, is_small: bool = False) -> None:
-    """Refuse a blob (a dot, a shadow's corner, a dark sky), a horizontal line and a pattern.
+    """Raise ImageError if the ink (h, w) in 0 .. 1, not all 0, is a blob, a line or a pattern.
 
-    Args:
-        digit: (h, w) ink in 0 .. 1, not all of it 0.
-        is_small: it is small in its image, and will be searched again in a close-up.
-
-    Raises:
-        ImageError: it is no digit.
+    Blobs are dots, a shadow's corner, a dark sky. A digit that `is_small` in its image will be
+    searched again in a close-up.
     """
     size = max(digit.shape)
     larger = max(1.0, _SIDE / size)

@@ -18,18 +18,19 @@ from mlpcli.reading.resizing import shrunk
 from mlpcli.reading.touching import separated
 
 PAGE_SIDE = 1200
-"""pixels of the longer side: on a page of forty rows, a digit still has twenty"""
+"""longer side of a page, in pixels: with forty rows, a digit still has twenty"""
 PAGE_WINDOW = 0.1
-"""fraction of the page's longer side: wider than any stroke, and shadows are followed closely"""
+"""window for the ground, as a fraction of the longer side: wider than any stroke, but narrow enough
+to follow shadows"""
 LEAST_DIGIT_HEIGHT, MOST_DIGIT_HEIGHT = 0.4, 2.5
-"""of the usual digit's height: what is lower is a comma or a speck, what is higher a frame"""
+"""heights of a digit, as fractions of the usual one; commas and specks are lower, frames higher"""
 LEAST_STROKE, MOST_GAP, MOST_JOINED = 0.15, 0.25, 1.4
-"""of the usual digit's height: a stroke is no smaller, no farther from the rest of its digit, and
-no higher together with it"""
+"""size of a stroke, its distance from the rest of its digit, and the height of both together, as
+fractions of the usual digit's height"""
 OVERLAP = 0.5
-"""fraction of the narrower stroke's width that lies above or below the other"""
+"""least fraction of the narrower stroke's width that lies above or below the other"""
 SAME_ROW = 0.5
-"""fraction of the smaller height that two digits of one row share"""
+"""least fraction of the smaller height that two digits of one row share"""
 
 _PAIRS_AT_ONCE = 500_000
 

@@ -14,32 +14,29 @@ from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
 from mlpcli.reading.stroke_width import stroke_width
 
 GAP = 2.0
-"""in widths of a stroke: parts no farther apart belong together, like the dots of a dotted line"""
+"""largest gap within one digit, in widths of a stroke: a dotted line has such gaps"""
 LEAST_SHARE = 0.06
-"""fraction of the main part's ink: what has less is a speck"""
+"""least ink of a part, as a fraction of the main part's; less is a speck"""
 NEAR = 0.3
-"""fraction of the main part's size: what belongs to it, like the bar of a 5, is no farther off"""
+"""largest distance of what belongs to the main part (the bar of a 5), as a fraction of its size"""
 SURE_SHARE = 0.3
-"""fraction of a part's ink: if less remains when the border's values continue beyond it, the part
-is the rim of a shadow or of a table"""
+"""least fraction of a part's ink that remains when the border's values continue beyond it; less
+remains of the rim of a shadow or a table"""
 MANY_PARTS = 10
 MUCH_INK, TOO_MUCH_INK = 0.15, 0.35
-"""fractions of an image: MANY_PARTS on more than the first, none with half of the ink, are no
-digit, not even a dotted one; on more than the second, they are none in any case"""
+"""most of an image that MANY_PARTS of a digit cover: MUCH_INK if none has half of the ink"""
 THIN = 0.3
-"""fraction of its box: a frame fills less"""
+"""most of its box that a frame fills"""
 LEAST_FRAMED = 0.3
-"""size of what a frame holds, as a fraction of its shorter side; the dot in a 0 is smaller"""
+"""least size of what a frame holds, as a fraction of its shorter side; the dot in a 0 is smaller"""
 MANY, LEAST_OF_MANY = 3, 0.01
-"""so many parts inside, each with at least that fraction of its ink, make a part a table"""
+"""number of parts in a table, and their least ink as a fraction of the table's"""
 LEAST_KEPT = 0.4
-"""fraction of the ink that the border does not cut; a digit has at least half, even in noise"""
+"""least share of a digit in the ink that the border does not cut; even in noise it has half"""
 AT_THE_BORDER = 0.25
-"""weight of the ink of a part that the image's border cuts: the digit is seldom there, but shadows,
-tables and frames are"""
-
-MOST_PARTS = 2500
-"""fifty rows of fifty digits, each of which has 24 pixels on a page of 1200"""
+"""weight of a part's ink where the border cuts it, as it cuts shadows, tables and frames"""
+MOST_PARTS = 2000
+"""forty rows of fifty digits"""
 MOST_OVERLAP = 4
 """how often the boxes of an image's parts may cover it: at most 1.3 times in 555 photographs"""
 
@@ -60,12 +57,12 @@ class Parts:
 
     @property
     def height(self) -> IntArray:
-        """(count,) the height of each part."""
+        """(count,)."""
         return self.bottom - self.top
 
     @property
     def width(self) -> IntArray:
-        """(count,) the width of each part."""
+        """(count,)."""
         return self.right - self.left
 
     @property
@@ -136,11 +133,7 @@ class Parts:
 
 
 def refuse_crowd(parts: Parts, chosen: Mask) -> None:
-    """Refuse parts `chosen` (count,), before any work is done for each, that no page of digits has.
-
-    Raises:
-        ImageError: there are more than MOST_PARTS, or their boxes cover the image too often.
-    """
+    """Raise ImageError if the parts `chosen` (count,) are more, or overlap more, than digits do."""
     refuse_too_many(int(np.count_nonzero(chosen)))
     area = int((parts.height * parts.width)[chosen].sum())
     if area > MOST_OVERLAP * parts.labels.size:
@@ -148,7 +141,7 @@ def refuse_crowd(parts: Parts, chosen: Mask) -> None:
 
 
 def refuse_too_many(count: int) -> None:
-    """Raise ImageError where an image has more parts than a page has digits."""
+    """Raise ImageError if that is more than the digits of a page."""
     if count > MOST_PARTS:
         raise ImageError(
             f"the image has more than {MOST_PARTS:,} parts, so it is no page of digits."
@@ -156,13 +149,7 @@ def refuse_too_many(count: int) -> None:
 
 
 def parts_of(mask: Mask, ink: FloatArray, reach: int = 0) -> Parts:
-    """Return the connected parts of a mask.
-
-    Args:
-        mask: (H, W), true where there is ink.
-        ink: (H, W), how much.
-        reach: pixels by which each part is widened to see which touch.
-    """
+    """Return the connected parts of a mask (H, W) of `ink` (H, W); `reach` widens what touches."""
     labels, count = labelled(sliding_max(mask, 2 * reach + 1) if reach else mask)
     return _measured(np.where(mask, labels, 0), count, ink)
 

@@ -15,21 +15,21 @@ from mlpcli.reading.boxes import box_of
 from mlpcli.reading.morphology import FloatArray, Mask, opened
 
 MOST_SLOPE = math.tan(math.radians(8))
-"""steepest slope: on paper photographed more askew, the digits are too"""
+"""steepest slope; on paper photographed more askew, the digits are askew too"""
 MOST_LINE_WIDTH = 0.04
-"""fraction of the image's shorter side: a wider line is no ruling"""
+"""widest ruled line, as a fraction of the image's shorter side"""
 LEAST_RULED_SIDE = 60
-"""pixels of the shorter side: in a smaller image, a line is as wide as a stroke"""
+"""shorter side, in pixels, of the smallest image whose lines are thinner than its strokes"""
 FAINT = 0.5
-"""fraction of the threshold: how weak the ink of a line may be in places"""
+"""weakest ink of a line, as a fraction of the threshold"""
 LEAST_COVERED = 0.9
-"""fraction of a line's strips that must be seen: dust and folds hide the rest"""
+"""least fraction of a line's strips that are seen; dust and folds hide the rest"""
 LEAST_UNBROKEN = 0.85
-"""fraction of a line's columns that must have ink: digits below each other have gaps"""
+"""least fraction of a line's columns that have ink; a row of digits has gaps"""
 FEW_LINES = 2
-"""number of lines up to which they may be the bars of a digit that is cut out closely"""
+"""most lines that may be the bars of a digit that is cut out closely"""
 LEAST_REST = 0.6
-"""fraction of the image, down or across, that the rest of such a digit reaches without its bars"""
+"""least fraction of the image, down or across, that such a digit reaches without its bars"""
 
 _SEARCH_SIDE = 200  # pixels of the pooled mask on which the lines are searched
 _STRIP = 10  # of its columns: over so few, the steepest line climbs by one and a half
@@ -103,12 +103,9 @@ def without_lines(ink: FloatArray, mask: Mask, lines: Lines) -> FloatArray:
 def lines_across(
     mask: Mask, most_width: float = MOST_LINE_WIDTH, search_side: int = _SEARCH_SIDE
 ) -> Lines:
-    """Find the thin lines that cross a mask (H, W) from left to right.
+    """Find the lines, no wider than `most_width`, that cross a mask (H, W) from left to right.
 
-    Args:
-        mask: true where there is ink.
-        most_width: as MOST_LINE_WIDTH.
-        search_side: longer side of the pooled mask on which the lines are searched.
+    They are searched on a pooled mask whose longer side has `search_side` pixels.
     """
     pool = math.ceil(max(mask.shape) / search_side)
     lines = _straight_lines(_pooled(mask, pool), most_width * min(mask.shape) / pool)
@@ -153,9 +150,8 @@ def _full_strips(pooled: Mask, edges: IntArray) -> Mask:
 def _crossing(full: Mask, offsets: IntArray) -> Mask:
     """Return (climbs, H), which lines cross the image, by their row in the middle.
 
-    Args:
-        full: (H, strips), where a strip is filled in a row.
-        offsets: (climbs, strips), rows by which a line is lower in each strip.
+    `full` (H, strips) is true where a strip is filled in a row; a line of each climb is lower by
+    `offsets` (climbs, strips) rows.
     """
     height, strips = full.shape
     reach = int(np.abs(offsets).max())

@@ -7,26 +7,23 @@ from mlpcli.reading.morphology import Mask
 from mlpcli.reading.stroke_width import stroke_width
 
 WIDE = 1.25
-"""of its height and of the usual one: hardly any digit is wider than both"""
+"""width that a digit hardly exceeds, as a multiple of its height and of the usual one"""
 LEAST_FROM_END = 0.2
-"""distance of a cut from either end, as a fraction of the width"""
+"""least distance of a cut from either end, as a fraction of the width"""
 MOST_CUT = 2.5
-"""in widths of a stroke: a cut through more ink would go through a digit"""
+"""most ink that is cut, in widths of a stroke; more would be a cut through a digit"""
 LEAST_PIECE_HEIGHT = 0.6
-"""fraction of the height: a lower piece is the bar of a 5, or another end of a stroke"""
+"""least height of a digit, as a fraction of the part's; the bar of a 5 is lower"""
 _OFF_THE_MIDDLE = 0.5  # cost of a cut at the end of its range, in widths of a stroke
 
 
 def separated(own: Mask, box: Box, usual: float) -> list[tuple[Mask, Box]]:
     """Cut a part that is wider than a digit, at the thinnest places.
 
-    Args:
-        own: (h, w), true where the part is in its box.
-        box: the part's box in the page.
-        usual: height of a digit on this page.
+    `own` (h, w) is true where the part is in its box; a digit of this page is `usual` pixels high.
 
     Returns:
-        the same two of each piece, from the left.
+        the mask and box of each digit, from the left.
     """
     height, width = own.shape
     if width <= WIDE * max(height, usual):

@@ -33,8 +33,8 @@ from mlpcli.storage.tensor_file import to_bytes
 pytestmark = pytest.mark.faults
 SECONDS = 20
 """after which one input counts as a hang"""
-MEGABYTES = 500
-"""that all inputs together may add to the process"""
+MEGABYTES = 1200
+"""that all inputs together, and making them, may add to the process"""
 PICTURE_SECONDS, PICTURE_MEGABYTES = 10, 400
 """that `mlpcli predict` may take for any picture of up to 50 million pixels"""
 N_MIXED = 20
