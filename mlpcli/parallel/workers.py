@@ -194,7 +194,7 @@ def can_fork() -> bool:
     """Return whether workers may be processes.
 
     Forking is safe only with no other thread, and on macOS not beside Apple's BLAS. A worker must
-    see what another wrote before it said so: x86-64 keeps that order without being told.
+    see what another wrote before it said so: x86-64 keeps that order by itself.
     """
     return (
         sys.platform == "linux"

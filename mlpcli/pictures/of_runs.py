@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
 MOST_RUNS = 8
-"""number of runs in one picture; more lines could not be told apart"""
+"""number of runs in one picture; more lines would look alike"""
 
 
 def draw_pictures(

@@ -13,7 +13,7 @@ MOST_PATHS = 12
 ITEMS = {
     "operations": "each operation is a node",
     "units": "each unit and each parameter is a node",
-    "layers": "the network is too large to print each number, so each layer is a node, told by "
+    "layers": "the network is too large to print each number, so each layer is a node, shown by "
     "its shape and norm",
 }
 GIVEN = {"input": "given", "parameter": "learned"}
