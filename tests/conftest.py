@@ -109,6 +109,14 @@ def fabricate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SmallDataset]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _nothing_waits_for_the_disk():
+    """Let no test of this process flush to the disk, which takes a quarter of a short training."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _signals_are_heard():
     """Let the tests and what they start hear signals that their own start has had ignored.
 

@@ -1,9 +1,9 @@
-import copy
 import dataclasses
 import io
 import json
 import os
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,29 +102,24 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
     x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
     assert np.array_equal(load_checkpoint(path).network.forward(x), network.forward(x))
 
-    for activation in (["gelu"], ["gelu", "nonsense"], [["gelu"], "tanh"], "nonsense", 3):
-        changed = copy.deepcopy(saved.config)
-        changed["network"]["activation"] = activation
-        save_checkpoint(path, saved)
-        rewritten(path, metadata={"config": json.dumps(changed)})
-        with pytest.raises(CheckpointError, match="do not describe a network"):
-            load_checkpoint(path)
+
+WRONG_PARTS: dict[str, list[Any]] = {
+    "network.activation": [["tanh"] * 2, ["nonsense"], [["tanh"]], "nonsense", 3],
+    "optimizer.name": ["nonsense", "sgd", None, ["momentum"]],
+    "loss.name": ["nonsense", None],
+    "loss.label_smoothing": [1.5, "0.1"],
+    "loss": [{"name": "mse", "label_smoothing": 0.1}, {}, "mse"],
+}
 
 
 @pytest.mark.parametrize(
-    "loss",
-    [
-        {"name": "nonsense"},
-        {"name": "mse", "label_smoothing": 0.1},
-        {"name": "cross_entropy", "label_smoothing": 1.5},
-        {"name": "cross_entropy", "label_smoothing": "0.1"},
-        {},
-        "mse",
-    ],
+    ("key", "value"), [(key, value) for key, values in WRONG_PARTS.items() for value in values]
 )
-def test_a_loss_that_there_is_not(checkpoint, path, loss):
+def test_a_config_with_a_part_that_there_is_not(checkpoint, path, key, value):
+    section, _, name = key.partition(".")
+    changed = {**checkpoint.config[section], name: value} if name else value
     save_checkpoint(path, checkpoint)
-    rewritten(path, metadata={"config": json.dumps({**checkpoint.config, "loss": loss})})
+    rewritten(path, metadata={"config": json.dumps({**checkpoint.config, section: changed})})
     with pytest.raises(CheckpointError, match="do not describe a network"):
         load_checkpoint(path)
 
@@ -271,16 +266,6 @@ def test_a_config_that_does_not_know_of_the_tensors(path, section, change):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "sgd", None, ["adam"]])
-def test_a_config_of_another_optimizer(path, name):
-    _, saved = trained("adam")
-    save_checkpoint(path, saved)
-    config = {**saved.config, "optimizer": {**saved.config["optimizer"], "name": name}}
-    rewritten(path, metadata={"config": json.dumps(config)})
-    with pytest.raises(CheckpointError, match="do not describe a network"):
-        load_checkpoint(path)
-
-
 def test_weights_that_grow_too_large_in_folding_warn_of_nothing(path):
     _, saved = trained("adam")
     save_checkpoint(path, saved)
@@ -303,10 +288,6 @@ def test_names_and_shapes_are_those_of_torch(checkpoint, path):
         "epoch_start": (43,),
     }
     assert np.array_equal(tensors["layers.0.weight"], checkpoint.network.dense[0].W.T)
-
-
-def test_the_same_state_gives_the_same_bytes(checkpoint):
-    assert to_bytes(checkpoint) == to_bytes(checkpoint)
 
 
 def test_every_flipped_byte_is_noticed(checkpoint, path):
@@ -528,11 +509,6 @@ def test_a_history_that_is_too_long(checkpoint, monkeypatch):
     monkeypatch.setattr(tensor_file, "MAX_HEADER", 1000)
     with pytest.raises(WriteError, match="train fewer epochs"):
         to_bytes(checkpoint)
-
-
-def test_no_file(path):
-    with pytest.raises(CheckpointError, match="no such checkpoint"):
-        load_checkpoint(path)
 
 
 @pytest.mark.parametrize("dtype", ["S4", "int32", "complex64", "float16", None])

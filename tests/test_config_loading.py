@@ -308,13 +308,6 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
                 " data.validation 0 there are no validation images to measure"
             ),
         ),
-        (
-            {"schedule": {"name": "plateau", "monitor": "val_accuracy"}, "data": {"validation": 0}},
-            (
-                "schedule.monitor: expected train_loss or train_accuracy, found 'val_accuracy':"
-                " with data.validation 0 there are no validation images to measure"
-            ),
-        ),
     ],
 )
 def test_batch_normalisation_and_plateaus_need_something_to_measure(values, message):
@@ -489,12 +482,6 @@ def test_what_could_not_be_read_again_from_the_runs_config_is_refused():
     assert problem.startswith("More than 20,000 keys and values together")
 
 
-def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
-    write("network: {initializer: {name: normal, std: 1}}\n")
-    config = load_config("c.yaml", overrides=["network.initializer=he_normal"])
-    assert config.network.initializer.model_dump() == {"name": "he_normal"}
-
-
 def test_a_setting_that_a_kind_does_not_have_is_refused_where_both_stand_together():
     write("optimizer:\n  name: sgd\n  momentum: 0.8\n")
     assert problems("c.yaml") == [
@@ -555,10 +542,6 @@ def test_every_shipped_config_loads_by_its_name_and_by_its_path(name):
     assert load_config(name) == load_config(f"{name}.yaml") == load_config(find_config(name))
 
 
-def test_the_shipped_names():
-    assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())
-
-
 def test_an_existing_file_wins_over_a_shipped_name_and_a_folder_does_not():
     Path("mnist").mkdir()
     assert load_config("mnist").data.dataset == "mnist"
@@ -591,7 +574,7 @@ number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
-@settings(deadline=None)
+@settings(max_examples=25)
 @given(
     learning_rate=number.filter(lambda x: x > 0),
     mean=number,
@@ -669,14 +652,12 @@ json_like = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(list(Config.model_fields)), json_like, max_size=5))
 def test_any_mapping_is_a_config_or_a_config_error(values):
     with contextlib.suppress(ConfigError):
         assert isinstance(load_config(values), Config)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), json_like)
 def test_any_override_is_applied_or_a_config_error(text, value):
     for override in (text, f"{text}={value}", f"optimizer={value}", f"network.hidden={value}"):

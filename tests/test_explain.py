@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import test_worked_example as by_hand
 from click.testing import CliRunner
 from test_worked_example import W1, W2, assert_exact
 
@@ -42,33 +43,25 @@ def numbers(facts, part):
 
 def test_forward():
     forward = numbers(json.loads(worked("json")), "forward")
-    assert_exact(forward["W1"], W1)
-    assert_exact(forward["W2"], W2)
-    assert_exact(forward["z1"], [[0.7, 1.6]])
-    assert_exact(forward["a1"], [[0.6681877721681662, 0.8320183851339245]])
-    assert_exact(forward["z2"], [[1.333346148624856, 1.633387380085274, 1.9334286115456922]])
-    assert_exact(forward["p"], [[0.2396826489059724, 0.32355107485719, 0.43676627623683767]])
-    assert_exact(forward["loss"], [1.4284395268703431])
+    assert_exact(forward["W1"], by_hand.W1)
+    assert_exact(forward["W2"], by_hand.W2)
+    assert_exact(forward["z1"], by_hand.Z1)
+    assert_exact(forward["a1"], by_hand.A1)
+    assert_exact(forward["z2"], by_hand.Z2)
+    assert_exact(forward["p"], by_hand.P)
+    assert_exact(forward["loss"], by_hand.LOSS)
 
 
 def test_backward_and_beside_each_gradient_its_difference():
     facts = json.loads(worked("json"))
     backward = numbers(facts, "backward")
-    delta2 = [-0.7603173510940275, 0.32355107485719, 0.43676627623683767]
-    delta1 = [0.05308177011753272, 0.03346178940334901]
-    assert_exact(backward["delta2"], [delta2])
-    assert_exact(
-        backward["dW2"],
-        [
-            [-0.5080347569683197, 0.21619287189144135, 0.2918418850768784],
-            [-0.6325980146465559, 0.26920044281102473, 0.36339757183553123],
-        ],
-    )
-    assert_exact(backward["db2"], delta2)
+    assert_exact(backward["delta2"], [by_hand.DELTA2])
+    assert_exact(backward["dW2"], by_hand.DW2)
+    assert_exact(backward["db2"], by_hand.DELTA2)
     assert_exact(backward["da1"], [[0.23941672546617315, 0.23941672546617315]])
-    assert_exact(backward["delta1"], [delta1])
-    assert_exact(backward["dW1"], [delta1] * 3)
-    assert_exact(backward["db1"], delta1)
+    assert_exact(backward["delta1"], [by_hand.DELTA1])
+    assert_exact(backward["dW1"], [by_hand.DELTA1] * 3)
+    assert_exact(backward["db1"], by_hand.DELTA1)
     for name in ("dW1", "db1", "dW2", "db2"):
         np.testing.assert_allclose(backward[f"numerical_{name}"], backward[name], rtol=1e-8)
     assert max(facts["relative_errors"]) < 1e-8
@@ -77,14 +70,8 @@ def test_backward_and_beside_each_gradient_its_difference():
 def test_update():
     facts = json.loads(worked("json"))
     update = numbers(facts, "update")
-    assert_exact(
-        update["new_W2"],
-        [
-            [0.7508034756968319, 0.8783807128108558, 1.0708158114923123],
-            [0.8632598014646556, 0.9730799557188975, 1.1636602428164469],
-        ],
-    )
-    assert_exact(update["new_b1"], [0.09469182298824673, 0.09665382105966511])
+    assert_exact(update["new_W2"], by_hand.NEW_W2)
+    assert_exact(update["new_b1"], by_hand.NEW_B1)
     assert update["loss_after"] == [facts["loss_after"]]
     assert facts["loss_after"] < facts["loss"]
 
@@ -93,44 +80,22 @@ def test_277_steps_later():
     facts = json.loads(worked("json", "--steps", "277"))
     assert len(facts["losses"]) == 278
     assert facts["losses"][-2] >= 0.01 > facts["losses"][-1]
-    assert_exact(facts["losses"][-1], 0.009969591242998684)
-    assert_exact(
-        facts["parameters"]["new_b2"]["values"],
-        [1.868405430583812, -0.5738066199077801, -0.6945988106760334],
-    )
-
-
-def test_the_steps_are_those_that_training_takes(tmp_path):
-    """Batches of another size at the end, momentum, a schedule, weight decay, several epochs."""
-    import mlpcli
-
-    config = load_config(
-        "examples/sine",
-        overrides=[
-            "data.table.points=25",
-            "training.epochs=3",
-            "optimizer.weight_decay=0.01",
-            "schedule.warmup_epochs=1",
-        ],
-    )
-    run = mlpcli.train(config, runs_dir=tmp_path)
-    story = explain_training(config, steps=3 * 3)
-    trained = run.load_model().network.dense
-    for layer, expected in zip(story.last.layers, trained, strict=True):
-        np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-12)
-        np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-12)
+    assert_exact(facts["losses"][-1], by_hand.LAST_LOSS)
+    assert_exact(facts["parameters"]["new_b2"]["values"], by_hand.LAST_B2)
 
 
 @pytest.mark.parametrize(
     "overrides",
     [
+        ("optimizer.weight_decay=0.01", "schedule.warmup_epochs=1"),
         ("network.dropout.hidden=0.5", "network.dropout.input=0.2", "training.workers=2"),
         ("network.batch_norm=true", "optimizer=adamw", "training.batch_size=8"),
         ("optimizer.clip_norm=0.05", "optimizer.max_norm=0.7", "optimizer.l1=0.01"),
         ("optimizer=nadam", "optimizer.clip_value=0.01", "optimizer.weight_decay=0.1"),
     ],
 )
-def test_they_are_with_whatever_training_does_besides(overrides, tmp_path):
+def test_the_steps_are_those_that_training_takes(overrides, tmp_path):
+    """Over several epochs, each with a smaller batch at its end."""
     import mlpcli
     from mlpcli.storage.checkpoint import load_checkpoint
 
@@ -144,9 +109,9 @@ def test_they_are_with_whatever_training_does_besides(overrides, tmp_path):
     for layer, expected in zip(story.last.layers, trained.dense, strict=True):
         np.testing.assert_allclose(layer.W.new, expected.W, rtol=1e-10)
         np.testing.assert_allclose(layer.b.new, expected.b, rtol=1e-10, atol=1e-13)
-    for layer, expected in zip(story.last.layers, trained.batch_norms, strict=False):
-        np.testing.assert_allclose(layer.batch_norm.gamma.new, expected.gamma, rtol=1e-10)
-        np.testing.assert_allclose(layer.batch_norm.beta.new, expected.beta, rtol=1e-10, atol=1e-13)
+    for layer, norm in zip(story.last.layers, trained.batch_norms, strict=False):
+        np.testing.assert_allclose(layer.batch_norm.gamma.new, norm.gamma, rtol=1e-10)
+        np.testing.assert_allclose(layer.batch_norm.beta.new, norm.beta, rtol=1e-10, atol=1e-13)
 
 
 def test_dropout_is_told_and_its_mask_goes_both_ways():
@@ -366,16 +331,6 @@ def test_every_form_has_the_numbers(form):
         assert number in text
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_its_formulae_are_well_formed():
-    page = worked("html")
-    assert page.startswith("<!DOCTYPE html>")
-    assert not re.search(r"<(script|link|img|iframe)|url\(|@import|src=|href=", page)
-    formulae = re.findall(r"<math.*?</math>", page, re.DOTALL)
-    assert len(formulae) > 20
-    for formula in formulae:
-        ET.fromstring(formula)
-
-
 def test_mathml():
     text = re.sub(r"<math [^>]*>", "<math>", mathml("∂L/∂W₁ = a₀ᵀ δ₁"))
     assert text == (
@@ -415,12 +370,15 @@ class _Balance(HTMLParser):
 )
 def test_every_page_is_whole_and_asks_for_nothing(arguments):
     page = explain("explain", *arguments, "--format", "html")
+    assert page.startswith("<!DOCTYPE html>")
     assert not re.search(r"<(script|link|img|iframe)|url\(|@import|src=|href=", page)
     assert set(re.findall(r'https?://[^"]*', page)) <= {"http://www.w3.org/1998/Math/MathML"}
     balance = _Balance()
     balance.feed(page)
     assert balance.open == []
-    for formula in re.findall(r"<math.*?</math>", page, re.DOTALL):
+    formulae = re.findall(r"<math.*?</math>", page, re.DOTALL)
+    assert (len(formulae) > 5) == ("--graph" not in arguments)
+    for formula in formulae:
         ET.fromstring(formula)
 
 
@@ -452,22 +410,6 @@ def test_large_arrays_are_summarised_and_it_is_said_so():
     assert said in " ".join(text.split())
     assert "W₁ = (784, 30)  min" in text
     assert max(map(len, text.splitlines())) < 130
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ("loss=mse",),
-        ("loss=binary_cross_entropy",),
-        ("loss={name: cross_entropy, label_smoothing: 0.1}",),
-        ("optimizer=nesterov", "optimizer.weight_decay=0.1"),
-        ("network.activation=gelu",),
-        ("dtype=float32",),
-    ],
-)
-def test_whatever_the_parts_the_gradient_agrees_with_its_differences(overrides):
-    facts = json.loads(worked("json", *overrides))
-    assert max(facts["relative_errors"]) < (1e-5 if overrides == ("dtype=float32",) else 1e-8)
 
 
 @pytest.mark.parametrize(

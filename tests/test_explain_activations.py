@@ -99,7 +99,7 @@ def test_each_has_its_two_panels_with_the_curves_and_the_grey():
 
 def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = explain()
+    done = explain("tanh", "relu")
     assert (done.exit_code, done.output) == (0, "activations.png: written\n")
     with Image.open("activations.png") as image:
         assert image.size[0] > 1000

@@ -198,9 +198,7 @@ def test_batch_normalisation_is_refused_with_the_reason():
     ("name", "overrides"),
     [
         ("chain", ()),
-        ("worked_3_2_3", ()),
         ("xor", ("network.hidden=[6]", "network.dropout.hidden=0.5")),
-        ("xor", ("network.hidden=[3, 4]",)),
         ("xor", ("network.hidden=[9, 9]",)),
         ("chain", LONG),
     ],

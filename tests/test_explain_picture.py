@@ -15,9 +15,9 @@ import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.explaining import prediction as picture
-from mlpcli.explaining.documents.picture import picture_document, picture_facts
 from mlpcli.explaining.documents.plain_text import as_text
-from mlpcli.explaining.prediction import PictureStory, explain_picture
+from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
+from mlpcli.explaining.prediction import TracedPrediction, explain_prediction
 from mlpcli.explaining.trace import trace_step
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
@@ -173,7 +173,7 @@ def widths(axes):
 
 
 def test_the_numbers_of_the_sheet(run, by_hand):
-    figure = sheet.draw("seven.png", explain_picture(run, SEVEN, "2"))
+    figure = sheet.draw("seven.png", explain_prediction(run, SEVEN, "2"))
     panels = {axes.get_title() or axes.get_title("left"): axes for axes in figure.axes}
     outputs, should, after = figure.axes[-5:-2]
     assert_close(widths(outputs), by_hand["z"])
@@ -201,7 +201,7 @@ def story_of(loss, sizes=(784, 12, 62), **settings):
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
     p = step.probabilities[0]
-    return PictureStory(pixels, names, 0, 1, step, 0.9, p, p, "log p", x.reshape(28, 28))
+    return TracedPrediction(pixels, names, 0, 1, step, 0.9, p, p, "log p", x.reshape(28, 28))
 
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
@@ -232,10 +232,10 @@ def test_the_arrows_lead_to_the_smoothed_target():
     story = story_of("cross_entropy", (784, 12, 2), label_smoothing=0.4)
     step = dataclasses.replace(story.step, prediction=np.array([[0.9, 0.1]]))
     story = dataclasses.replace(story, step=step)
-    facts = picture_facts("a.png", story)
+    facts = prediction_facts("a.png", story)
     assert_close(list(facts["prediction_minus_target"].values()), [0.9 - 0.8, 0.1 - 0.2])
     (section,) = (
-        each for each in picture_document("a.png", story).sections if "should do" in each.title
+        each for each in prediction_document("a.png", story).sections if "should do" in each.title
     )
     assert [row[1:] for row in section.rows[1:]] == [["+0.1000", "↓↓"], ["-0.1000", "↑↑"]]
     assert "smoothed, as the loss asks: 0.8 for the class" in section.words
@@ -255,7 +255,7 @@ def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monk
     chosen = CrossEntropy(0.3) if loss == "smoothed" else LOSSES[loss]()
     model = dataclasses.replace(model, loss=chosen)
     monkeypatch.setattr(picture, "load_model", lambda path: model)
-    story = explain_picture(run, SEVEN, str(label))
+    story = explain_prediction(run, SEVEN, str(label))
     delta = story.step.layers[-1].delta[0, label]
     assert (delta > 0) == (loss != "binary_cross_entropy")
 
@@ -268,7 +268,7 @@ def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monk
     moved = h * np.eye(x.size)
     expected = (scores(x + moved) - scores(x - moved)) / (2 * h)
     np.testing.assert_allclose(story.for_the_label.ravel(), expected, rtol=1e-5, atol=1e-9)
-    page = as_text(picture_document("seven.png", story))
+    page = as_text(prediction_document("seven.png", story))
     said = "log p" if loss == "smoothed" else "output"
     assert f"∂ {said}/∂x at each pixel, with the {said} of {label}: more ink speaks" in page
 
@@ -286,21 +286,21 @@ def test_what_does_not_fit(run, tmp_path):
     with pytest.raises(
         ConfigError, match=r"--label seven: the network knows no such class; .* 0, 1"
     ):
-        explain_picture(run, SEVEN, "seven")
+        explain_prediction(run, SEVEN, "seven")
     (tmp_path / "not-a-picture.png").write_text("no")
     with pytest.raises(ImageError, match=r"not-a-picture\.png"):
-        explain_picture(run, tmp_path / "not-a-picture.png", None)
+        explain_prediction(run, tmp_path / "not-a-picture.png", None)
     with pytest.raises(ImageError):
-        explain_picture(run, tmp_path / "missing.png", None)
+        explain_prediction(run, tmp_path / "missing.png", None)
     with pytest.raises(CheckpointError):
-        explain_picture(tmp_path, SEVEN, None)
+        explain_prediction(tmp_path, SEVEN, None)
 
 
 def test_a_network_of_numbers_has_no_pictures(tmp_path):
     config = mlpcli.load_config("examples/chain", overrides=["training.epochs=1"])
     numbers = mlpcli.train(config, runs_dir=tmp_path).folder
     with pytest.raises(DataError, match="trained on a table of numbers"):
-        explain_picture(numbers, SEVEN, None)
+        explain_prediction(numbers, SEVEN, None)
 
 
 def test_what_it_saw_is_drawn_in_black_and_what_speaks_for_it_in_colours(run):

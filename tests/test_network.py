@@ -70,11 +70,6 @@ def test_every_parameter_is_a_view_into_theta(network):
     assert output.b[2] == 20 + 15 + 5 + 2
 
 
-def test_weights_come_first_then_biases(network):
-    assert network.n_weights == 4 * 5 + 5 * 3
-    assert len(network.theta) == network.n_weights + 5 + 3
-
-
 def test_training_steps_orphan_no_view(network):
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
@@ -94,13 +89,6 @@ def test_a_small_batch_after_a_large_one(network):
     whole = network.forward(x).copy()
     assert np.array_equal(network.forward(x[:2]).shape, (2, 3))
     np.testing.assert_allclose(network.forward(x[:2]), whole[:2], rtol=1e-14)
-
-
-def test_no_hidden_layer_is_softmax_regression():
-    network = MLP((4, 3), "relu", dtype=np.float64)
-    network.theta[...] = np.arange(15)
-    x = np.ones((1, 4))
-    assert np.array_equal(network.forward(x), [[18 + 12, 22 + 13, 26 + 14]])
 
 
 def test_an_activation_for_each_hidden_layer():
@@ -126,11 +114,6 @@ def test_biases_are_drawn_after_the_weights(network):
     assert len(np.unique(biases)) == 5 + 3
     network.initialize(xavier_normal, np.random.default_rng(1))
     assert not biases.any()
-
-
-def test_output_activation():
-    network = MLP((2, 3), "relu", "sigmoid", np.float64)
-    assert np.array_equal(network.forward(np.ones((1, 2))), [[0.5, 0.5, 0.5]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -187,18 +170,3 @@ def test_replicas_share_parameters_and_nothing_else():
     assert np.array_equal(grad, network.grad)
     assert np.array_equal(running, network.running)
     assert not np.shares_memory(running, network.running)
-
-
-def test_stages_are_the_layers_in_order():
-    network = MLP((4, 5, 3), "tanh", dropout=(0.0, 0.5), batch_norm=True)
-    first, last = network.stages
-    assert network.layers == [
-        first.dense,
-        first.batch_norm,
-        first.activation,
-        last.dropout,
-        last.dense,
-    ]
-    assert network.dense == [first.dense, last.dense]
-    assert network.batch_norms == [first.batch_norm]
-    assert (first.dropout, last.batch_norm, last.activation) == (None, None, None)

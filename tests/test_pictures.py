@@ -12,7 +12,6 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from helpers.digits import write_bars
 from helpers.runs import PICTURES_OF_IMAGES, Told
 from matplotlib.contour import QuadContourSet
 from PIL import Image
@@ -20,7 +19,7 @@ from PIL import Image
 import mlpcli
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.normalization import Normalization
-from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
+from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.inference.model import Model
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
@@ -50,18 +49,11 @@ from mlpcli.training.setup import prepare
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
-    config = mlpcli.load_config(write_bars(folder / "bars"))
-    return mlpcli.train(config, runs_dir=folder / "runs")
-
-
 @pytest.fixture
-def run(trained, monkeypatch):
+def run(finished, monkeypatch):
     """A run on bars, only to be read; its data lie in the working directory."""
-    monkeypatch.chdir(trained.folder.parents[1])
-    return trained
+    monkeypatch.chdir(finished.folder.parents[1])
+    return finished
 
 
 @pytest.fixture
@@ -193,25 +185,14 @@ def test_a_mosaic_puts_each_tile_in_its_place():
     assert np.isnan(sheet).sum() == 48 - 12
 
 
-def test_the_principal_plane_of_a_path_known_by_hand():
-    # 10 along e1, 3 along e2, nothing else; seen from the last point, the origin
-    path = np.array([[10, 0, 0], [10, 3, 0], [0, 3, 0], [0, 0, 0]], np.float64)
-    plane = landscape.principal_plane(path)
-    assert plane.origin.tolist() == [0, 0, 0]
-    assert plane.directions @ plane.directions.T == pytest.approx(np.eye(2), abs=1e-12)
-    # the products of the coordinates: [[200, 30], [30, 18]]
-    square = 109 + (91**2 + 30**2) ** 0.5
-    assert plane.shares == pytest.approx((square / 218, (218 - square) / 218))
-    slope = (square - 200) / 30
-    assert plane.directions[0] == pytest.approx(np.array([1, slope, 0]) / (1 + slope**2) ** 0.5)
-
-
 def test_the_principal_directions_are_those_of_a_singular_value_decomposition():
     rng = np.random.default_rng(1)
     path = rng.normal(size=(9, 50)).cumsum(axis=0)
     plane = landscape.principal_plane(path)
-    _, _, v = np.linalg.svd(path - path[-1], full_matrices=False)
+    _, s, v = np.linalg.svd(path - path[-1], full_matrices=False)
     assert np.abs(plane.directions @ v[:2].T) == pytest.approx(np.eye(2), abs=1e-8)
+    assert plane.shares == pytest.approx(s[:2] ** 2 / (s**2).sum())
+    assert plane.origin.tolist() == path[-1].tolist()
     assert (plane.directions @ (path[0] - path[-1]) >= 0).all()
 
 
@@ -298,7 +279,7 @@ def test_gradients_are_drawn_by_layer(tmp_path):
     assert rows[1] == GradientNorms(1, 2, 0.25, 0.2)
     layers = gradients.by_layer(rows)
     assert list(layers) == [1, 2]
-    assert layers[1] == gradients.LayerHistory([1, 2], [0.5, 0.125], [0.1, 0.05])
+    assert layers[1] == [GradientNorms(1, 1, 0.5, 0.1), GradientNorms(2, 1, 0.125, 0.05)]
     upper, lower = gradients.draw([layers], ["a"]).axes
     assert upper.lines[0].get_ydata().tolist() == [0.5, 0.125]
     assert lower.lines[1].get_ydata().tolist() == [0.2, 0]
@@ -306,11 +287,8 @@ def test_gradients_are_drawn_by_layer(tmp_path):
 
 
 def test_gradients_of_several_runs_stand_side_by_side_on_one_scale():
-    shallow = {1: gradients.LayerHistory([1], [1.0], [0.1])}
-    deep = {
-        layer: gradients.LayerHistory([1, 2], [10.0**-layer] * 2, [0.1, 0.1])
-        for layer in range(1, 10)
-    }
+    shallow = {1: [GradientNorms(1, 1, 1.0, 0.1)]}
+    deep = {i: [GradientNorms(epoch, i, 10.0**-i, 0.1) for epoch in (1, 2)] for i in range(1, 10)}
     picture = gradients.draw([shallow, deep], ["shallow", "deep"])
     first, second = picture.axes[:2]
     assert [axes.get_title(loc="left") for axes in (first, second)] == ["shallow", "deep"]
@@ -374,7 +352,7 @@ def test_the_regions_of_classes(learn):
     run = learn({"inputs": CORNERS, "labels": [0, 1, 1, 2]}, class_names=["a", "b", "c"])
     training = Dataset(np.array(CORNERS, float), np.array([0, 1, 1, 2]), (1, 2), ("a", "b", "c"))
     model = run.load_model()
-    plane = decision.plane(model, training, "mine")
+    plane = decision.decision_surface(model, training, "mine")
     assert plane.x[[0, -1]] == pytest.approx([-0.25, 1.25])
     for i, j in ((0, 0), (30, 120), (160, 7)):
         point = np.array([[plane.x[j], plane.y[i]]])
@@ -393,10 +371,12 @@ def test_the_output_of_a_regression_of_two_inputs(learn):
     run = learn(table)
     targets = np.array(table["targets"], float)
     training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
-    plane = decision.plane(run.load_model(), training, "mine")
+    plane = decision.decision_surface(run.load_model(), training, "mine")
     point = np.array([[plane.x[7], plane.y[90]]])
     assert plane.answer[90, 7] == pytest.approx(run.load_model().network.forward(point).item())
-    flat = decision.Plane("flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training)
+    flat = decision.DecisionSurface(
+        "flat", plane.x, plane.y, np.full_like(plane.answer, 0.5), training
+    )
     with style.house_style():
         picture = decision.draw([plane, flat, plane, plane, plane])
         style.save(picture, run.folder / "five.png", "png")
@@ -413,7 +393,7 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
     answer = np.linspace(low, high, 9).reshape(3, 3)
     targets = np.full((4, 1), high)
     training = Dataset(np.array(CORNERS, float), np.zeros(4, np.intp), (1, 2), ("0",), targets)
-    picture = decision.draw([decision.Plane("mine", x, x, answer, training)])
+    picture = decision.draw([decision.DecisionSurface("mine", x, x, answer, training)])
     shades = picture.axes[0].collections[0]
     assert isinstance(shades, QuadContourSet)
     assert np.asarray(shades.levels)[[0, -1]].tolist() == [low, high]
@@ -422,7 +402,7 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
 def test_no_two_of_64_classes_look_alike():
     names = tuple(f"class {i}" for i in range(64))
     x = np.linspace(0, 1, 8)
-    plane = decision.Plane(
+    plane = decision.DecisionSurface(
         "mine",
         x,
         x,
@@ -582,17 +562,6 @@ def test_the_readme_lists_every_picture():
     assert f"| picture | shows |\n| --- | --- |\n{rows}\n" in README.read_text(encoding="utf-8")
 
 
-def test_no_such_run(tmp_path):
-    with pytest.raises(CheckpointError, match="no run there"):
-        draw_pictures(tmp_path / "missing")
-
-
-def test_a_folder_that_cannot_be_written(run, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError):
-        draw_pictures(run.folder, output=tmp_path / "file" / "pictures")
-
-
 NAMES = [r"$\bad$", "猫", "a name that is far too long for an axis"]
 
 
@@ -621,7 +590,8 @@ def test_many_classes_deep_networks_and_odd_shapes_fit():
         deep, LOSSES["cross_entropy"](), normalization, (5, 60), names, {"data": {}}, 1, None
     )
     tall = Dataset(test.images, labels, (60, 5), names)
-    layers = {i: gradients.LayerHistory([1, 2], [1, 1e-9], [0, 1]) for i in range(1, 32)}
+    rows = [(1, 1.0, 0.0), (2, 1e-9, 1.0)]
+    layers = {i: [GradientNorms(epoch, i, *norms) for epoch, *norms in rows] for i in range(1, 32)}
     with style.house_style():
         for picture in (
             confusion_matrix.draw(evaluation),

@@ -22,6 +22,23 @@ X = np.ones((1, 3))
 T = np.array([[1.0, 0.0, 0.0]])
 W1 = [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]]
 W2 = [[0.7, 0.9, 1.1], [0.8, 1.0, 1.2]]
+Z1, A1 = [[0.7, 1.6]], [[0.6681877721681662, 0.8320183851339245]]
+Z2 = [[1.333346148624856, 1.633387380085274, 1.9334286115456922]]
+P = [[0.2396826489059724, 0.32355107485719, 0.43676627623683767]]
+LOSS = [1.4284395268703431]
+DELTA2 = [-0.7603173510940275, 0.32355107485719, 0.43676627623683767]
+DW2 = [
+    [-0.5080347569683197, 0.21619287189144135, 0.2918418850768784],
+    [-0.6325980146465559, 0.26920044281102473, 0.36339757183553123],
+]
+DELTA1 = [0.05308177011753272, 0.03346178940334901]
+NEW_B1 = [0.09469182298824673, 0.09665382105966511]
+NEW_W2 = [
+    [0.7508034756968319, 0.8783807128108558, 1.0708158114923123],
+    [0.8632598014646556, 0.9730799557188975, 1.1636602428164469],
+]
+LAST_LOSS = 0.009969591242998684
+LAST_B2 = [1.868405430583812, -0.5738066199077801, -0.6945988106760334]
 EXACT = 1e-12
 
 
@@ -40,33 +57,23 @@ def assert_exact(found, expected):
 
 def test_forward(network):
     z1 = network.layers[0].forward(X)
-    assert_exact(z1, [[0.7, 1.6]])
+    assert_exact(z1, Z1)
     a1 = network.layers[1].forward(z1)
-    assert_exact(a1, [[0.6681877721681662, 0.8320183851339245]])
+    assert_exact(a1, A1)
     z2 = network.layers[2].forward(a1)
-    assert_exact(z2, [[1.333346148624856, 1.633387380085274, 1.9334286115456922]])
-    assert_exact(
-        CrossEntropy().probabilities(z2),
-        [[0.2396826489059724, 0.32355107485719, 0.43676627623683767]],
-    )
-    assert_exact(CrossEntropy().value(z2, T), [1.4284395268703431])
+    assert_exact(z2, Z2)
+    assert_exact(CrossEntropy().probabilities(z2), P)
+    assert_exact(CrossEntropy().value(z2, T), LOSS)
 
 
 def test_backward(network):
     backpropagated_gradient(network, CrossEntropy(), X, T)
     hidden, output = network.dense
 
-    assert_exact(
-        output.dW,
-        [
-            [-0.5080347569683197, 0.21619287189144135, 0.2918418850768784],
-            [-0.6325980146465559, 0.26920044281102473, 0.36339757183553123],
-        ],
-    )
-    assert_exact(output.db, [-0.7603173510940275, 0.32355107485719, 0.43676627623683767])
-    delta1 = [0.05308177011753272, 0.03346178940334901]
-    assert_exact(hidden.dW, [delta1] * 3)
-    assert_exact(hidden.db, delta1)
+    assert_exact(output.dW, DW2)
+    assert_exact(output.db, DELTA2)
+    assert_exact(hidden.dW, [DELTA1] * 3)
+    assert_exact(hidden.db, DELTA1)
 
 
 def test_first_update(network):
@@ -81,14 +88,8 @@ def test_first_update(network):
             [0.2946918229882467, 0.596653821059665],
         ],
     )
-    assert_exact(hidden.b, [0.09469182298824673, 0.09665382105966511])
-    assert_exact(
-        output.W,
-        [
-            [0.7508034756968319, 0.8783807128108558, 1.0708158114923123],
-            [0.8632598014646556, 0.9730799557188975, 1.1636602428164469],
-        ],
-    )
+    assert_exact(hidden.b, NEW_B1)
+    assert_exact(output.W, NEW_W2)
     assert_exact(output.b, [0.27603173510940276, 0.167644892514281, 0.15632337237631624])
 
 
@@ -100,7 +101,7 @@ def test_training_until_the_loss_is_below_a_hundredth(network):
     hidden, output = network.dense
 
     assert epoch == 278
-    assert_exact(loss, 0.009969591242998684)
+    assert_exact(loss, LAST_LOSS)
     assert_exact(
         hidden.W,
         [
@@ -117,7 +118,7 @@ def test_training_until_the_loss_is_below_a_hundredth(network):
             [2.2185564389462344, 0.34155588109982876, 0.4398876799539393],
         ],
     )
-    assert_exact(output.b, [1.868405430583812, -0.5738066199077801, -0.6945988106760334])
+    assert_exact(output.b, LAST_B2)
 
 
 def step(network):

@@ -117,13 +117,6 @@ def test_workers_wait_no_longer_when_the_work_is_over(processes):
         workers.check()
 
 
-def test_workers_that_sleep_wake_up(processes):
-    with Workers(2, lambda _: None, processes=processes) as workers:
-        for _ in range(3):
-            workers.run()
-            time.sleep(0.01)
-
-
 def test_no_thread_is_left_behind():
     before = threading.active_count()
     with Workers(3, lambda _: None, processes=False) as workers:

@@ -1,4 +1,4 @@
-"""Is the gradient of this network right? For a run that a config describes, or a checkpoint."""
+"""Checking the gradient of a network, from a config or from a checkpoint."""
 
 from pathlib import Path
 
@@ -15,22 +15,16 @@ from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare
 
 MOST_EXAMPLES = 8
-"""number of examples; the gradient is their mean, so a few show every fault"""
+"""number of examples: the gradient is their mean, and a few are enough to show an error"""
 
 
 def check_config(
     config: Config, most: int, *, data_dir: Path | None = None, reporter: Reporter | None = None
 ) -> list[LayerCheck]:
-    """Check a network with its starting weights, on its first training examples.
-
-    Args:
-        config: of the run.
-        most: number of parameters compared in each layer.
-        data_dir: the cache of datasets; None for the usual one.
-        reporter: follows a download.
+    """Check at most `most` parameters in each layer, at the starting weights, on training examples.
 
     Raises:
-        DataError: the data cannot be had.
+        DataError: the data cannot be loaded.
     """
     setup = prepare(config, data_dir, reporter or Reporter())
     network = in_float64(setup.network)
@@ -40,22 +34,22 @@ def check_config(
     setup.normalization.apply(few.images, x)
     few.write_targets(np.arange(len(few)), t)
     network.draw_dropout(len(few), generator(config.seed, Purpose.DROPOUT))
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # it shows in the error
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # the error shows it
         return check_layers(network, setup.loss, x, t, most)
 
 
 def check_checkpoint(path: Path, most: int) -> list[LayerCheck]:
-    """Check a trained network on random inputs of random classes, which need no data.
+    """Check a trained network on random inputs of random classes, which need no dataset.
 
     Raises:
-        CheckpointError: there is none, or it is damaged.
+        CheckpointError: there is no checkpoint, it is damaged, or its outputs are not finite.
     """
     model = load_model(path)
     network = in_float64(model.network)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(MOST_EXAMPLES, network.sizes[0]))
     t = one_hot(rng.integers(0, network.sizes[-1], MOST_EXAMPLES), network.sizes[-1], np.float64)
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # it shows in the error
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):  # the error shows it
         dtype = model.network.dtype
         z = model.network.forward(x.astype(dtype))
         model.refuse_unless_finite(z, model.loss.value(z, t.astype(dtype)))

@@ -1,8 +1,8 @@
-"""Where an activation saturates, and its mean output: how easy it is to learn through it.
+"""Where an activation saturates, and its mean output: both decide how well a network learns.
 
-Where σ is flat, the error on its way back is multiplied by nearly 0, and the layers before learn
-nearly nothing (Glorot and Bengio 2010). If all outputs are positive, a step on one example moves
-all weights of a unit behind in the same direction; a mean other than 0 does so in part (LeCun,
+Where σ is flat, backpropagation multiplies the error by almost 0, and the layers before learn
+almost nothing (Glorot and Bengio 2010). If all outputs are positive, a step on one example moves
+all weights of a unit in the next layer the same way; a mean other than 0 does so in part (LeCun,
 Bottou, Orr and Müller, "Efficient BackProp", 1998).
 """
 
@@ -15,22 +15,22 @@ from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
 
 FLAT = 0.01
-"""slope below which an activation is saturated: less than a hundredth of an error passes"""
+"""slope below which an activation is saturated: less than a hundredth of the error passes"""
 FAR = 40.0
-"""|z| beyond which no activation changes its behaviour"""
+"""a z beyond which no activation changes its character"""
 CENTRED = 1e-6
-"""mean output below which it is rounding"""
+"""mean output below which the rest is rounding"""
 
 
 @dataclass(frozen=True)
 class Character:
-    """The properties of an activation."""
+    """The saturation, range and mean output of an activation."""
 
     saturates_below: float | None
-    """σ is flat everywhere below this z; None where it is not flat to that side"""
+    """σ is flat everywhere below this z; None if it does not saturate on this side"""
     saturates_above: float | None
     lowest: float
-    """smallest σ(z); -inf where there is no bound"""
+    """infimum of σ, perhaps -inf"""
     highest: float
     mean_output: float
     """mean of σ(z) for z from the standard normal distribution"""
@@ -42,7 +42,7 @@ class Character:
 
 
 def curves(activation: Activation, z: Array) -> tuple[Array, Array]:
-    """Return σ(z) and σ'(z), each (n,), by the code that trains."""
+    """Return σ(z) and σ'(z), each (n,), from the code that trains."""
     a, slope = np.empty_like(z), np.empty_like(z)
     activation.value(z, a)
     activation.derivative(z, a, slope)
@@ -50,7 +50,7 @@ def curves(activation: Activation, z: Array) -> tuple[Array, Array]:
 
 
 def character(activation: Activation) -> Character:
-    """Measure the properties on the activation's own code."""
+    """Measure an activation by calling it."""
     z = np.linspace(-FAR, FAR, 80_001)
     a, slope = curves(activation, z)
     density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
@@ -64,7 +64,7 @@ def character(activation: Activation) -> Character:
 
 
 def _edge(activation: Activation, z: Array, slope: Array) -> float | None:
-    """Return the last flat z of z (n,), coming from far out, to the last digits by halving."""
+    """Return the last flat z, found by bisection; `z` (n,) comes from far out."""
     steep = np.abs(slope) >= FLAT
     if not steep.any() or steep[0]:
         return None

@@ -1,4 +1,1 @@
-"""Pictures of runs and of what is explained, drawn with matplotlib.
-
-One short file per picture: it computes what is drawn, unless that is known already, and draws it.
-"""
+"""Pictures of runs and explanations, drawn with matplotlib; a file for each picture."""

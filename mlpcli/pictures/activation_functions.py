@@ -15,6 +15,7 @@ from mlpcli.pictures.style import COLOURS, GREY, figure, grid
 
 REACH = 8.0
 """largest |z| drawn"""
+PALE = "#E4E4E4"
 PAIRS = 2
 """activations in a row"""
 READING = (
@@ -27,7 +28,7 @@ READING = (
 def draw(activations: Sequence[Activation]) -> Figure:
     """Draw a pair of panels for each: σ on the left, σ' on the right."""
     columns = min(PAIRS, len(activations))
-    rows = -(-len(activations) // columns)
+    rows = math.ceil(len(activations) / columns)
     picture = figure(6.4 * columns, 2.6 * rows + 0.8)
     panels = picture.subplots(rows, 2 * columns, squeeze=False).reshape(-1, 2)
     z = np.linspace(-REACH, REACH, 1601)
@@ -48,28 +49,27 @@ def draw(activations: Sequence[Activation]) -> Figure:
 
 def output_text(found: Character) -> str:
     """Return the range of the output, and whether it is centred on zero."""
-    low, high = (_bound(value) for value in (found.lowest, found.highest))
+    low, high = _bound(found.lowest), _bound(found.highest)
     if found.is_centred:
         return f"output {low} … {high}, centred on 0"
     return f"output {low} … {high}, not centred: mean {found.mean_output:.2f}"
 
 
 def saturation_text(found: Character) -> str:
-    """Return where it saturates, in words."""
-    ways = []
+    """Return the ranges in which it saturates."""
+    ranges = []
     if found.saturates_below is not None:
-        ways.append(f"z < {_bound(found.saturates_below)}")
+        ranges.append(f"z < {_bound(found.saturates_below)}")
     if found.saturates_above is not None:
-        ways.append(f"z > {_bound(found.saturates_above)}")
-    return f"saturates: {' and '.join(ways)}" if ways else "saturates nowhere"
+        ranges.append(f"z > {_bound(found.saturates_above)}")
+    return f"saturates: {' and '.join(ranges)}" if ranges else "saturates nowhere"
 
 
 def _panel(axes: Axes, z: Array, y: Array, found: Character, colour: str, dashes: str) -> None:
-    below, above = found.saturates_below, found.saturates_above
-    if below is not None:
-        axes.axvspan(-REACH, below, color="#E4E4E4", linewidth=0)
-    if above is not None:
-        axes.axvspan(above, REACH, color="#E4E4E4", linewidth=0)
+    if found.saturates_below is not None:
+        axes.axvspan(-REACH, found.saturates_below, color=PALE, linewidth=0)
+    if found.saturates_above is not None:
+        axes.axvspan(found.saturates_above, REACH, color=PALE, linewidth=0)
     grid(axes)
     axes.axhline(0, color=GREY, linewidth=0.7)
     axes.axvline(0, color=GREY, linewidth=0.7)

@@ -1,4 +1,4 @@
-"""How often each hidden unit fires, and which units never change."""
+"""The firing rates of the hidden units, and the units that never change."""
 
 from dataclasses import dataclass
 
@@ -18,48 +18,48 @@ from mlpcli.training.evaluation import outputs
 
 MOST_LAYERS, MOST_NAMED = 6, 12
 CONSTANT = 1e-6
-"""range of a dead unit's outputs at most, as a fraction of the largest output"""
+"""largest range of a dead unit's outputs, as a fraction of the largest output"""
 
 
 @dataclass(frozen=True)
 class Firing:
-    """How the units of one hidden layer respond to a dataset."""
+    """The response of one hidden layer to a dataset."""
 
     activation: str
     rates: NDArray[np.float64]
     """(n,) fraction of the images on which each unit's output is above σ(0)"""
     dead: Labels
-    """indices of the units whose output is the same for every one of several images"""
+    """indices of the units whose output is the same for all of several images"""
 
 
 def firing(model: Model, dataset: Dataset) -> list[Firing]:
     """Run a dataset through the network and measure each hidden layer."""
     network = model.network
-    names = network.activations[:-1]
-    widths = network.sizes[1:-1]
-    silent = [_at_rest(name) for name in names]
+    names, widths = network.activations[:-1], network.sizes[1:-1]
+    at_rest = [_at_rest(name) for name in names]
     fired = [np.zeros(n, np.intp) for n in widths]
     low, high = [np.full(n, np.inf) for n in widths], [np.full(n, -np.inf) for n in widths]
     for _ in outputs(network, model.as_seen(dataset), model.normalization):
-        for i, following in enumerate(network.dense[1:]):
-            fired[i] += np.count_nonzero(following.a > silent[i], axis=0)
-            np.minimum(low[i], following.a.min(axis=0), out=low[i])
-            np.maximum(high[i], following.a.max(axis=0), out=high[i])
+        for i, layer_after in enumerate(network.dense[1:]):
+            a = layer_after.a
+            fired[i] += np.count_nonzero(a > at_rest[i], axis=0)
+            np.minimum(low[i], a.min(axis=0), out=low[i])
+            np.maximum(high[i], a.max(axis=0), out=high[i])
     layers = []
     for i, name in enumerate(names):
-        size = np.maximum(np.abs(low[i]), np.abs(high[i]))
-        dead = np.flatnonzero(high[i] - low[i] <= CONSTANT * size)
+        largest = np.maximum(np.abs(low[i]), np.abs(high[i]))
+        is_dead = high[i] - low[i] <= CONSTANT * largest
         if len(dataset) < 2:
-            dead = dead[:0]
-        layers.append(Firing(name, fired[i] / max(len(dataset), 1), dead))
+            is_dead[:] = False
+        layers.append(Firing(name, fired[i] / max(len(dataset), 1), np.flatnonzero(is_dead)))
     return layers
 
 
 def _at_rest(activation: str) -> float:
     """Return σ(0)."""
-    zero, out = np.zeros((1, 1)), np.empty((1, 1))
-    ACTIVATIONS[activation].value(zero, out)
-    return float(out[0, 0])
+    out = np.empty(1)
+    ACTIVATIONS[activation].value(np.zeros(1), out)
+    return float(out[0])
 
 
 def draw(layers: list[Firing], noun: str = "images") -> Figure:
@@ -78,11 +78,9 @@ def draw(layers: list[Firing], noun: str = "images") -> Figure:
         axes.set_ylim(-4, 104)
         axes.set_xlim(0.5, len(order) + 0.5)
         axes.set_ylabel(f"fires on\n(% of the {noun})")
-        units = f"{len(order)} unit{'s' if len(order) > 1 else ''}"
-        axes.set_title(
-            f"hidden layer {i + 1}: {units}, {layer.activation}; {_dead_text(layer)}",
-            loc="left",
-        )
+        units = "1 unit" if len(order) == 1 else f"{len(order)} units"
+        title = f"hidden layer {i + 1}: {units}, {layer.activation}; {_dead_text(layer)}"
+        axes.set_title(title, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         grid(axes)
     panels[-1].set_xlabel("unit (rank, the one that fires most first)")
@@ -94,12 +92,13 @@ def draw(layers: list[Firing], noun: str = "images") -> Figure:
 
 
 def _dead_text(layer: Firing) -> str:
-    if not len(layer.dead):
+    n = len(layer.dead)
+    if n == 0:
         return "none is dead"
     named = ", ".join(str(i + 1) for i in layer.dead[:MOST_NAMED])
-    more = len(layer.dead) - MOST_NAMED
-    others = f" and {more} more" if more > 0 else ""
-    return f"dead (×): unit{'s' if len(layer.dead) > 1 else ''} {named}{others}"
+    if n > MOST_NAMED:
+        named += f" and {n - MOST_NAMED} more"
+    return f"dead (×): {'unit' if n == 1 else 'units'} {named}"
 
 
 def _why_not(run: Subject) -> str | None:

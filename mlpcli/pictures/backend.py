@@ -1,4 +1,4 @@
-"""Importing matplotlib, whatever the user's settings of windows and caches are."""
+"""Imports matplotlib under any settings of windows and caches that the user has."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ def import_matplotlib() -> None:
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    backend = os.environ.pop("MPLBACKEND", None)  # an unknown one is an error, and none is needed
+    backend = os.environ.pop("MPLBACKEND", None)  # an unknown one would be an error
     try:
         import matplotlib.font_manager
     except OSError as error:

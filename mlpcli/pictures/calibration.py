@@ -26,13 +26,8 @@ def draw(evaluations: Sequence[Evaluation], labels: Sequence[str], noun: str = "
         found = calibration(evaluation.probabilities, evaluation.labels)
         error = f"expected calibration error {100 * found.expected_error:.2f} %"
         full = found.counts > 0
-        upper.plot(
-            100 * found.confidence[full],
-            100 * found.accuracy[full],
-            **line_style(i),
-            markersize=5,
-            label=f"{run_label(label)}: {error}",
-        )
+        style = {**line_style(i), "markersize": 5, "label": f"{run_label(label)}: {error}"}
+        upper.plot(100 * found.confidence[full], 100 * found.accuracy[full], **style)
         share = 100 * found.counts / max(len(evaluation.labels), 1)
         if len(evaluations) == 1:
             lower.bar(edges[:-1], share, 100 / BINS, align="edge", color=COLOURS[4], ec="white")

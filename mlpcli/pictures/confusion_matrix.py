@@ -1,4 +1,6 @@
-"""How often each class was taken for each other one."""
+"""The confusion matrix: how often each class was taken for each other one."""
+
+import math
 
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -11,10 +13,10 @@ from mlpcli.pictures.style import figure, shown
 from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import Evaluation
 
-MOST_WITH_NUMBERS = 20
-"""number of classes; with more there is no room for numbers in the cells"""
+MOST_WITH_NUMBERS, MOST_NAMES = 20, 32
+"""number of classes for which the cells have room for numbers; number of names along an axis"""
 SMALL_SHARES_SHOW = 0.35
-"""exponent of the shading: one mistake in a hundred is visible beside 99 right answers"""
+"""exponent of the shading, so that one mistake is visible beside 99 right answers"""
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:
@@ -35,23 +37,16 @@ def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
     axes = picture.add_subplot()
     image = axes.imshow(share, cmap="Blues", norm=PowerNorm(SMALL_SHARES_SHOW, 0, 100))
     axes.spines[:].set_visible(False)
-    ticks = np.arange(0, n, 1 if with_numbers else -(-n // 32))
+    ticks = range(n) if with_numbers else range(0, n, math.ceil(n / MOST_NAMES))
     axes.set_xticks(ticks, [names[i] for i in ticks])
     axes.set_yticks(ticks, [names[i] for i in ticks])
     if max(map(len, names)) > 3:
         axes.tick_params(axis="x", labelrotation=90)
     if with_numbers:
-        for i, j in np.ndindex(n, n):
-            if counts[i, j]:
-                axes.text(
-                    j,
-                    i,
-                    f"{counts[i, j]}\n{share[i, j]:.1f} %",
-                    ha="center",
-                    va="center",
-                    fontsize=7,
-                    color="white" if share[i, j] > 30 else "black",
-                )
+        for i, j in np.argwhere(counts):
+            text = f"{counts[i, j]}\n{share[i, j]:.1f} %"
+            colour = "white" if share[i, j] > 30 else "black"
+            axes.text(j, i, text, ha="center", va="center", fontsize=7, color=colour)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     right, total = int(counts.trace()), int(counts.sum())

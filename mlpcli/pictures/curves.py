@@ -1,4 +1,4 @@
-"""Loss, accuracy and learning rate by epoch, of one run or of several over each other."""
+"""Curves of the loss, accuracy and learning rate of one run, or of several over each other."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from mlpcli.pictures.style import (
 )
 from mlpcli.pictures.subject import noun
 from mlpcli.storage.records import RunRecord
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 WIDE = 100
 """ratio of the largest loss to the smallest above which the scale is logarithmic"""
@@ -32,9 +32,11 @@ TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor":
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
 
 
-def values(history: Sequence[EpochMetrics], column: str, factor: float = 1.0) -> list[float]:
-    """Return a column of metrics.csv, with nan where nothing was measured."""
-    found = (getattr(row, column) for row in history)
+def values(
+    rows: Sequence[EpochMetrics | GradientNorms], column: str, factor: float = 1.0
+) -> list[float]:
+    """Return a column of metrics.csv or gradients.csv, with nan where nothing was measured."""
+    found = (getattr(row, column) for row in rows)
     return [math.nan if value is None else factor * value for value in found]
 
 
@@ -100,27 +102,24 @@ def _draw_run(
 
 
 def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]:
-    several = len(records) > 1
-    validated = any(row.val_loss is not None for record in records for row in record.history)
-    grey = {"color": GREY, "marker": ""} if several else {}
+    first, several = records[0], len(records) > 1
     kinds = [("training (mean over the epoch)", TRAINING, COLOURS[0])]
-    if validated:
+    if any(row.val_loss is not None for record in records for row in record.history):
         kinds.append(("validation (after the epoch)", VALIDATION, COLOURS[1]))
-    handles = [
-        Line2D([], [], label=label, **{"color": colour, **kind, **grey})
-        for label, kind, colour in kinds
-    ]
+    handles = []
+    for label, kind, colour in kinds:
+        style = {"color": colour, **kind}
+        if several:
+            style |= {"color": GREY, "marker": ""}
+        handles.append(Line2D([], [], label=label, **style))
     best = "best epoch"
-    if not several and records[0].best is not None:
-        best += f": {records[0].best.epoch}"
-        if not records[0].has_ended:
-            best += " so far"
+    if not several and first.best is not None:
+        so_far = "" if first.has_ended else " so far"
+        best += f": {first.best.epoch}{so_far}"
     handles.append(Line2D([], [], color=GREY if several else "black", linestyle=":", label=best))
     if several:
-        handles += [
-            Line2D([], [], linewidth=3, label=run_label(label), **line_style(i))
-            for i, label in enumerate(labels)
-        ]
+        for i, label in enumerate(labels):
+            handles.append(Line2D([], [], linewidth=3, label=run_label(label), **line_style(i)))
     return handles
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,9 +30,8 @@ class Curve:
 
     label: str
     x: NDArray[np.float64]
-    """(n,) rising"""
+    """(n,), rising"""
     y: NDArray[np.float64]
-    """(n,)"""
 
 
 def answers(model: Model, x: Array) -> Array:
@@ -68,16 +68,12 @@ def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
     assert training.targets is not None  # noqa: S101
     picture = figure(7.5, 3.9 + 0.2 * len(curves))
     axes = picture.add_subplot()
-    axes.plot(
-        training.images[:, 0],
-        training.targets[:, 0],
-        linestyle="none",
-        marker="o",
-        markersize=6 if len(training) < FEW_POINTS else 4,
-        markerfacecolor="white",
-        markeredgecolor=GREY,
-        label=f"trained on: {len(training)} point{'s' if len(training) > 1 else ''}",
-    )
+    n = len(training)
+    size = 6 if n < FEW_POINTS else 4
+    look: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": GREY}
+    label = "trained on: 1 point" if n == 1 else f"trained on: {n} points"
+    x, y = training.images[:, 0], training.targets[:, 0]
+    axes.plot(x, y, "o", markersize=size, label=label, **look)
     for i, found in enumerate(curves):
         style = line_style(i) | marked(PLACES, i, len(curves), MARKS)
         style |= {"markersize": 5, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.6}
@@ -93,25 +89,23 @@ def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
 
 def _why_not(run: Subject) -> str | None:
     sizes = run.model.network.sizes
-    if run.is_regression and (sizes[0], sizes[-1]) == (1, 1):
+    if run.is_regression and sizes[0] == sizes[-1] == 1:
         return None
     return "the picture is of a regression of one input and one output"
 
 
 def _share_points(one: Subject, other: Subject) -> bool:
     a, b = one.training, other.training
-    return np.array_equal(a.images, b.images) and np.array_equal(
-        np.asarray(a.targets), np.asarray(b.targets)
-    )
+    same_targets = np.array_equal(np.asarray(a.targets), np.asarray(b.targets))
+    return np.array_equal(a.images, b.images) and same_targets
 
 
 def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     training = runs[0].training
-    curves = [
-        curve(run.model, training, run.evaluation.loss, label)
-        for run, label in zip(runs, labels, strict=True)
-    ]
-    return draw(training, curves)
+    pairs = zip(runs, labels, strict=True)
+    return draw(
+        training, [curve(run.model, training, run.evaluation.loss, label) for run, label in pairs]
+    )
 
 
 PICTURE = RunPicture(_draw, _why_not, _share_points)

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ from mlpcli.pictures.style import COLOURS, GREY, shown
 BOX, ROW, UNIT_ROW, MARGIN = 0.52, 1.02, 1.25, 0.3
 """in inches: height of a box, of a row of a chain, of a row of units; margin of the sheet"""
 LINE = 0.16
-"""height that each further line of text adds to a box, in inches"""
+"""height that each line of text after the second adds to a box, in inches"""
 SMALL, MEDIUM = 7.5, 8.5
 """sizes of fonts, in points"""
 CHARACTER = 0.0087
@@ -29,13 +30,18 @@ CHARACTER = 0.0087
 FILL = {"input": "#FFFFFF", "parameter": "#EEEEEE", "operation": "#FFFFFF", "loss": "#DDDDDD"}
 OUTLINE = {"input": 1.2, "parameter": 0.8, "operation": 1.2, "loss": 2.0}
 PLACES = (0.3, 0.25, 0.35, 0.2, 0.7, 0.65, 0.75, 0.8, 0.4, 0.6, 0.5)
-"""positions of a label along its arrow, best first; in the middle are crossings"""
+"""positions of a label along its arrow, best first; arrows cross in the middle"""
 NARROWEST, WIDEST, WIDER = 0.7, 7.0, 0.3
-"""in inches: gap between two columns beside its labels, and the step that widens it"""
+"""gap between two columns without its labels, its limit and the step that widens it, in inches"""
 INDEX = re.compile(r"\[[\d,]+\]")
 FOOT_WIDTH = 120
 """width of the text at the foot, in characters"""
 
+TITLES = {
+    "operations": "each operation is a box",
+    "units": "each unit is a box",
+    "layers": "too large for every number, so each layer is a box",
+}
 READING = (
     "In each box: its value, and below that the slope ∂L/∂ of the loss. On each arrow: the local "
     "derivative.\nThe slope of a box is the product of the derivatives along its path to L, summed "
@@ -52,9 +58,12 @@ OF_LAYERS = (
 )
 
 
+Point = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Box:
-    """Lines of text in a frame; x and y are its centre, from the left and from the top."""
+    """Lines of text in a frame, in inches; x and y are its centre, from the top left."""
 
     node: Node
     lines: tuple[str, ...]
@@ -63,12 +72,10 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Width in inches."""
         return _box_width(self.lines)
 
     @property
     def height(self) -> float:
-        """Height in inches."""
         return BOX + LINE * (len(self.lines) - 2)
 
 
@@ -80,152 +87,121 @@ class Label:
     y: float
     text: str
 
-    def meets(self, other: "Label") -> bool:
-        """Return whether the two labels overlap."""
-        (width, height), (others_width, others_height) = _size(self.text), _size(other.text)
-        return (
-            abs(self.x - other.x) < (width + others_width) / 2
-            and abs(self.y - other.y) < (height + others_height) / 2
-        )
+    def overlaps(self, other: "Label") -> bool:
+        width, height = _size(self.text)
+        others_width, others_height = _size(other.text)
+        across, down = abs(self.x - other.x), abs(self.y - other.y)
+        return across < (width + others_width) / 2 and down < (height + others_height) / 2
 
 
 def draw(graph: Graph) -> Figure:
     """Draw the whole graph, in the detail that the title names."""
-    in_columns = graph.detail == "units" and not graph.is_chain
-    return _columns(graph) if in_columns else _spine(graph)
+    if graph.detail == "units" and not graph.is_chain:
+        return _draw_columns(graph)
+    return _draw_chain(graph)
 
 
 class _Sheet:
-    """A figure with inches for units, and y downward."""
+    """A figure that is measured in inches, from the top left corner of the graph, y downward."""
 
-    def __init__(self, width: float, height: float, title: str, foot: str) -> None:
-        foot_height = 0.17 * (foot.count("\n") + 1)
-        texts = [0.95 * SMALL * CHARACTER * len(line) for line in foot.split("\n")]
-        inner = max(width, *texts, 11 * CHARACTER * len(title))
-        full_width, full_height = inner + 2 * MARGIN, height + foot_height + 1.15
-        self._left, self._top = MARGIN + (inner - width) / 2, 0.65
+    def __init__(self, graph: Graph, width: float, height: float) -> None:
+        sizes = "-".join(map(str, graph.sizes))
+        title = f"{shown(graph.name)}, {sizes}, example {graph.example}: {TITLES[graph.detail]}"
+        foot = _foot(graph)
+        foot_lines = foot.split("\n")
+        foot_width = 0.95 * SMALL * CHARACTER * max(map(len, foot_lines))
+        inner = max(width, foot_width, 11 * CHARACTER * len(title))
+        full_width = inner + 2 * MARGIN
+        full_height = height + 0.17 * len(foot_lines) + 1.15
+        left, top = MARGIN + (inner - width) / 2, 0.65
         self.figure = Figure(figsize=(full_width, full_height))
         self._axes = self.figure.add_axes((0, 0, 1, 1))
         self._axes.set_axis_off()
-        self._axes.set_xlim(0, full_width)
-        self._axes.set_ylim(full_height, 0)
-        self._axes.text(full_width / 2, 0.3, title, ha="center", va="center", fontsize=11)
-        at = (MARGIN, full_height - 0.2)
-        self._axes.text(*at, foot, ha="left", va="bottom", fontsize=SMALL, linespacing=1.3)
+        self._axes.set_xlim(-left, full_width - left)
+        self._axes.set_ylim(full_height - top, -top)
+        self._axes.text(width / 2, 0.3 - top, title, ha="center", va="center", fontsize=11)
+        bottom = full_height - 0.2 - top
+        self._axes.text(MARGIN - left, bottom, foot, va="bottom", fontsize=SMALL, linespacing=1.3)
 
     def box(self, box: Box) -> None:
-        x, y = box.x + self._left, box.y + self._top
-        self._axes.add_patch(
-            FancyBboxPatch(
-                (x - box.width / 2, y - box.height / 2),
-                box.width,
-                box.height,
-                boxstyle="round,pad=0,rounding_size=0.06",
-                facecolor=FILL[box.node.kind],
-                edgecolor="black",
-                linewidth=OUTLINE[box.node.kind],
-                zorder=3,
-            )
-        )
+        corner = (box.x - box.width / 2, box.y - box.height / 2)
+        shape = "round,pad=0,rounding_size=0.06"
+        frame = FancyBboxPatch(corner, box.width, box.height, shape, edgecolor="black", zorder=3)
+        frame.set_facecolor(FILL[box.node.kind])
+        frame.set_linewidth(OUTLINE[box.node.kind])
+        self._axes.add_patch(frame)
         text = "\n".join(box.lines)
-        self._axes.text(x, y, text, ha="center", va="center", fontsize=MEDIUM, zorder=4)
+        self._axes.text(box.x, box.y, text, ha="center", va="center", fontsize=MEDIUM, zorder=4)
 
-    def arrow(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        self._axes.add_patch(
-            FancyArrowPatch(
-                (start[0] + self._left, start[1] + self._top),
-                (end[0] + self._left, end[1] + self._top),
-                arrowstyle="-|>",
-                mutation_scale=9,
-                shrinkA=0,
-                shrinkB=0,
-                linewidth=0.9,
-                color=GREY,
-                zorder=1,
-            )
-        )
+    def arrow(self, start: Point, end: Point) -> None:
+        shape: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "linewidth": 0.9}
+        arrow = FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, color=GREY, zorder=1, **shape)
+        self._axes.add_patch(arrow)
 
     def label(self, label: Label, align: str = "center") -> None:
-        self._axes.text(
-            label.x + self._left,
-            label.y + self._top,
-            label.text,
-            ha=align,
-            va="center",
-            fontsize=SMALL,
-            color=COLOURS[0],
-            zorder=2,
-            linespacing=1.1,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        text = self._axes.text(label.x, label.y, label.text, ha=align, va="center", zorder=2)
+        text.set(fontsize=SMALL, color=COLOURS[0], linespacing=1.1)
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
 
     def heading(self, x: float, text: str) -> None:
-        at = (x + self._left, self._top)
-        self._axes.text(*at, text, ha="center", va="center", fontsize=MEDIUM, fontweight="bold")
+        drawn = self._axes.text(x, 0, text, ha="center", va="center", fontsize=MEDIUM)
+        drawn.set_fontweight("bold")
 
 
-def _title(graph: Graph) -> str:
-    sizes = "-".join(map(str, graph.sizes))
-    what = {
-        "operations": "each operation is a box",
-        "units": "each unit is a box",
-        "layers": "too large for every number, so each layer is a box",
-    }[graph.detail]
-    return f"{shown(graph.name)}, {sizes}, example {graph.example}: {what}"
-
-
-def _spine(graph: Graph) -> Figure:
+def _draw_chain(graph: Graph) -> Figure:
     """Draw from x at the top to L at the bottom; weights on the left, biases on the right."""
-    way = [node for node in graph.nodes if node.kind != "parameter"]
-    y = {node.name: i * ROW + BOX / 2 for i, node in enumerate(way)}
-    given = [edge for edge in graph.edges if edge.start.kind == "parameter"]
-    half = max(_box_width(_lines(node)) for node in way) / 2
-    gap = 0.5 + max(_size(_derivative(edge))[0] for edge in given)
-    middle = max(_box_width(_lines(edge.start)) for edge in given) + gap + half
-    sheet = _Sheet(2 * middle, (len(way) - 1) * ROW + BOX, _title(graph), _foot(graph))
-    for node in way:
-        sheet.box(Box(node, _lines(node), middle, y[node.name]))
+    spine = [node for node in graph.nodes if node.kind != "parameter"]
+    parameters = [edge for edge in graph.edges if edge.start.kind == "parameter"]
+    half = max(_box_width(_lines(node)) for node in spine) / 2
+    gap = 0.5 + max(_size(_derivative(edge))[0] for edge in parameters)
+    middle = max(_box_width(_lines(edge.start)) for edge in parameters) + gap + half
+    sheet = _Sheet(graph, 2 * middle, (len(spine) - 1) * ROW + BOX)
+    boxes: dict[str, Box] = {}
+    for i, node in enumerate(spine):
+        boxes[node.name] = Box(node, _lines(node), middle, i * ROW + BOX / 2)
+        sheet.box(boxes[node.name])
     for edge in graph.edges:
-        label, at = _derivative(edge), y[edge.end.name]
+        end = boxes[edge.end.name]
         if edge.start.kind != "parameter":
-            top, bottom = y[edge.start.name] + BOX / 2, at - BOX / 2
+            top, bottom = boxes[edge.start.name].y + BOX / 2, end.y - BOX / 2
             sheet.arrow((middle, top), (middle, bottom))
-            sheet.label(Label(middle + 0.1, (top + bottom) / 2, label), "left")
+            sheet.label(Label(middle + 0.1, (top + bottom) / 2, _derivative(edge)), "left")
             continue
         side = 1 if edge.start.name.startswith("b") else -1
-        outer, inner = middle + side * (half + gap), middle + side * half
         lines = _lines(edge.start)
-        sheet.box(Box(edge.start, lines, outer + side * _box_width(lines) / 2, at))
-        sheet.arrow((outer, at), (middle + side * _box_width(_lines(edge.end)) / 2, at))
-        sheet.label(Label((outer + inner) / 2, at, label))
+        outer = middle + side * (half + gap)
+        sheet.box(Box(edge.start, lines, outer + side * _box_width(lines) / 2, end.y))
+        sheet.arrow((outer, end.y), (middle + side * end.width / 2, end.y))
+        sheet.label(Label(middle + side * (half + gap / 2), end.y, _derivative(edge)))
     return sheet.figure
 
 
-def _columns(graph: Graph) -> Figure:
+def _draw_columns(graph: Graph) -> Figure:
     """Draw from x on the left to L on the right, the units of a layer below each other."""
-    way = [node for node in graph.nodes if node.kind != "parameter"]
-    columns = [list(nodes) for _, nodes in itertools.groupby(way, lambda node: node.stage)]
+    units = [node for node in graph.nodes if node.kind != "parameter"]
+    columns = [list(nodes) for _, nodes in itertools.groupby(units, lambda node: node.stage)]
     tallest = max(map(len, columns))
     boxes: dict[str, Box] = {}
     labels: list[Label] = []
     headings: list[tuple[float, str]] = []
     right = 0.0
     for column in columns:
-        y = [0.75 + UNIT_ROW * ((tallest - len(column)) / 2 + i) for i in range(len(column))]
+        heading = _heading(graph, column)
         lines = [_unit_lines(graph, node) for node in column]
-        half = max(map(_box_width, [*lines, (_heading(graph, column),)])) / 2
+        half = max(map(_box_width, [*lines, (heading,)])) / 2
+        top = 0.75 + UNIT_ROW * (tallest - len(column)) / 2
+        y = {node.name: top + UNIT_ROW * i for i, node in enumerate(column)}
         edges = [e for e in graph.edges if e.start.name in boxes and e.end in column]
         if edges:
-            y_of = dict(zip([node.name for node in column], y, strict=True))
-            ways = [(boxes[e.start.name].y, y_of[e.end.name]) for e in edges]
-            gap, found = _apart([_on_arrow(edge) for edge in edges], ways)
-            labels += [Label(right + each.x, each.y, each.text) for each in found]
+            arrows = [(boxes[e.start.name].y, y[e.end.name]) for e in edges]
+            gap, placed = _place_labels([_edge_text(edge) for edge in edges], arrows)
+            labels += [Label(right + each.x, each.y, each.text) for each in placed]
             right += gap
-        for node, text, at in zip(column, lines, y, strict=True):
-            boxes[node.name] = Box(node, text, right + half, at)
-        headings.append((right + half, _heading(graph, column)))
+        for node, text in zip(column, lines, strict=True):
+            boxes[node.name] = Box(node, text, right + half, y[node.name])
+        headings.append((right + half, heading))
         right += 2 * half
-    sheet = _Sheet(right, 1.2 + (tallest - 1) * UNIT_ROW, _title(graph), _foot(graph))
+    sheet = _Sheet(graph, right, 1.2 + (tallest - 1) * UNIT_ROW)
     for x, heading in headings:
         sheet.heading(x, heading)
     for edge in graph.edges:
@@ -239,23 +215,21 @@ def _columns(graph: Graph) -> Figure:
     return sheet.figure
 
 
-def _apart(texts: Sequence[str], ways: Sequence[tuple[float, float]]) -> tuple[float, list[Label]]:
+def _place_labels(texts: Sequence[str], arrows: Sequence[Point]) -> tuple[float, list[Label]]:
     """Return the narrowest gap between columns in which no two labels overlap, and the labels.
 
-    Args:
-        texts: the labels' texts.
-        ways: the y at which the arrow of each begins and ends.
+    An arrow is given as the y at its beginning and at its end.
     """
     widest = max(_size(text)[0] for text in texts)
     gap = NARROWEST + widest
     while True:
+        spread = min(1.0, (gap - widest - 0.3) / gap / 0.6)
         placed: list[Label] = []
-        for text, (start, end) in zip(texts, ways, strict=True):
-            room = (gap - widest - 0.3) / gap
+        for text, (start, end) in zip(texts, arrows, strict=True):
             for place in PLACES:
-                along = 0.5 + (place - 0.5) * min(1.0, room / 0.6)
+                along = 0.5 + (place - 0.5) * spread
                 label = Label(along * gap, start + along * (end - start), text)
-                if not any(label.meets(other) for other in placed):
+                if not any(label.overlaps(other) for other in placed):
                     placed.append(label)
                     break
         if len(placed) == len(texts) or gap > WIDEST:
@@ -266,55 +240,60 @@ def _apart(texts: Sequence[str], ways: Sequence[tuple[float, float]]) -> tuple[f
 def _heading(graph: Graph, column: Sequence[Node]) -> str:
     """Return the heading of a column: a₁ = sigmoid(z₁)."""
     node = column[0]
-    edges = [edge for edge in graph.edges if edge.end is node]
     operation = node.operation
+    edges = [edge for edge in graph.edges if edge.end is node]
     if edges and edges[0].weight is not None:
         operation = f"{edges[0].start.name} {edges[0].weight.name} + {edges[-1].start.name}"
     return INDEX.sub("", f"{node.name} = {operation}" if operation else node.name)
 
 
 def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
-    """Return the lines in the box of a unit, with its bias."""
-    lines = (f"{node.name} = {_figure(node.value)}", f"∂L/∂{node.name} = {_figure(node.gradient)}")
-    for edge in graph.edges:
-        if edge.end is node and edge.start.kind == "parameter" and edge.symbol == "1":
-            return (f"{edge.start.name} = {_figure(edge.start.value)}", *lines)
-    return lines
+    """Return the lines in the box of a unit: its bias, its value and its slope."""
+    biases = [
+        _summary(edge.start.name, edge.start.value)
+        for edge in graph.edges
+        if edge.end is node and edge.start.kind == "parameter" and edge.symbol == "1"
+    ]
+    slope = _summary(f"∂L/∂{node.name}", node.gradient)
+    return (*biases, _summary(node.name, node.value), slope)
 
 
 def _lines(node: Node) -> tuple[str, ...]:
-    name = f"{node.name} = {node.operation}" if node.operation else node.name
+    """Return the lines in the box of a number or of a layer: its value and its slope."""
+    name, slope = node.name, f"∂L/∂{node.name}"
+    if node.operation:
+        name += f" = {node.operation}"
     if node.value.size == 1:
-        return (f"{name} = {_figure(node.value)}", f"∂L/∂{node.name} = {_figure(node.gradient)}")
-    shape = "×".join(map(str, node.value.shape))
-    return (
-        f"{name}: {shape}, norm {np.linalg.norm(node.value):.4g}",
-        f"∂L/∂{node.name}: norm {np.linalg.norm(node.gradient):.4g}",
-    )
+        return (_summary(name, node.value), _summary(slope, node.gradient))
+    return (_summary(name, node.value), f"{slope}: norm {np.linalg.norm(node.gradient):.4g}")
 
 
-def _on_arrow(edge: Edge) -> str:
+def _edge_text(edge: Edge) -> str:
     if edge.weight is None:
-        return f"{edge.symbol}\n= {_figure(edge.derivative)}"
-    slope = f"∂L/∂W = {_figure(edge.weight.gradient)}"
-    return f"{edge.symbol} = {_figure(edge.derivative)}\n{slope}"
+        return f"{edge.symbol}\n= {_number(edge.derivative)}"
+    slope = _summary("∂L/∂W", edge.weight.gradient)
+    return f"{_summary(edge.symbol, edge.derivative)}\n{slope}"
 
 
 def _derivative(edge: Edge) -> str:
     """Return ∂z₁/∂u₁ = 1, or with a symbol between: ∂a₁/∂z₁ = σ′(z₁) = 0.2055."""
-    left = f"∂{edge.end.name}/∂{edge.start.name}"
-    known = left if edge.symbol == left else f"{left} = {edge.symbol}"
-    if edge.symbol in "1I":
-        return known
-    if edge.derivative.size == 1:
-        return f"{known} = {_figure(edge.derivative)}"
-    shape = "×".join(map(str, edge.derivative.shape))
-    return f"{known}: {shape}, norm {np.linalg.norm(edge.derivative):.4g}"
+    name = f"∂{edge.end.name}/∂{edge.start.name}"
+    if edge.symbol != name:
+        name += f" = {edge.symbol}"
+    return name if edge.symbol in {"1", "I"} else _summary(name, edge.derivative)
 
 
-def _figure(value: Array) -> str:
+def _summary(name: str, value: Array) -> str:
+    """Return a name with its number, or with the shape and norm of its numbers."""
+    if value.size == 1:
+        return f"{name} = {_number(value)}"
+    shape = "×".join(map(str, value.shape))
+    return f"{name}: {shape}, norm {np.linalg.norm(value):.4g}"
+
+
+def _number(value: Array) -> str:
     """Return a number with four decimals, or in powers of ten where those show too little."""
-    number = value.item() or 0.0  # and not -0
+    number = value.item() or 0.0  # -0 becomes 0
     if number and not 1e-3 <= abs(number) < 1e5:
         return f"{number:.2e}".replace("-", "−")
     return f"{number:.4f}".replace("-", "−")
@@ -328,8 +307,8 @@ def _foot(graph: Graph) -> str:
         return f"{READING}\n{OF_WEIGHTS}"
     first = next(node for node in graph.nodes if node.kind == "parameter")
     (path,) = graph.paths(first)
-    factors = " · ".join(_figure(edge.derivative) for edge in path if edge.symbol != "1")
-    slope = _figure(np.array(product(path)))
+    factors = " · ".join(_number(edge.derivative) for edge in path if edge.symbol != "1")
+    slope = _number(np.array(product(path)))
     whole = f"Without the factors 1: ∂L/∂{first.name} = {factors} = {slope}"
     return f"{READING}\n{textwrap.fill(whole, FOOT_WIDTH)}"
 

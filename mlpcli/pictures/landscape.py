@@ -74,21 +74,17 @@ class Plane:
 
 @dataclass(frozen=True)
 class Landscape:
-    """The loss over a plane."""
+    """The loss over the plane of a path."""
 
     x: Points
-    """(n,)"""
+    """(n,), and so is y"""
     y: Points
-    """(n,)"""
     loss: Points
     """(n, n), row y, column x"""
     path: Points
     """the path's coordinates (m, 2)"""
-    epochs: tuple[int, ...]
-    """as in `Path`"""
-    epochs_apart: int
-    shares: tuple[float, float]
-    """as in `Plane`"""
+    followed: Path
+    plane: Plane
     images: int
     """number of images that measured the loss"""
     unit: str
@@ -124,11 +120,11 @@ def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
         blocks_done += 1
         watch(blocks_done, epochs * blocks)
 
-    def on_epoch(row: EpochMetrics) -> bool:
+    def is_last(row: EpochMetrics) -> bool:
         return row.epoch == epochs
 
     with one_blas_thread():
-        train_epochs(setup, on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
+        train_epochs(setup, on_batch=on_batch, on_epoch=is_last, on_step=on_step)
     if epochs % epochs_apart == 0:
         ends.append(len(thetas))
     thetas.append(theta.copy())
@@ -150,11 +146,8 @@ def principal_plane(thetas: Array) -> Plane:
     squares = np.maximum(squares[[-1, -2]], 0)
     if squares[1] <= FLAT**2 * squares[0]:
         raise DataError("The training moved along a line at most: there is no plane to draw.")
-    rows = [
-        vector.astype(thetas.dtype) @ offsets / math.sqrt(square)
-        for vector, square in zip(vectors.T[[-1, -2]], squares, strict=True)
-    ]
-    directions = np.stack(rows).astype(thetas.dtype)
+    rows = vectors.T[[-1, -2]].astype(thetas.dtype) @ offsets
+    directions = (rows / np.sqrt(squares)[:, np.newaxis]).astype(thetas.dtype)
     directions[directions @ offsets[0] < 0] *= -1  # the path begins at the upper right
     first, second = squares / np.trace(products)
     return Plane(origin, directions, (float(first), float(second)))
@@ -178,17 +171,7 @@ def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
             evaluation = evaluate(network.for_prediction(), setup.loss, images, setup.normalization)
             loss[i, j] = evaluation.loss
             watch(done, GRID * GRID)
-    return Landscape(
-        x,
-        y,
-        loss,
-        coordinates,
-        path.epochs,
-        path.epochs_apart,
-        plane.shares,
-        len(images),
-        setup.loss.unit,
-    )
+    return Landscape(x, y, loss, coordinates, path, plane, len(images), setup.loss.unit)
 
 
 def _ticks(along: Points) -> Points:
@@ -213,14 +196,14 @@ def draw(landscape: Landscape, noun: str = "images") -> Figure:
     px, py = landscape.path.T
     axes.plot(px, py, color="black", linewidth=2.6)
     axes.plot(px, py, color="white", linewidth=1.2, label="path of the training")
-    ends = list(landscape.epochs[1:])
-    apart = landscape.epochs_apart
+    ends = list(landscape.followed.epochs[1:])
+    apart = landscape.followed.epochs_apart
     ends_label = "end of an epoch" if apart == 1 else f"every {apart} epochs"
     point: dict[str, Any] = {"color": "white", "markeredgecolor": "black", "linestyle": "none"}
     axes.plot(px[ends], py[ends], marker="o", markersize=5, label=ends_label, **point)
     axes.plot(px[0], py[0], marker="s", markersize=8, label="start", **point)
     axes.plot(px[-1], py[-1], marker="*", markersize=14, label="end", **point)
-    first, second = landscape.shares
+    first, second = landscape.plane.shares
     axes.set_xlabel(f"first principal direction (units of weight)\n{first:.0%} of the path")
     axes.set_ylabel(f"second principal direction (units of weight)\n{second:.0%} of the path")
     bar = picture.colorbar(shades, ax=axes, ticks=LogLocator(subs=(1, 2, 5)))
@@ -241,9 +224,9 @@ def _draw(runs: Sequence[Subject], _labels: Sequence[str]) -> Figure:
     last = load_checkpoint(run.record.folder.last).network.theta
     if not np.array_equal(path.thetas[-1], last):
         run.reporter.remark(
-            f"{run.folder}: training it once more did not end at exactly the same weights "
-            "(another machine, NumPy or number of workers, or the run was resumed for more epochs "
-            "than it began with); the path drawn is the repetition's."
+            f"{run.folder}: training it once more did not end at the same weights "
+            "to the last bit (another machine, NumPy or number of workers, or the run was resumed "
+            "for more epochs than it began with); the path drawn is the repetition's."
         )
     return draw(survey(setup, path, partial(work_done, "measuring the loss")), noun(runs))
 

@@ -24,16 +24,18 @@ def draw(evaluation: Evaluation, test: Dataset) -> Figure:
     positions = worst_mistakes(evaluation, MOST)
     wrong = int(np.count_nonzero(evaluation.predictions != evaluation.labels))
     total = len(evaluation.labels)
-    if not wrong:
+    if wrong == 0:
         picture = figure(6, 1)
         picture.suptitle(f"No mistake: all {total:,} test images were read rightly.", y=0.6)
         return picture
     names = [shown(name) for name in evaluation.class_names]
-    captions = [
-        f"true: {names[evaluation.labels[i]]}\npredicted: {names[evaluation.predictions[i]]}\n"
-        f"{100 * evaluation.probabilities[i, evaluation.predictions[i]]:.1f} % · image {i}"
-        for i in positions
-    ]
+    captions = []
+    for i in positions:
+        label, predicted = evaluation.labels[i], evaluation.predictions[i]
+        percent = f"{100 * evaluation.probabilities[i, predicted]:.1f} %"
+        captions.append(
+            f"true: {names[label]}\npredicted: {names[predicted]}\n{percent} · image {i}"
+        )
     tiles = test.images[positions].reshape(-1, *test.image_shape)
     title = f"The {len(positions)} most firmly believed of {wrong:,} mistakes on {total:,} images"
     columns = min(COLUMNS, len(positions))

@@ -85,28 +85,26 @@ def draw_pictures(
 def _check_request(folders: Sequence[Path], names: Sequence[str]) -> None:
     if not 1 <= len(folders) <= MOST_RUNS:
         raise ConfigError(f"Give from 1 to {MOST_RUNS} runs, found {len(folders)}.")
+    known = ", ".join(PICTURES)
+    several = ", ".join(name for name, entry in PICTURES.items() if entry.of_several)
     for name in names:
         if name not in PICTURES:
-            raise ConfigError(
-                f"There is no picture named {name!r}; there are {', '.join(PICTURES)}."
-            )
+            raise ConfigError(f"There is no picture named {name!r}; there are {known}.")
         if len(folders) > 1 and not PICTURES[name].of_several:
-            several = ", ".join(name for name, entry in PICTURES.items() if entry.of_several)
-            raise ConfigError(
-                f"{name} is drawn of one run at a time; of several there are {several}."
-            )
+            raise ConfigError(f"{name} is drawn of one run at a time; of several: {several}.")
 
 
 def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
     """Return the pictures that suit all of these runs."""
     for subject in subjects:
         subject.recorded  # noqa: B018 (raises where there is nothing to draw)
-    names = []
-    for name, entry in PICTURES.items():
-        is_wanted = with_landscape or name != LANDSCAPE
-        is_possible = entry.of_several or len(subjects) == 1
-        if is_wanted and is_possible and not load(name).why_not_of(subjects):
-            names.append(name)
+    names = [
+        name
+        for name, entry in PICTURES.items()
+        if (with_landscape or name != LANDSCAPE)
+        and (len(subjects) == 1 or entry.of_several)
+        and not load(name).why_not_of(subjects)
+    ]
     for subject in subjects:
         path = subject.record.folder.gradients
         if "gradients" in names and not path.exists():

@@ -155,16 +155,10 @@ def tiled(
     bar: str | None = None,
     **image: Any,
 ) -> Figure:
-    """Draw a sheet of small images, each above its caption.
+    """Draw a sheet of small images (n, height, width) in rows of `columns`, with captions.
 
-    Args:
-        title: the sheet's title.
-        tiles: (n, height, width).
-        captions: (n,), all of the same number of lines.
-        columns: tiles in a row.
-        inches: longer side of a tile.
-        bar: label of the colour bar; None for no bar.
-        image: matplotlib's options for shading the images.
+    The captions (n,) have equally many lines. A tile's longer side is `inches`. `bar` labels the
+    colour bar, if there is one; `image` has matplotlib's options for shading the images.
     """
     finer = math.ceil(FINEST / min(tiles.shape[1:]))
     tiles = tiles.repeat(finer, axis=1).repeat(finer, axis=2)

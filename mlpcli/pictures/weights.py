@@ -10,7 +10,7 @@ from mlpcli.pictures.style import shown, tiled
 
 MOST, COLUMNS = 100, 10
 CLIPPED = 99.8
-"""percentile of the weights' magnitudes from which on they are drawn black or white"""
+"""percentile of the weights' magnitudes beyond which all are drawn black or white"""
 
 
 def strongest_units(W: Array, most: int) -> Labels:
@@ -34,17 +34,9 @@ def draw(model: Model) -> Figure:
     title = f"Weights of the first layer: {what} of {W.shape[0]} pixels each"
     if len(units) < W.shape[1]:
         title += f"; the {len(units)} with the longest weight vectors"
-    return tiled(
-        title,
-        tiles,
-        captions,
-        min(COLUMNS, len(units)),
-        0.85,
-        bar="weight (no unit)",
-        cmap="gray",
-        vmin=-largest,
-        vmax=largest,
-    )
+    columns, bar = min(COLUMNS, len(units)), "weight (no unit)"
+    shades = {"cmap": "gray", "vmin": -largest, "vmax": largest}
+    return tiled(title, tiles, captions, columns, 0.85, bar, **shades)
 
 
 PICTURE = RunPicture(

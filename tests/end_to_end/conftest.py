@@ -58,6 +58,7 @@ def trained_on_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data.train_size=1500",
         "data.test_size=100",
         "training.epochs=4",
+        "training.pictures=false",
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,12 @@
-from helpers.mirrors import status
+import os
+import signal
+import time
+
+import pytest
+from helpers.mirrors import stalls_after, status
+from helpers.processes import started
+
+from mlpcli.data.published.sources import TRAIN_IMAGES
 
 
 def test_nothing_cached(run):
@@ -52,3 +60,18 @@ def test_an_unknown_dataset(run):
     done = run("data", "fetch", "cifar")
     assert done.returncode == 2
     assert "mnist" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_an_interrupted_download(mirror, command, tmp_path):
+    mirror.answer(f"/{TRAIN_IMAGES}", stalls_after(b"\x1f\x8b" + bytes(50_000), 9_912_422))
+    process = started(command, "data", "fetch", cwd=tmp_path, MLPCLI_MIRROR=mirror.url)
+    folder = tmp_path / "data" / "mnist"
+    while not (folder.exists() and list(folder.iterdir())):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=20)  # and not the mirror's half minute
+    assert process.returncode == 130, error
+    assert (out, error.splitlines()[-1]) == ("", "mlpcli: Interrupted.")
+    assert list(folder.iterdir()) == []

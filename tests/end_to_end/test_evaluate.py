@@ -3,7 +3,7 @@ import json
 import re
 
 import pytest
-from helpers.processes import mlpcli
+from helpers.processes import in_process
 
 
 def test_the_report(run, trained):
@@ -129,7 +129,7 @@ def test_the_calibration_before_and_after(run, bars):
 def parabola(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parabola")
     few = ("training.epochs=2", "training.pictures=false", "data.table.points=40", "-q")
-    assert mlpcli("train", "-c", "examples/square", *few, cwd=folder).returncode == 0
+    assert in_process("train", "-c", "examples/square", *few, cwd=folder).returncode == 0
     return folder / "runs" / "square"
 
 

@@ -92,12 +92,12 @@ def cost_of(*arguments: object, cwd: Path) -> Cost:
     return Cost(*json.loads(done.stdout))
 
 
-def started(*command: object, cwd: Path) -> subprocess.Popen[str]:
+def started(*command: object, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     """Start a command whose output can be read while it runs."""
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=cwd,
-        env=environment(),
+        env=environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

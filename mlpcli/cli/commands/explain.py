@@ -182,8 +182,8 @@ def _training(config: "Config", steps: int, data_dir: Path | None) -> Explanatio
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.first_steps import explain_training
 
-    story = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
-    return Explanation(step_document(config, story), step_facts(config, story))
+    traced = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
+    return Explanation(step_document(config, traced), step_facts(config, traced))
 
 
 def _graph(config: "Config", example: int, data_dir: Path | None) -> Explanation:
@@ -221,14 +221,16 @@ def _activations(names: tuple[str, ...]) -> Explanation:
 
 
 def _picture(run: Path, image: Path, label: str | None) -> Explanation:
-    from mlpcli.explaining.documents.picture import picture_document, picture_facts
-    from mlpcli.explaining.prediction import explain_picture
+    from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
+    from mlpcli.explaining.prediction import explain_prediction
 
-    story = explain_picture(run, image, label)
+    traced = explain_prediction(run, image, label)
 
     def draw() -> "Figure":
         from mlpcli.pictures import prediction
 
-        return prediction.draw(image.name, story)
+        return prediction.draw(image.name, traced)
 
-    return Explanation(picture_document(str(image), story), picture_facts(str(image), story), draw)
+    return Explanation(
+        prediction_document(str(image), traced), prediction_facts(str(image), traced), draw
+    )

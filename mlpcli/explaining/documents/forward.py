@@ -7,7 +7,7 @@ import numpy as np
 
 from mlpcli.config.schema.config import Config
 from mlpcli.explaining.documents.document import APART, Quantity, Section
-from mlpcli.explaining.first_steps import Story
+from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import (
     output_symbol,
     subscript,
@@ -26,13 +26,13 @@ MOST_EXAMPLES = 20
 """number of examples that are listed"""
 
 
-def forward_sections(config: Config, story: Story) -> Iterator[Section]:
+def forward_sections(config: Config, traced: TracedSteps) -> Iterator[Section]:
     """Yield the examples, each layer from the first to the last, and the loss."""
-    step = story.first
+    step = traced.first
     yield Section(
         "The example" if len(step.x) == 1 else "The examples",
         3,
-        words=_examples(story.examples),
+        words=_examples(traced.examples),
         quantities=[Quantity("x", "x", step.x), Quantity("t", "t", step.t)],
     )
     for layer in step.layers:

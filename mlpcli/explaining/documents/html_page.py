@@ -26,7 +26,7 @@ th:first-child, td:first-child { text-align: left; }
 
 
 def as_html(document: Document) -> str:
-    """Return one page that needs no other file: formulae in MathML, images in SVG."""
+    """Return a self-contained page: formulae in MathML, images in SVG."""
     title = html.escape(document.title)
     body = "\n".join(_html_section(section) for section in document.sections)
     return (
@@ -51,12 +51,8 @@ def _html_section(section: Section) -> str:
         parts.append(f'<div class="quantities">{inside}</div>')
     if section.rows:
         header, *rows = section.rows
-        parts.append(
-            "<table>"
-            + _html_row(header, "th")
-            + "".join(_html_row(row, "td") for row in rows)
-            + "</table>"
-        )
+        body = "".join(_html_row(row, "td") for row in rows)
+        parts.append(f"<table>{_html_row(header, 'th')}{body}</table>")
     if section.image is not None:
         parts.append(_svg(section.image, _signed_colour if section.is_signed else _grey))
     return "\n".join(parts)
@@ -67,12 +63,13 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
 
 
 def _html_quantity(quantity: Quantity) -> str:
-    symbol = mathml_parts(quantity.symbol)
     if not quantity.is_small:
-        rows = [["", "shape", *quantity.summary()]]
-        figures = [f"{value:.4g}" for value in quantity.summary().values()]
-        rows.append([quantity.symbol, str(quantity.values.shape), *figures])
-        return f"<table>{_html_row(rows[0], 'th')}{_html_row(rows[1], 'td')}</table>"
+        summary = quantity.summary()
+        figures = [f"{value:.4g}" for value in summary.values()]
+        header = _html_row(["", "shape", *summary], "th")
+        row = _html_row([quantity.symbol, str(quantity.values.shape), *figures], "td")
+        return f"<table>{header}{row}</table>"
+    symbol = mathml_parts(quantity.symbol)
     cells = "".join(
         "<mtr>" + "".join(f"<mtd><mn>{cell}</mn></mtd>" for cell in row) + "</mtr>"
         for row in quantity.rows()

@@ -26,7 +26,7 @@ def mathml(formula: str) -> str:
 
 
 def mathml_parts(formula: str) -> str:
-    """Return the same without the element around it."""
+    """Return the same without the elements around it."""
     parts = []
     for token in _TOKEN.finditer(formula):
         if token["top"]:

@@ -1,6 +1,8 @@
 """A document as plain text, or as Markdown."""
 
+import itertools
 import textwrap
+from bisect import bisect_left
 
 from mlpcli import half_blocks
 from mlpcli.explaining.documents.document import (
@@ -15,11 +17,11 @@ from mlpcli.text import table
 
 PAGE_WIDTH = 100
 LEAST_INK = 0.35
-"""of a pixel that is black in a text"""
+"""least ink of a pixel drawn black"""
 
 
 def as_text(document: Document) -> str:
-    """Plain text, at most `PAGE_WIDTH` columns wide where its parts allow."""
+    """Return plain text, at most `PAGE_WIDTH` columns wide where its parts allow."""
     parts = [f"{document.title}\n{'=' * len(document.title)}"]
     for section in document.sections:
         lines = [section.title]
@@ -30,7 +32,7 @@ def as_text(document: Document) -> str:
 
 
 def as_markdown(document: Document) -> str:
-    """Headings and blocks of text that keep their columns."""
+    """Return Markdown in which each section's columns stand in a block of text."""
     parts = [f"# {document.title}"]
     for section in document.sections:
         parts.append(f"{'#' * section.level} {section.title}")
@@ -46,12 +48,13 @@ def _plain_body(section: Section, *, words: bool = True) -> list[str]:
     lines = textwrap.wrap(section.words, PAGE_WIDTH) if words else []
     if section.formula:
         parts = section.formula.split(APART)
-        parts += [f"  {section.shapes}"] if section.shapes else []
+        if section.shapes:
+            parts.append(f"  {section.shapes}")
         lines += [f"  {line}" for line in _joined(parts)]
     blocks: list[list[str]] = []
     for each in section.quantities:
         block = _plain_quantity(each)
-        if each.symbol == BY_DIFFERENCES:  # never parted from what it is compared with
+        if each.symbol == BY_DIFFERENCES:  # stays beside what it is compared with
             block = [line[4:] for line in _side_by_side([blocks.pop(), block])]
         blocks.append(block)
     lines += _side_by_side(blocks)
@@ -63,7 +66,7 @@ def _plain_body(section: Section, *, words: bool = True) -> list[str]:
 
 
 def _joined(parts: list[str]) -> list[str]:
-    """Formulae beside each other, in as many lines as the page's width asks for."""
+    """Return formulae beside each other, in lines no wider than the page."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(APART) + len(part) <= PAGE_WIDTH:
@@ -85,26 +88,22 @@ def _plain_quantity(quantity: Quantity) -> list[str]:
 
 
 def _side_by_side(blocks: list[list[str]]) -> list[str]:
-    """Blocks of lines beside each other, in as many bands as the page's width asks for."""
-    bands: list[list[list[str]]] = []
-    used = 0
+    """Return blocks of lines beside each other, in bands no wider than the page."""
+    bands: list[list[str]] = []
     for block in blocks:
-        width = 4 + max(map(len, block))
-        if bands and used + width <= PAGE_WIDTH:
-            bands[-1].append(block)
-            used += width
+        width = max(map(len, block))
+        padded = ["    " + line.ljust(width) for line in block]
+        if bands and len(bands[-1][0]) + 4 + width <= PAGE_WIDTH:
+            bands[-1] = _beside(bands[-1], padded)
         else:
-            bands.append([block])
-            used = width
-    lines = []
-    for band in bands:
-        for i in range(max(map(len, band))):
-            line = "".join(
-                "    " + (block[i] if i < len(block) else "").ljust(max(map(len, block)))
-                for block in band
-            )
-            lines.append(line.rstrip())
-    return lines
+            bands.append(padded)
+    return [line.rstrip() for band in bands for line in band]
+
+
+def _beside(left: list[str], right: list[str]) -> list[str]:
+    """Return two rectangles of text beside each other, the lower one filled with spaces."""
+    pairs = itertools.zip_longest(left, right)
+    return [(a or " " * len(left[0])) + (b or " " * len(right[0])) for a, b in pairs]
 
 
 def _ink(image: Array) -> list[str]:
@@ -112,9 +111,6 @@ def _ink(image: Array) -> list[str]:
 
 
 def _signed(image: Array) -> list[str]:
-    """An image from -1 to 1: + and - where strong, ' and . where weak, nothing below a tenth."""
-    steps = [(0.4, "+"), (0.1, "'"), (-0.1, " "), (-0.4, "."), (-2.0, "-")]
-    return [
-        "  |" + "".join(next(sign for least, sign in steps if v > least) for v in row) + "|"
-        for row in image
-    ]
+    """Return an image from -1 to 1: + and - where strong, ' and . where weak, else blank."""
+    bounds, signs = [-0.4, -0.1, 0.1, 0.4], "-. '+"
+    return [f"  |{''.join(signs[bisect_left(bounds, v)] for v in row)}|" for row in image]

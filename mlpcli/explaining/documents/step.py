@@ -13,7 +13,7 @@ from mlpcli.explaining.documents.document import (
 )
 from mlpcli.explaining.documents.forward import forward_sections
 from mlpcli.explaining.documents.update import drops, learning_rate, new_parameters, update_sections
-from mlpcli.explaining.first_steps import Story
+from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.trace import StepTrace
 from mlpcli.text import count
 
@@ -34,10 +34,10 @@ KINK = (
 )
 
 
-def step_document(config: Config, story: Story) -> Document:
+def step_document(config: Config, traced: TracedSteps) -> Document:
     """Return the first step in full, and the loss and the parameters after the others."""
-    first = story.first
-    forward = list(forward_sections(config, story))
+    first = traced.first
+    forward = list(forward_sections(config, traced))
     sizes = "-".join(str(n) for n in _sizes(first))
     row = "example" if len(first.x) == 1 else f"of the B = {len(first.x):,} examples"
     words = (
@@ -62,14 +62,14 @@ def step_document(config: Config, story: Story) -> Document:
         Section("Update"),
         *update_sections(config, first),
     ]
-    if len(story.losses) > 2:
-        sections.append(_further_steps(story))
+    if len(traced.losses) > 2:
+        sections.append(_further_steps(traced))
     return Document(f"Training {config.name or 'a network'}, step by step", sections)
 
 
-def step_facts(config: Config, story: Story) -> dict[str, Any]:
+def step_facts(config: Config, traced: TracedSteps) -> dict[str, Any]:
     """Return the same for JSON, with every digit."""
-    first = story.first
+    first = traced.first
     update = [part.facts() for part in update_sections(config, first)]
     return {
         "config": config.name,
@@ -78,17 +78,19 @@ def step_facts(config: Config, story: Story) -> dict[str, Any]:
         "loss_name": config.loss.name,
         "optimizer": config.optimizer.name,
         "learning_rate": first.learning_rate,
-        "examples": list(story.examples),
-        "forward": [part.facts() for part in forward_sections(config, story)],
+        "examples": list(traced.examples),
+        "forward": [part.facts() for part in forward_sections(config, traced)],
         "backward": [part.facts() for part in backward_sections(config, first)],
         "update": [facts for facts in update if facts.keys() != {"title"}],
         "gradient_norms": [layer.gradient_norm for layer in first.layers],
         "relative_errors": [layer.relative_error for layer in first.layers],
         "loss": first.loss,
         "loss_after": first.loss_after,
-        "losses": story.losses,
+        "losses": traced.losses,
         "parameters": {
-            each.name: each.facts() for layer in story.last.layers for each in new_parameters(layer)
+            each.name: each.facts()
+            for layer in traced.last.layers
+            for each in new_parameters(layer)
         },
     }
 
@@ -97,20 +99,20 @@ def _sizes(step: StepTrace) -> list[int]:
     return [step.x.shape[1], *(len(layer.b.value) for layer in step.layers)]
 
 
-def _further_steps(story: Story) -> Section:
-    losses, steps = story.losses, len(story.losses) - 1
+def _further_steps(traced: TracedSteps) -> Section:
+    losses, steps = traced.losses, len(traced.losses) - 1
     shown = sorted({round(i * steps / MOST_LOSSES) for i in range(MOST_LOSSES + 1)})
     words = ""
-    if story.batches > 1:
+    if traced.batches > 1:
         words = (
-            f"An epoch has {story.batches:,} batches, so each loss is of another batch than the "
+            f"An epoch has {traced.batches:,} batches, so each loss is of another batch than the "
             "one before, until the last: that of the last step's batch after it. "
         )
-    if drops(story.first):
+    if drops(traced.first):
         words += "Each is measured with the units switched off that its own step draws."
     return Section(
         f"After {count(steps, 'step')}",
         words=words.strip(),
         rows=[["steps done", "loss"], *([f"{i:,}", number(losses[i])] for i in shown)],
-        quantities=[each for layer in story.last.layers for each in new_parameters(layer)],
+        quantities=[each for layer in traced.last.layers for each in new_parameters(layer)],
     )

@@ -9,7 +9,7 @@ import numpy as np
 from mlpcli.explaining.documents.document import Document, Quantity, Section, number
 from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import subscript
-from mlpcli.explaining.prediction import PictureStory, strongest_changes
+from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.nn.arrays import Array
 from mlpcli.text import percent
 
@@ -18,19 +18,19 @@ MOST_WEIGHTS = 5
 LEVELS = "·▁▂▃▄▅▆▇█"
 
 
-def picture_document(name: str, story: PictureStory) -> Document:
+def prediction_document(name: str, traced: TracedPrediction) -> Document:
     """Return the document; `name` is the image file's name."""
-    return Document(f"{name}, as the network sees it", list(_sections(story)))
+    return Document(f"{name}, as the network sees it", list(_sections(traced)))
 
 
-def picture_facts(name: str, story: PictureStory) -> dict[str, Any]:
+def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
     """Return the same for JSON, with every digit."""
-    step, names = story.step, story.class_names
+    step, names = traced.step, traced.class_names
     return {
         "file": name,
-        "label": names[story.label],
-        "predicted": names[story.predicted],
-        "pixels": story.pixels.tolist(),
+        "label": names[traced.label],
+        "predicted": names[traced.predicted],
+        "pixels": traced.pixels.tolist(),
         "layers": [
             {
                 "layer": layer.number,
@@ -43,25 +43,25 @@ def picture_facts(name: str, story: PictureStory) -> dict[str, Any]:
             for layer in step.layers
         ],
         "outputs": step.layers[-1].a[0].tolist(),
-        "temperature": story.temperature,
-        "probabilities": _by_class(story, story.probabilities),
-        "prediction": _by_class(story, step.prediction[0]),
-        "prediction_minus_target": _by_class(story, step.prediction[0] - step.target[0]),
+        "temperature": traced.temperature,
+        "probabilities": _by_class(traced, traced.probabilities),
+        "prediction": _by_class(traced, step.prediction[0]),
+        "prediction_minus_target": _by_class(traced, step.prediction[0] - step.target[0]),
         "weight_changes": [
-            dataclasses.asdict(each) for each in strongest_changes(story, MOST_WEIGHTS)
+            dataclasses.asdict(each) for each in strongest_changes(traced, MOST_WEIGHTS)
         ],
-        "score": story.score,
-        "for_the_label": story.for_the_label.tolist(),
+        "score": traced.score,
+        "for_the_label": traced.for_the_label.tolist(),
         "learning_rate": step.learning_rate,
         "loss": step.loss,
         "loss_after": step.loss_after,
-        "probabilities_after": _by_class(story, story.probabilities_after),
+        "probabilities_after": _by_class(traced, traced.probabilities_after),
     }
 
 
-def _sections(story: PictureStory) -> Iterator[Section]:
-    step, names = story.step, story.class_names
-    yield Section("What it saw", image=story.pixels / 255.0)
+def _sections(traced: TracedPrediction) -> Iterator[Section]:
+    step, names = traced.step, traced.class_names
+    yield Section("What it saw", image=traced.pixels / 255.0)
     yield Section("Layer by layer")
     for layer in step.layers[:-1]:
         active = int(np.count_nonzero(layer.a > 0))
@@ -71,13 +71,13 @@ def _sections(story: PictureStory) -> Iterator[Section]:
             words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
             quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
         )
-    answer = f"It takes the picture for {names[story.predicted]}."
-    if story.temperature != 1:
+    answer = f"Its answer is {names[traced.predicted]}."
+    if traced.temperature != 1:
         answer += (
             " Its probabilities are those of the outputs divided by the run's temperature, "
-            f"{story.temperature:.3f}; p, t and the loss below know nothing of that."
+            f"{traced.temperature:.3f}; p, t and the loss below do not use it."
         )
-    before, after = story.probabilities, story.probabilities_after
+    before, after = traced.probabilities, traced.probabilities_after
     rows = [["class", "output", "probability"]]
     for name, z, p in zip(names, step.layers[-1].a[0], before, strict=True):
         rows.append([name, f"{z:.4f}", percent(p)])
@@ -87,13 +87,13 @@ def _sections(story: PictureStory) -> Iterator[Section]:
         rows.append([name, f"{p - t:+.4f}", _arrow(float(t - p))])
     yield Section(
         "What each output should do",
-        words=f"The target t is {_target(story)}; p is what the loss holds against it. The "
-        "arrow is as long as p is away from t.",
+        words=f"The target t is {_target(traced)}; p is what the loss compares with it. "
+        "The arrow is as long as the distance from p to t.",
         rows=rows,
     )
     came_from = "unit" if len(step.layers) > 1 else "pixel"
     rows = [["from", "activation", "to class", "change"]]
-    for each in strongest_changes(story, MOST_WEIGHTS):
+    for each in strongest_changes(traced, MOST_WEIGHTS):
         activation, change = f"{each.activation:.4f}", f"{each.change:+.3e}"
         rows.append([f"{came_from} {each.unit}", activation, each.class_name, change])
     yield Section(
@@ -102,7 +102,7 @@ def _sections(story: PictureStory) -> Iterator[Section]:
         "are furthest off.",
         rows=rows,
     )
-    yield _pixels(story)
+    yield _pixels(traced)
     header = ["layer", "weights", "norm of ∂L/∂W"]
     rows = [header, *(gradient_cells(layer) for layer in step.layers)]
     yield Section("How much each layer would learn", rows=rows)
@@ -111,36 +111,36 @@ def _sections(story: PictureStory) -> Iterator[Section]:
         rows.append([name, percent(p), percent(q)])
     yield Section(
         "After one step of SGD",
-        words=f"On this picture alone, with learning rate {step.learning_rate:g}; the loss goes "
+        words=f"On this image alone, with learning rate {step.learning_rate:g}; the loss goes "
         f"from {number(step.loss)} to {number(step.loss_after)}. The checkpoint stays as it is.",
         rows=rows,
     )
 
 
-def _target(story: PictureStory) -> str:
-    t, label = story.step.target[0], story.label
-    own = f"{t[label]:.4g} for the class {story.class_names[label]}"
-    if np.array_equal(t, story.step.t[0]):
+def _target(traced: TracedPrediction) -> str:
+    t, label = traced.step.target[0], traced.label
+    own = f"{t[label]:.4g} for the class {traced.class_names[label]}"
+    if np.array_equal(t, traced.step.t[0]):
         return f"{own} and 0 for the others"
     return f"smoothed, as the loss asks: {own} and {t.min():.4g} for the others"
 
 
-def _pixels(story: PictureStory) -> Section:
-    label = story.class_names[story.label]
-    largest = float(np.abs(story.for_the_label).max())
+def _pixels(traced: TracedPrediction) -> Section:
+    label = traced.class_names[traced.label]
+    largest = float(np.abs(traced.for_the_label).max())
     return Section(
         f"Which pixels speak for {label}",
-        words=f"∂ {story.score}/∂x at each pixel, with the {story.score} of {label}: more ink "
+        words=f"∂ {traced.score}/∂x at each pixel, with the {traced.score} of {label}: more ink "
         f"speaks for {label} where it is positive (in text + strong, ' weak; on a page red) and "
         "against it where it is negative (- strong, . weak; blue). The strongest is "
         f"{largest:.2e}.",
-        image=story.for_the_label / (largest or 1.0),
+        image=traced.for_the_label / (largest or 1.0),
         is_signed=True,
     )
 
 
-def _by_class(story: PictureStory, values: Array) -> dict[str, float]:
-    return dict(zip(story.class_names, values.tolist(), strict=True))
+def _by_class(traced: TracedPrediction, values: Array) -> dict[str, float]:
+    return dict(zip(traced.class_names, values.tolist(), strict=True))
 
 
 def _arrow(way: float) -> str:
