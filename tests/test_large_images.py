@@ -76,8 +76,8 @@ def test_a_page_takes_bounded_memory(pattern):
 
 
 def test_a_page_of_as_many_digits_as_are_read_is_read():
-    grey = as_grey(small_digits(SIDE, SIDE, 28))
-    assert len(list(digits_on_page(grey))) == 43 * 43
+    grey = as_grey(small_digits(1100, 1100, 25))
+    assert len(list(digits_on_page(grey))) == 44 * 44
 
 
 def broken_digits(height: int) -> np.ndarray:

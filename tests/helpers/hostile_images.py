@@ -38,7 +38,8 @@ def repeated(tile: Array, height: int, width: int) -> Array:
 
 def small_digits(height: int, width: int, pitch: int = 16) -> Array:
     tile = np.zeros((pitch, pitch), bool)
-    glyph = np.kron(TWO, np.ones((max(1, pitch // 16), max(1, pitch // 16)), bool))
+    scale = max(1, pitch // 14)
+    glyph = np.kron(TWO, np.ones((scale, scale), bool))
     tile[1 : 1 + glyph.shape[0], 1 : 1 + glyph.shape[1]] = glyph
     return repeated(tile, height, width)
 
@@ -122,7 +123,7 @@ def stripes(height: int, width: int, pitch: int = 6) -> Array:
 
 
 PATTERNS: dict[str, Callable[[int, int], Array]] = {
-    "full page": lambda height, width: small_digits(height, width, height // 42),
+    "full page": lambda height, width: small_digits(height, width, height // 41),
     "small digits": small_digits,
     "smaller digits": lambda height, width: small_digits(height, width, 11),
     "touching digits": touching_digits,
