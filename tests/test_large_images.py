@@ -128,8 +128,13 @@ def test_a_part_that_winds_is_labelled_in_few_rounds(monkeypatch, pattern, turne
     assert len(rounds) <= 2 * np.log2(SIDE)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("mode", "orientation"),
+    [
+        *((mode, 6) for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "I", "F")),
+        *(("RGB", orientation) for orientation in range(1, 9)),
+    ],
+)
 def test_tiles_change_no_value(monkeypatch, mode, orientation):
     rng = np.random.default_rng(4)
     coarse = Image.fromarray(rng.integers(0, 256, (13, 11, 4), np.uint8))
