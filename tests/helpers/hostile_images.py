@@ -123,7 +123,7 @@ def stripes(height: int, width: int, pitch: int = 6) -> Array:
 
 
 PATTERNS: dict[str, Callable[[int, int], Array]] = {
-    "full page": lambda height, width: small_digits(height, width, height // 41),
+    "full page": lambda height, width: small_digits(height, width, max(16, height // 41)),
     "small digits": small_digits,
     "smaller digits": lambda height, width: small_digits(height, width, 11),
     "touching digits": touching_digits,
