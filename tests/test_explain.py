@@ -154,7 +154,7 @@ def test_batch_normalisation_is_told():
     text = explain(*arguments)
     assert "s₁ = (z₁ − μ₁) / √(v₁ + ε)" in text
     assert np.abs(backward["db1"]).max() < 1e-15
-    assert "μ₁ takes b₁ out again, so its gradient is 0" in " ".join(text.split())
+    assert "μ₁ removes b₁ again, so its gradient is 0" in " ".join(text.split())
     assert "δ₁ = ∂L/∂z₁ = γ₁ / √(v₁ + ε) ⊙ (∂L/∂y₁ − ∂L/∂β₁ / B − s₁ ⊙ ∂L/∂γ₁ / B)" in text
 
 
@@ -406,7 +406,7 @@ def test_a_file_holds_what_is_printed(ending, tmp_path):
 
 def test_large_arrays_are_summarised_and_it_is_said_so():
     text = explain("explain", "--config", "examples/vanishing")
-    said = "Arrays of more than 64 numbers or 10 columns are shown by their shape, min, max, mean"
+    said = "Arrays of more than 64 numbers or 10 columns are shown as their shape, min, max, mean"
     assert said in " ".join(text.split())
     assert "W₁ = (784, 30)  min" in text
     assert max(map(len, text.splitlines())) < 130

@@ -190,7 +190,7 @@ def test_numbers_that_are_not_finite_are_told(x, width, where):
 
 
 def test_batch_normalisation_is_refused_with_the_reason():
-    with pytest.raises(ConfigError, match="every example of a batch has a part"):
+    with pytest.raises(ConfigError, match="depend on every example of a batch"):
         graph_of("xor", "network.batch_norm=true")
 
 

@@ -200,7 +200,7 @@ def story_of(loss, sizes=(784, 12, 62), **settings):
     step = trace_step(network, LOSSES[loss](**settings), plain, {}, x, t, 0.01, differences=False)
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
-    p = step.probabilities[0]
+    p = step.prediction[0]
     return TracedPrediction(pixels, names, 0, 1, step, 0.9, p, p, "log p", x.reshape(28, 28))
 
 
@@ -243,6 +243,14 @@ def test_the_arrows_lead_to_the_smoothed_target():
     should = sheet.draw("a.png", story).axes[-4]
     assert_close(should.lines[1].get_xdata(), [0.8, 0.2])
     assert should.get_xlabel().endswith("smoothed")
+
+
+def test_an_arrow_has_a_longest_and_a_shortest_length():
+    story = story_of("mse", (784, 12, 3))
+    step = dataclasses.replace(story.step, prediction=np.array([[1.001, 1e9, -2.0]]))
+    document = prediction_document("a.png", dataclasses.replace(story, step=step))
+    (rows,) = (each.rows for each in document.sections if "should do" in each.title)
+    assert [row[2] for row in rows[1:]] == ["↓", 20 * "↓", 20 * "↑"]
 
 
 @pytest.mark.parametrize("loss", ["smoothed", "binary_cross_entropy", "mse", "quadratic"])

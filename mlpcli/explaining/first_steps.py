@@ -48,12 +48,12 @@ def explain_training(
         )
     losses = []
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        for step in follow_training(setup, steps):
-            if step.number == 1:
+        for number, step in enumerate(follow_training(setup, steps), 1):
+            if number == 1:
                 first = step
             losses.append(step.loss)
             if not math.isfinite(step.loss_after):
-                raise diverged(setup, f"the loss is {step.loss_after} after step {step.number}")
+                raise diverged(setup, f"the loss is {step.loss_after} after step {number}")
     losses.append(step.loss_after)
     examples = tuple((setup.batches.order(1)[: len(first.x)] + 1).tolist())
     return TracedSteps(first, step, losses, len(setup.batches), examples)

@@ -17,7 +17,7 @@ import numpy as np
 from mlpcli.config.schema.config import Config
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.errors import ConfigError, DivergedError
-from mlpcli.explaining.notation import subscript
+from mlpcli.explaining.notation import Symbols
 from mlpcli.explaining.trace import LayerTrace, StepTrace, trace_step
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.network import MLP
@@ -115,9 +115,9 @@ def explain_graph(
     """
     if config.network.batch_norm:
         raise ConfigError(
-            "network.batch_norm: every example of a batch has a part in the mean and variance of "
-            "the others, so there is no graph of one example; leave it out with "
-            "network.batch_norm=false, or see the whole batch without --graph."
+            "network.batch_norm: the mean and variance depend on every example of a batch, so "
+            "there is no graph of one example; leave it out with network.batch_norm=false, or see "
+            "the whole batch without --graph."
         )
     setup = prepare(config, data_dir, reporter or Reporter())
     if example > len(setup.training):
@@ -131,15 +131,12 @@ def explain_graph(
     detail = _detail(network.sizes)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         step = trace_step(network, setup.loss, SGD(), {}, x, t, 0.0, differences=False)
-        stages = list(_stages(network, step, config.loss.name))
-        if detail == "layers":
-            nodes, edges = _by_layers(stages)
-        else:
-            nodes, edges = _by_numbers(stages, products=detail == "operations")
-    _refuse_unless_finite(nodes, edges)
+        graph = BUILDERS[detail]()
+        _build(graph, network, step, config.loss.name)
+    _refuse_unless_finite(graph.nodes, graph.edges)
     has_dropout = any(layer.mask is not None for layer in step.layers)
     name = config.name or "network"
-    return Graph(name, example, network.sizes, detail, has_dropout, nodes, edges)
+    return Graph(name, example, network.sizes, detail, has_dropout, graph.nodes, graph.edges)
 
 
 def _detail(sizes: Sequence[int]) -> Detail:
@@ -152,166 +149,162 @@ def _detail(sizes: Sequence[int]) -> Detail:
     return "layers"
 
 
-@dataclass(frozen=True)
-class _Stage:
-    """Numbers of one kind that are computed together, each from the one before it.
-
-    A weighted sum has its `layer` instead of a slope, and is computed from all before it.
-    """
-
-    kind: Kind
-    symbol: str
-    operation: str
-    """{0} stands for the name of the number before, {1} for a place such as [2]"""
-    value: Array
-    """(n,)"""
-    gradient: Array
-    """(n,)"""
-    slope: Array | None = None
-    """(n,), the derivative of each; of the loss (n_before,), with respect to all before it"""
-    slope_symbol: str = ""
-    layer: LayerTrace | None = None
-
-    def places(self) -> list[str]:
-        """Return [1], [2] and so on; a single number has an empty place."""
-        if len(self.value) == 1:
-            return [""]
-        return [f"[{i + 1}]" for i in range(len(self.value))]
-
-
-def _stages(network: MLP, step: StepTrace, loss: str) -> Iterator[_Stage]:
-    """Yield the stages from the input to the loss."""
+def _build(builder: "_ByUnits | _ByLayers", network: MLP, step: StepTrace, loss: str) -> None:
+    """Add every stage from the input to the loss."""
     into_layers = [layer.backward(layer.delta)[0].copy() for layer in network.dense]
     dx, mask = into_layers[0], step.layers[0].mask
-    yield _Stage("input", "x", "", step.x[0], dx if mask is None else dx * mask[0])
-    before = "x"
-    for layer, da_in in zip(step.layers, into_layers, strict=True):
+    builder.input(step.x[0], dx if mask is None else dx * mask[0])
+    for layer, dx in zip(step.layers, into_layers, strict=True):
+        symbols = Symbols(layer)
         if layer.mask is not None:
-            m = subscript("m", layer.number - 1) + "{1}"
-            yield _Stage(
-                "operation", f"{before}′", f"{{0}} · {m}", layer.a_in[0], da_in, layer.mask[0], m
-            )
-        before = subscript("z", layer.number)
-        yield _Stage("operation", before, "", layer.z[0], layer.delta[0], layer=layer)
+            m = symbols.mask + "{1}"
+            builder.function(symbols.input, f"{{0}} · {m}", layer.a_in[0], dx, layer.mask[0], m)
+        builder.weighted_sum(symbols, layer)
         if layer.activation != "identity":
-            before = subscript("a", layer.number)
-            sigma, slope = f"{layer.activation}({{0}})", layer.slope[0]
-            yield _Stage("operation", before, sigma, layer.a[0], layer.da[0], slope, "σ′({0})")
-    end, error = np.array([step.loss]), step.layers[-1].da[0]
-    yield _Stage("loss", "L", f"{loss}({before}, t)", end, np.ones(1), error, "∂L/∂{0}")
+            operation, a, da, slope = f"{layer.activation}({{0}})", layer.a, layer.da, layer.slope
+            builder.function(symbols.a, operation, a[0], da[0], slope[0], "σ′({0})")
+    builder.loss(f"{loss}({symbols.output}, t)", step.loss, layer.da[0])
 
 
-def _by_numbers(stages: Sequence[_Stage], *, products: bool) -> tuple[list[Node], list[Edge]]:
-    """Make a node of each number and each parameter, and on request of each product."""
-    nodes: list[Node] = []
-    edges: list[Edge] = []
-    before: list[Node] = []
-    for at, stage in enumerate(stages):
-        here = []
-        for i, place in enumerate(stage.places()):
-            if stage.layer is not None:
-                operation = _sum(stage.layer, i, before, products)
-            elif before:
-                operation = stage.operation.format(before[i].name, place)
-            else:
-                operation = ""
-            value, gradient = np.array(stage.value[i]), np.array(stage.gradient[i])
-            here.append(Node(stage.symbol + place, operation, stage.kind, at, value, gradient))
-        if stage.layer is not None:
-            for j, end in enumerate(here):
-                _add_weights(stage.layer, j, before, end, nodes, edges, products)
-        elif stage.slope is not None:
-            for i, (start, slope) in enumerate(zip(before, stage.slope, strict=True)):
-                end = here[0] if stage.kind == "loss" else here[i]
-                symbol = stage.slope_symbol.format(start.name, end.name.removeprefix(stage.symbol))
-                edges.append(Edge(start, end, symbol, np.array(slope)))
-        nodes += here
-        before = here
-    return nodes, edges
+class _Builder:
+    """Nodes and edges that are added stage by stage, each computed from the one before."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.edges: list[Edge] = []
+        self._before: list[Node] = []
+        self._stage = 0
+
+    def _node(self, kind: Kind, name: str, operation: str, value: Array, gradient: Array) -> Node:
+        return Node(name, operation, kind, self._stage, np.array(value), np.array(gradient))
+
+    def _end_stage(self, nodes: list[Node]) -> None:
+        self.nodes += nodes
+        self._before = nodes
+        self._stage += 1
 
 
-def _sum(layer: LayerTrace, j: int, before: Sequence[Node], products: bool) -> str:
-    """Return the weighted sum of unit j as it is written."""
-    terms = []
-    for i, start in enumerate(before):
-        weighted = f"{start.name} {_weight_name('W', layer, i, j)}"
-        terms.append(_weight_name("u", layer, i, j) if products else weighted)
-    return " + ".join([*terms, _bias_name(layer, j)])
+class _ByUnits(_Builder):
+    """Makes a node of each unit's numbers and of each parameter."""
+
+    def input(self, x: Array, dx: Array) -> None:
+        """Add the input (n,)."""
+        names = [f"x{place}" for place in _places(len(x))]
+        self._end_stage(
+            [self._node("input", name, "", x[i], dx[i]) for i, name in enumerate(names)]
+        )
+
+    def function(
+        self, symbol: str, operation: str, a: Array, da: Array, slope: Array, slope_symbol: str
+    ) -> None:
+        """Add an elementwise function (n,).
+
+        In `operation` and `slope_symbol`, {0} is the name of what it is applied to, and {1} the
+        place of its result, such as [2].
+        """
+        nodes = []
+        for i, (place, start) in enumerate(zip(_places(len(a)), self._before, strict=True)):
+            written = operation.format(start.name, place)
+            node = self._node("operation", symbol + place, written, a[i], da[i])
+            derivative = slope_symbol.format(start.name, place)
+            self.edges.append(Edge(start, node, derivative, np.array(slope[i])))
+            nodes.append(node)
+        self._end_stage(nodes)
+
+    def weighted_sum(self, symbols: Symbols, layer: LayerTrace) -> None:
+        """Add the weighted sums of a layer, with its parameters."""
+        W, b = layer.W, layer.b
+        sums = []
+        for j, place in enumerate(_places(len(b.value))):
+            weights, terms = [], []
+            for i, start in enumerate(self._before):
+                name = f"{symbols.W}[{i + 1},{j + 1}]" if W.value.size > 1 else symbols.W
+                weights.append(self._node("parameter", name, "", W.value[i, j], W.gradient[i, j]))
+                terms.append(f"{start.name} {name}")
+            bias = self._node("parameter", symbols.b + place, "", b.value[j], b.gradient[j])
+            written = " + ".join([*terms, bias.name])
+            z, delta = layer.z[0, j], layer.delta[0, j]
+            end = self._node("operation", symbols.z + place, written, z, delta)
+            for start, weight in zip(self._before, weights, strict=True):
+                self.edges.append(Edge(start, end, weight.name, weight.value, weight))
+                self.edges.append(Edge(weight, end, start.name, start.value))
+            self.edges.append(Edge(bias, end, "1", np.ones(())))
+            self.nodes += [*weights, bias]
+            sums.append(end)
+        self._end_stage(sums)
+
+    def loss(self, operation: str, loss: float, error: Array) -> None:
+        """Add the loss, with its derivative (n,) with respect to the output."""
+        end = self._node("loss", "L", operation, np.array(loss), np.ones(()))
+        for start, derivative in zip(self._before, error, strict=True):
+            self.edges.append(Edge(start, end, f"∂L/∂{start.name}", np.array(derivative)))
+        self._end_stage([end])
 
 
-def _add_weights(
-    layer: LayerTrace,
-    j: int,
-    before: Sequence[Node],
-    end: Node,
-    nodes: list[Node],
-    edges: list[Edge],
-    products: bool,
-) -> None:
-    """Add the weights and the bias of unit j, the products if asked for, and their edges."""
-    one = np.ones(())
-    for i, start in enumerate(before):
-        value, gradient = np.array(layer.W.value[i, j]), np.array(layer.W.gradient[i, j])
-        name = _weight_name("W", layer, i, j)
-        weight = Node(name, "", "parameter", end.stage, value, gradient)
-        nodes.append(weight)
-        target = end
-        if products:
-            name, operation = _weight_name("u", layer, i, j), f"{start.name} · {weight.name}"
-            result = np.array(start.value * value)
-            # a sum passes its own gradient to each of its terms
-            target = Node(name, operation, "operation", end.stage, result, end.gradient)
-            nodes.append(target)
-        edges.append(Edge(start, target, weight.name, weight.value, weight))
-        edges.append(Edge(weight, target, start.name, start.value))
-        if products:
-            edges.append(Edge(target, end, "1", one))
-    value, gradient = np.array(layer.b.value[j]), np.array(layer.b.gradient[j])
-    bias = Node(_bias_name(layer, j), "", "parameter", end.stage, value, gradient)
-    nodes.append(bias)
-    edges.append(Edge(bias, end, "1", one))
+def _places(n: int) -> list[str]:
+    """Return [1], [2] and so on; a single number has an empty place."""
+    return [""] if n == 1 else [f"[{i + 1}]" for i in range(n)]
 
 
-def _weight_name(symbol: str, layer: LayerTrace, i: int, j: int) -> str:
-    """Return W₁[2,1] for the places 1 and 0, or W₁ if it is the layer's only weight."""
-    name = subscript(symbol, layer.number)
-    return name if layer.W.value.size == 1 else f"{name}[{i + 1},{j + 1}]"
+class _ByOperations(_ByUnits):
+    """Makes a node of each operation in a chain, so of each product too."""
+
+    def weighted_sum(self, symbols: Symbols, layer: LayerTrace) -> None:
+        (before,) = self._before
+        W, b, delta = layer.W, layer.b, layer.delta[0, 0]
+        weight = self._node("parameter", symbols.W, "", W.value[0, 0], W.gradient[0, 0])
+        bias = self._node("parameter", symbols.b, "", b.value[0], b.gradient[0])
+        # a sum passes its own gradient to each of its terms
+        written, value = f"{before.name} · {symbols.W}", before.value * weight.value
+        u = self._node("operation", symbols.u, written, value, delta)
+        z = self._node("operation", symbols.z, f"{u.name} + {bias.name}", layer.z[0, 0], delta)
+        self.edges.append(Edge(before, u, weight.name, weight.value, weight))
+        self.edges.append(Edge(weight, u, before.name, before.value))
+        self.edges.append(Edge(u, z, "1", np.ones(())))
+        self.edges.append(Edge(bias, z, "1", np.ones(())))
+        self.nodes += [weight, u, bias]
+        self._end_stage([z])
 
 
-def _bias_name(layer: LayerTrace, j: int) -> str:
-    name = subscript("b", layer.number)
-    return name if layer.b.value.size == 1 else f"{name}[{j + 1}]"
+class _ByLayers(_Builder):
+    """Makes a node of each layer's numbers and of each array of parameters, with Jacobians."""
+
+    def input(self, x: Array, dx: Array) -> None:
+        self._end_stage([self._node("input", "x", "", x, dx)])
+
+    def function(
+        self, symbol: str, operation: str, a: Array, da: Array, slope: Array, slope_symbol: str
+    ) -> None:
+        (before,) = self._before
+        node = self._node("operation", symbol, operation.format(before.name, ""), a, da)
+        derivative = f"diag {slope_symbol.format(before.name, '')}"
+        self.edges.append(Edge(before, node, derivative, np.diag(slope)))
+        self._end_stage([node])
+
+    def weighted_sum(self, symbols: Symbols, layer: LayerTrace) -> None:
+        (before,) = self._before
+        weight = self._node("parameter", symbols.W, "", layer.W.value, layer.W.gradient)
+        bias = self._node("parameter", symbols.b, "", layer.b.value, layer.b.gradient)
+        written = f"{before.name} {symbols.W} + {symbols.b}"
+        node = self._node("operation", symbols.z, written, layer.z[0], layer.delta[0])
+        self.edges.append(Edge(before, node, f"{symbols.W}ᵀ", layer.W.value.T, weight))
+        self.edges.append(Edge(weight, node, before.name, before.value))
+        self.edges.append(Edge(bias, node, "I", np.eye(len(node.value))))
+        self.nodes += [weight, bias]
+        self._end_stage([node])
+
+    def loss(self, operation: str, loss: float, error: Array) -> None:
+        (before,) = self._before
+        end = self._node("loss", "L", operation, np.array([loss]), np.ones(1))
+        self.edges.append(Edge(before, end, f"∂L/∂{before.name}", error[np.newaxis]))
+        self._end_stage([end])
 
 
-def _by_layers(stages: Sequence[_Stage]) -> tuple[list[Node], list[Edge]]:
-    """Make a node of each stage and each array of parameters; the edges are Jacobians."""
-    x = stages[0]
-    before = Node(x.symbol, "", x.kind, 0, x.value, x.gradient)
-    nodes = [before]
-    edges: list[Edge] = []
-    for at, stage in enumerate(stages[1:], 1):
-        operation = stage.operation.format(before.name, "")
-        layer = stage.layer
-        if layer is not None:
-            W, b = subscript("W", layer.number), subscript("b", layer.number)
-            operation = f"{before.name} {W} + {b}"
-        node = Node(stage.symbol, operation, stage.kind, at, stage.value, stage.gradient)
-        if layer is not None:
-            weight = Node(W, "", "parameter", at, layer.W.value, layer.W.gradient)
-            bias = Node(b, "", "parameter", at, layer.b.value, layer.b.gradient)
-            nodes += [weight, bias]
-            edges.append(Edge(before, node, f"{W}ᵀ", layer.W.value.T, weight))
-            edges.append(Edge(weight, node, before.name, before.value))
-            edges.append(Edge(bias, node, "I", np.eye(len(stage.value))))
-        elif stage.slope is not None:
-            symbol = stage.slope_symbol.format(before.name, "")
-            if stage.kind == "loss":
-                edges.append(Edge(before, node, symbol, stage.slope[np.newaxis]))
-            else:
-                edges.append(Edge(before, node, f"diag {symbol}", np.diag(stage.slope)))
-        nodes.append(node)
-        before = node
-    return nodes, edges
+BUILDERS: dict[Detail, type[_ByUnits] | type[_ByLayers]] = {
+    "operations": _ByOperations,
+    "units": _ByUnits,
+    "layers": _ByLayers,
+}
 
 
 def _refuse_unless_finite(nodes: Sequence[Node], edges: Sequence[Edge]) -> None:

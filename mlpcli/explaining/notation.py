@@ -1,6 +1,6 @@
 """The symbols of a network's arrays: each has the number of its layer."""
 
-from mlpcli.explaining.trace import LayerTrace, StepTrace
+from mlpcli.explaining.trace import LayerTrace
 
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -10,28 +10,18 @@ def subscript(symbol: str, number: int) -> str:
     return symbol + str(number).translate(_BELOW)
 
 
-def output_symbol(step: StepTrace) -> str:
-    """Return the symbol of the network's output."""
-    last = step.layers[-1]
-    return subscript("z" if last.activation == "identity" else "a", last.number)
+class Symbols:
+    """The symbols of a layer's arrays."""
 
-
-def symbol_given(layer: LayerTrace) -> str:
-    """Return the symbol of the activation's input."""
-    return subscript("z" if layer.batch_norm is None else "y", layer.number)
-
-
-def symbol_before_dropout(layer: LayerTrace) -> str:
-    """Return the symbol of the output of the layer before, or of the network's input."""
-    return "x" if layer.number == 1 else subscript("a", layer.number - 1)
-
-
-def symbol_in(layer: LayerTrace) -> str:
-    """Return the symbol of the weighted sum's input."""
-    symbol = symbol_before_dropout(layer)
-    return symbol if layer.mask is None else f"{symbol}′"
-
-
-def symbol_mask(layer: LayerTrace) -> str:
-    """Return the symbol of the factors of dropout."""
-    return subscript("m", layer.number - 1)
+    def __init__(self, layer: LayerTrace) -> None:
+        n = layer.number
+        self.W, self.b, self.z, self.a, self.delta = (subscript(each, n) for each in "Wbzaδ")
+        self.u, self.mu, self.v, self.s, self.y = (subscript(each, n) for each in "uμvsy")
+        self.gamma, self.beta = subscript("γ", n), subscript("β", n)
+        self.mask = subscript("m", n - 1)
+        self.before_dropout = "x" if n == 1 else subscript("a", n - 1)
+        self.input = self.before_dropout if layer.mask is None else f"{self.before_dropout}′"
+        self.given = self.z if layer.batch_norm is None else self.y
+        """what the activation is given"""
+        self.output = self.given if layer.activation == "identity" else self.a
+        """the network's output, if this is the last layer"""

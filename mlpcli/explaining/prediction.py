@@ -109,7 +109,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
 
 
 def strongest_changes(traced: TracedPrediction, most: int) -> list[WeightChange]:
-    """Return the weights of the last layer that change most: at most `most` of each way."""
+    """Return the largest changes in the last layer: at most `most` raised, then `most` lowered."""
     last = traced.step.layers[-1]
     change = last.W.new - last.W.value
     order = np.argsort(-change, axis=None, kind="stable")

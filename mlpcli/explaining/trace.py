@@ -6,21 +6,26 @@ optimizer and the constraints.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
+from mlpcli.config.schema.optimizers import Optimizer, SgdConfig
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
 from mlpcli.nn.gradcheck import centred_differences, relative_error
-from mlpcli.nn.layers import Dropout
+from mlpcli.nn.layers import Dropout, Layer
 from mlpcli.nn.losses import Loss
-from mlpcli.nn.network import MLP
+from mlpcli.nn.network import MLP, Layout
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.communicator import shard
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
 
+_ByLayer: TypeAlias = dict[Layer, Array]
+
+UNLIMITED = SgdConfig(name="sgd")
 MOST_DIFFERENCES = 2000
 """number of parameters whose differences are taken; each costs two forward passes"""
 
@@ -116,8 +121,6 @@ class LayerTrace:
 class StepTrace:
     """One step of training on one batch."""
 
-    number: int
-    """from 1 on"""
     x: Array
     """(B, n_in)"""
     t: Array
@@ -127,8 +130,6 @@ class StepTrace:
     """(B, n_out), what the loss compares with `target`"""
     target: Array
     """(B, n_out): t, or the smoothed t"""
-    probabilities: Array
-    """(B, n_out)"""
     loss: float
     """mean over the batch, before the update"""
     learning_rate: float
@@ -146,13 +147,13 @@ class StepTrace:
 
 def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
     """Train the network of `setup`, which has not begun, in place; yield each step."""
-    batches, network, limits = setup.batches, setup.network, setup.config.optimizer
+    batches, network = setup.batches, setup.network
     augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
     x = np.empty((batches.batch_size, network.sizes[0]), network.dtype)
     t = np.empty((batches.batch_size, network.sizes[-1]), network.dtype)
     for number in range(1, steps + 1):
-        epoch, step = 1 + (number - 1) // len(batches), (number - 1) % len(batches)
-        start = step * batches.batch_size
+        epochs_done, step = divmod(number - 1, len(batches))
+        epoch, start = epochs_done + 1, step * batches.batch_size
         indices = batches.order(epoch)[start : start + batches.batch_size]
         n = len(indices)
         batches.fill(indices, epoch, augmenter, x[:n], t[:n])
@@ -170,9 +171,7 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
             x[:n],
             t[:n],
             setup.learning_rate(epoch, step),
-            most_value=limits.clip_value,
-            most_norm=limits.clip_norm,
-            most_weights_norm=limits.max_norm,
+            limits=setup.config.optimizer,
             number=number,
             differences=number == 1,
         )
@@ -203,57 +202,51 @@ def trace_step(
     t: Array,
     learning_rate: float,
     *,
-    most_value: float | None = None,
-    most_norm: float | None = None,
-    most_weights_norm: float | None = None,
+    limits: Optimizer = UNLIMITED,
     number: int = 1,
     differences: bool = True,
 ) -> StepTrace:
     """Take one step, which changes the network's parameters, and record every number of it.
 
-    Args:
-        network: the network, with its dropout drawn for this batch.
-        loss: the loss.
-        optimizer: takes the step.
-        vectors: the optimizer's (P,), by name.
-        x: inputs (B, n_in).
-        t: targets (B, n_out).
-        learning_rate: η of this step.
-        most_value: limit on each number of the gradient.
-        most_norm: limit on the norm of the gradient.
-        most_weights_norm: limit on the norm of the weights into a hidden unit.
-        number: the step's number, from 1 on.
-        differences: also take centred differences, if the network has few parameters.
+    The dropout of `network` is drawn for this batch of inputs x (B, n_in) and targets t (B, n_out).
+    `vectors` holds what the optimizer remembers (P,), by name. `limits` bounds the gradient and the
+    weights into a hidden unit. Steps are numbered from 1 on. With `differences`, a network of few
+    parameters has its gradient taken by centred differences too.
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
     before, n = network.theta.copy(), network.n_weights
-    forward, backward = _pass(network, loss, x, t)
+    outputs, errors = _pass(network, loss, x, t)
     gradient = network.grad.copy()
     g = network.grad
     gradient_norm = clipped_norm = float(np.linalg.norm(g))
-    if most_norm:
-        clip_norm(g, gradient_norm, most_norm)
+    if limits.clip_norm:
+        clip_norm(g, gradient_norm, limits.clip_norm)
         clipped_norm = float(np.linalg.norm(g))
-    if most_value:
-        clip_value(g, most_value)
+    if limits.clip_value:
+        clip_value(g, limits.clip_value)
     optimizer.penalize(network.theta[:n], g[:n], learning_rate)
     taken = g.copy()
     optimizer.update(network.theta, g, learning_rate, number, *vectors.values())
     lengths = None
-    if most_weights_norm:
+    if limits.max_norm:
         lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
         for layer in network.dense[:-1]:
-            max_norm(layer.W, most_weights_norm)
-    parameters = _parameters(network, before, gradient, numerical, taken, vectors)
-    z = forward[-1]
+            max_norm(layer.W, limits.max_norm)
+    parameters = ParameterTrace(
+        value=before,
+        gradient=gradient,
+        numerical=numerical,
+        taken=taken,
+        new=network.theta.copy(),
+        state={name: vector.copy() for name, vector in vectors.items()},
+    )
+    z = outputs[network.layers[-1]]
     return StepTrace(
-        number=number,
         x=x.copy(),
         t=t.copy(),
-        layers=list(_layers(network, x, forward, backward, parameters)),
+        layers=list(_layers(network, x, outputs, errors, _split(parameters, network.layout))),
         prediction=loss.prediction(z),
         target=loss.target(t).copy(),
-        probabilities=loss.probabilities(z),
         loss=float(loss.value(z, t).mean()),
         learning_rate=learning_rate,
         gradient_norm=gradient_norm,
@@ -269,94 +262,74 @@ def in_float64(network: MLP) -> MLP:
     return _twin(network, network.theta.astype(np.float64), 0)
 
 
-def _parameters(
-    network: MLP,
-    before: Array,
-    gradient: Array,
-    numerical: Array | None,
-    taken: Array,
-    vectors: dict[str, Array],
-) -> list[dict[str, ParameterTrace]]:
-    """Return the arrays of each layer by name; the arguments are vectors (P,)."""
-    views = network.layout.views
-    after = views(network.theta.copy())
-    differences = None if numerical is None else views(numerical)
-    state = {name: views(vector.copy()) for name, vector in vectors.items()}
+def _split(whole: ParameterTrace, layout: Layout) -> list[dict[str, ParameterTrace]]:
+    """Return the trace of each layer's arrays by name, from that of all parameters (P,)."""
+
+    def trace(i: int, name: str) -> ParameterTrace:
+        def part(vector: Array) -> Array:
+            return layout.views(vector)[i][name]
+
+        return ParameterTrace(
+            value=part(whole.value),
+            gradient=part(whole.gradient),
+            numerical=None if whole.numerical is None else part(whole.numerical),
+            taken=part(whole.taken),
+            new=part(whole.new),
+            state={vector: part(values) for vector, values in whole.state.items()},
+        )
+
     return [
-        {
-            name: ParameterTrace(
-                value=value,
-                gradient=views(gradient)[i][name],
-                numerical=None if differences is None else differences[i][name],
-                taken=views(taken)[i][name],
-                new=after[i][name],
-                state={of: layers[i][name] for of, layers in state.items()},
-            )
-            for name, value in layer.items()
-        }
-        for i, layer in enumerate(views(before))
+        {name: trace(i, name) for name in layer}
+        for i, layer in enumerate(layout.views(whole.value))
     ]
 
 
-def _pass(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[list[Array], list[Array]]:
+def _pass(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[_ByLayer, _ByLayer]:
     """Go forward and back; return the output of each layer, and dL/d(output) of each."""
-    forward, a = [], x
+    outputs, errors = {}, {}
+    a = x
     for layer in network.layers:
         a = layer.forward(a)
-        forward.append(a.copy())
-    delta = np.empty_like(a)
-    loss.delta(a, t, delta)
-    delta /= len(delta)
-    backward: list[Array] = []
+        outputs[layer] = a.copy()
+    error = np.empty_like(a)
+    loss.delta(a, t, error)
+    error /= len(error)
     for layer in reversed(network.layers):
-        backward.insert(0, delta.copy())
-        delta = layer.backward(delta)
+        errors[layer] = error.copy()
+        error = layer.backward(error)
     for dense in network.dense:
         dense.gradient()
-    return forward, backward
+    return outputs, errors
 
 
 def _layers(
     network: MLP,
     x: Array,
-    forward: list[Array],
-    backward: list[Array],
+    outputs: _ByLayer,
+    errors: _ByLayer,
     parameters: list[dict[str, ParameterTrace]],
 ) -> Iterator[LayerTrace]:
-    """Yield the trace of each dense layer.
-
-    Args:
-        network: the network after the step.
-        x: the batch (B, n_in).
-        forward: the output of each of its layers.
-        backward: dL/d(output) of each of them.
-        parameters: the parameters of each dense layer, by name.
-    """
-    passes = zip(forward, backward, strict=True)
+    """Yield the trace of each dense layer of a network that has taken the step on `x` (B, n_in)."""
     a = x
-    for number, (stage, of_layer) in enumerate(zip(network.stages, parameters, strict=True), 1):
-        mask = None
+    for number, (stage, own) in enumerate(zip(network.stages, parameters, strict=True), 1):
+        a_in, mask = a, None
         if stage.dropout:
-            mask = stage.dropout.mask(len(x)).copy()
-            a, _ = next(passes)
-        a_in = a
-        z, error = next(passes)
-        given, da, batch_norm = z, error, None
+            a_in, mask = outputs[stage.dropout], stage.dropout.mask(len(x)).copy()
+        batch_norm = None
         if stage.batch_norm:
-            y, error = next(passes)
-            given, da = y, error
             batch_norm = BatchNormTrace(
                 mean=stage.batch_norm.batch_mean.copy(),
                 variance=stage.batch_norm.batch_variance.copy(),
                 s=stage.batch_norm.s.copy(),
-                y=y,
-                dy=error,
-                gamma=of_layer["gamma"],
-                beta=of_layer["beta"],
+                y=outputs[stage.batch_norm],
+                dy=errors[stage.batch_norm],
+                gamma=own["gamma"],
+                beta=own["beta"],
             )
-        a, slope, activation = given, np.ones_like(given), "identity"
+        given = outputs[stage.batch_norm or stage.dense]
+        last = stage.activation or stage.batch_norm or stage.dense
+        a, slope, activation = outputs[last], np.ones_like(given), "identity"
         if stage.activation:
-            a, da = next(passes)
             activation = stage.activation.activation.name
             stage.activation.activation.derivative(given, a, slope)
         yield LayerTrace(
@@ -364,14 +337,14 @@ def _layers(
             activation=activation,
             mask=mask,
             a_in=a_in,
-            W=of_layer["W"],
-            b=of_layer["b"],
-            z=z,
+            W=own["W"],
+            b=own["b"],
+            z=outputs[stage.dense],
             batch_norm=batch_norm,
             a=a,
-            da=da,
+            da=errors[last],
             slope=slope,
-            delta=stage.dense.delta.copy(),
+            delta=errors[stage.dense],
         )
 
 

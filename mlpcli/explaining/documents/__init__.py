@@ -1,1 +1,1 @@
-"""The documents of `mlpcli explain`, and how they are written."""
+"""The explanations of `mlpcli explain` as documents, in text, Markdown and HTML."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mlpcli.explaining.documents.document import Document, Section
+from mlpcli.explaining.documents.document import Document, Section, Subsection
 from mlpcli.explaining.saturation import FLAT, character
 from mlpcli.nn.activations import Activation
 
@@ -19,8 +19,8 @@ def activation_document(activations: Sequence[Activation]) -> Document:
         rows.append(
             [
                 activation.name,
-                _edge(found.saturates_below),
-                _edge(found.saturates_above),
+                _bound(found.saturates_below),
+                _bound(found.saturates_above),
                 _bound(found.lowest),
                 _bound(found.highest),
                 f"{found.mean_output:.4f}",
@@ -36,7 +36,7 @@ def activation_document(activations: Sequence[Activation]) -> Document:
             rows=rows,
         ),
         Section("Their formulae"),
-        *(Section(activation.name, 3, formula=activation.formula) for activation in activations),
+        *(Subsection(activation.name, formula=activation.formula) for activation in activations),
     ]
     return Document("Activations and their derivatives", sections)
 
@@ -58,11 +58,9 @@ def activation_facts(activations: Sequence[Activation]) -> dict[str, Any]:
     return {"saturated_slope": FLAT, "activations": facts}
 
 
-def _edge(value: float | None) -> str:
-    return "nowhere" if value is None else _bound(value)
-
-
-def _bound(value: float) -> str:
+def _bound(value: float | None) -> str:
+    if value is None:
+        return "nowhere"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{round(value, 4) + 0.0:.4f}"

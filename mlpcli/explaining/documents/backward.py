@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from mlpcli.config.schema.config import Config
-from mlpcli.explaining.documents.document import APART, BY_DIFFERENCES, Quantity, Section
-from mlpcli.explaining.notation import (
-    output_symbol,
-    subscript,
-    symbol_given,
-    symbol_in,
-    symbol_mask,
+from mlpcli.explaining.documents.document import (
+    APART,
+    BY_DIFFERENCES,
+    Quantity,
+    Section,
+    Subsection,
 )
+from mlpcli.explaining.notation import Symbols
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, ParameterTrace, StepTrace
 from mlpcli.training.building import build_loss
 
@@ -28,77 +28,71 @@ def backward_sections(config: Config, step: StepTrace) -> Iterator[Section]:
 
 
 def _error(config: Config, step: StepTrace, layer: LayerTrace) -> Section:
-    n, shape = layer.number, layer.delta.shape
+    n, shape, symbols = layer.number, layer.delta.shape, Symbols(layer)
     if layer is step.layers[-1]:
         where = "where the error begins"
-        error = build_loss(config.loss.model_dump()).delta_formula.format(z=output_symbol(step))
+        error = build_loss(config.loss.model_dump()).delta_formula.format(z=symbols.output)
         if len(step.x) > 1:
             error = f"({error}) / B"
         shapes = f"{shape}"
     else:
         where = "the error sent back"
         behind = step.layers[n]
-        error = f"{subscript('δ', n + 1)} {subscript('W', n + 1)}ᵀ"
+        error = f"{Symbols(behind).delta} {Symbols(behind).W}ᵀ"
         if behind.mask is not None:
-            error += f" ⊙ {symbol_mask(behind)}"
+            error += f" ⊙ {Symbols(behind).mask}"
         shapes = f"{behind.delta.shape} {behind.W.value.T.shape} → {shape}"
-    reached = f"∂L/∂{symbol_given(layer)}"
+    reached = f"∂L/∂{symbols.given}"
     if layer.batch_norm is None:
-        delta = subscript("δ", n)
-        quantities = [Quantity(f"delta{n}", delta, layer.delta)]
-        reached = f"{delta} = {reached}"
+        quantities = [Quantity(f"delta{n}", symbols.delta, layer.delta)]
+        reached = f"{symbols.delta} = {reached}"
     else:
         quantities = [Quantity(f"dy{n}", reached, layer.batch_norm.dy)]
     if layer.activation == "identity":
         formula = f"{reached} = {error}"
     else:
-        da, slope = f"∂L/∂{subscript('a', n)}", f"σ′({symbol_given(layer)})"
+        da, slope = f"∂L/∂{symbols.a}", f"σ′({symbols.given})"
         formula = f"{da} = {error}{APART}{reached} = {da} ⊙ {slope}"
         factors = [Quantity(f"da{n}", da, layer.da), Quantity(f"slope{n}", slope, layer.slope)]
         quantities = [*factors, *quantities]
     title = f"Layer {n}: {where}"
-    return Section(title, 3, formula=formula, shapes=shapes, quantities=quantities)
+    return Subsection(title, formula=formula, shapes=shapes, quantities=quantities)
 
 
 def _back_through_batch_norm(layer: LayerTrace, norm: BatchNormTrace, examples: int) -> Section:
-    n = layer.number
-    s, v, gamma, delta = (subscript(each, n) for each in "svγδ")
-    dy, dgamma, dbeta = (f"∂L/∂{subscript(each, n)}" for each in "yγβ")
+    n, symbols = layer.number, Symbols(layer)
+    dy, dgamma, dbeta = (f"∂L/∂{each}" for each in (symbols.y, symbols.gamma, symbols.beta))
     if examples == 1:
         words = "The running mean and variance are constants."
         inner = dy
     else:
-        words = (
-            "Every sum has a part in the mean and the variance, through which the error goes too."
-        )
-        inner = f"({dy} − {dbeta} / B − {s} ⊙ {dgamma} / B)"
-    return Section(
+        words = "The mean and variance depend on every sum, so the error goes through them too."
+        inner = f"({dy} − {dbeta} / B − {symbols.s} ⊙ {dgamma} / B)"
+    return Subsection(
         f"Layer {n}: back through the normalisation",
-        3,
         words=words,
-        formula=f"{dgamma} = Σ {dy} ⊙ {s}{APART}{dbeta} = Σ {dy}{APART}"
-        f"{delta} = ∂L/∂{subscript('z', n)} = {gamma} / √({v} + ε) ⊙ {inner}",
+        formula=f"{dgamma} = Σ {dy} ⊙ {symbols.s}{APART}{dbeta} = Σ {dy}{APART}{symbols.delta} = "
+        f"∂L/∂{symbols.z} = {symbols.gamma} / √({symbols.v} + ε) ⊙ {inner}",
         shapes=f"sum over the examples → {norm.gamma.value.shape}{APART}"
         f"{norm.dy.shape} → {layer.delta.shape}",
         quantities=[
             *_beside_its_difference(f"gamma{n}", dgamma, norm.gamma),
             *_beside_its_difference(f"beta{n}", dbeta, norm.beta),
-            Quantity(f"delta{n}", delta, layer.delta),
+            Quantity(f"delta{n}", symbols.delta, layer.delta),
         ],
     )
 
 
 def _gradient(layer: LayerTrace) -> Section:
-    n, delta = layer.number, subscript("δ", layer.number)
-    dW, db = f"∂L/∂{subscript('W', n)}", f"∂L/∂{subscript('b', n)}"
+    n, symbols = layer.number, Symbols(layer)
+    dW, db = f"∂L/∂{symbols.W}", f"∂L/∂{symbols.b}"
     words = ""
     if layer.relative_error is not None:
         words = f"Relative error against the differences: {layer.relative_error:.1e}."
-    return Section(
+    return Subsection(
         f"Layer {n}: the gradient",
-        3,
         words=words,
-        formula=f"{dW} = {symbol_in(layer)}ᵀ {delta}{APART}{db} = Σ {delta}",
+        formula=f"{dW} = {symbols.input}ᵀ {symbols.delta}{APART}{db} = Σ {symbols.delta}",
         shapes=f"{layer.a_in.T.shape} {layer.delta.shape} → {layer.W.value.shape}{APART}"
         f"sum over the examples → {layer.b.value.shape}",
         quantities=[
@@ -116,17 +110,16 @@ def _beside_its_difference(name: str, symbol: str, trace: ParameterTrace) -> lis
 
 
 def _three_factors(layer: LayerTrace) -> Section:
-    n, a = layer.number, symbol_in(layer)
-    W, z, out = (subscript(each, n) for each in "Wza")
-    slope = f"σ′({symbol_given(layer)})"
-    return Section(
+    n, symbols = layer.number, Symbols(layer)
+    a, z, W = symbols.a, symbols.z, symbols.W
+    slope = f"σ′({symbols.given})"
+    return Subsection(
         f"Layer {n}: the same as a product of three factors",
-        3,
-        formula=f"∂L/∂{W} = ∂{z}/∂{W} ∂{out}/∂{z} ∂L/∂{out} = {a} {slope} ∂L/∂{out}",
+        formula=f"∂L/∂{W} = ∂{z}/∂{W} ∂{a}/∂{z} ∂L/∂{a} = {symbols.input} {slope} ∂L/∂{a}",
         quantities=[
-            Quantity(f"factor_a{n - 1}", a, layer.a_in),
+            Quantity(f"factor_a{n - 1}", symbols.input, layer.a_in),
             Quantity(f"factor_slope{n}", slope, layer.slope),
-            Quantity(f"factor_da{n}", f"∂L/∂{out}", layer.da),
+            Quantity(f"factor_da{n}", f"∂L/∂{a}", layer.da),
             Quantity(f"product{n}", "product", layer.a_in * layer.slope * layer.da),
         ],
     )

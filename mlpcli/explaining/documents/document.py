@@ -25,18 +25,17 @@ class Quantity:
     symbol: str
     """its symbol in a formula, such as ∂L/∂W₁"""
     values: Array
+    """(n,) or (rows, columns)"""
 
     @property
     def is_small(self) -> bool:
         """Whether every number is shown."""
-        columns = self.values.shape[-1] if self.values.ndim else 1
-        return self.values.size <= MOST_NUMBERS and columns <= MOST_COLUMNS
+        return self.values.size <= MOST_NUMBERS and self.values.shape[-1] <= MOST_COLUMNS
 
     def rows(self) -> list[list[str]]:
         """Return its numbers, all in the same format."""
-        largest = float(np.abs(self.values).max(initial=0))
-        matrix = self.values.reshape(-1, self.values.shape[-1] if self.values.ndim else 1)
-        return [[number(float(x), largest) for x in row] for row in matrix]
+        largest = float(np.abs(self.values).max())
+        return [[number(float(x), largest) for x in row] for row in np.atleast_2d(self.values)]
 
     def summary(self) -> dict[str, float]:
         """Return figures that describe an array too large to show."""
@@ -52,8 +51,10 @@ class Quantity:
         """Return it for JSON."""
         facts: dict[str, Any] = {"symbol": self.symbol, "shape": list(self.values.shape)}
         if self.is_small:
-            return {**facts, "values": self.values.tolist()}
-        return {**facts, "summary": self.summary()}
+            facts["values"] = self.values.tolist()
+        else:
+            facts["summary"] = self.summary()
+        return facts
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,13 @@ class Section:
             "quantities": {each.name: each.facts() for each in self.quantities},
         }
         return {key: value for key, value in facts.items() if value}
+
+
+@dataclass(frozen=True)
+class Subsection(Section):
+    """A section one level further down."""
+
+    level: int = 3
 
 
 @dataclass

@@ -6,16 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.explaining.documents.document import APART, Quantity, Section
+from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection
 from mlpcli.explaining.first_steps import TracedSteps
-from mlpcli.explaining.notation import (
-    output_symbol,
-    subscript,
-    symbol_before_dropout,
-    symbol_given,
-    symbol_in,
-    symbol_mask,
-)
+from mlpcli.explaining.notation import Symbols, subscript
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, StepTrace
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
@@ -29,9 +22,8 @@ MOST_EXAMPLES = 20
 def forward_sections(config: Config, traced: TracedSteps) -> Iterator[Section]:
     """Yield the examples, each layer from the first to the last, and the loss."""
     step = traced.first
-    yield Section(
+    yield Subsection(
         "The example" if len(step.x) == 1 else "The examples",
-        3,
         words=_examples(traced.examples),
         quantities=[Quantity("x", "x", step.x), Quantity("t", "t", step.t)],
     )
@@ -55,58 +47,52 @@ def _examples(examples: Sequence[int]) -> str:
     return f"{which} {numbers} of the training set."
 
 
-def _dropout(config: Config, layer: LayerTrace, m: Array) -> Section:
+def _dropout(config: Config, layer: LayerTrace, mask: Array) -> Section:
     dropout = config.network.dropout
     rate = dropout.input if layer.number == 1 else dropout.hidden
-    before, mask, n = symbol_before_dropout(layer), symbol_mask(layer), layer.number
-    return Section(
+    n, symbols = layer.number, Symbols(layer)
+    return Subsection(
         f"Layer {n}: dropout of what comes in",
-        3,
-        words=f"Each number of {mask} is 0 with probability {rate:g} and 1 / (1 − {rate:g}) "
-        "otherwise, drawn anew in every step; a prediction is made without. The probability is "
-        "rounded to a 65,536th.",
-        formula=f"{before}′ = {before} ⊙ {mask}",
-        shapes=f"{m.shape} {m.shape} → {m.shape}",
+        words=f"Each number of {symbols.mask} is 0 with probability {rate:g} and "
+        f"1 / (1 − {rate:g}) otherwise, drawn anew in every step; a prediction is made without. "
+        "The probability is rounded to a 65,536th.",
+        formula=f"{symbols.input} = {symbols.before_dropout} ⊙ {symbols.mask}",
+        shapes=f"{mask.shape} {mask.shape} → {mask.shape}",
         quantities=[
-            Quantity(f"mask{n - 1}", mask, m),
-            Quantity(f"dropped{n - 1}", f"{before}′", layer.a_in),
+            Quantity(f"mask{n - 1}", symbols.mask, mask),
+            Quantity(f"dropped{n - 1}", symbols.input, layer.a_in),
         ],
     )
 
 
 def _weighted_sum(layer: LayerTrace) -> Section:
-    n = layer.number
-    z, W, b = (subscript(each, n) for each in "zWb")
-    return Section(
+    n, W, b, symbols = layer.number, layer.W.value, layer.b.value, Symbols(layer)
+    return Subsection(
         f"Layer {n}: the weighted sum",
-        3,
-        formula=f"{z} = {symbol_in(layer)} {W} + {b}",
-        shapes=f"{layer.a_in.shape} {layer.W.value.shape} + {layer.b.value.shape}"
-        f" → {layer.z.shape}",
+        formula=f"{symbols.z} = {symbols.input} {symbols.W} + {symbols.b}",
+        shapes=f"{layer.a_in.shape} {W.shape} + {b.shape} → {layer.z.shape}",
         quantities=[
-            Quantity(f"W{n}", W, layer.W.value),
-            Quantity(f"b{n}", b, layer.b.value),
-            Quantity(f"z{n}", z, layer.z),
+            Quantity(f"W{n}", symbols.W, W),
+            Quantity(f"b{n}", symbols.b, b),
+            Quantity(f"z{n}", symbols.z, layer.z),
         ],
     )
 
 
 def _batch_norm(layer: LayerTrace, norm: BatchNormTrace, examples: int) -> Section:
-    n = layer.number
-    z, y, s, mu, v, gamma, beta = (subscript(each, n) for each in "zysμvγβ")
+    n, symbols = layer.number, Symbols(layer)
+    mu, v, s, y, gamma, beta = (subscript(each, n) for each in "μvsyγβ")
     if examples > 1:
         whose = (
-            f"{mu} and {v} are mean and variance of each unit over the examples. {mu} takes "
-            f"{subscript('b', n)} out again, so its gradient is 0, but for rounding, and {beta} "
-            "does its work"
+            f"{mu} and {v} are mean and variance of each unit over the examples. {mu} removes "
+            f"{symbols.b} again, so its gradient is 0, up to rounding; {beta} replaces it"
         )
     else:
         whose = f"One example has no variance: {mu} and {v} are the running mean and variance"
-    return Section(
+    return Subsection(
         f"Layer {n}: batch normalisation",
-        3,
         words=f"{whose}; ε = {BatchNorm.EPSILON:g}.",
-        formula=f"{s} = ({z} − {mu}) / √({v} + ε){APART}{y} = {gamma} ⊙ {s} + {beta}",
+        formula=f"{s} = ({symbols.z} − {mu}) / √({v} + ε){APART}{y} = {gamma} ⊙ {s} + {beta}",
         shapes=f"{layer.z.shape} → {norm.y.shape}",
         quantities=[
             Quantity(f"mean{n}", mu, norm.mean),
@@ -120,27 +106,27 @@ def _batch_norm(layer: LayerTrace, norm: BatchNormTrace, examples: int) -> Secti
 
 
 def _activation(layer: LayerTrace) -> Section:
-    n, a, given = layer.number, subscript("a", layer.number), symbol_given(layer)
-    title = f"Layer {n}: the activation, {layer.activation}"
-    quantities = [Quantity(f"a{n}", a, layer.a)]
+    n, symbols = layer.number, Symbols(layer)
     if layer.activation == "identity":
-        return Section(title, 3, formula=f"{a} = {given}", quantities=quantities)
-    return Section(
-        title,
-        3,
-        formula=f"{a} = σ({given}){APART}{ACTIVATIONS[layer.activation].formula}",
-        shapes=f"{layer.z.shape} → {layer.a.shape}",
-        quantities=quantities,
+        formula, shapes = f"{symbols.a} = {symbols.given}", ""
+    else:
+        sigma = ACTIVATIONS[layer.activation].formula
+        formula = f"{symbols.a} = σ({symbols.given}){APART}{sigma}"
+        shapes = f"{layer.z.shape} → {layer.a.shape}"
+    return Subsection(
+        f"Layer {n}: the activation, {layer.activation}",
+        formula=formula,
+        shapes=shapes,
+        quantities=[Quantity(f"a{n}", symbols.a, layer.a)],
     )
 
 
 def _loss(config: Config, step: StepTrace) -> Iterator[Section]:
-    output = output_symbol(step)
+    output = Symbols(step.layers[-1]).output
     loss = build_loss(config.loss.model_dump())
     if loss.prediction_formula:
-        yield Section(
+        yield Subsection(
             "The probabilities",
-            3,
             formula=loss.prediction_formula.format(z=output),
             shapes=f"{step.t.shape} → {step.t.shape}",
             quantities=[Quantity("p", "p", step.prediction)],
@@ -149,9 +135,8 @@ def _loss(config: Config, step: StepTrace) -> Iterator[Section]:
     if loss.target_formula:
         formula += APART + loss.target_formula
     has_n = re.search(r"\bn\b", formula)
-    yield Section(
+    yield Subsection(
         "The loss",
-        3,
         words=f"n = {step.t.shape[1]}, the number of outputs." if has_n else "",
         formula=formula,
         shapes="mean over the examples" if len(step.x) > 1 else "",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mlpcli.explaining.documents.document import Document, Quantity, Section, number
+from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection, number
 from mlpcli.explaining.graph import Edge, Graph, Node, product
 from mlpcli.nn.arrays import Array
 from mlpcli.text import count
@@ -19,7 +19,7 @@ ITEMS = {
 GIVEN = {"input": "given", "parameter": "learned"}
 DROPOUT = (
     " Dropout multiplies by m: by 0 what it switches off, and by 1 / (1 − rate) what stays on; here"
-    " as a first step draws it."
+    " as the first step draws it."
 )
 
 
@@ -98,14 +98,14 @@ def _products(graph: Graph, node: Node) -> Section:
     paths = list(graph.paths(node))
     total = f"{number(sum(map(product, paths)))}; by backpropagation {_written(node.gradient)}."
     if len(paths) == 1:
-        return Section(title, 3, words=f"{_steps(paths[0])}: {_factors(paths[0])} = {total}")
+        return Subsection(title, words=f"{_steps(paths[0])}: {_factors(paths[0])} = {total}")
     words = f"The sum over {len(paths)} paths is {total}"
     if len(paths) > MOST_PATHS:
         words += f" The first {MOST_PATHS} of {len(paths)} paths:"
     rows = [["path", "product of the derivatives"]]
     for path in paths[:MOST_PATHS]:
         rows.append([_steps(path), f"{_factors(path)} = {number(product(path))}"])
-    return Section(title, 3, words=words, rows=rows)
+    return Subsection(title, words=words, rows=rows)
 
 
 def _steps(path: Sequence[Edge]) -> str:

@@ -1,17 +1,10 @@
 """A document as plain text, or as Markdown."""
 
-import itertools
 import textwrap
 from bisect import bisect_left
 
 from mlpcli import half_blocks
-from mlpcli.explaining.documents.document import (
-    APART,
-    BY_DIFFERENCES,
-    Document,
-    Quantity,
-    Section,
-)
+from mlpcli.explaining.documents.document import APART, BY_DIFFERENCES, Document, Quantity, Section
 from mlpcli.nn.arrays import Array
 from mlpcli.text import table
 
@@ -55,9 +48,9 @@ def _plain_body(section: Section, *, words: bool = True) -> list[str]:
     for each in section.quantities:
         block = _plain_quantity(each)
         if each.symbol == BY_DIFFERENCES:  # stays beside what it is compared with
-            block = [line[4:] for line in _side_by_side([blocks.pop(), block])]
+            block = _side_by_side([blocks.pop(), block])
         blocks.append(block)
-    lines += _side_by_side(blocks)
+    lines += [f"    {line}" for line in _side_by_side(blocks)]
     if section.rows:
         lines += ["  " + line for line in table(section.rows).splitlines()]
     if section.image is not None:
@@ -88,12 +81,12 @@ def _plain_quantity(quantity: Quantity) -> list[str]:
 
 
 def _side_by_side(blocks: list[list[str]]) -> list[str]:
-    """Return blocks of lines beside each other, in bands no wider than the page."""
+    """Return blocks of lines beside each other, in bands that fit on the page when indented."""
     bands: list[list[str]] = []
     for block in blocks:
         width = max(map(len, block))
-        padded = ["    " + line.ljust(width) for line in block]
-        if bands and len(bands[-1][0]) + 4 + width <= PAGE_WIDTH:
+        padded = [line.ljust(width) for line in block]
+        if bands and len(bands[-1][0]) + 4 + width <= PAGE_WIDTH - 4:
             bands[-1] = _beside(bands[-1], padded)
         else:
             bands.append(padded)
@@ -102,8 +95,12 @@ def _side_by_side(blocks: list[list[str]]) -> list[str]:
 
 def _beside(left: list[str], right: list[str]) -> list[str]:
     """Return two rectangles of text beside each other, the lower one filled with spaces."""
-    pairs = itertools.zip_longest(left, right)
-    return [(a or " " * len(left[0])) + (b or " " * len(right[0])) for a, b in pairs]
+    lines = []
+    for i in range(max(len(left), len(right))):
+        a = left[i] if i < len(left) else " " * len(left[0])
+        b = right[i] if i < len(right) else " " * len(right[0])
+        lines.append(f"{a}    {b}")
+    return lines
 
 
 def _ink(image: Array) -> list[str]:

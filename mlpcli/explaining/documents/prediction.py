@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.explaining.documents.document import Document, Quantity, Section, number
+from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection, number
 from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import subscript
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
@@ -65,9 +65,8 @@ def _sections(traced: TracedPrediction) -> Iterator[Section]:
     yield Section("Layer by layer")
     for layer in step.layers[:-1]:
         active = int(np.count_nonzero(layer.a > 0))
-        yield Section(
+        yield Subsection(
             f"Layer {layer.number}, {layer.activation}",
-            3,
             words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
             quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
         )
@@ -144,10 +143,10 @@ def _by_class(traced: TracedPrediction, values: Array) -> dict[str, float]:
 
 
 def _arrow(way: float) -> str:
-    """Return an arrow for a distance from -1 to 1."""
+    """Return an arrow for a distance, at its longest from 1 on."""
     if abs(way) < 5e-5:
         return "stay"
-    length = max(1, round(abs(way) * LONGEST_ARROW))
+    length = max(1, round(min(abs(way), 1) * LONGEST_ARROW))
     return length * ("↑" if way > 0 else "↓")
 
 

@@ -20,7 +20,7 @@ from mlpcli.text import count
 MOST_LOSSES = 20
 """number of losses that are listed"""
 LARGE = (
-    f" Arrays of more than {MOST_NUMBERS} numbers or {MOST_COLUMNS} columns are shown by their"
+    f" Arrays of more than {MOST_NUMBERS} numbers or {MOST_COLUMNS} columns are shown as their"
     " shape, min, max, mean and norm."
 )
 DIFFERENCES = "Beside each gradient is its centred difference: (L(w + h) − L(w − h)) / 2h."
@@ -87,11 +87,7 @@ def step_facts(config: Config, traced: TracedSteps) -> dict[str, Any]:
         "loss": first.loss,
         "loss_after": first.loss_after,
         "losses": traced.losses,
-        "parameters": {
-            each.name: each.facts()
-            for layer in traced.last.layers
-            for each in new_parameters(layer)
-        },
+        "parameters": {each.name: each.facts() for each in new_parameters(traced.last)},
     }
 
 
@@ -114,5 +110,5 @@ def _further_steps(traced: TracedSteps) -> Section:
         f"After {count(steps, 'step')}",
         words=words.strip(),
         rows=[["steps done", "loss"], *([f"{i:,}", number(losses[i])] for i in shown)],
-        quantities=[each for layer in traced.last.layers for each in new_parameters(layer)],
+        quantities=new_parameters(traced.last),
     )

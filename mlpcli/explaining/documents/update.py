@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.explaining.documents.document import APART, Quantity, Section, number
+from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection, number
 from mlpcli.explaining.notation import subscript
-from mlpcli.explaining.trace import LayerTrace, StepTrace
+from mlpcli.explaining.trace import LayerTrace, ParameterTrace, StepTrace
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.text import listed
 
@@ -20,35 +20,28 @@ BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
 
 def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
     """Yield the changes of the gradient, the optimizer's step, and its result."""
-    yield from _clipping(config, step)
-    formulae = _penalties(config)
-    if formulae:
-        yield Section(
-            "The gradient of the penalties is added",
-            3,
-            words="For weights only, not for biases.",
-            formula=APART.join(formulae),
+    changes = list(_changes_of_the_gradient(config, step))
+    if changes:
+        yield from changes
+        yield Subsection(
+            "The gradient that the step takes",
+            quantities=[
+                Quantity(f"taken_{name}", f"g of {symbol}", trace.taken)
+                for name, symbol, trace in _parameters(step)
+            ],
         )
-    if _changes_the_gradient(config):
-        yield _gradient_taken(step)
-    yield _the_step(config, step)
+    yield _the_step(config, step, gradient_is_changed=bool(changes))
     symbols = OPTIMIZERS[config.optimizer.name].vectors
     remembered = [
-        Quantity(
-            f"{vector}_{name}{layer.number}",
-            f"{symbols[vector]} of {subscript(SYMBOLS[name], layer.number)}",
-            values,
-        )
-        for layer in step.layers
-        for name, trace in layer.parameters.items()
+        Quantity(f"{vector}_{name}", f"{symbols[vector]} of {symbol}", values)
+        for name, symbol, trace in _parameters(step)
         for vector, values in trace.state.items()
     ]
     if remembered:
-        yield Section(f"What {config.optimizer.name} remembers after it", 3, quantities=remembered)
-    if config.optimizer.max_norm is not None and step.lengths:
-        yield Section(
+        yield Subsection(f"What {config.optimizer.name} remembers after it", quantities=remembered)
+    if step.lengths:
+        yield Subsection(
             "The longest weights",
-            3,
             words=f"The weights into a hidden unit are no longer than c = "
             f"{config.optimizer.max_norm:g}: each unit's column of W is shortened where it is. "
             "Below are the lengths before that; the weights above are those after it.",
@@ -59,9 +52,8 @@ def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
             ],
         )
     end = ", with the same units switched off." if drops(step) else "."
-    yield Section(
+    yield Subsection(
         "The loss after it",
-        3,
         words=f"{number(step.loss)} before, {number(step.loss_after)} after{end}",
         quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
     )
@@ -69,7 +61,7 @@ def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
     for layer in step.layers:
         error = "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}"
         rows.append([*gradient_cells(layer), error])
-    yield Section("The gradient of each layer", 3, rows=rows)
+    yield Subsection("The gradient of each layer", rows=rows)
 
 
 def gradient_cells(layer: LayerTrace) -> list[str]:
@@ -90,12 +82,9 @@ def learning_rate(config: Config, step: StepTrace) -> str:
     return f"{step.learning_rate:g} ({rate:g} × {fraction:g} {by})"
 
 
-def new_parameters(layer: LayerTrace) -> list[Quantity]:
-    """Return a layer's parameters after the step."""
-    return [
-        Quantity(f"new_{name}{layer.number}", subscript(SYMBOLS[name], layer.number), trace.new)
-        for name, trace in layer.parameters.items()
-    ]
+def new_parameters(step: StepTrace) -> list[Quantity]:
+    """Return the parameters after the step."""
+    return [Quantity(f"new_{name}", symbol, trace.new) for name, symbol, trace in _parameters(step)]
 
 
 def drops(step: StepTrace) -> bool:
@@ -103,16 +92,22 @@ def drops(step: StepTrace) -> bool:
     return any(layer.mask is not None for layer in step.layers)
 
 
-def _clipping(config: Config, step: StepTrace) -> Iterator[Section]:
+def _parameters(step: StepTrace) -> Iterator[tuple[str, str, ParameterTrace]]:
+    """Yield the name, such as W1, the symbol and the trace of each array of parameters."""
+    for layer in step.layers:
+        for name, trace in layer.parameters.items():
+            yield f"{name}{layer.number}", subscript(SYMBOLS[name], layer.number), trace
+
+
+def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Section]:
     settings = config.optimizer
     if settings.clip_norm is not None:
         done = "so it stays as it is."
         if step.clipped_norm < step.gradient_norm:
             factor = step.clipped_norm / step.gradient_norm
             done = f"so it is shortened by the factor {factor:.6g}."
-        yield Section(
+        yield Subsection(
             "The gradient is clipped to a length",
-            3,
             words=f"The whole gradient is no longer than c = {settings.clip_norm:g}: its length "
             f"is {step.gradient_norm:.6g}, {done}",
             formula="g ← g min(1, c / |g|)",
@@ -122,39 +117,25 @@ def _clipping(config: Config, step: StepTrace) -> Iterator[Section]:
             ],
         )
     if settings.clip_value is not None:
-        yield Section(
+        yield Subsection(
             "Each number of the gradient is clipped",
-            3,
             words=f"c = {settings.clip_value:g}",
             formula="g ← max(−c, min(g, c))",
         )
-
-
-def _penalties(config: Config) -> list[str]:
-    """Return the formula of each penalty whose gradient is added to that of the loss."""
     formulae = []
-    if config.optimizer.weight_decay and not OPTIMIZERS[config.optimizer.name].decays_apart:
+    if settings.weight_decay and not OPTIMIZERS[settings.name].decays_apart:
         formulae.append("g ← g + λ W")
-    if config.optimizer.l1:
+    if settings.l1:
         formulae.append("g ← g + κ sign(W)")
-    return formulae
+    if formulae:
+        yield Subsection(
+            "The gradient of the penalties is added",
+            words="For weights only, not for biases.",
+            formula=APART.join(formulae),
+        )
 
 
-def _changes_the_gradient(config: Config) -> bool:
-    limits = (config.optimizer.clip_norm, config.optimizer.clip_value)
-    return any(limit is not None for limit in limits) or bool(_penalties(config))
-
-
-def _gradient_taken(step: StepTrace) -> Section:
-    quantities = []
-    for layer in step.layers:
-        for name, trace in layer.parameters.items():
-            symbol = f"g of {subscript(SYMBOLS[name], layer.number)}"
-            quantities.append(Quantity(f"taken_{name}{layer.number}", symbol, trace.taken))
-    return Section("The gradient that the step takes", 3, quantities=quantities)
-
-
-def _the_step(config: Config, step: StepTrace) -> Section:
+def _the_step(config: Config, step: StepTrace, *, gradient_is_changed: bool) -> Section:
     settings = config.optimizer
     optimizer = OPTIMIZERS[settings.name]
     formula, decays = optimizer.formula, optimizer.decays_apart and settings.weight_decay > 0
@@ -164,22 +145,21 @@ def _the_step(config: Config, step: StepTrace) -> Section:
         if getattr(settings, key):
             said.append(f"{symbol} = {getattr(settings, key):g}")
     words = f"{', '.join(said)}, g = ∂L/∂θ"
-    if _changes_the_gradient(config):
+    if gradient_is_changed:
         words += ", as changed above"
-    if optimizer.vectors and step.number == 1:
+    if optimizer.vectors:
         zeros = " and ".join(f"{symbol} = 0" for symbol in optimizer.vectors.values())
         words += f"; {zeros} at first"
     if "ᵗ" in formula:
-        words += f"; t = {step.number} counts the steps"
+        words += "; t = 1 counts the steps"
     if decays:
         words += "; the weights, not the biases, decay before the step"
     twice = [symbol for symbol in BATCH_NORM if symbol in formula]
     if config.network.batch_norm and twice:
         words += f". Here {listed(twice)} are {settings.name}'s, not the layers'"
-    return Section(
+    return Subsection(
         f"The step, {settings.name}",
-        3,
         words=words,
         formula=f"W ← (1 − η λ) W{APART}{formula}" if decays else formula,
-        quantities=[each for layer in step.layers for each in new_parameters(layer)],
+        quantities=new_parameters(step),
     )
