@@ -119,7 +119,7 @@ def textbook(image, interpolation, *, shift=(0, 0), rotation=0, scale=(1, 1), sh
     ],
     ids=str,
 )
-@pytest.mark.parametrize("shape", [(15, 12), (9, 14), (1, 1)])
+@pytest.mark.parametrize("shape", [(28, 28), (9, 14), (1, 1)])
 @pytest.mark.parametrize("interpolation", KERNELS)
 def test_affine_maps_against_the_textbook(change, shape, interpolation):
     images = pictures(2, *shape)
@@ -128,7 +128,7 @@ def test_affine_maps_against_the_textbook(change, shape, interpolation):
         assert abs(textbook(image, interpolation, **change) - found).max() <= 0.51
 
 
-@pytest.mark.parametrize(("right", "down"), [(0, 0), (0, 1), (-2, 3), (5, -4), (28, 0), (0, -100)])
+@pytest.mark.parametrize(("right", "down"), [(1, 0), (0, 1), (-2, 3), (5, -4), (28, 0), (0, -100)])
 @pytest.mark.parametrize("interpolation", KERNELS)
 def test_a_shift_by_whole_pixels(right, down, interpolation):
     images = pictures(2)
@@ -202,7 +202,7 @@ def correlation(fields, distance):
     return (across + down) / 2 / (fields**2).mean()
 
 
-@pytest.mark.parametrize(("alpha", "sigma"), [(34, 4), (5, 0.5), (60, 7)])
+@pytest.mark.parametrize(("alpha", "sigma"), [(34, 4), (8, 2), (60, 7), (10, 1), (5, 0.5), (20, 3)])
 def test_elastic_fields_are_as_strong_and_as_smooth_as_simards(alpha, sigma):
     direct = simards_fields(alpha, sigma, 3000)
     for fields in elastic_fields(alpha, sigma):
@@ -445,3 +445,38 @@ def test_pictures_larger_than_a_block():
 def test_kinds_keep_their_numbers():
     """The meaning of a seed: fixed once, because a resumed run must see the same images."""
     assert [kind.value for kind in Kind] == list(range(8))
+
+
+def test_bicubic_by_hand():
+    """Halfway between pixels Keys' weights are -1, 9, 9 and -1 sixteenths."""
+    edge = np.array([[[0, 0, 0, 96, 96, 96, 96]]], np.uint8)
+    shown = warped(edge, affine(shift=(-0.5, 0)), "bicubic")
+    assert shown.tolist() == [[[0, 0, 48, 102, 96, 102, 48]]]
+
+
+@pytest.mark.parametrize("interpolation", KERNELS)
+def test_doing_nothing_changes_nothing(interpolation):
+    images = pictures(3)
+    np.testing.assert_array_equal(warped(images, affine(3), interpolation), images)
+
+
+@pytest.mark.parametrize("sigma", [1.5, 2, 4, 7, 30])
+def test_elastic_fields_have_the_strength_that_theory_gives(sigma):
+    fields = np.stack(elastic_fields(1, sigma, n=20_000))
+    strength = 1 / (math.sqrt(12 * math.pi) * sigma)
+    np.testing.assert_allclose(fields.std(axis=(0, 1)), strength, rtol=0.04)  # at every pixel
+    assert correlation(fields[0], 5) == pytest.approx(math.exp(-25 / 4 / sigma**2), abs=0.02)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3, -1])
+def test_quarter_turns(quarters):
+    images = pictures(2)
+    result = warped(images, affine(2, rotation=90 * quarters))
+    np.testing.assert_array_equal(result, np.rot90(images, quarters, axes=(1, 2)))
+
+
+def test_shear_leans_to_the_right():
+    image = np.zeros((1, 9, 9), np.uint8)
+    image[:, :, 4] = 255
+    result = warped(image, affine(shear=1))[0]
+    np.testing.assert_array_equal(result, 255 * np.eye(9, dtype=np.uint8)[::-1])

@@ -530,3 +530,12 @@ def test_a_header_of_enormous_shapes(checkpoint, path, shape):
     path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
     with pytest.raises(CheckpointError, match="header cannot be read"):
         load_checkpoint(path)
+
+
+def test_no_file(path):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_checkpoint(path)
+
+
+def test_the_same_state_gives_the_same_bytes(checkpoint):
+    assert to_bytes(checkpoint) == to_bytes(checkpoint)

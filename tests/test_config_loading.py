@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpcli.config.loading import load_config
@@ -308,6 +308,13 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
                 " data.validation 0 there are no validation images to measure"
             ),
         ),
+        (
+            {"schedule": {"name": "plateau", "monitor": "val_accuracy"}, "data": {"validation": 0}},
+            (
+                "schedule.monitor: expected train_loss or train_accuracy, found 'val_accuracy':"
+                " with data.validation 0 there are no validation images to measure"
+            ),
+        ),
     ],
 )
 def test_batch_normalisation_and_plateaus_need_something_to_measure(values, message):
@@ -574,7 +581,6 @@ number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
-@settings(max_examples=25)
 @given(
     learning_rate=number.filter(lambda x: x > 0),
     mean=number,
@@ -732,3 +738,13 @@ def test_a_renamed_key_is_told_by_its_present_name():
 @pytest.mark.parametrize("saved", [{}, {"training": 3}, {"training": {"workers": 2}}, [1]])
 def test_a_saved_config_without_renamed_keys_stays_as_it_is(saved):
     assert with_present_names(saved) == saved
+
+
+def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
+    write("network: {initializer: {name: normal, std: 1}}\n")
+    config = load_config("c.yaml", overrides=["network.initializer=he_normal"])
+    assert config.network.initializer.model_dump() == {"name": "he_normal"}
+
+
+def test_the_shipped_names():
+    assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())

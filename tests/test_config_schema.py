@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from mlpcli.config.json_schema import json_schema
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.schema.data import PublishedDataset
+from mlpcli.config.schema.initializers import NormalInitializer
 from mlpcli.config.schema.optimizers import SgdConfig
 from mlpcli.config.shipped import config_names
 from mlpcli.config.sources import NAMED_SECTIONS
@@ -217,3 +218,20 @@ def test_shipped_configs_conform_to_the_schema(name):
 
 def test_the_published_datasets_are_those_that_can_be_fetched():
     assert get_args(PublishedDataset) == tuple(SOURCES)
+
+
+def test_a_section_without_a_name_is_of_the_default_kind():
+    assert Config.model_validate({"optimizer": {"learning_rate": 0.5}}).optimizer.name == "momentum"
+
+
+def test_relative_data_files_start_at_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    config = Config.model_validate({"data": {"dataset": "idx", "files": dict.fromkeys(names, "x")}})
+    assert config.data.files.test_labels == tmp_path / "x"
+
+
+def test_text_is_short_for_a_named_section():
+    config = Config.model_validate({"optimizer": "sgd", "network": {"initializer": "normal"}})
+    assert config.optimizer == SgdConfig(name="sgd")
+    assert config.network.initializer == NormalInitializer(name="normal")

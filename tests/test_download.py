@@ -271,3 +271,21 @@ def test_a_redirect_from_https_to_http_is_refused(
     url = secure_mirror.answer("/f", mirrors.redirects_to(mirror.answer("/f", GOOD)))
     assert_refused("redirected from https to http", target, url)
     assert mirror.requests == []
+
+
+def test_all_bad_mirrors_then_the_good_one(mirror: Mirror, target: Path) -> None:
+    faults = [*TRANSIENT.values(), *LASTING.values()]
+    urls = [mirror.answer(f"/{i}", fault) for i, (fault, _) in enumerate(faults)]
+    reports: list[str] = []
+    good = mirror.answer("/good", GOOD)
+    download(FILE, [*urls, good], target, report=reports.append, patience=QUICK)
+    assert target.read_bytes() == CONTENT
+    assert len(reports) == len(faults)
+    assert reports[0] == f"{urls[0]}: HTTP 429 Too Many Requests; trying {urls[1]}."
+
+
+def test_an_absent_ca_bundle_is_explained(
+    secure_mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "absent.pem")
+    assert_refused(r"absent\.pem", target, secure_mirror.answer("/f", GOOD))

@@ -575,3 +575,19 @@ def test_words_in_mathml():
     assert "<mi>a</mi><mtext>&#160;if&#160;</mtext><mi>z</mi>" in found
     assert "<mtext>&#160;else&#160;</mtext><mi>exp</mi>" in found
     assert "<msub><mi>log</mi>" in mathml("log₂ x")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("loss=mse",),
+        ("loss=binary_cross_entropy",),
+        ("loss={name: cross_entropy, label_smoothing: 0.1}",),
+        ("optimizer=nesterov", "optimizer.weight_decay=0.1"),
+        ("network.activation=gelu",),
+        ("dtype=float32",),
+    ],
+)
+def test_whatever_the_parts_the_gradient_agrees_with_its_differences(overrides):
+    facts = json.loads(worked("json", *overrides))
+    assert max(facts["relative_errors"]) < (1e-5 if overrides == ("dtype=float32",) else 1e-8)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -105,7 +106,7 @@ def test_a_few_wrong_numbers_are_not_lost_among_many_weights(
     assert done.output.splitlines()[1].endswith("WRONG"), done.output
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_jump_of_the_curvature_is_not_taken_for_a_mistake(seed):
     elu = ("examples/vanishing", "network.activation=elu", f"seed={seed}")
     done = gradcheck("--config", *elu, "--sample", "30")
@@ -167,3 +168,14 @@ def test_the_tolerance_and_the_sample_of_a_config(bars):
     told = json.loads(done.stdout.splitlines()[0])
     assert told["tolerance"] == 1e-30
     assert {each["checked"] + each["at_a_kink"] for each in told["layers"]} == {7}
+
+
+def test_the_parameters_are_put_back(bars):
+    from mlpcli.nn.gradcheck import check_layers
+    from mlpcli.nn.losses import CrossEntropy
+    from mlpcli.nn.network import MLP
+
+    network = MLP((3, 2), "tanh", dtype=np.float64)
+    network.theta[:] = np.arange(8) / 8
+    check_layers(network, CrossEntropy(), np.ones((1, 3)), np.array([[1.0, 0.0]]), 5)
+    assert network.theta.tolist() == [i / 8 for i in range(8)]

@@ -169,3 +169,8 @@ def test_public_names():
         assert getattr(mlpcli, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = mlpcli.nonsense
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(CheckpointError, match="give a run folder or a checkpoint"):
+        mlpcli.load_model(tmp_path)

@@ -170,3 +170,35 @@ def test_replicas_share_parameters_and_nothing_else():
     assert np.array_equal(grad, network.grad)
     assert np.array_equal(running, network.running)
     assert not np.shares_memory(running, network.running)
+
+
+def test_no_hidden_layer_is_softmax_regression():
+    network = MLP((4, 3), "relu", dtype=np.float64)
+    network.theta[...] = np.arange(15)
+    x = np.ones((1, 4))
+    assert np.array_equal(network.forward(x), [[18 + 12, 22 + 13, 26 + 14]])
+
+
+def test_output_activation():
+    network = MLP((2, 3), "relu", "sigmoid", np.float64)
+    assert np.array_equal(network.forward(np.ones((1, 2))), [[0.5, 0.5, 0.5]])
+
+
+def test_stages_are_the_layers_in_order():
+    network = MLP((4, 5, 3), "tanh", dropout=(0.0, 0.5), batch_norm=True)
+    first, last = network.stages
+    assert network.layers == [
+        first.dense,
+        first.batch_norm,
+        first.activation,
+        last.dropout,
+        last.dense,
+    ]
+    assert network.dense == [first.dense, last.dense]
+    assert network.batch_norms == [first.batch_norm]
+    assert (first.dropout, last.batch_norm, last.activation) == (None, None, None)
+
+
+def test_weights_come_first_then_biases(network):
+    assert network.n_weights == 4 * 5 + 5 * 3
+    assert len(network.theta) == network.n_weights + 5 + 3

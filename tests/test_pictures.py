@@ -19,7 +19,7 @@ from PIL import Image
 import mlpcli
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.normalization import Normalization
-from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.errors import CheckpointError, ConfigError, DataError, WriteError
 from mlpcli.inference.model import Model
 from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.network import MLP
@@ -629,3 +629,27 @@ def test_pictures_are_not_written_through_a_link_out_of_the_run(own, tmp_path):
     with pytest.raises(CheckpointError, match="leads out of the run"):
         draw_pictures(own.folder, only=["curves"])
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError):
+        draw_pictures(run.folder, output=tmp_path / "file" / "pictures")
+
+
+def test_no_such_run(tmp_path):
+    with pytest.raises(CheckpointError, match="no run there"):
+        draw_pictures(tmp_path / "missing")
+
+
+def test_the_principal_plane_of_a_path_known_by_hand():
+    # 10 along e1, 3 along e2, nothing else; seen from the last point, the origin
+    path = np.array([[10, 0, 0], [10, 3, 0], [0, 3, 0], [0, 0, 0]], np.float64)
+    plane = landscape.principal_plane(path)
+    assert plane.origin.tolist() == [0, 0, 0]
+    assert plane.directions @ plane.directions.T == pytest.approx(np.eye(2), abs=1e-12)
+    # the products of the coordinates: [[200, 30], [30, 18]]
+    square = 109 + (91**2 + 30**2) ** 0.5
+    assert plane.shares == pytest.approx((square / 218, (218 - square) / 218))
+    slope = (square - 200) / 30
+    assert plane.directions[0] == pytest.approx(np.array([1, slope, 0]) / (1 + slope**2) ** 0.5)

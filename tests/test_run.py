@@ -25,8 +25,8 @@ from mlpcli.training.evaluation import evaluate
 
 @pytest.fixture
 def train(bars, tmp_path):
-    return lambda *overrides: mlpcli.train(
-        mlpcli.load_config(bars, overrides=overrides), runs_dir=tmp_path / "runs"
+    return lambda *overrides, config=bars: mlpcli.train(
+        mlpcli.load_config(config, overrides=overrides), runs_dir=tmp_path / "runs"
     )
 
 
@@ -348,3 +348,55 @@ def test_a_warmup_that_never_ends_is_told_before_training(tmp_path, warmup, neve
     mlpcli.train(config, runs_dir=tmp_path, reporter=told)
     before = told.remarks[: told.remarks.index("training begins")]
     assert any("will only rise" in remark for remark in before) == never_ends
+
+
+def test_a_large_batch_is_the_whole_training_set(train):
+    assert len(train("training.batch_size=100000").history) == 4
+
+
+def test_a_plateau_ends_the_learning(train):
+    run = train(
+        "schedule={name: plateau, patience: 1, factor: 1e-30, min_delta: 1000}", "optimizer=sgd"
+    )
+    first, second, *others = [row.val_loss for row in run.history]
+    assert first != second
+    assert others == [second] * 2
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+@pytest.mark.parametrize(
+    "schedule", ["constant", "{name: step, every_epochs: 2, factor: 0.5}", "cosine"]
+)
+def test_every_combination_learns(train, optimizer, loss, schedule):
+    run = train(
+        f"optimizer={{name: {optimizer}, learning_rate: 0.1, momentum: null}}",
+        f"loss={loss}",
+        f"schedule={schedule}",
+        "schedule.warmup_epochs=0.5",
+        "training.epochs=6",
+    )
+    assert run.history[-1].train_loss < run.history[0].train_loss
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("initializer", ["he_uniform", "xavier_normal", "xavier_uniform", "normal"])
+def test_every_initializer_in_both_precisions(train, initializer, dtype):
+    run = train(f"network.initializer={initializer}", f"dtype={dtype}", "training.epochs=1")
+    assert run.load_model().network.theta.dtype == dtype
+
+
+def test_no_hidden_layer(train):
+    assert train("network.hidden=[]").test.accuracy > 0.9
+
+
+def test_the_learning_rate_of_the_schedule_is_recorded(train):
+    run = train("schedule={name: step, every_epochs: 2, factor: 0.5}", "training.epochs=4")
+    assert [row.learning_rate for row in run.history] == [0.05, 0.05, 0.025, 0.025]
+
+
+def test_the_saved_config_repeats_the_run(train):
+    first = train("optimizer.learning_rate=0.02")
+    again = train(config=first.folder / "config.yaml")
+    assert again.folder.name == "bars-2"
+    assert [row.train_loss for row in again.history] == [row.train_loss for row in first.history]

@@ -64,6 +64,15 @@ def in_threads(size, work, longest=4):
     return found
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_every_worker_gets_each_sum(size):
+    def add(communicator):
+        return [communicator.total(i * (communicator.rank + 1)) for i in range(50)]
+
+    expected = [i * sum(range(1, size + 1)) for i in range(50)]
+    assert in_threads(size, add) == [expected] * size
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_of_arrays_keep_their_type(dtype):
     def add(communicator):

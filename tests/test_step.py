@@ -417,3 +417,16 @@ def test_a_run_in_float32_keeps_nothing_in_float64(name):
         kept += [norm.s for norm in network.batch_norms]
         kept += [norm.batch_variance for norm in network.batch_norms]
     assert {vector.dtype for vector in kept} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("name", ["adam", "nadam", "rmsprop", "adagrad", "adamw", "momentum"])
+def test_training_may_stop_and_go_on(name):
+    """The vectors are all that an optimizer has to be given, besides the number of the epoch."""
+    settings = [f"optimizer={name}", "training.averaging.decay=0.9", "network.batch_norm=true"]
+    whole, half = setup(1, 20, settings), setup(1, 20, settings)
+    train(whole, 2)
+    train(half, 1)
+    training = Training(half)
+    with training.workers:
+        training.run_block(Block(2, 0, 50))
+    assert numbers(half).tobytes() == numbers(whole).tobytes()

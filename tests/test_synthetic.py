@@ -205,3 +205,22 @@ def test_what_is_learnt_from_synthetic_digits_holds_for_real_ones():
     # The harder part of the test set: seeds 0 to 4 reach 0.872 to 0.898. Control points that jitter
     # by 0.12 give 0.78.
     assert np.mean(labels[nearest] == real_labels) > 0.85
+
+
+def test_images_and_labels_have_the_promised_shapes_and_types(digits):
+    images, labels = digits
+    assert images.shape == (3000, 784)
+    assert images.dtype == np.uint8
+    assert labels.shape == (3000,)
+    assert labels.dtype == np.intp
+
+
+def test_the_dice_follow_splitmix64():
+    # The published generator's first outputs for the state 1234567.
+    one = dice(1)
+    one._streams = np.array([1234567], np.uint64)
+    assert one.bits(3)[:, 0].tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]

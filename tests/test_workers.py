@@ -245,3 +245,10 @@ def test_where_the_system_lets_no_more_processes_be_nothing_is_left(monkeypatch)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
     with pytest.raises(ProcessLookupError):
         os.kill(children[0], 0)
+
+
+def test_workers_that_sleep_wake_up(processes):
+    with Workers(2, lambda _: None, processes=processes) as workers:
+        for _ in range(3):
+            workers.run()
+            time.sleep(0.01)

@@ -179,7 +179,7 @@ def test_a_missing_file_is_named(tmp_path):
 yaml_like = st.text(st.sampled_from("ab01.-+eE:,[]{}&*!|>'\"%@`#?~<= \n\t\r\\xuU\0\ufeff\u2028é"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=500)
 @given(st.one_of(st.text(), yaml_like))
 def test_any_text_is_a_mapping_or_a_config_error(text):
     for read in (

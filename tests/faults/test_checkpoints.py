@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import os
 import random
 import re
@@ -10,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +20,7 @@ import pytest
 from helpers.processes import environment
 
 import mlpcli
+from mlpcli.errors import CheckpointError
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.training.metrics import EpochMetrics
 
@@ -106,6 +110,125 @@ def test_killed_at_any_moment(command, config, tmp_path, count) -> None:
             shutil.rmtree(folder)
 
 
+def can_inject() -> bool:
+    """strace is there, and may trace."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return False
+    tried = subprocess.run(
+        [strace, "-qq", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=9", "true"],
+        capture_output=True,
+        check=False,
+    )
+    return tried.returncode == 0
+
+
+CALLS = ("openat", "write", "fsync", "close", "mkdir", "rename", "renameat", "renameat2")
+QUESTIONS = ("newfstatat", "getdents64", "lseek")
+"""of which some may fail, and nothing is lost by it"""
+ERRORS = {
+    "openat": ("ENOSPC", "EIO"),
+    "write": ("ENOSPC", "EIO", "EFBIG"),
+    "fsync": ("ENOSPC", "EIO"),
+}
+TRACE = ("-e", f"trace={','.join(f'?{name}' for name in (*CALLS, *QUESTIONS))}")
+
+
+def traced(command, config, folder, *options):
+    """Train for two epochs under strace; the process, and strace's log."""
+    folder.mkdir()
+    log = folder / "log"
+    done = subprocess.run(
+        [
+            *("strace", "-qq", "-y", "-s", "0", "-o", log, *TRACE, *options),
+            *(sys.executable, command, "train", "-c", config, "training.epochs=2"),
+        ],
+        cwd=folder,
+        env=environment(OPENBLAS_NUM_THREADS="1", PYTHONHASHSEED="0"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done, log.read_text()
+
+
+def calls_on_the_run(log: str) -> list[tuple[str, int]]:
+    """Each system call on the run's folder, as (name, how often the process made it by then).
+
+    Left out are those between the making of the folder and the end of its first epoch, which the
+    second repeats, and what is asked anywhere but in one save.
+    """
+    found: list[tuple[str, int]] = []
+    made: Counter[str] = Counter()
+    is_made, saves = False, 0
+    for line in log.splitlines():
+        name = line.partition("(")[0]
+        made[name] += 1
+        is_ours = "mlpcli/runs" in line  # the source of a run, not its folder
+        if not is_ours and ("runs/.run" in line or "runs/run" in line):
+            if (not is_made and name in CALLS) or saves == 2 or (saves > 2 and name in CALLS):
+                found.append((name, made[name]))
+            is_made |= '"runs/run")' in line
+            saves += is_made and name.startswith("rename") and "safetensors" in line
+    return found
+
+
+def check_one_failure(done, log: str, folder: Path, name: str, error: str) -> None:
+    run, what = folder / "runs" / "run", f"{done.stderr}\n{log[-3000:]}"
+    (injected,) = (line for line in log.splitlines() if "INJECTED" in line)
+    assert "Traceback" not in done.stderr, what
+    saved, recorded = epochs_saved(run), rows(run)
+    assert not temporaries(folder / "runs"), what
+    if not run.exists():
+        assert done.returncode == 7, what
+        assert re.search(r"^mlpcli: runs/run\S*: cannot be (made|written): .*\.$", done.stderr)
+        return
+    told = [int(n) for n in re.findall(r"^epoch +(\d+)", done.stderr, re.MULTILINE)]
+    assert recorded[: len(told)] == told, what
+    assert max(told, default=0) <= saved["last"], what
+    if done.returncode == 0:  # a folder could not be listed for stale files, or was closed
+        assert "O_DIRECTORY" in injected or name in ("close", *QUESTIONS), what
+        assert saved["last"] == len(recorded) == 2, what
+        assert (run / "summary.json").read_text().endswith("}\n"), what
+        return
+    assert done.stdout == "", what
+    if done.returncode == 4:  # the best weights could not be read for the test
+        assert ".safetensors" in injected, what
+        assert "cannot be read: " in done.stderr, what
+        return
+    assert done.returncode == 7, what
+    assert re.search(rf"cannot be .*: {os.strerror(getattr(errno, error))}\.", done.stderr), what
+    if recorded and "summary.json" not in done.stderr:
+        named = re.search(r"whole checkpoint is that of epoch (\d+): (\S+)\.$", done.stderr.strip())
+        epoch, path = named.groups()
+        assert int(epoch) == load_checkpoint(folder / path).epoch == max(saved.values()), what
+
+
+@pytest.mark.skipif(not can_inject(), reason="needs strace, allowed to trace")
+def test_each_system_call_failing_in_turn(command, config, tmp_path, count) -> None:
+    for first in ("warm-up", "counted"):  # Python may write its .pyc files at first
+        done, log = traced(command, config, tmp_path / first)
+        assert done.returncode == 0, done.stderr
+    calls = calls_on_the_run(log)
+    assert {"openat", "write", "fsync", "close"} < {name for name, _ in calls}
+    faults = [(name, nth, error) for name, nth in calls for error in ERRORS.get(name, ("EIO",))]
+
+    def check(fault: tuple[str, int, str]) -> None:
+        name, nth, error = fault
+        folder = tmp_path / f"{name}-{nth}-{error}"
+        inject = ("-e", f"inject={name}:error={error}:when={nth}")
+        done, log = traced(command, config, folder, *inject)
+        check_one_failure(done, log, folder, name, error)
+        shutil.rmtree(folder)
+        count("system calls made to fail")
+        count(f"  of them with {error}")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(check, faults))
+
+
 FAIL_IN_TURN = """
 import errno, itertools, os, sys
 from pathlib import Path
@@ -150,8 +273,8 @@ print(nth - 1)
 """
 
 
-def test_each_operation_failing_in_turn(config, tmp_path, count) -> None:
-    """Python is made to fail before it asks the system."""
+def test_each_operation_failing_in_turn_where_nothing_can_trace(config, tmp_path, count) -> None:
+    """Python is told to fail before it asks the system: where strace is not to be had, too."""
     done = subprocess.run(
         [sys.executable, "-c", FAIL_IN_TURN, str(config)],
         cwd=tmp_path,
@@ -166,7 +289,7 @@ def test_each_operation_failing_in_turn(config, tmp_path, count) -> None:
 
 
 def test_a_limit_on_the_size_of_files(command, config, tmp_path, count) -> None:
-    """EFBIG from the system itself."""
+    """EFBIG from the system itself, where strace is not to be had."""
     import resource
 
     for limit in (0, 1, 200, 1500, 2500, 3000):
@@ -326,3 +449,50 @@ def test_a_run_folder_deleted_while_training(command, config, tmp_path) -> None:
         r"(No epoch is saved|The last whole checkpoint is that of epoch \d+: ).*\n",
         error,  # of a checkpoint that was there still when it was told
     )
+
+
+REASONS = re.compile(
+    "cut short|altered since|not a checkpoint|written in format|do not describe a network"
+    "|neither float16, float32 nor float64"
+)
+
+
+def test_every_byte_flipped_and_every_length(small, count) -> None:
+    content = small.read_bytes()
+    theta = load_checkpoint(small).network.theta.tobytes()
+    damaged = [content[:length] for length in range(len(content))]
+    for i, byte in enumerate(content):
+        for wrong in {byte ^ 1, byte ^ 0x80, 0, 0xFF, ord('"'), ord("9")} - {byte}:
+            damaged.append(content[:i] + bytes([wrong]) + content[i + 1 :])
+    for bad in damaged:
+        small.write_bytes(bad)
+        try:
+            found = load_checkpoint(small)
+        except CheckpointError as error:
+            assert REASONS.search(str(error)), str(error)  # noqa: PT017
+        else:  # a space more or less in the header
+            assert found.network.theta.tobytes() == theta
+            count("  of them without any meaning, and the weights right")
+    count("checkpoints with a byte flipped or an end cut off", len(damaged))
+
+
+def test_a_damaged_checkpoint_is_exit_4(command, small, tmp_path) -> None:
+    content = small.read_bytes()
+    newer = content.replace(b'"format_version":"1"', b'"format_version":"9"')
+    for bad, reason in (
+        (content[:-1], "cut short"),
+        (content[:-1] + bytes([content[-1] ^ 1]), "altered"),
+        (b"PK\3\4" + bytes(100), "not a checkpoint"),
+        (newer, "written in format '9'"),
+    ):
+        small.write_bytes(bad)
+        done = subprocess.run(
+            [command, "evaluate", str(small)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 4
+        assert reason in done.stderr
+        assert "Traceback" not in done.stderr

@@ -6,16 +6,19 @@ import json
 import os
 import signal
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.hostile_images import FILES, PATTERNS, mixed, write_pattern
 from helpers.mirrors import idx
-from helpers.processes import cost_of, peak_megabytes
+from helpers.processes import cost_of, environment, peak_megabytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -23,6 +26,7 @@ from safetensors.numpy import load
 
 import mlpcli
 from mlpcli.config.loading import load_config
+from mlpcli.config.schema.config import Config
 from mlpcli.data.idx import read_images, read_labels
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
@@ -79,6 +83,48 @@ TRAPS = [
     "- " * 3000, "\t- a", "a: b: c", "key: |\n", "\ufeffseed: 1", "\x85", "\u2028", "#", "---\n...",
     "a: &x [1]\nb: *x", "a: &a [a]\n" + "".join(f"b{i}: [*a,*a,*a]\n" for i in range(9)),
 ]  # fmt: skip
+KEYS = sorted({"name", "seed", "names", "hidden", *Config.model_fields})
+scalars = st.one_of(
+    st.sampled_from([*TRAPS, *KEYS, "sgd", "cosine", "idx", "[]", "{}", "null", "-1", "0.5"]),
+    st.integers().map(str),
+    st.floats().map(repr),
+    st.text(max_size=20),
+)
+lines = st.builds(
+    lambda indent, key, colon, value: f"{indent}{key}{colon}{value}",
+    st.sampled_from(["", "  ", "    ", "- ", "\t"]),
+    st.one_of(st.sampled_from(KEYS), scalars),
+    st.sampled_from([": ", ":", " ", ""]),
+    scalars,
+)
+documents = st.one_of(
+    st.lists(lines, max_size=12).map("\n".join).map(lambda text: text.encode(errors="replace")),
+    st.binary(max_size=300),
+)
+
+
+def test_yaml(tmp_path: Path, count) -> None:
+    path = tmp_path / "config.yaml"
+
+    @many
+    @given(documents)
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        alarm(SECONDS)
+        try:
+            load_config(path)
+        except ConfigError as error:
+            assert str(path) in str(error) or ": " in str(error)  # noqa: PT017
+        count("YAML texts")
+
+    check()
+
+
+def test_two_megabytes_are_no_config(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("#\n" * 1_000_000)
+    with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
+        load_config(path)
 
 
 @pytest.mark.parametrize(
@@ -356,3 +402,68 @@ def test_no_picture_takes_much_time_or_memory(
         assert cost.megabytes < PICTURE_MEGABYTES
         count("pictures measured")
     path.unlink()
+
+
+def test_pictures_of_every_kind_cut_at_every_byte(count) -> None:
+    for name, content in pictures().items():
+        whole = grey_or_refused(content)
+        assert whole is not None, name
+        for length in range(len(content)):
+            cut = grey_or_refused(content[:length])
+            assert cut is None or np.array_equal(cut, whole), f"{name}, {length} bytes"
+            count("pictures")
+        count("pictures")
+
+
+@pytest.mark.skipif(find_spec("atheris") is None, reason="needs atheris, where it installs")
+@pytest.mark.parametrize(
+    ("reader", "runs"),
+    [
+        ("yaml", 2000),
+        ("idx images", 10_000),
+        ("idx labels", 10_000),
+        ("checkpoint", 10_000),
+        ("picture", 10_000),
+    ],
+)
+def test_input_that_looks_for_new_ways(
+    config: Path, small: Path, tmp_path: Path, reader: str, runs: int, count
+) -> None:
+    beginnings = {
+        "yaml": [config.read_bytes(), *(t.encode(errors="replace") for t in TRAPS if len(t) < 99)],
+        "idx images": [idx(np.arange(60).reshape(5, 4, 3))],
+        "idx labels": [idx(np.arange(9)), gzip.compress(idx(np.arange(9)))],
+        "checkpoint": [],
+        "picture": list(pictures().values()),
+    }[reader]
+    if reader == "checkpoint":
+        beginnings = [small.read_bytes()]
+    folder = tmp_path / "beginnings"
+    folder.mkdir()
+    for i, content in enumerate(beginnings):
+        (folder / str(i)).write_bytes(content)
+    fuzzer = Path(__file__).with_name("fuzz_reader.py")
+    bounds = [f"-runs={runs}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}", "-seed=1"]
+    done = subprocess.run(
+        [sys.executable, fuzzer, reader, folder, *bounds, "-verbosity=0"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    count("inputs by atheris", runs)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_where_a_file_should_be_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    alarm(SECONDS)
+    with pytest.raises(DataError, match="not an ordinary file"):
+        read_images(pipe)
+    with pytest.raises(CheckpointError, match="not an ordinary file"):
+        load_checkpoint(pipe)

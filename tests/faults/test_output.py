@@ -1,6 +1,7 @@
 """Output that goes nowhere, interruptions at any moment, and what no file may make happen."""
 
 import ast
+import contextlib
 import os
 import random
 import signal
@@ -76,6 +77,22 @@ def test_a_full_device_and_a_closed_pipe(trained, config, arguments, count) -> N
         count("commands whose output went nowhere")
 
 
+@pytest.mark.parametrize("arguments", [["config", "schema"], ["train", "-c", "CONFIG"]])
+def test_a_reader_of_one_line(command, trained, config, arguments) -> None:
+    arguments = [str(config) if argument == "CONFIG" else argument for argument in arguments]
+    done = subprocess.run(
+        ["bash", "-c", '"$0" "$@" | head -n 1; exit ${PIPESTATUS[0]}', command, *arguments],
+        cwd=trained,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert done.returncode in (0, 141)
+    assert "Traceback" not in done.stderr
+
+
 def test_predictions_on_a_full_disk_leave_the_previous_ones(command, trained, count) -> None:
     import resource
 
@@ -125,6 +142,28 @@ def test_interrupted_at_any_moment(trained, config, count) -> None:
         assert "Exception ignored" not in error
         count("interruptions from the first moment to the last")
     assert seen >= {130, 143}
+
+
+def test_interrupted_while_the_end_is_told(command, tmp_path, count) -> None:
+    """Nobody reads stderr, so the message waits; Ctrl-C comes then, twice."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b".")
+    os.set_blocking(writer, True)
+    process = subprocess.Popen([command, "nonsense"], stderr=writer, cwd=tmp_path)
+    os.close(writer)
+    time.sleep(0.7)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    with os.fdopen(reader, encoding="utf-8") as stream:
+        shown = stream.read()
+    assert process.wait(10) == 130
+    assert shown.strip(".") == ""
+    count("interruptions from the first moment to the last")
 
 
 RUNS_CODE = {"pickle", "marshal", "shelve", "dill", "joblib", "runpy", "code", "ctypes", "cffi"}

@@ -49,9 +49,25 @@ def touching_digits(height: int, width: int) -> Array:
     return repeated(row, height, width)
 
 
+def dots(height: int, width: int, pitch: int = 4) -> Array:
+    tile = np.zeros((pitch, pitch), bool)
+    tile[0, 0] = True
+    return repeated(tile, height, width)
+
+
+def dashes(height: int, width: int) -> Array:
+    """Short strokes that climb: each part is thin, as a frame is, and within others' boxes."""
+    rows, columns = np.indices((height, width))
+    return on_paper(((rows + columns) % 5 == 0) & (rows % 16 < 12) & (rows > 20))
+
+
 def checkerboard(height: int, width: int, cell: int = 1) -> Array:
     tile = np.kron(np.eye(2, dtype=bool), np.ones((cell, cell), bool))
     return repeated(tile, height, width)
+
+
+def noise(height: int, width: int) -> Array:
+    return np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
 
 
 def salt_and_pepper(height: int, width: int, share: float = 0.02) -> Array:
@@ -77,8 +93,21 @@ def shapes(height: int, width: int, number: int = 400) -> Array:
     return np.asarray(image)
 
 
+def squares_within_squares(height: int, width: int, pitch: int = 4) -> Array:
+    rows, columns = np.indices((height, width))
+    inwards = np.minimum(
+        np.minimum(rows, height - 1 - rows), np.minimum(columns, width - 1 - columns)
+    )
+    return on_paper(inwards % pitch == pitch // 2)
+
+
 def diagonals(height: int, width: int, pitch: int = 8) -> Array:
     return on_paper(np.add.outer(np.arange(height), np.arange(width)) % pitch < 2)
+
+
+def angles(height: int, width: int, pitch: int = 5) -> Array:
+    """Corners within corners: the box of each holds all that follow."""
+    return on_paper(np.minimum.outer(np.arange(height), np.arange(width)) % pitch == pitch // 2)
 
 
 def spiral(height: int, width: int, pitch: int = 4) -> Array:
@@ -122,22 +151,50 @@ def stripes(height: int, width: int, pitch: int = 6) -> Array:
     return on_paper(np.repeat(np.arange(height)[:, np.newaxis] % pitch < pitch // 3, width, 1))
 
 
+def ruled(height: int, width: int, pitch: int = 12, squared: bool = True) -> Array:
+    across = np.arange(height)[:, np.newaxis] % pitch == 0
+    down = np.arange(width) % pitch == 0
+    return on_paper(across | down if squared else np.repeat(across, width, 1))
+
+
+def cells(height: int, width: int, side: int = 28) -> Array:
+    """Boxes of a form, each a part of its own, with a dash in it."""
+    tile = np.zeros((side + 4, side + 4), bool)
+    tile[2:-2, 2:-2] = True
+    tile[3:-3, 3:-3] = False
+    tile[side // 2 : side // 2 + 6, side // 2] = True
+    return repeated(tile, height, width)
+
+
 PATTERNS: dict[str, Callable[[int, int], Array]] = {
     "full page": lambda height, width: small_digits(height, width, max(16, height // 41)),
     "small digits": small_digits,
     "smaller digits": lambda height, width: small_digits(height, width, 11),
     "touching digits": touching_digits,
+    "dots": dots,
+    "dashes": dashes,
     "checkerboard": checkerboard,
     "checkerboard of 4": lambda height, width: checkerboard(height, width, 4),
+    "noise": noise,
     "salt and pepper": salt_and_pepper,
+    "salt and pepper, 20 %": lambda height, width: salt_and_pepper(height, width, 0.2),
     "salt and pepper, half": lambda height, width: salt_and_pepper(height, width, 0.5),
     "shapes": shapes,
+    "squares within squares": squares_within_squares,
+    "squares within squares, 12 apart": lambda height, width: squares_within_squares(
+        height, width, 12
+    ),
     "diagonals": diagonals,
+    "angles": angles,
     "spiral": spiral,
     "comb": comb,
     "thick comb": thick_comb,
     "zigzag": zigzag,
     "stripes": stripes,
+    "ruled": lambda height, width: ruled(height, width, 40, squared=False),
+    "squared": lambda height, width: ruled(height, width, 30),
+    "squared finely": ruled,
+    "cells": cells,
 }
 
 
