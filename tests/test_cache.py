@@ -4,16 +4,20 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from helpers import mirrors
 from helpers.mirrors import SmallDataset
 from helpers.processes import begin, ready_to_fetch
 
+from mlpcli.config.schema.data import DataConfig
+from mlpcli.data.loading import DataLoader
 from mlpcli.data.published import cache
 from mlpcli.data.published.cache import State
 from mlpcli.data.published.sources import MNIST, SOURCES, TEST_LABELS, TRAIN_IMAGES, PublishedFile
 from mlpcli.errors import DataError, WriteError
+from mlpcli.reporting import Reporter
 
 Fabricate = Callable[..., SmallDataset]
 SHARED_MNIST = Path(__file__).parents[1].parent / "shared" / "mnist"
@@ -24,13 +28,15 @@ def test_an_empty_cache_is_filled(mirror, fabricate, tmp_path):
     mirror.serve_folder(dataset.write_to(tmp_path / "served"))
     received: dict[str, int] = {}
     data_dir = tmp_path / "data"
-    paths = cache.fetch(
+    files = cache.fetch(
         "mnist",
         data_dir,
         progress=lambda file, count: received.update({file.name: count}),
     )
-    assert {name: path.read_bytes() for name, path in paths.items()} == dataset.contents
-    assert set(paths.values()) == set((data_dir / "mnist").iterdir())
+    assert {name: file.content for name, file in files.items()} == dataset.contents
+    assert {file.path: file.content for file in files.values()} == {
+        path: path.read_bytes() for path in (data_dir / "mnist").iterdir()
+    }
     assert received == {name: len(content) for name, content in dataset.contents.items()}
     assert len(mirror.requests) == 4
 
@@ -43,6 +49,15 @@ def test_a_whole_cache_needs_no_mirror_and_is_not_written(fabricate, tmp_path, m
 
     monkeypatch.setattr(cache, "make_folder", refuse)
     assert len(cache.fetch("mnist", tmp_path)) == 4
+
+
+def test_loading_reads_each_file_of_a_whole_cache_once(fabricate, tmp_path, monkeypatch):
+    fabricate().write_to(tmp_path / "mnist")
+    inspect = Mock(wraps=cache._inspect)
+    monkeypatch.setattr(cache, "_inspect", inspect)
+    loader = DataLoader(DataConfig(dataset="mnist"), 1, tmp_path, Reporter())
+    loader.test(tuple("0123456789"))
+    assert inspect.call_count == 2
 
 
 def test_only_the_files_asked_for_are_fetched(mirror, fabricate, tmp_path):
@@ -124,8 +139,8 @@ def test_the_users_mirror_may_be_a_folder(fabricate, tmp_path, monkeypatch, fold
     dataset = fabricate(mirrors=("http://127.0.0.1:9/never-asked/",))
     dataset.write_to(tmp_path / "mirror" / folder)
     monkeypatch.setenv("MLPCLI_MIRROR", str(tmp_path / "mirror"))
-    paths = cache.fetch("mnist", tmp_path / "data")
-    assert {name: path.read_bytes() for name, path in paths.items()} == dataset.contents
+    files = cache.fetch("mnist", tmp_path / "data")
+    assert {name: file.path.read_bytes() for name, file in files.items()} == dataset.contents
 
 
 def test_a_folder_of_a_user_there_is_not(fabricate, tmp_path, monkeypatch):

@@ -131,19 +131,21 @@ class DataLoader:
         """Return the unpacked content of a published file, which may be downloaded first."""
         name = self.config.dataset
         if self.may_fetch:
-            cache.fetch(
+            verified = cache.fetch(
                 name,
                 self.data_dir,
                 files=[file],
                 progress=lambda _, received: self.reporter.download(file.name, received, file.size),
                 report=self.reporter.remark,
             )
-        elif not path.is_file():
+            packed = verified[file.name].content
+        elif path.is_file():
+            packed = cache.read_verified(file, path)
+        else:
             raise DataError(
                 f"{path.parent}: {name} is not in the cache; fetch it first with "
                 f"`{cache.fetch_command([name], self.data_dir)}`."
             )
-        packed = cache.read_verified(file, path)
         # In one call: in a verified file, the size in gzip's trailer can be trusted.
         return zlib.decompress(packed, GZIP_WBITS, int.from_bytes(packed[-4:], "little"))
 

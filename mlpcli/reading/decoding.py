@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Transpose
-from PIL.ImageFile import ImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
-from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
+from mlpcli.reading.decoder_cost import refuse_costly
 from mlpcli.reading.dither import without_dots
-from mlpcli.reading.morphology import FloatArray, row_strips, smoothed
+from mlpcli.reading.grey import grey, unit_range
+from mlpcli.reading.morphology import FloatArray
 
 MAX_PIXELS = 50_000_000
 """more than any phone's camera takes by default"""
@@ -33,21 +32,9 @@ DECODED_SIDE = 640
 """longer side, in pixels, to which a larger image is averaged down"""
 FEW_COLOURS = 16
 """most colours of an image that may show others by the density of its dots"""
-MAX_DECODER_BYTES = 320_000_000
-"""memory that a decoder may take: enough for MAX_PIXELS of the usual formats"""
-MAX_SLOW_VALUES = 5_000_000
-"""most bytes, in the file or decoded, for a decoder that Pillow has in Python"""
 
-_DECODERS_IN_PYTHON = ("bmp_rle", "ppm", "ppm_plain")
-_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # 4 in other modes
-_WEBP_BYTES_PER_PIXEL = 16  # libwebp and Pillow keep four copies
-_ROWS_PER_STRIP, _ROWS_PER_TILE = 278, 323  # tags of TIFF
-_CHANNEL_SIDE = 160  # pixels of the shrunk image on which the channel is chosen
 _TILE_SIDE = 1024  # pixels, at least; only so much is converted at once
 _PIPE_PIECE = 2**20  # bytes
-
-# 2, because a resized image of 0 .. 1 may overshoot at its edges.
-_WHITES = (1.0, 2.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
 
 # Named, because Pillow would hand other formats (EPS) to programs that it finds on the machine.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM")
@@ -130,8 +117,8 @@ def read_grey(
         image = _decoded(file, size, side, name, remark)
     if image.mode == "F":
         return GreyImage(image.values, image.full_shape)
-    grey = _grey(image.values, has_alpha=image.mode in ("LA", "RGBA"))
-    return GreyImage(without_dots(grey) if image.few_colours else grey, image.full_shape)
+    plain = grey(image.values, has_alpha=image.mode in ("LA", "RGBA"))
+    return GreyImage(without_dots(plain) if image.few_colours else plain, image.full_shape)
 
 
 def source_name(source: Path | BinaryIO) -> str:
@@ -197,12 +184,12 @@ def _decoded(file: IO[bytes], file_size: int, side: int, name: str, remark: Rema
         if getattr(image, "is_animated", False):  # n_frames would seek through all
             remark(f"{name}: has several frames; the first is read.")
             image.seek(0)
-        _refuse_costly(image, math.prod(full_shape), file_size, name)
+        refuse_costly(image, math.prod(full_shape), file_size, name)
         image.load()
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1), _Turn())
         values, mode, few_colours = _averaged(image, turn, math.ceil(max(image.size) / side))
         if mode == "F":
-            values = _unit_range(values)
+            values = unit_range(values)
     return _Decoded(values, mode, few_colours, full_shape[::-1] if turn.lies else full_shape)
 
 
@@ -262,33 +249,6 @@ def _damage_as_image_error(name: str) -> Iterator[None]:
             ) from error
 
 
-def _refuse_costly(image: ImageFile, full_pixels: int, file_size: int, name: str) -> None:
-    """Refuse an image of `full_pixels` in its file whose decoder would take much memory or time."""
-    pixels = image.width * image.height
-    n_bands = len(image.getbands())
-    decoded = pixels * _BYTES_PER_PIXEL.get(image.mode, 4)
-    codec = image.tile[0].codec_name if image.tile else ""
-    memory = decoded
-    if image.format == "WEBP":
-        memory = _WEBP_BYTES_PER_PIXEL * pixels
-    elif "progressive" in image.info:
-        memory += 2 * n_bands * full_pixels  # all coefficients
-    elif isinstance(image, TiffImageFile):
-        if image.tag_v2.get(ExifTags.Base.Orientation) in _TURNS:  # Pillow makes a copy
-            memory += decoded
-        if codec == "libtiff":  # takes the file, and a strip of rows or a row of tiles
-            rows = image.tag_v2.get(_ROWS_PER_STRIP) or image.tag_v2.get(_ROWS_PER_TILE)
-            strip = decoded * min(1, (rows or image.height) / image.height)
-            memory += file_size + int(strip * (3 if image.info.get("compression") == "jpeg" else 1))
-    if memory > MAX_DECODER_BYTES or (
-        codec in _DECODERS_IN_PYTHON and max(pixels * n_bands, file_size) > MAX_SLOW_VALUES
-    ):
-        raise ImageError(
-            f"{name}: the image is too large for its kind of file "
-            f"({full_pixels / 1e6:.0f} million pixels of {image.format}); save it as PNG."
-        )
-
-
 def _too_large(name: str, found: str) -> ImageError:
     return ImageError(
         f"{name}: the image is too large ({found}); "
@@ -306,65 +266,3 @@ def _plain_mode(image: Image.Image) -> Image.Image:
     else:
         plain = {"1": "L", "L": "L", "F": "F"}.get(image.mode, "RGB")
     return image if image.mode == plain else image.convert(plain)
-
-
-def _unit_range(values: FloatArray) -> FloatArray:
-    """Scale deep or float values to 0 .. 1, by the smallest usual white that holds them all.
-
-    Their modes define no white: a file may hold 0 .. 1, bytes or values of 10 to 16 bits.
-    """
-    if not np.isfinite(values).all():
-        raise ValueError("a pixel is not a finite number")
-    values = values - min(0.0, float(values.min()))
-    largest = float(values.max())
-    white = next((white for white in _WHITES if largest <= white), largest)
-    return values / white
-
-
-def _grey(values: UInt8Array, has_alpha: bool) -> FloatArray:
-    """Return grey (H, W) in 0 .. 1 of (H, W) or (H, W, channels), the last perhaps alpha."""
-    if has_alpha:
-        values = _on_contrasting_ground(values[..., :-1], values[..., -1:])
-    return (values if values.ndim == 2 else _strongest_channel(values)) / np.float32(255)
-
-
-def _on_contrasting_ground(colours: UInt8Array, alpha: UInt8Array) -> UInt8Array:
-    """Lay an image (H, W, channels) on white where what is drawn is dark, and on black where light.
-
-    Where most of the border is opaque, the image has its own ground, and the transparent rest
-    (rounded corners) gets that. Alpha (H, W, 1) is 0 where transparent.
-    """
-    if alpha.min() == 255:
-        return colours
-    strips = row_strips(len(colours))
-    border_colours = border(colours)[border(alpha)[:, 0] > 127]
-    if len(border_colours) > len(border(alpha)) / 2:
-        ground = np.median(border_colours, axis=0)
-    else:
-        weighted = sum(float((colours[rows] * np.float32(alpha[rows])).sum()) for rows in strips)
-        drawn = weighted / max(alpha.sum() * colours.shape[-1], 1)
-        ground = np.full(colours.shape[-1], 255 if drawn < 127.5 else 0)
-    laid = np.empty_like(colours)
-    for rows in strips:
-        opacity = alpha[rows] / np.float32(255)
-        laid[rows] = np.rint(colours[rows] * opacity + ground * (1 - opacity))
-    return laid
-
-
-def _strongest_channel(colours: UInt8Array) -> UInt8Array:
-    """Return the channel of (H, W, 1 or 3) that varies most: blue ink stands out in red.
-
-    A fixed mixture (luma) would leave some pairs of colours with no contrast at all. Neighbouring
-    pixels are averaged first, or the dots of a dithered palette would count as ink.
-    """
-    if colours.shape[-1] == 1:
-        return colours[..., 0]
-    factor = math.ceil(max(colours.shape) / _CHANNEL_SIDE)
-    averaged = np.asarray(Image.fromarray(colours).reduce(factor), np.float32)
-    spread = [smoothed(channel, 2).std() for channel in np.moveaxis(averaged, -1, 0)]
-    return colours[..., int(np.argmax(spread))]
-
-
-def border(image: NDArray[Any]) -> NDArray[Any]:
-    """Return the outermost pixels of (H, W, ...), as (pixels, ...)."""
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])

@@ -16,9 +16,10 @@ import numpy as np
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import Box, box_of, longer_side, moved, rescaled, widened
-from mlpcli.reading.decoding import Remark, border, no_remark, read_grey, source_name
+from mlpcli.reading.decoding import Remark, no_remark, read_grey, source_name
 from mlpcli.reading.edges import refuse_without_edges
 from mlpcli.reading.fitting import centred, fitted, is_already_prepared
+from mlpcli.reading.grey import border
 from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_ink, full_contrast
 from mlpcli.reading.morphology import FloatArray, sliding_max

@@ -110,7 +110,8 @@ class WholeBatch:
     """Every row of a batch, of each dense layer's input and error, where all workers see them."""
 
     def __init__(self, setup: Setup) -> None:
-        sizes, n, dtype = setup.network.sizes, setup.batches.batch_size, setup.network.dtype
+        sizes, dtype = setup.network.sizes, setup.network.dtype
+        n = setup.batches.batch_size if setup.workers > 1 else 0  # one has nobody to give rows to
         self.inputs = [shared_zeros((n, n_in), dtype) for n_in in sizes[:-1]]
         self.errors = [shared_zeros((n, n_out), dtype) for n_out in sizes[1:]]
 

@@ -32,14 +32,14 @@ def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
 
     report = reporter(quiet=False)
     for dataset in dict.fromkeys(datasets) or DATASETS[:1]:
-        paths = cache.fetch(
+        files = cache.fetch(
             dataset,
             cache.data_directory(data_dir),
             progress=lambda file, received: report.download(file.name, received, file.size),
             report=report.remark,
         )
-        for path in paths.values():
-            click.echo(f"{path}: verified, {path.stat().st_size:,} bytes")
+        for file in files.values():
+            click.echo(f"{file.path}: verified, {len(file.content):,} bytes")
 
 
 @command.command("verify", short_help="Check the SHA-256 of the cached files.")

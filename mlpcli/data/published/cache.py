@@ -96,7 +96,7 @@ def fetch(
     files: Iterable[PublishedFile] | None = None,
     progress: Callable[[PublishedFile, int], object] = lambda _file, _received: None,
     report: Callable[[str], object] = lambda _message: None,
-) -> dict[str, Path]:
+) -> dict[str, CachedFile]:
     """Download the files of a dataset that the cache lacks, or that are damaged in it.
 
     A complete cache is only read, so it may be in a read-only folder.
@@ -109,14 +109,14 @@ def fetch(
         report: called with a sentence about a damaged file or a mirror that failed.
 
     Returns:
-        The path of each file by its name.
+        Each verified file by its name.
 
     Raises:
         DataError: no mirror sent a file.
         WriteError: the cache cannot be written.
     """
     source = SOURCES[dataset]
-    paths = {}
+    verified = {}
     for file in source.files if files is None else files:
         path = data_dir / dataset / file.name
         remove_stale_temporaries(path)
@@ -125,8 +125,9 @@ def fetch(
             report(f"{path} is damaged ({found.problem}); fetching it again.")
         if found.state is not State.OK:
             _fetch_file(source, found, progress, report)
-        paths[file.name] = path
-    return paths
+            found = CachedFile(file, path, State.OK, content=read_verified(file, path))
+        verified[file.name] = found
+    return verified
 
 
 def read_verified(file: PublishedFile, path: Path) -> bytes:
