@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from PIL.GifImagePlugin import GifImageFile
 
 from mlpcli.errors import ImageError
-from mlpcli.reading import decoding, page
+from mlpcli.reading import decoder_cost, decoding, page
 from mlpcli.reading.decoding import read_grey
 from mlpcli.reading.digit import prepare_many
 from mlpcli.reading.labelling import labelled, stretches
@@ -164,7 +164,7 @@ def test_what_takes_the_decoder_much_memory_is_refused_by_its_header(
     monkeypatch, mode, file_format, options
 ):
     image = Image.new("RGB", (400, 400), "white")
-    monkeypatch.setattr(decoding, "MAX_DECODER_BYTES", 6 * 400 * 400)
+    monkeypatch.setattr(decoder_cost, "MAX_DECODER_BYTES", 6 * 400 * 400)
     assert read_grey(stored(image)).grey.shape == (400, 400)
     file = stored(image.convert(mode), file_format, **options)
     monkeypatch.setattr(Image.Image, "crop", None)
