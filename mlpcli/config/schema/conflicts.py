@@ -12,8 +12,15 @@ from mlpcli.config.schema.optimizers import OptimizerConfig
 from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
 from mlpcli.config.schema.training import TrainingConfig
 
-IMAGE_SETTINGS = {"deslant": False, "digit_width": None, "interpolation": "bilinear"}
-"""the settings that shape images, with the values that a table leaves alone"""
+IMAGE_SETTINGS = ("deslant", "digit_width", "interpolation")
+"""the settings that shape images"""
+ONLY_FOR = {
+    "files": ("idx",),
+    "table": ("table",),
+    "class_names": ("idx", "table"),
+    "added_digits": ("mnist",),
+}
+"""settings of data that only some datasets have"""
 
 
 class Conflict(NamedTuple):
@@ -116,12 +123,8 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
             "idx needs data.files with train_images, train_labels, test_images and test_labels"
         )
         yield Conflict("data.dataset", ("data.files",), message)
-    for key, default, datasets in (
-        ("files", None, ("idx",)),
-        ("table", None, ("table",)),
-        ("class_names", None, ("idx", "table")),
-        ("added_digits", 0, ("mnist",)),
-    ):
+    for key, datasets in ONLY_FOR.items():
+        default = DataConfig.model_fields[key].default
         if getattr(data, key) != default and data.dataset not in datasets:
             message = (
                 f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
@@ -162,8 +165,8 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             yield Conflict(f"data.table.{key}", others, message)
         if found is not None and key != "labels" and len(set(map(len, found))) > 1:
             yield Conflict(f"data.table.{key}", others, "expected rows of one length")
-    for key, default in IMAGE_SETTINGS.items():
-        if getattr(data, key) != default:
+    for key in IMAGE_SETTINGS:
+        if getattr(data, key) != DataConfig.model_fields[key].default:
             yield Conflict(f"data.{key}", ("data.dataset",), "a table has no images to shape")
     if data.normalization != "none":
         message = (
