@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.sweep import SweepConfig
 
 SchemaNode = Mapping[str, Any]
 
@@ -14,6 +15,12 @@ SchemaNode = Mapping[str, Any]
 def config_schema() -> SchemaNode:
     """Return pydantic's schema, which callers share and must not change."""
     return Config.model_json_schema()
+
+
+@lru_cache(maxsize=1)
+def sweep_schema() -> SchemaNode:
+    """Return the schema of a sweep file, as `config_schema` does."""
+    return SweepConfig.model_json_schema()
 
 
 def json_schema() -> dict[str, Any]:

@@ -53,15 +53,17 @@ class DataLoader:
             )
         return training, validation, test
 
-    def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
+    def training_and_validation(self, raw: Dataset | None = None) -> tuple[Dataset, Dataset | None]:
         """Return the training set and the validation set split off it, if any.
+
+        `raw` is what `raw_training` returned before; without it, the files are read.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
         config = self.config
-        training, validation = self._training(), None
+        training, validation = raw or self.raw_training(), None
         if config.train_size is not None:
             rng = generator(self.seed, Purpose.SUBSET)
             training = subset(training, config.train_size, rng, "data.train_size")
@@ -75,29 +77,36 @@ class DataLoader:
         labels = np.concatenate([training.labels, drawn.labels])
         return dataclasses.replace(training, images=images, labels=labels), validation
 
-    def test(self, class_names: tuple[str, ...]) -> Dataset:
+    def test(self, class_names: tuple[str, ...], raw: Dataset | None = None) -> Dataset:
         """Return the test set, with the classes of the training set.
+
+        `raw` is what `raw_test` returned before; without it, the files are read.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
         config = self.config
-        if config.dataset == "synthetic":
-            return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
-        if files := config.files:
-            dataset = self._read_pair(files.test_images, files.test_labels, class_names)
-        elif config.table is not None:
-            dataset = table.test_rows(config.table, config.class_names)
-        else:
-            source = SOURCES[config.dataset]
-            dataset = self._published(source.test_images, source.test_labels, source.class_names)
-        if config.test_size is None:
+        dataset = raw or self.raw_test(class_names)
+        if config.test_size is None or config.dataset == "synthetic":
             return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)
         return subset(dataset, config.test_size, rng, "data.test_size")
 
-    def _training(self) -> Dataset:
+    def raw_test(self, class_names: tuple[str, ...]) -> Dataset:
+        """Return all test images in the files, or as many as are drawn; errors as above."""
+        config = self.config
+        if config.dataset == "synthetic":
+            return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
+        if files := config.files:
+            return self._read_pair(files.test_images, files.test_labels, class_names)
+        if config.table is not None:
+            return table.test_rows(config.table, config.class_names)
+        source = SOURCES[config.dataset]
+        return self._published(source.test_images, source.test_labels, source.class_names)
+
+    def raw_training(self) -> Dataset:
+        """Return all training images in the files, or as many as are drawn; errors as above."""
         config = self.config
         if config.dataset == "synthetic":
             return self._synthetic(0, config.train_size or SYNTHETIC_TRAIN_SIZE)

@@ -15,7 +15,7 @@ from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.parallel.processors import one_blas_thread
-from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint
 from mlpcli.storage.run_folder import checkpoint_path
 from mlpcli.training.building import build_loss
 from mlpcli.training.evaluation import Evaluation, evaluate
@@ -137,7 +137,11 @@ def load_model(path: str | Path) -> Model:
         CheckpointError: the checkpoint is missing or damaged.
     """
     file = checkpoint_path(Path(path))
-    checkpoint = load_checkpoint(file)
+    return model_of(load_checkpoint(file), file)
+
+
+def model_of(checkpoint: Checkpoint, path: Path) -> Model:
+    """Return the network of a checkpoint, ready to use; messages name `path`."""
     return Model(
         network=checkpoint.for_prediction(),
         loss=build_loss(checkpoint.config["loss"]),
@@ -147,7 +151,7 @@ def load_model(path: str | Path) -> Model:
         config=checkpoint.config,
         epoch=checkpoint.epoch,
         temperature=checkpoint.temperature,
-        path=file,
+        path=path,
     )
 
 

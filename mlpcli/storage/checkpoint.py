@@ -19,13 +19,14 @@ of its tensors must be those of the network that its config describes.
 
 import dataclasses
 import functools
+import io
 import itertools
 import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -148,16 +149,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         with open_ordinary(path) as file:
-            header = tensor_file.read_header(file, path)
-            try:
-                make_network, described = _described(header)
-            except UNREADABLE as error:
-                raise CheckpointError(
-                    f"{path}: its contents do not describe a network ({error}); use another "
-                    "checkpoint."
-                ) from error
-            tensors = tensor_file.read_tensors(file, header, path)
-            return _filled(make_network(), tensors, described)
+            return _read(file, path)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path}: no such checkpoint; `mlpcli train` makes one (runs/NAME/weights/)."
@@ -166,6 +158,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except MemoryError as error:
         raise CheckpointError(f"{path}: its network does not fit into memory.") from error
+
+
+def from_bytes(content: bytes, path: Path) -> Checkpoint:
+    """Return the checkpoint with this content, checked as a file is; messages name `path`."""
+    return _read(io.BytesIO(content), path)
+
+
+def _read(file: BinaryIO, path: Path) -> Checkpoint:
+    header = tensor_file.read_header(file, path)
+    try:
+        make_network, described = _described(header)
+    except UNREADABLE as error:
+        raise CheckpointError(
+            f"{path}: its contents do not describe a network ({error}); use another checkpoint."
+        ) from error
+    tensors = tensor_file.read_tensors(file, header, path)
+    return _filled(make_network(), tensors, described)
 
 
 def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:

@@ -28,6 +28,7 @@ from mlpcli.files import (
 )
 from mlpcli.locking import held
 from mlpcli.storage.checkpoint import Checkpoint, save_checkpoint
+from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
@@ -126,17 +127,11 @@ class RunFolder:
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
         """Return the same rows with the seconds in metrics.csv, where that has them."""
-        text = _read(self.metrics).decode(errors="replace")
-        seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
-        return [
-            dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
-            for row in history
-        ]
+        return with_seconds(history, _read(self.metrics))
 
     def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
         """Write metrics.csv with exactly these rows."""
-        rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
-        write_text(self.metrics, "".join(map(_csv_line, rows)))
+        write_text(self.metrics, metrics_text(history))
 
     def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
         """Add a row to metrics.csv; with `flush` it survives a power cut."""
@@ -157,6 +152,53 @@ class RunFolder:
         wanted = b"".join([header, *kept]) if epoch else b""
         if wanted != content:
             write_bytes(self.gradients, wanted)
+
+
+def metrics_text(history: Sequence[EpochMetrics]) -> str:
+    """Return the content of a metrics.csv with these rows."""
+    rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
+    return "".join(map(_csv_line, rows))
+
+
+def with_seconds(history: Sequence[EpochMetrics], table: bytes) -> list[EpochMetrics]:
+    """Return the same rows with the seconds in the content of a metrics.csv, where it has them."""
+    text = table.decode(errors="replace")
+    seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
+    return [
+        dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
+        for row in history
+    ]
+
+
+def gradients_text(rows: Sequence[GradientNorms]) -> str:
+    """Return the content of a gradients.csv with these rows."""
+    lines = [GRADIENT_COLUMNS, *map(dataclasses.astuple, rows)] if rows else []
+    return "".join(map(_csv_line, lines))
+
+
+def summary_of(
+    name: str,
+    stopped: str,
+    history: Sequence[EpochMetrics],
+    best_epoch: int,
+    monitor: str,
+    test: Evaluation | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the content of the summary.json of a run that has stopped for this reason."""
+    return {
+        "name": name,
+        "stopped": stopped,
+        "epochs": len(history),
+        "best_epoch": best_epoch or None,
+        "monitor": monitor,
+        "best": dataclasses.asdict(history[best_epoch - 1]) if best_epoch else None,
+        "last": dataclasses.asdict(history[-1]) if history else None,
+        "test_loss": test.loss if test else None,
+        "test_accuracy": test.accuracy if test else None,
+        "test_images": len(test.labels) if test else None,
+        "seconds": seconds,
+    }
 
 
 def has_ended(summary: Mapping[str, Any]) -> bool:

@@ -26,8 +26,8 @@ ONLY_FOR = {
 class Conflict(NamedTuple):
     """Settings, each valid by itself, that do not fit together."""
 
-    key: str
-    """dotted key of the setting to change"""
+    key: str | tuple[str, ...]
+    """dotted key of the setting to change, or its path where a key has dots of its own"""
     others: tuple[str, ...]
     """dotted keys of the other settings involved"""
     message: str

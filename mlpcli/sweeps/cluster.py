@@ -1,0 +1,250 @@
+"""Dask workers that run tasks: on this machine, or wherever a scheduler has them.
+
+Dask runs a task again that was lost with its worker. Since a task is a pure function, its result
+does not change.
+"""
+
+import contextlib
+import importlib
+import importlib.metadata
+import logging
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import dask
+import numpy as np
+from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
+from distributed.comm.core import CommClosedError
+
+import mlpcli
+from mlpcli.errors import ClusterError, MlpcliError
+from mlpcli.parallel.processors import available_cores
+from mlpcli.reporting import Reporter
+
+CONNECT_SECONDS = 10
+MOST_LOSSES = 25
+"""how often Dask may give up a task, each time after several workers ended that ran it"""
+LOOPBACK = ("127.", "localhost", "[::1]")
+SETTINGS = {
+    # A checkpoint of a large network is a large argument.
+    "distributed.admin.large-graph-warning-threshold": "1TB",
+    "distributed.comm.retry.count": 2,
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that all machines of a sweep must share."""
+    return {"mlpcli": mlpcli.__version__, "NumPy": np.__version__}
+
+
+class Cluster:
+    """Runs tasks on Dask workers and returns their results as they come.
+
+    Args:
+        workers: the number of local workers; None for one a core.
+        scheduler: the address of a Dask scheduler, whose workers are used instead of local ones.
+        reporter: receives remarks.
+    """
+
+    def __init__(
+        self, workers: int | None = None, scheduler: str | None = None, *, reporter: Reporter
+    ) -> None:
+        self.is_local = scheduler is None
+        self._size = workers or available_cores()
+        self._scheduler = scheduler
+        self._reporter = reporter
+        self._stack = contextlib.ExitStack()
+        self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._running: dict[Any, tuple[Any, Callable[..., Any], tuple[Any, ...], int]] = {}
+        self._futures: dict[Any, Future[Any]] = {}
+        self._shared: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Start the local workers, or connect to the scheduler.
+
+        Raises:
+            ClusterError: the scheduler cannot be reached, or a worker is not fit.
+        """
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self._stack.enter_context(dask.config.set(SETTINGS))
+        with self._closing_if_it_fails():
+            if self._scheduler is None:
+                cluster = LocalCluster(  # type: ignore[no-untyped-call]
+                    n_workers=self._size,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
+                self._stack.enter_context(cluster)
+                client = Client(cluster)  # type: ignore[no-untyped-call]
+                self._client: Client = self._stack.enter_context(client)
+            else:
+                self._client = self._stack.enter_context(self._connected(self._scheduler))
+                self._check_workers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def _closing_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _connected(self, address: str) -> Client:
+        if not address.startswith("tls://") and not any(
+            address.startswith((host, f"tcp://{host}")) for host in LOOPBACK
+        ):
+            self._reporter.remark(
+                f"Warning: {address} is used without TLS: whoever reaches that scheduler can run "
+                "programs on its workers. Use it in a network that you trust, or a tls:// address."
+            )
+        try:
+            return Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, TypeError, CommClosedError) as error:
+            raise ClusterError(
+                f"{address}: no Dask scheduler can be reached there ({_first_line(error)}); start "
+                "one with `dask scheduler`, and give the address that it prints."
+            ) from error
+
+    @property
+    def size(self) -> int:
+        """The number of tasks that can run at the same time."""
+        if self.is_local:
+            return self._size
+        workers = self._client.scheduler_info()["workers"]
+        return sum(worker["nthreads"] for worker in workers.values())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another task would begin soon."""
+        return len(self._running) < 2 * max(self.size, 1)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task is left."""
+        return not self._running
+
+    def shared(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what stands for data in the arguments of tasks; it is made and sent only once."""
+        if name not in self._shared:
+            self._shared[name] = self._client.submit(_itself, make(), pure=False)
+        return self._shared[name]
+
+    def submit(self, label: Any, function: Callable[..., Any], *arguments: Any) -> None:
+        """Run `function(*arguments)` on a worker; `label` says which task it was."""
+        self._submit(label, function, arguments, losses=0)
+
+    def _submit(
+        self, label: Any, function: Callable[..., Any], arguments: tuple[Any, ...], losses: int
+    ) -> None:
+        future = self._client.submit(_on_worker, versions(), function, *arguments, pure=False)
+        self._running[future.key] = label, function, arguments, losses
+        self._futures[future.key] = future
+        future.add_done_callback(self._ended.put)  # type: ignore[no-untyped-call]
+
+    def next_result(self, seconds: float) -> tuple[Any, Any] | None:
+        """Return the label and the result of a task that has ended; None if none has by then.
+
+        Raises:
+            ClusterError: the scheduler is gone, or a worker cannot run tasks.
+            MlpcliError: the task raised it; the message names the worker.
+        """
+        try:
+            future = self._ended.get(timeout=seconds)
+        except queue.Empty:
+            if self._client.status not in ("running", "connecting"):
+                raise self._gone() from None
+            return None
+        label, function, arguments, losses = self._running.pop(future.key)
+        del self._futures[future.key]
+        if future.status == "cancelled":
+            raise self._gone()
+        try:
+            return label, future.result()
+        except KilledWorker as error:
+            if losses == MOST_LOSSES:
+                raise ClusterError(
+                    f"{label}: each worker that ran this ended, the last one was "
+                    f"{error.last_worker.address}; perhaps it had too little memory."
+                ) from error
+            self._submit(label, function, arguments, losses + 1)
+            return None
+        except (ImportError, AttributeError) as error:
+            self._check_workers()
+            raise ClusterError(f"A worker cannot run the task: {error}.") from error
+        except (OSError, CommClosedError) as error:
+            if isinstance(error, MlpcliError):
+                raise
+            raise self._gone() from error
+
+    def cancel(self) -> None:
+        """Give up all tasks."""
+        futures = list(self._futures.values())
+        self._client.cancel(futures, force=True)  # type: ignore[no-untyped-call]
+        self._running.clear()
+        self._futures.clear()
+
+    def _gone(self) -> ClusterError:
+        where = self._scheduler or "The local scheduler"
+        return ClusterError(f"{where}: the connection to the scheduler is lost.")
+
+    def _check_workers(self) -> None:
+        """Check that each worker has mlpcli, which is looked for without a function of its own.
+
+        Raises:
+            ClusterError: one has not, or has another version.
+        """
+        if not self._client.scheduler_info()["workers"]:
+            self._reporter.remark(f"{self._scheduler} has no workers yet; waiting for one.")
+            return
+        found = self._client.run(importlib.import_module, "mlpcli.sweeps.task", on_error="return")
+        problems = [
+            f"Worker {address}: cannot import mlpcli ({_first_line(error)}); install "
+            f"mlpcli {mlpcli.__version__} there."
+            for address, error in found.items()
+            if isinstance(error, Exception)
+        ]
+        if not problems:
+            for name, package in (("mlpcli", "mlpcli"), ("NumPy", "numpy")):
+                there = self._client.run(importlib.metadata.version, package, on_error="return")
+                problems += [
+                    _wrong_version(address, name, str(version), versions()[name])
+                    for address, version in there.items()
+                    if str(version) != versions()[name]
+                ]
+        if problems:
+            raise ClusterError("\n".join(problems))
+
+
+def _on_worker(expected: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a task; errors name the worker."""
+    address = get_worker().address
+    for name, version in versions().items():
+        if version != expected[name]:
+            raise ClusterError(_wrong_version(address, name, version, expected[name]))
+    try:
+        return function(*arguments)
+    except MlpcliError as error:
+        raise type(error)(f"Worker {address}: {error}") from error
+
+
+def _wrong_version(address: str, name: str, found: str, expected: str) -> str:
+    return (
+        f"Worker {address}: has {name} {found}, and this machine has {expected}; the same version "
+        "is needed for the same results."
+    )
+
+
+def _itself(data: Any) -> Any:
+    return data
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,151 @@
+"""The folder of a sweep: the paths of its files, and how runs are written to it and read.
+
+Whatever writes raises WriteError if it cannot.
+"""
+
+import contextlib
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlpcli.config.writing import resolved_yaml
+from mlpcli.errors import CheckpointError, DataError, WriteError
+from mlpcli.files import (
+    make_filled_folder,
+    make_folder,
+    os_errors_as,
+    read_json,
+    read_ordinary,
+    write_text,
+)
+from mlpcli.locking import held
+from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.records import read_metrics
+from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
+from mlpcli.sweeps.task import BEST, IMPOSSIBLE, Files
+from mlpcli.sweeps.trials import Result, Training
+
+
+class SweepFolder:
+    """The folder of one sweep.
+
+    Attributes:
+        sweep: the whole sweep, as a sweep file.
+        results: one row a trial.
+        summary: the best trial, and why the sweep stopped.
+        best: the config of the best trial.
+        journal: the study, for Optuna's tools.
+        trials: a run folder for each training.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sweep = path / "sweep.yaml"
+        self.results = path / "results.csv"
+        self.summary = path / "summary.json"
+        self.best = path / "best.yaml"
+        self.journal = path / "journal.log"
+        self.trials = path / "trials"
+        self.pictures = path / "pictures"
+
+    @classmethod
+    def create(cls, sweeps: Path, name: str, content: str) -> "SweepFolder":
+        """Create `sweeps/name`, or `name-2`, ...: a sweep is never overwritten."""
+        make_folder(sweeps)
+
+        def fill(path: Path) -> None:
+            (path / "trials").mkdir()
+            write_text(cls(path).sweep, content)
+
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        return cls(make_filled_folder((sweeps / each for each in names), fill))
+
+    @classmethod
+    def find(cls, path: Path) -> "SweepFolder":
+        """Return the sweep in a folder, or raise CheckpointError."""
+        folder = cls(path)
+        with os_errors_as(CheckpointError, path, "cannot be read"):
+            if not folder.sweep.is_file():
+                raise CheckpointError(
+                    f"{path}: no sweep there (a sweep's folder has a sweep.yaml); `mlpcli sweep` "
+                    "makes one."
+                )
+        return folder
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from this sweep; WriteError if one is at work on it."""
+        with held(self.path / ".lock") as is_ours:
+            if not is_ours:
+                raise WriteError(
+                    f"{self.path}: another process is at work on this sweep; let it finish, or "
+                    "stop it and resume the sweep."
+                )
+            yield
+
+    def run_folder(self, number: int, seed: int, seeds: int) -> Path:
+        """Return the run folder of a trial: of one of its `seeds` seeds, if it has several."""
+        trial = self.trials / f"{number:04}"
+        return trial if seeds == 1 else trial / f"seed-{seed}"
+
+
+def write_run(path: Path, files: Files) -> None:
+    """Write a run folder in place of an earlier one.
+
+    Nothing is flushed to the disk: after a power cut, what `read_result` cannot read is trained
+    again, to the same bytes.
+    """
+    make_folder(path.parent)
+
+    def fill(folder: Path) -> None:
+        for name, content in files.items():
+            file = folder / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
+
+    with os_errors_as(WriteError, path, "cannot be replaced"):
+        shutil.rmtree(path, ignore_errors=False, onerror=_unless_missing)
+    make_filled_folder(itertools.repeat(path), fill)
+
+
+def _unless_missing(_function: object, _path: str, problem: tuple[object, object, object]) -> None:
+    error = problem[1]
+    if not isinstance(error, FileNotFoundError):
+        raise error  # type: ignore[misc]
+
+
+def read_run(path: Path) -> Files:
+    """Return the files of a run folder that continuing it takes."""
+    with os_errors_as(DataError, path, "cannot be read"):
+        names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+        return {
+            name: read_ordinary(path / name, MOST_BYTES)
+            for name in names
+            if "pictures" not in name and not name.startswith(".")
+        }
+
+
+def read_result(training: Training) -> Result | None:
+    """Return the result in a run folder; None if it is not whole, or is that of another config."""
+    folder = RunFolder(training.folder)
+    try:
+        if read_ordinary(folder.config, MOST_BYTES) != resolved_yaml(training.config).encode():
+            return None
+        summary = read_json(folder.summary, MOST_BYTES)
+        if summary["stopped"] == IMPOSSIBLE:
+            return Result((), IMPOSSIBLE, str(summary["reason"]), 0.0)
+        history = read_metrics(folder.metrics) if folder.metrics.exists() else []
+        epochs = load_checkpoint(folder.last).epoch
+        if not epochs == len(history) == summary["epochs"]:
+            return None
+        if history and load_checkpoint(training.folder / BEST).epoch != summary["best_epoch"]:
+            return None
+        return Result(
+            monitored=tuple(getattr(row, summary["monitor"]) for row in history),
+            stopped=str(summary["stopped"]),
+            reason=str(summary.get("reason", "")),
+            seconds=float(summary["seconds"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, CheckpointError, DataError):
+        return None
