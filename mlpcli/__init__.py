@@ -16,17 +16,34 @@ if TYPE_CHECKING:
     from mlpcli.data.dataset import Dataset
     from mlpcli.inference.model import Model, load_model
     from mlpcli.runs.run import Run, resume, train
+    from mlpcli.sweeps.api import resume_sweep, sweep
+    from mlpcli.sweeps.results import SweepResult
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Model", "Run", "__version__", "load_config", "load_model", "resume", "train"]
+__all__ = [
+    "Dataset",
+    "Model",
+    "Run",
+    "SweepResult",
+    "__version__",
+    "load_config",
+    "load_model",
+    "resume",
+    "resume_sweep",
+    "sweep",
+    "train",
+]
 
 _HOMES = {
     "Dataset": "mlpcli.data.dataset",
     "Model": "mlpcli.inference.model",
     "Run": "mlpcli.runs.run",
+    "SweepResult": "mlpcli.sweeps.results",
     "load_config": "mlpcli.config.loading",
     "load_model": "mlpcli.inference.model",
     "resume": "mlpcli.runs.run",
+    "resume_sweep": "mlpcli.sweeps.api",
+    "sweep": "mlpcli.sweeps.api",
     "train": "mlpcli.runs.run",
 }
 

@@ -20,6 +20,7 @@ from mlpcli.errors import ConfigError, MlpcliError, printable
 
 COMMANDS = {
     "train": "Train a network and leave a run folder.",
+    "sweep": "Train with many values of some settings, on one machine or many.",
     "evaluate": "Evaluate a trained network on a dataset.",
     "predict": "Say which digit an image shows.",
     "export": "Write a network to a small file, to predict with.",
@@ -73,7 +74,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
-    "9 a training process was ended, "
+    "9 a training process was ended, 10 the cluster of a sweep failed, "
     "130 Ctrl-C, 141 closed pipe, 143 SIGTERM or SIGHUP.",
 )
 @click.option("--debug", is_flag=True, help="Show an error's traceback; may stand anywhere.")

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
@@ -11,6 +11,11 @@ from tqdm import tqdm
 from mlpcli.reporting import Reporter
 from mlpcli.text import count, percent
 from mlpcli.training.metrics import EpochMetrics
+
+if TYPE_CHECKING:
+    from mlpcli.cli.sweep_progress import LiveTable
+    from mlpcli.sweeps.driver import Driver
+    from mlpcli.sweeps.trials import Trial
 
 BAR = "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}"
 
@@ -33,6 +38,16 @@ class LineReporter(QuietReporter):
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
         _write_line(epoch_line(row, is_best=is_best))
 
+    def sweep_begins(self, sweep: "Driver") -> None:
+        from mlpcli.cli.sweep_progress import begun
+
+        _write_line(begun(sweep))
+
+    def trial_settled(self, sweep: "Driver", trial: "Trial") -> None:
+        from mlpcli.cli.sweep_progress import trial_line
+
+        _write_line(trial_line(sweep, trial))
+
 
 class BarReporter(LineReporter):
     """Draws a bar for the epochs and one for the batches, with the finished epochs above them."""
@@ -43,6 +58,7 @@ class BarReporter(LineReporter):
         self._work: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
         self._batches: tqdm[Any] | None = None
+        self._table: LiveTable | None = None
 
     def remark(self, text: str) -> None:
         tqdm.write(text, file=sys.stderr)
@@ -87,6 +103,25 @@ class BarReporter(LineReporter):
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()
+
+    def sweep_begins(self, sweep: "Driver") -> None:
+        from mlpcli.cli.sweep_progress import LiveTable
+
+        self._close_download()
+        super().sweep_begins(sweep)
+        self._table = LiveTable(sweep)
+
+    def sweep_changed(self, sweep: "Driver") -> None:
+        if self._table is not None:
+            self._table.draw(sweep)
+
+    def trial_settled(self, sweep: "Driver", trial: "Trial") -> None:
+        self.sweep_changed(sweep)
+
+    def sweep_ends(self, sweep: "Driver") -> None:
+        if self._table is not None:
+            self._table.close()
+            self._table = None
 
     def _close_download(self) -> None:
         if self._download is not None:

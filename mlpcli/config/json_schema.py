@@ -23,7 +23,8 @@ def sweep_schema() -> SchemaNode:
     return SweepConfig.model_json_schema()
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema(*, of_sweeps: bool = False) -> dict[str, Any]:
     """Return the schema with which editors complete and check YAML."""
+    schema = sweep_schema() if of_sweeps else config_schema()
     draft = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": draft, **copy.deepcopy(config_schema())}
+    return {"$schema": draft, **copy.deepcopy(schema)}

@@ -25,7 +25,7 @@ from mlpcli.config.schema.sweep import (
     SweepConfig,
     TpeConfig,
 )
-from mlpcli.config.shipped import find_config
+from mlpcli.config.shipped import find_config, find_sweep
 from mlpcli.config.sources import (
     Place,
     Source,
@@ -45,6 +45,8 @@ MOST_TRIES = 200
 """values of other parameters that a value is tried with"""
 COMMAND_LINE = 1000
 """order of the first override among the sources, after all files"""
+WHOLE = "config"
+"""the parameter whose values are whole configs, or pieces of them"""
 INSTEAD = {
     "seed": "seeds",
     "name": "name",
@@ -88,12 +90,10 @@ class Sweep:
             ConfigError: the values cannot be together.
         """
         place = Place("", (1, 0))
-        chosen = [
-            setting_source(tuple(key.split(".")), value, place) for key, value in values.items()
-        ]
-        chosen.append(Source({"seed": seed}, place))
+        chosen = [_chosen(key, value, place) for key, value in values.items()]
+        same = {"seed": seed, "name": self.base.name, "training": {"workers": 1}}
         base = Source(self.base.model_dump(mode="json"), Place("", (0, 0)))
-        return build_config([base], chosen)
+        return build_config([base], [*chosen, Source(same, place)])
 
     def as_yaml(self) -> str:
         """Return the sweep as a sweep file, from which it can be repeated."""
@@ -172,7 +172,7 @@ class _Reading:
         if isinstance(sweep, Mapping):
             self.file = Source(_long_form(sweep), self.file.place)
             return
-        path = Path(sweep)
+        path = find_sweep(sweep)
         located = read_yaml(path)
         self.name, self.folder = name_from(path), path.parent
         places = places_of(located, path, 0)
@@ -213,28 +213,32 @@ class _Reading:
         """Read the config that the trials share."""
         base = self.file.values.pop("base", DEFAULT_BASE)
         if configs:
-            self._read_configs(configs, Path())
-        elif isinstance(base, Mapping):
-            places = {
-                path[1:]: place
-                for path, place in self.file.places.items()
-                if path[0] == "base" and len(path) > 1
-            }
-            self.base.append(Source(written_out(base), self.file.place, places))
+            parts, inside, folder = list(configs), False, Path()
         else:
-            names = base if isinstance(base, list) else [base]
-            if not names or not all(isinstance(name, str | Path) for name in names):
+            parts, inside, folder = base if isinstance(base, list) else [base], True, self.folder
+        for order, part in enumerate(parts, 1):
+            if isinstance(part, Mapping):
+                prefix: KeyPath = ("base", order - 1) if isinstance(base, list) else ("base",)
+                self.base.append(self._part_of_file(part, prefix))
+            elif isinstance(part, str | Path):
+                beside = folder / part
+                path = beside if inside and beside.is_file() else find_config(part)
+                self.base.append(file_source(path, order))
+                self.name = self.name or name_from(path)
+            else:
                 place = self.file.places.get(("base",), self.file.place)
-                expected = "the name of a config, a file, a list of those, or a mapping"
+                expected = "the name of a config, a file, a mapping, or a list of those"
                 raise ConfigError(f"{place.text}: base: expected {expected}")
-            self._read_configs(names, self.folder)
 
-    def _read_configs(self, names: Sequence[str | Path], folder: Path) -> None:
-        for order, name in enumerate(names, 1):
-            beside = folder / name
-            path = beside if beside.is_file() else find_config(name)
-            self.base.append(file_source(path, order))
-            self.name = self.name or name_from(path)
+    def _part_of_file(self, values: Mapping[str, Any], prefix: KeyPath) -> Source:
+        """Return settings within the sweep file as a source, with their lines."""
+        depth = len(prefix)
+        places = {
+            path[depth:]: place
+            for path, place in self.file.places.items()
+            if path[:depth] == prefix and len(path) > depth
+        }
+        return Source(written_out(values), self.file.place, places)
 
     def settings(self) -> SweepConfig:
         """Return the settings of the sweep, or raise ConfigError."""
@@ -340,7 +344,7 @@ def _wrong_keys(parameters: Any) -> Iterator[Problem]:
             instead = INSTEAD[key]
             hint = f"set {instead} of the sweep" if instead else "it is the same for all trials"
             yield Problem(path, f"no parameter can be this setting; {hint}")
-        elif problem := words.unknown_key(tuple(key.split("."))):
+        elif key != WHOLE and (problem := words.unknown_key(tuple(key.split(".")))):
             yield Problem(path, problem.message)
 
 
@@ -355,15 +359,19 @@ def _impossible_values(reading: _Reading, base: Config) -> Iterator[str]:
     candidates = {
         key: list(_candidates(parameter))
         for key, parameter in (parameters.items() if isinstance(parameters, Mapping) else ())
-        if not words.unknown_key(tuple(key.split(".")))
+        if key == WHOLE or not words.unknown_key(tuple(key.split(".")))
     }
     start = [Source(base.model_dump(mode="json"), Place("", (0, 0)))]
     for key, values in candidates.items():
         for index, value in enumerate(values):
-            own = setting_source(tuple(key.split(".")), value, reading.place_of(key, index))
+            try:
+                own = _chosen(key, value, reading.place_of(key, index))
+            except ConfigError as error:
+                yield str(error)
+                continue
             problem = _problem(start, [own])
             others = (
-                setting_source(tuple(other.split(".")), each, Place("", (1, 0)))
+                _chosen(other, each, Place("", (1, 0)))
                 for other, others in candidates.items()
                 if other != key
                 for each in others
@@ -379,6 +387,17 @@ def _candidates(parameter: Any) -> Iterator[Any]:
         values = parameter.get("values")
         yield from values if isinstance(values, list) else ()
         yield from (parameter[end] for end in ("low", "high") if end in parameter)
+
+
+def _chosen(key: str, value: Any, place: Place) -> Source:
+    """Return the source of a parameter's value, or raise ConfigError if it names no config."""
+    if key != WHOLE:
+        return setting_source(tuple(key.split(".")), value, place)
+    if isinstance(value, str):
+        return Source(file_source(find_config(value), 0).values, place)
+    if isinstance(value, Mapping):
+        return Source(written_out(value), place)
+    raise ConfigError(f"{place.text}: {key}: expected the name of a config or a mapping")
 
 
 def _problem(base: list[Source], changes: list[Source]) -> str:

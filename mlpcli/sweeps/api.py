@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,24 @@ from mlpcli.sweeps.sweep_folder import SweepFolder
 
 MAY_CHANGE = ("trials", "minutes")
 """settings that a resumed sweep may change"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sweep runs."""
+
+    workers: int | None = None
+    """number of local workers; None for one a core"""
+    scheduler: str | None = None
+    """address of a Dask scheduler, whose workers are used instead"""
+    data_dir: str | Path | None = None
+    """the cache of datasets on this machine; None for the usual one"""
+
+    @property
+    def cache(self) -> Path:
+        """The folder of that cache, absolute."""
+        folder = None if self.data_dir is None else Path(self.data_dir)
+        return cache.data_directory(folder).absolute()
 
 
 def sweep(
@@ -60,32 +79,8 @@ def sweep(
     base = config.model_dump(mode="json") if isinstance(config, Config) else config
     base = str(base) if isinstance(base, Path) else base
     described = load_sweep({"base": base, "parameters": parameters, **settings})
-    return begin(
-        described,
-        workers=workers,
-        scheduler=scheduler,
-        sweeps_dir=sweeps_dir,
-        data_dir=data_dir,
-        reporter=reporter,
-    )
-
-
-def begin(
-    sweep: Sweep,
-    *,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    sweeps_dir: str | Path = "sweeps",
-    data_dir: str | Path | None = None,
-    reporter: Reporter | None = None,
-) -> SweepResult:
-    """Begin a sweep from `load_sweep`; arguments and errors as for `sweep`."""
-    reporter = reporter or Reporter()
-    name = sweep.settings.name or "sweep"
-    with _working(sweep, workers, scheduler, data_dir, reporter) as cluster:
-        folder = SweepFolder.create(Path(sweeps_dir), name, sweep.as_yaml())
-        with folder.locked():
-            return _drive(sweep, folder, cluster, data_dir, reporter)
+    place = Place(workers, scheduler, data_dir)
+    return begin(described, place, sweeps_dir=sweeps_dir, reporter=reporter)
 
 
 def resume_sweep(
@@ -112,15 +107,35 @@ def resume_sweep(
         ConfigError: an override changes another setting.
         ClusterError, DataError, WriteError, Interrupted: as for `sweep`.
     """
+    return go_on(path, overrides, Place(workers, scheduler, data_dir), reporter=reporter)
+
+
+def begin(
+    sweep: Sweep,
+    place: Place,
+    *,
+    sweeps_dir: str | Path = "sweeps",
+    reporter: Reporter | None = None,
+) -> SweepResult:
+    """Begin a sweep from `load_sweep`; errors as for `sweep`."""
+    reporter = reporter or Reporter()
+    with _working(sweep, place, reporter) as cluster:
+        name = sweep.settings.name or "sweep"
+        folder = SweepFolder.create(Path(sweeps_dir), name, sweep.as_yaml())
+        with folder.locked():
+            return _drive(sweep, folder, cluster, place, reporter)
+
+
+def go_on(
+    path: str | Path, overrides: Sequence[str], place: Place, *, reporter: Reporter | None = None
+) -> SweepResult:
+    """Resume a sweep; arguments and errors as for `resume_sweep`."""
     reporter = reporter or Reporter()
     folder = SweepFolder.find(Path(path))
-    described = changed(folder, overrides)
-    with (
-        folder.locked(),
-        _working(described, workers, scheduler, data_dir, reporter) as cluster,
-    ):
-        write_text(folder.sweep, described.as_yaml())
-        return _drive(described, folder, cluster, data_dir, reporter)
+    sweep = changed(folder, overrides)
+    with folder.locked(), _working(sweep, place, reporter) as cluster:
+        write_text(folder.sweep, sweep.as_yaml())
+        return _drive(sweep, folder, cluster, place, reporter)
 
 
 def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
@@ -143,41 +158,27 @@ def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
 
 
 @contextlib.contextmanager
-def _working(
-    sweep: Sweep,
-    workers: int | None,
-    scheduler: str | None,
-    data_dir: str | Path | None,
-    reporter: Reporter,
-) -> Iterator[Cluster]:
-    """Yield workers, and data in the cache that local ones read."""
+def _working(sweep: Sweep, place: Place, reporter: Reporter) -> Iterator[Cluster]:
+    """Yield workers, and have the data in the cache that local ones read."""
     dataset = sweep.base.data.dataset
-    if scheduler is None and dataset in SOURCES:
+    if place.scheduler is None and dataset in SOURCES:
         cache.fetch(
             dataset,
-            _cache(data_dir),
+            place.cache,
             progress=lambda file, received: reporter.download(file.name, received, file.size),
             report=reporter.remark,
         )
-    with Cluster(workers, scheduler, reporter=reporter) as cluster:
+    with Cluster(place.workers, place.scheduler, reporter=reporter) as cluster:
         yield cluster
 
 
 def _drive(
-    sweep: Sweep,
-    folder: SweepFolder,
-    cluster: Cluster,
-    data_dir: str | Path | None,
-    reporter: Reporter,
+    sweep: Sweep, folder: SweepFolder, cluster: Cluster, place: Place, reporter: Reporter
 ) -> SweepResult:
     with Interruption(folder.path) as interruption:
-        driver = Driver(sweep, folder, cluster, _cache(data_dir), reporter, interruption)
+        driver = Driver(sweep, folder, cluster, place.cache, reporter, interruption)
         reporter.sweep_begins(driver)
         try:
             return driver.run()
         finally:
             reporter.sweep_ends(driver)
-
-
-def _cache(data_dir: str | Path | None) -> Path:
-    return cache.data_directory(None if data_dir is None else Path(data_dir)).absolute()

@@ -127,6 +127,11 @@ class Cluster:
         return len(self._running) < 2 * max(self.size, 1)
 
     @property
+    def outstanding(self) -> int:
+        """The number of tasks that are running, or waiting to."""
+        return len(self._running)
+
+    @property
     def is_idle(self) -> bool:
         """Whether no task is left."""
         return not self._running

@@ -67,9 +67,9 @@ class Driver:
         self.reporter, self.interruption = reporter, interruption
         self.trials: list[Trial] = []
         self._data_dir = data_dir
-        self._minimize = sweep.monitor.endswith("loss")
         self._halving = sweep.settings.halving
         self._journal = Journal(folder.journal, folder.path.resolve().name, sweep)
+        self._rung = 0
         self._started = time.perf_counter()
         self._written = self._started
         self._seconds_before = self._earlier_seconds()
@@ -96,6 +96,34 @@ class Driver:
         self._write(result)
         return result
 
+    @property
+    def minimize(self) -> bool:
+        """Whether a lower value is better."""
+        return self.sweep.monitor.endswith("loss")
+
+    @property
+    def ranking(self) -> list[Trial]:
+        """The trials that have a value, the best first."""
+        return ranked(self.trials, self.minimize)
+
+    @property
+    def epochs_planned(self) -> int:
+        """The number of epochs that all trainings have together, if none ends early."""
+        trials, seeds = self.sweep.trials, len(self.sweep.seeds)
+        epochs = self.sweep.base.training.epochs
+        return seeds * halving.planned_epochs(self._halving, epochs, trials)
+
+    @property
+    def epochs_done(self) -> int:
+        """How many of them are done, or left out because a training ended early."""
+        done = 0
+        for trial in self.trials:
+            for training in trial.trainings:
+                if (result := training.result) is not None:
+                    rung = self._until(training, self._rung)
+                    done += max(result.epochs, rung) if result.has_ended else result.epochs
+        return min(done, self.epochs_planned)
+
     def _train_all(self) -> None:
         search = Search(self.sweep)
         first, *later = halving.rungs(self._halving, self.sweep.base.training.epochs)
@@ -104,10 +132,10 @@ class Driver:
             begun = [self._trial(len(self.trials) + i, each) for i, each in enumerate(chosen)]
             self.trials += begun
             self._train(begun, first)
-            search.tell([trial.value(self._minimize, first) for trial in begun])
+            search.tell([trial.value(self.minimize, first) for trial in begun])
         entered, before = self.trials, first
         for end in later:
-            best = ranked(entered, self._minimize, before)
+            best = ranked(entered, self.minimize, before)
             best = best[: halving.promoted(self._halving, len(entered))]
             for trial in entered:
                 trial.is_pruned = trial not in best
@@ -133,6 +161,7 @@ class Driver:
 
     def _train(self, trials: Sequence[Trial], rung: int) -> None:
         """Train trials until the epoch of a rung, or until their training is over."""
+        self._rung = rung
         waiting = self._begun(trials, rung)
         continued: deque[tuple[Trial, Training]] = deque()
         exhausted = False
@@ -245,7 +274,7 @@ class Driver:
 
     def _test_best(self) -> dict[int, Mapping[str, Any]]:
         """Evaluate the best trial on the test set, with each of its seeds."""
-        best = next(iter(ranked(self.trials, self._minimize)), None)
+        best = next(iter(ranked(self.trials, self.minimize)), None)
         found: dict[int, Mapping[str, Any]] = {}
         if best is None:
             return found

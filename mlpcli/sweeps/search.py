@@ -23,6 +23,8 @@ from optuna.trial import TrialState
 from mlpcli.config.schema.sweep import ParameterConfig, TpeConfig
 from mlpcli.config.sweep_loading import Sweep, grid_values
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 Values = Mapping[str, Any]
 """the values of a trial by the keys of the parameters"""
 MOST_TRIES = 1000
@@ -33,7 +35,6 @@ class Search:
     """Chooses the values of the trials, a round at a time."""
 
     def __init__(self, sweep: Sweep) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._sweep = sweep
         self._sampler = sweep.settings.sampler
         self._parameters = sweep.settings.parameters

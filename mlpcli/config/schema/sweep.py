@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from mlpcli.config.schema.config import RunName
 from mlpcli.config.schema.conflicts import Conflict
@@ -22,6 +29,7 @@ MOST_VALUES = 1000
 MOST_SEEDS = 1000
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_Base = WithJsonSchema({"type": ["object", "string", "array"]})
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 """a number that stays an integer if it is one"""
 TrialCount = Annotated[int, Field(ge=1, le=MOST_TRIALS)]
@@ -31,6 +39,14 @@ def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
         raise wrong("different seeds")
     return seeds
+
+
+Seeds = Annotated[
+    tuple[Seed, ...],
+    Field(min_length=1, max_length=MOST_SEEDS),
+    BeforeValidator(tuple_from_list),
+    AfterValidator(_all_different),
+]
 
 
 class ParameterConfig(Section):
@@ -81,6 +97,16 @@ class ParameterConfig(Section):
         """Whether a range is of integers: both of its ends are, and so is its step."""
         ends = (self.low, self.high, 1 if self.step is None else self.step)
         return all(isinstance(end, int) for end in ends)
+
+
+class _OrList:
+    """Lets the JSON Schema of a parameter have its short form: a list, or a range such as 1..5."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        short = {"type": ["array", "string"], "description": "Its values."}
+        return {"anyOf": [handler(schema), short]}
 
 
 class GridConfig(Section):
@@ -137,15 +163,16 @@ class SweepConfig(Section):
     name: RunName | None = Field(
         default=None, description="Name of the sweep's folder. null: that of the sweep file."
     )
-    base: dict[str, Any] = Field(
+    base: Annotated[dict[str, Any], _Base] = Field(
         default={},
         description="The config that all trials share: the name of a shipped one, a file, a list"
         " of those, which are merged in order, or the settings themselves.",
     )
-    parameters: dict[str, ParameterConfig] = Field(
+    parameters: dict[str, Annotated[ParameterConfig, _OrList()]] = Field(
         default={},
         description="The settings that differ, by their dotted keys, such as"
-        " optimizer.learning_rate; each has values, or low and high.",
+        " optimizer.learning_rate; each has values, or low and high. config has whole configs, or"
+        " pieces of them, that are merged over the base.",
     )
     sampler: SamplerConfig | None = Field(
         default=None,
@@ -155,15 +182,7 @@ class SweepConfig(Section):
     trials: TrialCount | None = Field(
         default=None, description="Number of trials. null: the whole grid, or else 20."
     )
-    seeds: (
-        Annotated[
-            tuple[Seed, ...],
-            Field(min_length=1, max_length=MOST_SEEDS),
-            BeforeValidator(tuple_from_list),
-            AfterValidator(_all_different),
-        ]
-        | None
-    ) = Field(
+    seeds: Seeds | None = Field(
         default=None,
         description="Each trial is trained once with each seed, and its value is their mean. null:"
         " with the seed of the base only.",
