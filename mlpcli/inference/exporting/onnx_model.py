@@ -1,6 +1,6 @@
 """A trained network as a model of ONNX: from bytes of images, or numbers, to probabilities.
 
-The operators are those of version 17 of ONNX (2022), which every runtime in use today knows.
+The operators are those of version 17 of ONNX (2022), so that runtimes need not be the newest.
 """
 
 import json
