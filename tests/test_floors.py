@@ -33,6 +33,8 @@ ONLY_IN = {
     "optuna": {"sweeps"},
     "dask": {"sweeps"},
     "distributed": {"sweeps"},
+    "onnx": {"inference"},
+    "onnxruntime": set(),
     "pydantic": {"config"},
     "yaml": {"config"},
     "requests": {"data"},

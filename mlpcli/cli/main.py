@@ -23,7 +23,7 @@ COMMANDS = {
     "sweep": "Train with many values of some settings, on one machine or many.",
     "evaluate": "Evaluate a trained network on a dataset.",
     "predict": "Say which digit an image shows.",
-    "export": "Write a network to a small file, to predict with.",
+    "export": "Write a network for other programs, or to pass on.",
     "explain": "Show each step of training, or of a prediction, with its numbers.",
     "gradcheck": "Check backpropagation against centred differences.",
     "plot": "Draw pictures of runs.",
