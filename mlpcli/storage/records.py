@@ -114,12 +114,19 @@ def is_run(folder: Path) -> bool:
 def run_folders(runs: Path) -> list[Path]:
     """Return the folders of runs under `runs`, by name, or `runs` itself if it is a run's folder.
 
+    Of a sweep, those are the folders of its trials, or of their seeds.
+
     Raises:
         CheckpointError: the folder is missing or cannot be read.
     """
     if is_run(runs):
         return [runs]
     try:
+        if (runs / "sweep.yaml").is_file():
+            trials = runs / "trials"
+            return sorted(
+                path for depth in ("*", "*/*") for path in trials.glob(depth) if is_run(path)
+            )
         return sorted(path for path in runs.iterdir() if path.name[0] != "." and is_run(path))
     except OSError as error:
         raise CheckpointError(

@@ -9,7 +9,7 @@ import importlib
 import importlib.metadata
 import logging
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import dask
@@ -70,17 +70,10 @@ class Cluster:
         self._stack.enter_context(dask.config.set(SETTINGS))
         with self._closing_if_it_fails():
             if self._scheduler is None:
-                cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=self._size,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    memory_limit=0,
-                    silence_logs=logging.CRITICAL,
-                )
-                self._stack.enter_context(cluster)
-                client = Client(cluster)  # type: ignore[no-untyped-call]
+                self._local = self._stack.enter_context(_local_cluster())
+                client = Client(self._local)  # type: ignore[no-untyped-call]
                 self._client: Client = self._stack.enter_context(client)
+                self._keep_size()
             else:
                 self._client = self._stack.enter_context(self._connected(self._scheduler))
                 self._check_workers()
@@ -113,13 +106,22 @@ class Cluster:
                 "one with `dask scheduler`, and give the address that it prints."
             ) from error
 
+    def _keep_size(self) -> None:
+        """Let Dask start the local workers that are missing: at first, all of them."""
+        if self.is_local and len(self._workers()) < self._size:
+            self._local.scale(self._size)
+
+    def _workers(self) -> Mapping[str, Any]:
+        """Return what the scheduler says of each worker, by its address."""
+        workers: Mapping[str, Any] = self._client.scheduler_info()["workers"]
+        return workers
+
     @property
     def size(self) -> int:
         """The number of tasks that can run at the same time."""
         if self.is_local:
             return self._size
-        workers = self._client.scheduler_info()["workers"]
-        return sum(worker["nthreads"] for worker in workers.values())
+        return sum(worker["nthreads"] for worker in self._workers().values())
 
     @property
     def has_room(self) -> bool:
@@ -166,6 +168,7 @@ class Cluster:
         except queue.Empty:
             if self._client.status not in ("running", "connecting"):
                 raise self._gone() from None
+            self._keep_size()
             return None
         label, function, arguments, losses = self._running.pop(future.key)
         del self._futures[future.key]
@@ -206,7 +209,7 @@ class Cluster:
         Raises:
             ClusterError: one has not, or has another version.
         """
-        if not self._client.scheduler_info()["workers"]:
+        if not self._workers():
             self._reporter.remark(f"{self._scheduler} has no workers yet; waiting for one.")
             return
         found = self._client.run(importlib.import_module, "mlpcli.sweeps.task", on_error="return")
@@ -226,6 +229,18 @@ class Cluster:
                 ]
         if problems:
             raise ClusterError("\n".join(problems))
+
+
+def _local_cluster() -> Any:
+    """Return a cluster on this machine that has no workers yet, and listens on loopback only."""
+    return LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=0,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
 
 
 def _on_worker(expected: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:

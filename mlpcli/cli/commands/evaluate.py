@@ -26,6 +26,12 @@ COLUMNS = ("target", "output", "error")
 @click.command("evaluate")
 @click.argument("checkpoints", type=options.PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
 @click.option(
+    "--best",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a sweep, evaluate the mean of the N networks that validate best.  [default: 1]",
+)
+@click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
     default="test",
@@ -55,6 +61,7 @@ COLUMNS = ("target", "output", "error")
 @options.trust_paths
 def command(
     checkpoints: tuple[Path, ...],
+    best: int | None,
     split: "Split",
     dataset: "DatasetName | None",
     min_accuracy: float | None,
@@ -63,7 +70,7 @@ def command(
     data_dir: Path | None,
     trust_paths: bool,
 ) -> None:
-    """Evaluate a trained network: CHECKPOINT is a run folder or a .safetensors file.
+    """Evaluate a trained network: CHECKPOINT is a run folder, a .safetensors file or a sweep.
 
     Several answer together: their probabilities are averaged, each after its temperature. The loss
     of a single network is that of its outputs as they are, without the temperature.
@@ -71,6 +78,7 @@ def command(
     \b
     mlpcli evaluate runs/mnist
     mlpcli evaluate runs/committee runs/committee-2 runs/committee-3
+    mlpcli evaluate sweeps/mnist --best 5
     mlpcli evaluate runs/quickstart --dataset mnist
     mlpcli evaluate runs/mnist --min-accuracy 0.98 --json
     """
@@ -78,7 +86,7 @@ def command(
     from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 
     evaluation = evaluate_checkpoints(
-        *checkpoints,
+        *_networks(checkpoints, best),
         split=split,
         dataset=dataset,
         data_dir=data_dir,
@@ -96,6 +104,21 @@ def command(
         raise AccuracyError(
             f"The accuracy is {evaluation.accuracy:.6g}, below the {min_accuracy:g} asked for."
         )
+
+
+def _networks(checkpoints: tuple[Path, ...], best: int | None) -> list[Path]:
+    """Return the checkpoints, with the best networks of a sweep in its place."""
+    networks: list[Path] = []
+    for path in checkpoints:
+        if (path / "sweep.yaml").is_file():
+            from mlpcli.sweeps.best import best_runs
+
+            networks += best_runs(path, best or 1)
+        elif best is not None:
+            raise ConfigError(f"--best: {path} is no folder of a sweep; leave it out.")
+        else:
+            networks.append(path)
+    return networks
 
 
 def _facts(evaluation: "Evaluation") -> dict[str, Any]:

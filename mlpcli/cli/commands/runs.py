@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlpcli.storage.records import RunRecord
 
 MISSING = "-"
+STATES = ("interrupted", "diverged", "paused", "impossible")
+"""reasons why a run stopped before its end"""
 RESULTS = ("best_epoch", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds")
 
 
@@ -33,6 +35,7 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
     \b
     mlpcli runs
     mlpcli runs --json elsewhere/runs
+    mlpcli runs sweeps/mnist
     mlpcli runs --compare mnist mnist-2
     """
     if compare is not None:
@@ -68,7 +71,7 @@ def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
 def _facts(record: "RunRecord") -> dict[str, Any]:
     best, summary = record.best, record.summary
     return {
-        "name": record.folder.name,
+        "name": _name(record),
         "folder": str(record.folder.path),
         "started": record.environment.get("started"),
         "finished": record.has_ended,
@@ -84,6 +87,13 @@ def _facts(record: "RunRecord") -> dict[str, Any]:
         "test_accuracy": summary.get("test_accuracy"),
         "seconds": record.seconds,
     }
+
+
+def _name(record: "RunRecord") -> str:
+    """Return the name of a run; of a trial with several seeds, with its number."""
+    path = record.folder.path
+    is_of_seed = path.parent.parent.name == "trials"
+    return f"{path.parent.name}/{path.name}" if is_of_seed else record.folder.name
 
 
 def _list(records: list["RunRecord"]) -> str:
@@ -124,7 +134,9 @@ def _result(accuracy: Any, loss: Any) -> str:
 def _state(record: "RunRecord") -> str:
     """Return the state of a run that was not tested."""
     stopped = record.summary.get("stopped")
-    return stopped if stopped in ("interrupted", "diverged") else "unfinished"
+    if record.has_ended:
+        return "not tested"
+    return stopped if stopped in STATES else "unfinished"
 
 
 def _time(seconds: float) -> str:
