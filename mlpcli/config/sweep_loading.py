@@ -74,6 +74,14 @@ class Sweep:
         return self.settings.trials or DEFAULT_TRIALS
 
     @property
+    def has_more(self) -> bool:
+        """Whether there are combinations beyond these trials."""
+        if self.settings.sampler is not None and self.settings.sampler.name == "tpe":
+            return bool(self.settings.parameters)
+        most = most_trials(self.settings)
+        return most is None or 2 * self.trials <= most
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds of each trial."""
         return self.settings.seeds or (self.base.seed,)
@@ -295,7 +303,7 @@ def _complete(settings: SweepConfig, base: Config, name: str | None) -> Sweep:
         is_grid = all(grids) and all(each.step is None for each in settings.parameters.values())
         sampler = GridConfig(name="grid") if is_grid else TpeConfig(name="tpe")
     trials = settings.trials
-    finite = math.prod(map(len, grids)) if all(grids) else None
+    finite = most_trials(settings)
     if sampler.name != "tpe" and finite is not None:
         if trials is not None and trials > finite:
             raise ConfigError(
@@ -317,6 +325,12 @@ def _complete(settings: SweepConfig, base: Config, name: str | None) -> Sweep:
         }
     )
     return Sweep(complete, base)
+
+
+def most_trials(settings: SweepConfig) -> int | None:
+    """Return the number of different combinations; None if it has no end."""
+    grids = [grid_values(parameter) for parameter in settings.parameters.values()]
+    return math.prod(map(len, grids)) if all(grids) else None
 
 
 def grid_values(parameter: ParameterConfig) -> tuple[Any, ...]:

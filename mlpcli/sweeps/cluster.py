@@ -4,6 +4,7 @@ Dask runs a task again that was lost with its worker. Since a task is a pure fun
 does not change.
 """
 
+import asyncio
 import contextlib
 import importlib
 import importlib.metadata
@@ -16,6 +17,8 @@ import dask
 import numpy as np
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from distributed.comm.core import CommClosedError
+from distributed.core import rpc
+from distributed.security import Security
 
 import mlpcli
 from mlpcli.errors import ClusterError, MlpcliError
@@ -66,7 +69,7 @@ class Cluster:
         Raises:
             ClusterError: the scheduler cannot be reached, or a worker is not fit.
         """
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        _silence_dask()
         self._stack.enter_context(dask.config.set(SETTINGS))
         with self._closing_if_it_fails():
             if self._scheduler is None:
@@ -99,6 +102,9 @@ class Cluster:
                 "programs on its workers. Use it in a network that you trust, or a tls:// address."
             )
         try:
+            found = asyncio.run(_identity(address))
+            if found != "Scheduler":
+                raise ValueError(f"a Dask {found.lower()} answers")
             return Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
         except (OSError, ValueError, TypeError, CommClosedError) as error:
             raise ClusterError(
@@ -231,6 +237,13 @@ class Cluster:
             raise ClusterError("\n".join(problems))
 
 
+def _silence_dask() -> None:
+    """Keep Dask's log off stderr: what a user must know is raised as an error of ours."""
+    for name in logging.root.manager.loggerDict:
+        if name.startswith("distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def _local_cluster() -> Any:
     """Return a cluster on this machine that has no workers yet, and listens on loopback only."""
     return LocalCluster(  # type: ignore[no-untyped-call]
@@ -241,6 +254,22 @@ def _local_cluster() -> Any:
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )
+
+
+async def _identity(address: str) -> str:
+    """Return what answers at an address; an error where nothing of Dask's does in time.
+
+    A client would wait for ever where something else answers.
+    """
+    security = Security().get_connection_args("client")  # type: ignore[no-untyped-call]
+    there = rpc(address, connection_args=security)  # type: ignore[no-untyped-call]
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return str((await there.identity())["type"])
+    except TimeoutError as error:
+        raise TimeoutError(f"no answer within {CONNECT_SECONDS} s") from error
+    finally:
+        await there.close_rpc()  # type: ignore[no-untyped-call]
 
 
 def _on_worker(expected: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:

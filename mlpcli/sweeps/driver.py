@@ -16,8 +16,8 @@ from mlpcli.config.sweep_loading import Sweep
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published.sources import SOURCES
-from mlpcli.errors import ConfigError, Interrupted
-from mlpcli.files import read_json, write_json, write_text
+from mlpcli.errors import ClusterError, ConfigError, Interrupted
+from mlpcli.files import as_argument, read_json, write_json, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
@@ -83,15 +83,16 @@ class Driver:
             DataError: the data cannot be had.
             WriteError: the folder cannot be written.
         """
-        stopped = "all_trials_done"
         try:
-            self._train_all()
-        except _OutOfTimeError:
-            stopped = "minutes"
+            stopped = self._train_all()
+            test = self._test_best()
         except Interrupted:
             self._write(self._result("interrupted", {}))
             raise
-        test = self._test_best()
+        except ClusterError as error:
+            self._write(self._result("cluster_failed", {}))
+            resume = f"mlpcli sweep --resume {as_argument(self.folder.path)}"
+            raise ClusterError(f"{error} What is done is saved; to resume: {resume}") from error
         result = self._result(stopped, test)
         self._write(result)
         return result
@@ -124,7 +125,15 @@ class Driver:
                     done += max(result.epochs, rung) if result.has_ended else result.epochs
         return min(done, self.epochs_planned)
 
-    def _train_all(self) -> None:
+    def _train_all(self) -> str:
+        """Train all trials, or as many as the time allows; return why it stopped."""
+        try:
+            self._train_rounds()
+        except _OutOfTimeError:
+            return "minutes"
+        return "all_trials_done"
+
+    def _train_rounds(self) -> None:
         search = Search(self.sweep)
         first, *later = halving.rungs(self._halving, self.sweep.base.training.epochs)
         while len(self.trials) < self.sweep.trials:

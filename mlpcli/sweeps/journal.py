@@ -79,15 +79,17 @@ class Journal:
 def importances(sweep: Sweep, trials: list[Trial]) -> dict[str, float]:
     """Return how much of the differences between trials each parameter explains.
 
-    The shares add up to 1 (PED-ANOVA; Watanabe, Bansal and Hutter, 2023). Empty with fewer than two
-    trials, or where all have the same value.
+    The shares add up to 1 (PED-ANOVA; Watanabe, Bansal and Hutter, 2023). With halving, trials are
+    compared after the epochs that all of them have. Empty with fewer than two trials, or where all
+    have the same value.
     """
     minimize = sweep.monitor.endswith("loss")
+    until = sweep.settings.halving.first if sweep.settings.halving else None
     study = optuna.create_study(direction=direction(sweep))
     described = distributions(sweep)
     for trial in trials:
-        value = trial.value(minimize)
-        if value is not None and trial.state == "done":
+        value = trial.value(minimize, until)
+        if value is not None:
             study.add_trial(
                 optuna.trial.create_trial(
                     params=encoded(trial.values), distributions=described, value=value
@@ -98,4 +100,5 @@ def importances(sweep: Sweep, trials: list[Trial]) -> dict[str, float]:
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: found[key] for key in sorted(described, key=lambda key: -found[key])}

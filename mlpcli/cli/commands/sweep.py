@@ -178,10 +178,10 @@ def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
     from mlpcli.data.published.cache import option_for
 
     folder, cache = as_argument(result.folder), option_for(data_dir)
-    lines = [
-        (f"mlpcli runs {folder}", "every training of the sweep"),
-        (f"mlpcli sweep --resume {folder} trials={2 * result.sweep.trials}{cache}", "more trials"),
-    ]
+    lines = [(f"mlpcli runs {folder}", "every training of the sweep")]
+    if result.sweep.has_more:
+        more = f"mlpcli sweep --resume {folder} trials={2 * result.sweep.trials}{cache}"
+        lines.append((more, "more trials"))
     if result.best is not None:
         best = as_argument(result.folder / "best.yaml")
         lines = [
