@@ -7,7 +7,7 @@ import pytest
 
 from mlpcli.config.sweep_loading import load_sweep
 from mlpcli.sweeps.halving import planned_epochs, promoted, rungs
-from mlpcli.sweeps.search import Search
+from mlpcli.sweeps.search import Search, Values
 
 SPACE = {
     "optimizer.learning_rate": {"low": 0.001, "high": 0.1, "log": True},
@@ -21,7 +21,7 @@ def searched(sampler, trials, parameters=SPACE, results=lambda number: float(num
     """The values of all trials of a search."""
     sweep = load_sweep({"parameters": parameters, "sampler": sampler, "trials": trials})
     search = Search(sweep)
-    chosen: list[dict[str, Any]] = []
+    chosen: list[Values] = []
     while len(chosen) < trials:
         new = search.next_round(len(chosen))
         search.tell([results(len(chosen) + i) for i in range(len(new))])

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import logging
 import queue
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ import dask
 import numpy as np
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from distributed.comm.core import CommClosedError
-from distributed.core import rpc
+from distributed.core import Status, rpc
 from distributed.security import Security
 
 import mlpcli
@@ -26,6 +27,7 @@ from mlpcli.parallel.processors import available_cores
 from mlpcli.reporting import Reporter
 
 CONNECT_SECONDS = 10
+ENDED = (Status.closed, Status.failed)
 MOST_LOSSES = 25
 """how often Dask may give up a task, each time after several workers ended that ran it"""
 LOOPBACK = ("127.", "localhost", "[::1]")
@@ -76,6 +78,7 @@ class Cluster:
                 self._local = self._stack.enter_context(_local_cluster())
                 client = Client(self._local)  # type: ignore[no-untyped-call]
                 self._client: Client = self._stack.enter_context(client)
+                self._local.sync(_spare_workers_signals)
                 self._keep_size()
             else:
                 self._client = self._stack.enter_context(self._connected(self._scheduler))
@@ -113,9 +116,18 @@ class Cluster:
             ) from error
 
     def _keep_size(self) -> None:
-        """Let Dask start the local workers that are missing: at first, all of them."""
+        """Let Dask start the local workers that are missing: at first, all of them.
+
+        It restarts a worker that ends, but not one that ended while it was starting.
+        """
         if self.is_local and len(self._workers()) < self._size:
-            self._local.scale(self._size)
+            self._local.sync(self._replace_ended)
+
+    async def _replace_ended(self) -> None:
+        nannies = self._local.workers
+        for name in [name for name, nanny in nannies.items() if nanny.status in ENDED]:
+            del nannies[name]
+        self._local.scale(self._size)
 
     def _workers(self) -> Mapping[str, Any]:
         """Return what the scheduler says of each worker, by its address."""
@@ -250,10 +262,19 @@ def _local_cluster() -> Any:
         n_workers=0,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )
+
+
+async def _spare_workers_signals() -> None:
+    """Leave it to the driver what Ctrl-C and a closed terminal mean.
+
+    Worker processes are started by this thread, Dask's own, and inherit what it blocks.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
 
 
 async def _identity(address: str) -> str:
