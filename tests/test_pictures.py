@@ -477,7 +477,7 @@ def test_what_is_drawn_of_one_run_at_a_time(run):
         draw_pictures(run.folder, run.folder, only=["mistakes"])
     with pytest.raises(ConfigError, match="landscape is drawn of one run at a time"):
         draw_pictures(run.folder, run.folder, with_landscape=True)
-    with pytest.raises(ConfigError, match="no picture named 'curve'"):
+    with pytest.raises(ConfigError, match="no picture of runs named 'curve'"):
         draw_pictures(run.folder, only=["curve"])
     with pytest.raises(ConfigError, match="from 1 to 8 runs"):
         draw_pictures(*[run.folder] * 9)

@@ -1,4 +1,4 @@
-"""The pictures that can be drawn of runs.
+"""The pictures that can be drawn of runs and of sweeps.
 
 `mlpcli plot --help` reads this list, so nothing heavy is imported here.
 """
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlpcli.pictures.subject import Subject
+    from mlpcli.pictures.sweep_subject import SweepSubject
 
 LANDSCAPE = "landscape"
 
@@ -36,6 +37,13 @@ PICTURES = {
     "decision": Entry("two inputs: the answer at each point of their plane", True),
     LANDSCAPE: Entry("the loss around the path of the training"),
 }
+SWEEP_PICTURES = {
+    "parallel_coordinates": Entry("an axis for each parameter, a line for each trial"),
+    "parameters": Entry("each parameter against the monitored metric"),
+    "importance": Entry("how much each parameter matters"),
+    "heat_map": Entry("two parameters whose values make a grid"),
+    "seeds": Entry("without parameters: how much is chance"),
+}
 
 
 def without_classes(run: "Subject") -> str | None:
@@ -43,6 +51,11 @@ def without_classes(run: "Subject") -> str | None:
     if run.is_regression:
         return "this run learned a regression, and the picture is of classes"
     return None
+
+
+def without_parameters(sweep: "SweepSubject") -> str | None:
+    """Return the reason against a sweep of seeds alone."""
+    return None if sweep.keys else "it has no parameters, only seeds"
 
 
 def without_images(run: "Subject") -> str | None:
@@ -76,7 +89,23 @@ class RunPicture:
         return None
 
 
+@dataclass(frozen=True)
+class SweepPicture:
+    """A picture of sweeps: the constant `PICTURE` of the module that draws it."""
+
+    draw: "Callable[[SweepSubject], Figure]"
+    """draws a sweep of which at least one trial has a value"""
+    why_not: "Callable[[SweepSubject], str | None]"
+    """returns why a sweep cannot be drawn, or None"""
+
+
+def load_of_sweeps(name: str) -> SweepPicture:
+    """Import the picture of sweeps of this name."""
+    picture: SweepPicture = importlib.import_module(f"mlpcli.pictures.sweep_{name}").PICTURE
+    return picture
+
+
 def load(name: str) -> RunPicture:
-    """Import the picture of this name."""
+    """Import the picture of runs of this name."""
     picture: RunPicture = importlib.import_module(f"mlpcli.pictures.{name}").PICTURE
     return picture

@@ -89,7 +89,7 @@ def _check_request(folders: Sequence[Path], names: Sequence[str]) -> None:
     several = ", ".join(name for name, entry in PICTURES.items() if entry.of_several)
     for name in names:
         if name not in PICTURES:
-            raise ConfigError(f"There is no picture named {name!r}; there are {known}.")
+            raise ConfigError(f"There is no picture of runs named {name!r}; there are {known}.")
         if len(folders) > 1 and not PICTURES[name].of_several:
             raise ConfigError(f"{name} is drawn of one run at a time; of several: {several}.")
 

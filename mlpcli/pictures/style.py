@@ -121,8 +121,13 @@ def shown(name: str) -> str:
 
 def run_label(name: str) -> str:
     """Return a run's name likewise, but keep its end, where runs often differ."""
-    text, half = _drawable(name), LONGEST_LABEL // 2
-    return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
+    return shortened(name, LONGEST_LABEL)
+
+
+def shortened(name: str, longest: int) -> str:
+    """Return a name of at most this length, without its middle if it is longer."""
+    text, half = _drawable(name), longest // 2
+    return text if len(text) <= longest else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _drawable(name: str) -> str:

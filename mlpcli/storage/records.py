@@ -5,6 +5,7 @@ Whatever reads a file raises DataError if it cannot be read or is damaged.
 
 import csv
 import dataclasses
+import io
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -166,7 +167,7 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
         raise DataError(f"{path}: not a table of text ({error.reason}).") from error
     if text and not text.endswith("\n"):
         raise DataError(f"{path}: cut short within its last line.")
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))  # a cell may have several lines
     try:
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:
