@@ -98,6 +98,13 @@ def test_the_command_line_wins_over_a_sweep_file(tmp_path):
     assert sweep.settings.name == "s"
 
 
+def test_another_sampler_has_settings_of_its_own():
+    file = {"sampler": {"name": "tpe", "round": 8}, "parameters": {"training.epochs": [1, 2]}}
+    assert load_sweep(file, overrides=["sampler=random"]).settings.sampler.name == "random"
+    assert load_sweep(file, overrides=["sampler=tpe"]).settings.sampler.round == 8
+    assert load_sweep(file, overrides=["sampler.seed=3"]).settings.sampler.round == 8
+
+
 def test_a_base_of_several_parts(tmp_path):
     (tmp_path / "mine.yaml").write_text("training: {epochs: 7}\n")
     file = tmp_path / "s.yaml"

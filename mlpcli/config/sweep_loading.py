@@ -266,6 +266,9 @@ class _Reading:
         """Return the settings of the sweep as they were given, merged."""
         values: dict[str, Any] = {}
         for source in (self.file, *self.changes):
+            sampler, before = source.values.get("sampler"), values.get("sampler")
+            if sampler and before and sampler.get("name", before["name"]) != before["name"]:
+                del values["sampler"]  # the settings of another kind have no meaning
             merge(values, source.values)
         return values
 

@@ -9,9 +9,12 @@ import contextlib
 import importlib
 import importlib.metadata
 import logging
+import pickle
 import queue
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any, Self
 
 import dask
@@ -41,6 +44,20 @@ SETTINGS = {
 def versions() -> dict[str, str]:
     """Return the versions that all machines of a sweep must share."""
     return {"mlpcli": mlpcli.__version__, "NumPy": np.__version__}
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call that is made where it is unpickled.
+
+    So a worker without mlpcli fails in its task, with a message, and not while it receives it.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.function, self.arguments
 
 
 class Cluster:
@@ -131,7 +148,7 @@ class Cluster:
 
     def _workers(self) -> Mapping[str, Any]:
         """Return what the scheduler says of each worker, by its address."""
-        workers: Mapping[str, Any] = self._client.scheduler_info()["workers"]
+        workers: Mapping[str, Any] = self._client.scheduler_info().get("workers", {})
         return workers
 
     @property
@@ -163,13 +180,20 @@ class Cluster:
         return self._shared[name]
 
     def submit(self, label: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Run `function(*arguments)` on a worker; `label` says which task it was."""
+        """Run `function(*arguments)` on a worker; `label` says which task it was.
+
+        Arguments may be those of `shared`.
+        """
         self._submit(label, function, arguments, losses=0)
 
     def _submit(
         self, label: Any, function: Callable[..., Any], arguments: tuple[Any, ...], losses: int
     ) -> None:
-        future = self._client.submit(_on_worker, versions(), function, *arguments, pure=False)
+        call = _Call(_on_worker, (versions(), function, *arguments))
+        if any(isinstance(argument, Future) for argument in arguments):
+            future = self._client.submit(call.function, *call.arguments, pure=False)
+        else:
+            future = self._client.submit(pickle.loads, pickle.dumps(call), pure=False)
         self._running[future.key] = label, function, arguments, losses
         self._futures[future.key] = future
         future.add_done_callback(self._ended.put)  # type: ignore[no-untyped-call]
@@ -181,11 +205,11 @@ class Cluster:
             ClusterError: the scheduler is gone, or a worker cannot run tasks.
             MlpcliError: the task raised it; the message names the worker.
         """
+        if self._client.status not in ("running", "connecting"):
+            raise self._gone()
         try:
             future = self._ended.get(timeout=seconds)
         except queue.Empty:
-            if self._client.status not in ("running", "connecting"):
-                raise self._gone() from None
             self._keep_size()
             return None
         label, function, arguments, losses = self._running.pop(future.key)
@@ -274,6 +298,7 @@ async def _spare_workers_signals() -> None:
     Worker processes are started by this thread, Dask's own, and inherit what it blocks.
     """
     if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # which lets these signals through when it starts
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
 
 

@@ -231,7 +231,8 @@ def test_a_worker_without_mlpcli(folder, started, dask, tmp_path):
 def test_a_worker_without_mlpcli_that_comes_later(folder, started, dask, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['mlpcli'] = None\n")
     dask.worker()
-    process = started("sweep", *SWEEP, "--scheduler", dask.address, "--sweeps-dir", "later")
+    many = [*PARAMETERS, "--config", "bars/bars.yaml", "sampler=random", "trials=1000"]
+    process = started("sweep", *many, "--scheduler", dask.address, "--sweeps-dir", "later")
     while not (folder / "later" / "bars" / "trials" / "0000").exists():
         assert process.poll() is None, said(process)
         time.sleep(0.05)
