@@ -84,3 +84,25 @@ def test_the_lines_of_python_compute_an_exported_network(
     np.testing.assert_allclose(names["probabilities"], model.predict_proba(images), atol=1e-5)
     printed = re.findall(r"\d", capsys.readouterr().out)
     assert printed == [model.class_names[i] for i in model.predict(images)]
+
+
+SWEEPS = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        line.partition(" --scheduler")[0]
+        for text in (SWEEPS, (ROOT / "README.md").read_text(encoding="utf-8"))
+        for line in re.findall(r"(?m)^mlpcli sweep ([^#\n]*[^#\s])", text)
+        if "--resume" not in line
+    ],
+)
+def test_each_sweep_that_is_shown_can_be_made(arguments):
+    assert "parameters:" in output(f"sweep {arguments} --print-sweep")
+
+
+def test_the_sweep_file_that_is_shown_is_valid(tmp_path):
+    (shown,) = re.findall(r"```yaml\n((?:.*\n)*?)```", SWEEPS)
+    (tmp_path / "shown.yaml").write_text(shown)
+    assert "trials: 60" in output(f"sweep {tmp_path / 'shown.yaml'} --print-sweep")

@@ -12,7 +12,7 @@ CONFIG = load_config({})
 
 def trial(number, *histories, stopped="all_epochs_done", **fields):
     trainings = [
-        Training(seed, CONFIG, None, Result(tuple(history), stopped, "", 1.0))
+        Training(seed, CONFIG, None, Result(tuple(history), 1, stopped, "", 1.0))
         for seed, history in enumerate(histories)
     ]
     return Trial(number, {}, trainings, **fields)
@@ -35,7 +35,7 @@ def test_the_best_is_first_and_of_equals_the_earlier():
 
 def test_a_trial_fails_with_one_of_its_trainings():
     one = trial(0, [0.5, 0.9], [0.5, 0.9])
-    one.trainings[1].result = Result((0.99,), "diverged", "the loss is nan", 1.0)
+    one.trainings[1].result = Result((0.99,), 1, "diverged", "the loss is nan", 1.0)
     assert one.value(minimize=False) is None
     assert (one.state, one.reason) == ("diverged", "the loss is nan")
     assert ranked([one], minimize=False) == []

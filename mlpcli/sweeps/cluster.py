@@ -6,14 +6,15 @@ does not change.
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import logging
+import operator
 import pickle
 import queue
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any, Self
 
@@ -44,20 +45,6 @@ SETTINGS = {
 def versions() -> dict[str, str]:
     """Return the versions that all machines of a sweep must share."""
     return {"mlpcli": mlpcli.__version__, "NumPy": np.__version__}
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A call that is made where it is unpickled.
-
-    So a worker without mlpcli fails in its task, with a message, and not while it receives it.
-    """
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self.function, self.arguments
 
 
 class Cluster:
@@ -182,18 +169,19 @@ class Cluster:
     def submit(self, label: Any, function: Callable[..., Any], *arguments: Any) -> None:
         """Run `function(*arguments)` on a worker; `label` says which task it was.
 
-        Arguments may be those of `shared`.
+        The last argument may be one of `shared`.
         """
         self._submit(label, function, arguments, losses=0)
 
     def _submit(
         self, label: Any, function: Callable[..., Any], arguments: tuple[Any, ...], losses: int
     ) -> None:
-        call = _Call(_on_worker, (versions(), function, *arguments))
-        if any(isinstance(argument, Future) for argument in arguments):
-            future = self._client.submit(call.function, *call.arguments, pure=False)
-        else:
-            future = self._client.submit(pickle.loads, pickle.dumps(call), pure=False)
+        # A worker without mlpcli fails in `pickle.loads`, with a message. If Dask itself had to
+        # unpickle our function there, the worker would end without one.
+        *first, last = arguments
+        packed = pickle.dumps(functools.partial(_on_worker, versions(), function, *first))
+        call = self._client.submit(pickle.loads, packed, pure=False)
+        future = self._client.submit(operator.call, call, last, pure=False)
         self._running[future.key] = label, function, arguments, losses
         self._futures[future.key] = future
         future.add_done_callback(self._ended.put)  # type: ignore[no-untyped-call]

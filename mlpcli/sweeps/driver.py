@@ -26,7 +26,7 @@ from mlpcli.sweeps.cluster import Cluster
 from mlpcli.sweeps.journal import Journal, importances
 from mlpcli.sweeps.results import SweepResult, results_csv, row, summary
 from mlpcli.sweeps.search import Search, Values
-from mlpcli.sweeps.sweep_folder import SweepFolder, read_result, read_run, write_run
+from mlpcli.sweeps.sweep_folder import SweepFolder, read_result, read_run, result_of, write_run
 from mlpcli.sweeps.task import RawData, Task, evaluate_on_test, train
 from mlpcli.sweeps.trials import Training, Trial, ranked
 
@@ -190,7 +190,7 @@ class Driver:
                 continue
             (trial, training), files = found
             write_run(training.folder, files)
-            training.result = read_result(training)
+            training.result = result_of(files)
             if self._needs_more(training, rung):
                 continued.append((trial, training))
                 exhausted = False

@@ -4,7 +4,9 @@ Whatever writes raises WriteError if it cannot.
 """
 
 import contextlib
+import csv
 import itertools
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +17,13 @@ from mlpcli.files import (
     make_filled_folder,
     make_folder,
     os_errors_as,
-    read_json,
     read_ordinary,
     write_text,
 )
 from mlpcli.locking import held
 from mlpcli.storage.checkpoint import load_checkpoint
-from mlpcli.storage.records import read_metrics
 from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
-from mlpcli.sweeps.task import BEST, IMPOSSIBLE, Files
+from mlpcli.sweeps.task import IMPOSSIBLE, Files
 from mlpcli.sweeps.trials import Result, Training
 
 
@@ -130,22 +130,34 @@ def read_result(training: Training) -> Result | None:
     """Return the result in a run folder; None if it is not whole, or is that of another config."""
     folder = RunFolder(training.folder)
     try:
-        if read_ordinary(folder.config, MOST_BYTES) != resolved_yaml(training.config).encode():
+        files = read_run(training.folder)
+        if files["config.yaml"] != resolved_yaml(training.config).encode():
             return None
-        summary = read_json(folder.summary, MOST_BYTES)
-        if summary["stopped"] == IMPOSSIBLE:
-            return Result((), IMPOSSIBLE, str(summary["reason"]), 0.0)
-        history = read_metrics(folder.metrics) if folder.metrics.exists() else []
-        epochs = load_checkpoint(folder.last).epoch
-        if not epochs == len(history) == summary["epochs"]:
+        result = result_of(files)
+        if result.stopped != IMPOSSIBLE and load_checkpoint(folder.last).epoch != result.epochs:
             return None
-        if history and load_checkpoint(training.folder / BEST).epoch != summary["best_epoch"]:
+        if result.best_epoch and load_checkpoint(folder.best).epoch != result.best_epoch:
             return None
-        return Result(
-            monitored=tuple(getattr(row, summary["monitor"]) for row in history),
-            stopped=str(summary["stopped"]),
-            reason=str(summary.get("reason", "")),
-            seconds=float(summary["seconds"]),
-        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CheckpointError, DataError):
         return None
+    return result
+
+
+def result_of(files: Files) -> Result:
+    """Return the result in the files of a run folder.
+
+    Raises:
+        ValueError, KeyError, TypeError: they are not those of a run.
+    """
+    summary = json.loads(files["summary.json"])
+    table = csv.DictReader(files.get("metrics.csv", b"").decode().splitlines())
+    result = Result(
+        monitored=tuple(float(row[summary["monitor"]]) for row in table),
+        best_epoch=int(summary["best_epoch"] or 0),
+        stopped=str(summary["stopped"]),
+        reason=str(summary.get("reason", "")),
+        seconds=float(summary["seconds"]),
+    )
+    if result.epochs != summary["epochs"]:
+        raise ValueError("its table and its summary differ")
+    return result

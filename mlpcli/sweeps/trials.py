@@ -20,6 +20,8 @@ class Result:
 
     monitored: tuple[float, ...]
     """the monitored metric of each epoch"""
+    best_epoch: int
+    """0 before the first"""
     stopped: str
     """as in summary.json"""
     reason: str
@@ -93,7 +95,7 @@ class Trial:
     @property
     def seconds(self) -> float:
         """The time of all its trainings."""
-        return sum(each.result.seconds for each in self.trainings if each.result)
+        return sum((each.result.seconds for each in self.trainings if each.result), 0.0)
 
     def seed_values(self, minimize: bool, until: int | None = None) -> list[float]:
         """Return each training's best value, of its first `until` epochs; empty if one failed."""

@@ -39,5 +39,5 @@ def _result(outcome, kind):
     if outcome == "waiting":
         return None
     if outcome in (DIVERGED, IMPOSSIBLE):
-        return Result((), outcome, "the loss is not finite", 1.0)
-    return Result((outcome,), "all_epochs_done" if kind == "done" else "paused", "", 1.5)
+        return Result((), 0, outcome, "the loss is not finite", 1.0)
+    return Result((outcome,), 1, "all_epochs_done" if kind == "done" else "paused", "", 1.5)
