@@ -14,17 +14,19 @@ import tempfile
 import time
 from pathlib import Path
 
+Seconds = tuple[float, float, float]
+"""of the whole command, from the start of its workers, and of its trainings together"""
 
-def measure(
-    arguments: argparse.Namespace, workers: int, folder: Path
-) -> tuple[float, float, float]:
-    """Return the seconds of the whole command, from its workers to its end, and of its trainings."""
+
+def measure(arguments: argparse.Namespace, workers: int, folder: Path) -> Seconds:
+    """Run a sweep of so many learning rates, and return what it took."""
+    rates = "optimizer.learning_rate={low: 0.01, high: 0.1}"
     started = time.perf_counter()
     subprocess.run(
         [
-            *("mlpcli", "sweep", "--config", arguments.config, f"seed=1..{arguments.trials}"),
-            *("training.pictures=false", f"--workers={workers}", "--quiet"),
-            *(f"--sweeps-dir={folder}", "name=sweep", *arguments.overrides),
+            *("mlpcli", "sweep", "--config", arguments.config, rates, "sampler=random"),
+            *(f"trials={arguments.trials}", "training.pictures=false", f"--workers={workers}"),
+            *(f"--sweeps-dir={folder}", "name=sweep", "--quiet", *arguments.overrides),
         ],
         check=True,
         stdout=subprocess.DEVNULL,
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    found: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
+    found: dict[int, list[Seconds]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(arguments.repeats):
             for workers, rows in found.items():
