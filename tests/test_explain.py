@@ -14,11 +14,11 @@ from test_worked_example import W1, W2, assert_exact
 from mlpcli.cli.main import command
 from mlpcli.config.loading import load_config
 from mlpcli.errors import ConfigError
-from mlpcli.explaining.documents import document
 from mlpcli.explaining.documents.mathml import mathml
 from mlpcli.explaining.first_steps import explain_training
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.optimizers import OPTIMIZERS
+from mlpcli.text import number
 
 WORKED = ("explain", "--config", "examples/worked_3_2_3")
 
@@ -327,8 +327,8 @@ def test_a_weight_in_a_chain_has_three_factors():
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
 def test_every_form_has_the_numbers(form):
     text = worked(form)
-    for number in ("0.668188", "1.633387", "0.436766", "1.428440", "-0.760317", "0.863260"):
-        assert number in text
+    for figure in ("0.668188", "1.633387", "0.436766", "1.428440", "-0.760317", "0.863260"):
+        assert figure in text
 
 
 def test_mathml():
@@ -560,7 +560,7 @@ def test_small_losses_are_told_in_powers_of_ten():
     ],
 )
 def test_how_a_number_is_told(value, largest, said):
-    assert document.number(value, largest) == said
+    assert number(value, largest) == said
 
 
 def test_label_smoothing_stands_in_the_formulae():

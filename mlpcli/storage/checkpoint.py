@@ -93,6 +93,17 @@ class Checkpoint:
             class_names=setup.training.class_names,
         )
 
+    def copied(self) -> "Checkpoint":
+        """Return the same with numbers of its own, which a run does not change."""
+        network = self.network
+        return dataclasses.replace(
+            self,
+            network=network.with_parameters(network.theta.copy(), network.running.copy()),
+            optimizer={name: vector.copy() for name, vector in self.optimizer.items()},
+            average=None if self.average is None else self.average.copy(),
+            running_average=(None if self.running_average is None else self.running_average.copy()),
+        )
+
     @property
     def epoch(self) -> int:
         """The number of whole epochs that the weights were trained for."""

@@ -77,10 +77,16 @@ class Setup:
         """The column of metrics.csv by which an epoch is the best."""
         return monitored_column(self.config.training.monitor, {"train_loss", *self.measured})
 
+    @property
+    def arrays(self) -> list[Array]:
+        """What a step changes: parameters, running means, and what the optimizer remembers."""
+        own = [self.network.theta, self.network.running, *self.vectors.values()]
+        return [*own, *(a for a in (self.average, self.running_average) if a is not None)]
+
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
         middle_of_step = epoch - 1 + (step + 0.5) / len(self.batches)
-        fraction = self.schedule(middle_of_step, self.config.training.epochs)
+        fraction = self.schedule(middle_of_step, max(self.config.training.epochs, 1))
         return self.config.optimizer.learning_rate * fraction
 
     def for_prediction(self) -> MLP:

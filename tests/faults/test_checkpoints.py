@@ -324,7 +324,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 directory = RunFolder(Path())
 for epoch in range(1, 9):
     try:
-        directory.append_metrics(EpochMetrics(epoch, 0.5, 0.1, 0.2, 0.3, None, None))
+        directory.append_metrics([EpochMetrics(epoch, 0.5, 0.1, 0.2, 0.3, None, None)])
     except WriteError as error:
         sys.exit(str(error))
 """

@@ -11,7 +11,7 @@ import click
 from mlpcli.cli import options
 from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import AccuracyError, ConfigError
-from mlpcli.text import count, percent, table
+from mlpcli.text import count, number, percent, table
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.data import DatasetName
@@ -164,7 +164,7 @@ def _text(evaluation: "Evaluation") -> str:
     )
     return (
         f"Accuracy: {percent(evaluation.accuracy)} ({right:,} of {total:,} right)\n"
-        f"Loss:     {evaluation.loss:.4f}\n"
+        f"Loss:     {number(evaluation.loss)}\n"
         f"Trust:    {_calibration_text(evaluation)}\n\n"
         f"{table(by_class)}\n\n{table(matrix)}\n\nMost confused:\n{pairs or '  nothing'}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.nn.arrays import Array
+from mlpcli.text import number
 
 MOST_NUMBERS, MOST_COLUMNS = 64, 10
 """size of the largest array shown in full; of others there is a summary"""
@@ -100,15 +101,3 @@ class Document:
 
     title: str
     sections: list[Section] = field(default_factory=list)
-
-
-def number(value: float, largest: float | None = None) -> str:
-    """Return a number with six decimals, or four in powers of ten; never -0.
-
-    `largest`, the greatest magnitude among the numbers beside it, decides between them; None for a
-    number that stands alone.
-    """
-    size = abs(value) if largest is None else largest
-    if size and not 1e-3 <= size < 1e5:
-        return f"{value + 0.0:.4e}"
-    return f"{round(value, 6) + 0.0:.6f}"

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection, number
+from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
 from mlpcli.explaining.graph import Edge, Graph, Node, product
 from mlpcli.nn.arrays import Array
-from mlpcli.text import count
+from mlpcli.text import count, number
 
 MOST_PATHS = 12
 """number of paths of a parameter that are written out"""

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection, number
+from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
 from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import subscript
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.nn.arrays import Array
-from mlpcli.text import percent
+from mlpcli.text import number, percent
 
 LONGEST_ARROW = 20
 MOST_WEIGHTS = 5

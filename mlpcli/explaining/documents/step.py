@@ -9,13 +9,12 @@ from mlpcli.explaining.documents.document import (
     MOST_NUMBERS,
     Document,
     Section,
-    number,
 )
 from mlpcli.explaining.documents.forward import forward_sections
 from mlpcli.explaining.documents.update import drops, learning_rate, new_parameters, update_sections
 from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.trace import StepTrace
-from mlpcli.text import count
+from mlpcli.text import count, number
 
 MOST_LOSSES = 20
 """number of losses that are listed"""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection, number
+from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection
 from mlpcli.explaining.notation import subscript
 from mlpcli.explaining.trace import LayerTrace, ParameterTrace, StepTrace
 from mlpcli.nn.optimizers import OPTIMIZERS
-from mlpcli.text import listed
+from mlpcli.text import listed, number
 
 SYMBOLS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
 """symbols of a layer's parameters"""
