@@ -30,9 +30,11 @@ class TracedPrediction:
     step: StepTrace
     """one step of plain SGD on this image alone"""
     temperature: float
-    """divisor of the outputs for the probabilities, but not for the loss"""
+    """divisor of the outputs in `mlpcli predict`, and not here: the loss compares p without it"""
+    calibrated: Array
+    """the probabilities (n_classes,) in `mlpcli predict`"""
     probabilities: Array
-    """(n_classes,), as in `mlpcli predict`"""
+    """p (n_classes,), what the loss compares with the target"""
     probabilities_after: Array
     """the same after the step"""
     score: str
@@ -51,6 +53,7 @@ class WeightChange:
     activation: float
     """the unit's output"""
     change: float
+    """-η dL/dW"""
 
 
 def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> TracedPrediction:
@@ -84,14 +87,14 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        probabilities = model.predict_proba(found)
-        predicted = int(probabilities[0].argmax())
+        calibrated = model.predict_proba(found)[0]
+        predicted = int(calibrated.argmax())
         target = predicted if label is None else model.class_names.index(label)
-        t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)
+        t = one_hot(np.array([target]), len(calibrated), network.dtype)
         score, for_the_label = _evidence(network, model.loss, x, t)
         rate = _learning_rate(model)
         step = trace_step(network, model.loss, SGD(), {}, x, t, rate, differences=False)
-        after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
+        after = model.loss.prediction(network.forward(x))[0]
     model.refuse_unless_finite(after, for_the_label, step.loss_after, step.gradient_norm)
     shape = model.image_shape
     return TracedPrediction(
@@ -101,7 +104,8 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
         predicted,
         step,
         model.temperature,
-        probabilities[0],
+        calibrated,
+        step.prediction[0],
         after,
         score,
         for_the_label.reshape(shape),
@@ -111,7 +115,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
 def strongest_changes(traced: TracedPrediction, most: int) -> list[WeightChange]:
     """Return the largest changes in the last layer: at most `most` raised, then `most` lowered."""
     last = traced.step.layers[-1]
-    change = last.W.new - last.W.value
+    change = -traced.step.learning_rate * last.W.gradient.astype(np.float64)
     order = np.argsort(-change, axis=None, kind="stable")
     raised = [i for i in order[:most] if change.flat[i] > 0]
     lowered = [i for i in order[::-1][:most] if change.flat[i] < 0]

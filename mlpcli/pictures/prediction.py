@@ -118,13 +118,13 @@ def _outputs(panels: Sequence[Axes], traced: TracedPrediction, classes: Labels) 
     arrows.set_title("What each output should do:\ngo from p to t")
     smoothed = "" if np.array_equal(step.target, step.t) else ", smoothed"
     arrows.set_xlabel(f"dot: p, the prediction; bar: t, the target{smoothed}")
-    before, later = 100 * traced.probabilities[classes], 100 * traced.probabilities_after[classes]
+    before, later = traced.probabilities[classes], traced.probabilities_after[classes]
     after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")
     after.barh(places + 0.2, later, height=0.36, color=COLOURS[0], edgecolor="black")
-    after.set_xlim(0, 100)
-    after.set_title("Probability before the step (pale)\nand after it (dark)")
-    cooled = f", outputs over {traced.temperature:.3f}" if traced.temperature != 1 else ""
-    after.set_xlabel(f"probability (%){cooled}")
+    both = np.concatenate([before, later])
+    after.set_xlim(min(0.0, float(both.min())), max(1.0, float(both.max())))
+    after.set_title("p before the step (pale)\nand after it (dark)")
+    after.set_xlabel("p, the prediction")
     for axes in panels:
         axes.set_ylim(len(classes) - 0.4, -0.6)
         grid(axes)

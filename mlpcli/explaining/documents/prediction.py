@@ -44,8 +44,8 @@ def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
         ],
         "outputs": step.layers[-1].a[0].tolist(),
         "temperature": traced.temperature,
+        "calibrated_probabilities": _by_class(traced, traced.calibrated),
         "probabilities": _by_class(traced, traced.probabilities),
-        "prediction": _by_class(traced, step.prediction[0]),
         "prediction_minus_target": _by_class(traced, step.prediction[0] - step.target[0]),
         "weight_changes": [
             dataclasses.asdict(each) for each in strongest_changes(traced, MOST_WEIGHTS)
@@ -73,13 +73,14 @@ def _sections(traced: TracedPrediction) -> Iterator[Section]:
     answer = f"Its answer is {names[traced.predicted]}."
     if traced.temperature != 1:
         answer += (
-            " Its probabilities are those of the outputs divided by the run's temperature, "
-            f"{traced.temperature:.3f}; p, t and the loss below do not use it."
+            " p is what training compares with the target. `mlpcli predict` divides the outputs by "
+            f"the run's temperature first, {traced.temperature:.3f}, and then says "
+            f"{percent(float(traced.calibrated[traced.predicted]))}."
         )
     before, after = traced.probabilities, traced.probabilities_after
-    rows = [["class", "output", "probability"]]
+    rows = [["class", "output", "p"]]
     for name, z, p in zip(names, step.layers[-1].a[0], before, strict=True):
-        rows.append([name, f"{z:.4f}", percent(p)])
+        rows.append([name, f"{z:.4f}", f"{p:.4f}"])
     yield Section("What it says", words=answer, rows=rows)
     rows = [["class", "p − t", "should go"]]
     for name, p, t in zip(names, step.prediction[0], step.target[0], strict=True):
@@ -105,9 +106,9 @@ def _sections(traced: TracedPrediction) -> Iterator[Section]:
     header = ["layer", "weights", "norm of ∂L/∂W"]
     rows = [header, *(gradient_cells(layer) for layer in step.layers)]
     yield Section("How much each layer would learn", rows=rows)
-    rows = [["class", "before", "after"]]
+    rows = [["class", "p before", "p after"]]
     for name, p, q in zip(names, before, after, strict=True):
-        rows.append([name, percent(p), percent(q)])
+        rows.append([name, f"{p:.4f}", f"{q:.4f}"])
     yield Section(
         "After one step of SGD",
         words=f"On this image alone, with learning rate {step.learning_rate:g}; the loss goes "
