@@ -43,7 +43,7 @@ def answers(model: Model, x: Array) -> Array:
     unknown = np.zeros(len(x), np.intp)
     dataset = Dataset(x, unknown, (1, x.shape[1]), model.class_names)
     found = [z.copy() for z, _ in outputs(model.network, dataset, model.normalization)]
-    numbers: Array = np.concatenate(found)
+    numbers: Array = model.target_normalization.undone(np.concatenate(found))
     model.refuse_unless_finite(numbers)
     return numbers
 

@@ -83,8 +83,12 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
         steps -= 1
     if (
         setup.training.image_shape != checkpoint.image_shape
-        or setup.training.class_names != checkpoint.class_names
+        or (
+            (setup.training.targets is None)
+            and setup.training.class_names != checkpoint.class_names
+        )
         or setup.normalization != checkpoint.normalization
+        or setup.target_normalization != checkpoint.target_normalization
         or progress.steps != steps
     ):
         raise DataError(

@@ -34,6 +34,12 @@ class Evaluation:
     """the network's (N, n_out) in a regression, which has no classes"""
     targets: Array | None = None
     """what the outputs should be (N, n_out)"""
+    inputs: Array | None = None
+    """the rows of a table (N, n_in), where they are of interest"""
+    input_names: tuple[str, ...] = ()
+    """a name for each column of them"""
+    has_normalised_loss: bool = False
+    """whether the loss is that of normalised targets, and not of `targets`"""
 
     @property
     def accuracy(self) -> float | None:
