@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mlpcli.cli.main import command
-from mlpcli.explaining.saturation import FLAT, character, curves
+from mlpcli.explaining.saturation import character, curves
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.pictures import activation_functions, style
+from mlpcli.training.saturated_start import FLAT
 
 
 def explain(*arguments):

@@ -13,9 +13,8 @@ import numpy as np
 
 from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
+from mlpcli.training.saturated_start import FLAT
 
-FLAT = 0.01
-"""slope below which an activation is saturated: less than a hundredth of the error passes"""
 FAR = 40.0
 """a z beyond which no activation changes its character"""
 CENTRED = 1e-6

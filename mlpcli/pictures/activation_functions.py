@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlpcli.explaining.saturation import FLAT, Character, character, curves
+from mlpcli.explaining.saturation import Character, character, curves
 from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid
+from mlpcli.training.saturated_start import FLAT
 
 REACH = 8.0
 """largest |z| drawn"""

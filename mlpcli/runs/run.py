@@ -22,6 +22,7 @@ from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.loop import FROM_THE_START, check_start, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
+from mlpcli.training.saturated_start import saturated_start
 from mlpcli.training.setup import prepare
 
 
@@ -84,6 +85,8 @@ def train(
     reporter = reporter or Reporter()
     setup = prepare(config, data_dir, reporter)
     check_start(setup)
+    if warning := saturated_start(setup):
+        reporter.remark(warning)
     with Interruption() as interruption:
         folder = RunFolder.create(
             Path(runs_dir),
