@@ -5,6 +5,7 @@ from helpers.runs import Told
 
 import mlpcli
 
+START = {"name": "constant", "value": 0.2}
 HOUSE = {
     "data": {
         "dataset": "table",
@@ -16,7 +17,7 @@ HOUSE = {
     "network": {
         "hidden": [2],
         "activation": "sigmoid",
-        "initializer": {"name": "normal", "std": 1},
+        "initializer": START,
     },
     "loss": "mse",
     "training": {"epochs": 1},

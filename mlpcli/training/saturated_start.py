@@ -10,7 +10,7 @@ from mlpcli.training.setup import Setup
 
 FLAT = 0.01
 """slope below which less than a hundredth of the error passes"""
-NEARLY_ALL = 0.95
+NEARLY_ALL = 0.9
 """share of flat slopes in a layer from which on it hardly learns"""
 EXAMPLES = 256
 
@@ -52,6 +52,6 @@ def _warning(setup: Setup, layer: int, flat: float, largest: float) -> str:
         tries.append(f"another activation than {name}, such as leaky_relu (network.activation)")
     return (
         f"Warning: layer {layer} begins saturated: for {100 * flat:.0f} % of its units and "
-        f"examples the slope σ′ is below {FLAT:g}, so next to no error passes it and the layers up to it "
-        f"learn next to nothing. Try {', or '.join(tries)}."
+        f"examples the slope σ′ is below {FLAT:g}, so next to no error passes it, and the layers "
+        f"up to it learn next to nothing. Try {', or '.join(tries)}."
     )
