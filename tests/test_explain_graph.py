@@ -12,7 +12,7 @@ from PIL import Image
 import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import ConfigError, DivergedError
-from mlpcli.explaining.graph import explain_graph, product
+from mlpcli.explaining.graph import explain_graphs, product
 from mlpcli.pictures.graph import draw
 from mlpcli.pictures.style import house_style
 
@@ -25,7 +25,8 @@ LONG = (
 
 
 def graph_of(name, *overrides, example=1):
-    return explain_graph(mlpcli.load_config(f"examples/{name}", overrides=overrides), example)
+    config = mlpcli.load_config(f"examples/{name}", overrides=overrides)
+    return explain_graphs(config, [example])[0]
 
 
 def explain(*arguments):

@@ -101,3 +101,7 @@ class Document:
 
     title: str
     sections: list[Section] = field(default_factory=list)
+    opening: str = ""
+    """its first line"""
+    see: str = ""
+    """path of a page of the documentation, to which the first line leads"""

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
 from mlpcli.explaining.documents.update import gradient_cells
-from mlpcli.explaining.notation import subscript
+from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.nn.arrays import Array
 from mlpcli.text import number, percent
@@ -18,22 +18,30 @@ MOST_WEIGHTS = 5
 LEVELS = "·▁▂▃▄▅▆▇█"
 
 
-def prediction_document(name: str, traced: TracedPrediction) -> Document:
+def prediction_document(name: str, traced: TracedPrediction, notation: Notation = ROWS) -> Document:
     """Return the document; `name` is the image file's name."""
-    return Document(f"{name}, as the network sees it", list(_sections(traced)))
+    return Document(
+        f"{name}, as the network sees it",
+        list(_sections(traced, notation)),
+        opening=notation.words,
+        see=SYMBOLS,
+    )
 
 
-def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
+def prediction_facts(
+    name: str, traced: TracedPrediction, notation: Notation = ROWS
+) -> dict[str, Any]:
     """Return the same for JSON, with every digit."""
     step, names = traced.step, traced.class_names
     return {
         "file": name,
+        "notation": notation.name,
         "label": names[traced.label],
         "predicted": names[traced.predicted],
         "pixels": traced.pixels.tolist(),
         "layers": [
             {
-                "layer": layer.number,
+                "layer": notation.of(layer).number,
                 "activation": layer.activation,
                 "z": layer.z[0].tolist(),
                 "a": layer.a[0].tolist(),
@@ -59,16 +67,16 @@ def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
     }
 
 
-def _sections(traced: TracedPrediction) -> Iterator[Section]:
+def _sections(traced: TracedPrediction, notation: Notation) -> Iterator[Section]:
     step, names = traced.step, traced.class_names
     yield Section("What it saw", image=traced.pixels / 255.0)
     yield Section("Layer by layer")
     for layer in step.layers[:-1]:
         active = int(np.count_nonzero(layer.a > 0))
         yield Subsection(
-            f"Layer {layer.number}, {layer.activation}",
+            f"Layer {notation.of(layer).number}, {layer.activation}",
             words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
-            quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
+            quantities=[Quantity("a", notation.of(layer).a, notation.examples(layer.a))],
         )
     answer = f"Its answer is {names[traced.predicted]}."
     if traced.temperature != 1:
@@ -104,7 +112,7 @@ def _sections(traced: TracedPrediction) -> Iterator[Section]:
     )
     yield _pixels(traced)
     header = ["layer", "weights", "norm of ∂L/∂W"]
-    rows = [header, *(gradient_cells(layer) for layer in step.layers)]
+    rows = [header, *(gradient_cells(layer, notation) for layer in step.layers)]
     yield Section("How much each layer would learn", rows=rows)
     rows = [["class", "p before", "p after"]]
     for name, p, q in zip(names, before, after, strict=True):
