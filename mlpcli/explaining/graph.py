@@ -268,7 +268,7 @@ def _build_loss(builder: "_ByUnits | _ByLayers", step: StepTrace, loss: Loss) ->
         if loss.label_smoothing:
             t_node = "t′"
         builder.given(t_node, target, -log_p)
-        builder.total("−Σ {0} {1}", step.loss, -target, "−{1}", -log_p, "−{0}")
+        builder.total("−Σ {1} {0}", step.loss, -target, "−{1}", -log_p, "−{0}")
     elif isinstance(loss, BinaryCrossEntropy):
         log_p, log_q = -np.logaddexp(0, -z), -np.logaddexp(0, z)
         symbol = builder.notation.prediction(step)

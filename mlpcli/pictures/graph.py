@@ -338,7 +338,7 @@ def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
 def _lines(node: Node) -> tuple[str, ...]:
     """Return the lines in the box of a number or of a layer: its value and its slope."""
     name, slope = node.name, f"∂L/∂{node.name}"
-    if node.operation:
+    if node.operation not in ("", name):
         name += f" = {node.operation}"
     if node.value.size == 1:
         return (_summary(name, node.value), _summary(slope, node.gradient))

@@ -52,7 +52,7 @@ def _given(traced: TracedSteps, notation: Notation) -> Iterator[Section]:
     if columns is None or columns.normalization.changes_nothing:
         words = _examples(traced.examples, notation)
         if columns is not None and columns.has_names:
-            words += f" x has {_listed(columns.inputs)}."
+            words += f" The inputs are {_listed(columns.inputs)}."
         yield Subsection(title, words=words.strip(), quantities=seen)
         return
     inputs = columns.normalization.undone(step.x)

@@ -42,8 +42,8 @@ def as_markdown(document: Document) -> str:
 
 
 def _opening(document: Document) -> str:
-    see = f" All symbols, beside those of other texts: {document.see}" if document.see else ""
-    return f"{document.opening}{see}"
+    see = f"All symbols, beside those of other texts: {document.see}. " if document.see else ""
+    return f"{see}{document.opening}"
 
 
 def _plain_body(section: Section, *, words: bool = True) -> list[str]:
