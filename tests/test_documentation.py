@@ -14,7 +14,8 @@ from mlpcli.cli.main import command
 from mlpcli.data import synthetic
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs" / "backpropagation.md").read_text(encoding="utf-8")
+DOCS = ("backpropagation", "notation")
+TEXT = "\n".join((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in DOCS)
 CONSOLE = re.findall(r"```console\n\$ mlpcli (.*)\n((?:.*\n)*?)```", TEXT)
 PYTHON = r"```python\n((?:.*\n)*?)```"
 CODE = re.findall(PYTHON, TEXT)

@@ -29,7 +29,7 @@ def backward_sections(config: Config, traced: TracedSteps, notation: Notation) -
             yield _back_through_batch_norm(layer, layer.batch_norm, len(step.x), notation)
         yield _gradient(layer, notation)
         if 1 < len(step.x) <= MOST_NUMBERS // layer.W.value.size and examples_are_apart:
-            yield _of_each_example(layer, traced.examples, notation)
+            yield from _of_each_example(layer, traced.examples, notation)
         is_one_number = layer.W.value.size == 1 and len(step.x) == 1
         if is_one_number and layer.batch_norm is None and layer.activation != "identity":
             yield _three_factors(layer, notation)
@@ -138,25 +138,31 @@ def _beside_its_difference(name: str, layer: LayerTrace, notation: Notation) -> 
     return quantities
 
 
-def _of_each_example(layer: LayerTrace, examples: Sequence[int], notation: Notation) -> Section:
-    """Return the gradient of each example's own loss, and their mean."""
-    symbols, n = notation.of(layer), len(layer.delta)
-    own = n * layer.delta  # without the factor 1 / B
-    dW = np.einsum("bi,bj->bij", layer.a_in, own)
-    quantities = []
+def _of_each_example(
+    layer: LayerTrace, examples: Sequence[int], notation: Notation
+) -> Iterator[Section]:
+    """Yield the gradient of each example's own loss, and their mean: of the weights, and biases."""
+    symbols = notation.of(layer)
+    order = np.argsort(examples)
+    own = len(layer.delta) * layer.delta[order]  # without the factor 1 / B
+    dW = np.einsum("bi,bj->bij", layer.a_in[order], own)
     for name, each in (("W", dW), ("b", own)):
         key, symbol = symbols.keys[name], f"∂L/∂{symbols.parameters[name]}"
-        for number, gradient in zip(examples, each, strict=True):
-            written = notation.parameter(name, gradient)
-            of = f"{symbol} of example {number}"
-            quantities.append(Quantity(f"d{key}_of_example_{number}", of, written))
+        quantities = [
+            Quantity(
+                f"d{key}_of_example_{examples[i]}",
+                f"of example {examples[i]}",
+                notation.parameter(name, gradient),
+            )
+            for i, gradient in zip(order, each, strict=True)
+        ]
         mean = notation.parameter(name, each.mean(axis=0))
-        quantities.append(Quantity(f"d{key}_mean", f"{symbol}, their mean", mean))
-    return Subsection(
-        f"Layer {symbols.number}: the gradient of each example",
-        words="L is the mean of the examples' losses, so its gradient is the mean of theirs.",
-        quantities=quantities,
-    )
+        quantities.append(Quantity(f"d{key}_mean", "their mean", mean))
+        yield Subsection(
+            f"Layer {symbols.number}: {symbol} of each example",
+            words="L is the mean of the examples' losses, so its gradient is the mean of theirs.",
+            quantities=quantities,
+        )
 
 
 def _three_factors(layer: LayerTrace, notation: Notation) -> Section:
