@@ -383,6 +383,28 @@ def test_every_page_is_whole_and_asks_for_nothing(arguments):
         ET.fromstring(formula)
 
 
+def test_a_page_fits_and_its_brackets_do_not_hang_on_a_font():
+    page = worked("html")
+    assert page.index('<a href="docs/notation.md">') < page.index("<h2>")
+    matrices = re.findall('<mtable class="matrix">.*?</mtable>', page)
+    assert matrices
+    assert "<mo>(</mo><mtable" not in page
+    sizes = {len(re.findall("<mtd>", each)) for each in matrices}
+    assert 1 not in sizes  # a number alone stands in no brackets
+    assert "<mrow><mi>L</mi></mrow><mo>=</mo><mn>1.428440</mn>" in page
+    assert "mtable.matrix { border: solid currentcolor" in page
+    assert re.search(r'font-family: "STIX Two Math".*math, serif', page, re.DOTALL)
+    tables = page.count("<table>")
+    assert tables == page.count('<div class="scroll"><table>') > 0
+
+
+def test_numbers_below_each_other_end_below_each_other():
+    delta = "<mphantom><mn>−</mn></mphantom><mn>0.138712</mn>"
+    page = explain("explain", "--config", "examples/xor", "--format", "html")
+    assert f"<mtr><mtd>{delta}</mtd></mtr>" in page
+    assert "<mtr><mtd><mn>−0.214335</mn></mtd></mtr>" in page
+
+
 def test_every_part_has_its_formula():
     assert all("σ′(z)" in activation.formula for activation in ACTIVATIONS.values())
     formulae = {name: optimizer.formula for name, optimizer in OPTIMIZERS.items()}

@@ -316,6 +316,25 @@ def test_forward_mode_ends_in_what_reverse_mode_found():
     assert f"one pass, {edges} products" in text
 
 
+def test_a_nudge_goes_through_every_node():
+    """The first weight of the chain by 0.01: every number anew, by hand."""
+    graph = graph_of("chain")
+
+    def chain(w):
+        a1 = 1 / (1 + np.exp(-(w + 0.1)))
+        a2 = 1 / (1 + np.exp(-(-0.6 * a1 + 0.2)))
+        a3 = 1 / (1 + np.exp(-(1.2 * a2 - 0.3)))
+        return {"a₁": a1, "a₂": a2, "a₃": a3, "L": a3 * a3 / 2}
+
+    above, here = chain(0.81), chain(0.8)
+    for name, value in above.items():
+        assert float(graph.nudged[name]) == pytest.approx(value - here[name], rel=1e-9)
+    assert float(graph.node("W₁").value) == 0.8
+    text = explain("--config", "examples/chain", "--format", "text").output
+    change = above["L"] - here["L"]
+    assert f"  L              -0.005025           1.000000    {change:.4e}\n" in text
+
+
 def test_columns_name_the_same_numbers_the_other_way_round():
     config = mlpcli.load_config("examples/worked_3_2_3")
     (rows,) = explain_graphs(config)

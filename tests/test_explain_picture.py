@@ -13,6 +13,7 @@ from PIL import Image
 
 import mlpcli
 from mlpcli.cli.main import command
+from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.explaining import prediction as picture
 from mlpcli.explaining.documents.plain_text import as_text
@@ -25,6 +26,8 @@ from mlpcli.nn.optimizers import SGD
 from mlpcli.pictures import prediction as sheet
 from mlpcli.pictures.style import house_style
 from mlpcli.reading.digit import prepare
+from mlpcli.reporting import Reporter
+from mlpcli.training.setup import prepare as setup_of
 
 SEVEN = Path(__file__).parents[1] / "docs" / "seven.png"
 RATE = 0.01
@@ -332,3 +335,39 @@ def test_the_temperature_is_told(run, facts):
     assert f"the run's temperature first, {temperature:.3f}, and then says" in " ".join(
         explain(run, "--label", "2").split()
     )
+
+
+def test_an_image_of_the_training_set_has_its_own_label(run):
+    done = CliRunner().invoke(
+        command, ["explain", str(run), "--example", "3", "--format", "json"], catch_exceptions=False
+    )
+    facts = json.loads(done.output)
+    model = mlpcli.load_model(run)
+    config = config_of_checkpoint(model.config, model.path)
+    setup = setup_of(config, None, Reporter())
+    assert facts["file"] == "example 3"
+    assert np.ravel(facts["pixels"]).tolist() == setup.training.images[2].tolist()
+    assert facts["label"] == str(setup.training.labels[2])
+    done = CliRunner().invoke(command, ["explain", str(run), "--example", "9999"])
+    assert "--example 9999: there are 540 of them." in str(done.exception)
+
+
+def test_in_columns_layers_are_counted_from_the_input(run):
+    rows = json.loads(explain(run, "--label", "2", "--format", "json"))
+    columns = json.loads(explain(run, "--label", "2", "--format", "json", "--notation", "columns"))
+    assert [layer["layer"] for layer in rows["layers"]] == [1, 2]
+    assert [layer["layer"] for layer in columns["layers"]] == [2, 3]
+    assert rows["layers"][0]["delta"] == columns["layers"][0]["delta"]
+    text = explain(run, "--label", "2", "--notation", "columns")
+    assert "a⁽²⁾ = " in text
+    assert "Layer 2, tanh" in text
+
+
+def test_before_any_training_the_answers_are_random(run, tmp_path):
+    config = mlpcli.load_config("quickstart", overrides=["data.train_size=60", "training.epochs=0"])
+    untrained = mlpcli.train(config, runs_dir=tmp_path)
+    facts = json.loads(explain(untrained.folder, "--label", "7", "--format", "json"))
+    p = np.array(list(facts["probabilities"].values()))
+    assert facts["temperature"] == 1
+    assert p.max() < 0.9
+    np.testing.assert_allclose(p, list(facts["calibrated_probabilities"].values()), rtol=1e-6)

@@ -8,7 +8,7 @@ the path.
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,7 @@ MOST_OPERATIONS, MOST_UNITS, MOST_WEIGHTS, MOST_LAYERS = 8, 6, 12, 3
 weights in a layer, or more layers, is shown layer by layer."""
 
 
+NUDGE = 0.01
 MOST_EXAMPLES = 8
 """number of graphs that are shown together"""
 MOST_COMPARED = 10_000
@@ -87,6 +88,8 @@ class Graph:
     notation: Notation
     nodes: list[Node]
     edges: list[Edge]
+    nudged: dict[str, Array] = field(default_factory=dict)
+    """how much each number changes where the first weight is `NUDGE` larger, by its node's name"""
 
     @property
     def is_chain(self) -> bool:
@@ -187,16 +190,34 @@ def graph_of(
         DivergedError: a number is not finite.
     """
     detail = _detail(network.sizes)
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        x, t = x[np.newaxis], t[np.newaxis]
-        step = trace_step(network, loss, SGD(), {}, x, t, 0.0, differences=False)
-        builder = BUILDERS[detail](notation)
-        _build(builder, network, step, loss)
+    x, t = x[np.newaxis], t[np.newaxis]
+    builder = _built(network, loss, x, t, detail, notation)
     _refuse_unless_finite(builder.nodes, builder.edges)
-    has_dropout = any(layer.mask is not None for layer in step.layers)
+    before = network.theta[0]
+    network.theta[0] += NUDGE
+    moved = {node.name: node.value for node in _built(network, loss, x, t, detail, notation).nodes}
+    network.theta[0] = before
     return Graph(
-        name, example, network.sizes, detail, has_dropout, notation, builder.nodes, builder.edges
+        name=name,
+        example=example,
+        sizes=network.sizes,
+        detail=detail,
+        has_dropout=any(stage.dropout for stage in network.stages),
+        notation=notation,
+        nodes=builder.nodes,
+        edges=builder.edges,
+        nudged={node.name: moved[node.name] - node.value for node in builder.nodes},
     )
+
+
+def _built(
+    network: MLP, loss: Loss, x: Array, t: Array, detail: Detail, notation: Notation
+) -> "_ByUnits | _ByLayers":
+    builder = BUILDERS[detail](notation)
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        step = trace_step(network, loss, SGD(), {}, x, t, 0.0, differences=False)
+        _build(builder, network, step, loss)
+    return builder
 
 
 def mean_gradients(graphs: Sequence[Graph]) -> dict[str, Array]:

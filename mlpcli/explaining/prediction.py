@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.data.dataset import UInt8Array
+from mlpcli.data.loading import DataLoader
+from mlpcli.data.published.cache import data_directory
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.explaining.trace import StepTrace, trace_step
 from mlpcli.inference.model import Model, load_model
@@ -15,6 +18,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reading.digit import prepare
+from mlpcli.reporting import Reporter
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,33 @@ class WeightChange:
     """-η dL/dW"""
 
 
+def explain_training_image(
+    checkpoint: Path, example: int, *, data_dir: Path | None = None, reporter: Reporter
+) -> TracedPrediction:
+    """Trace an image that the network was trained on, as `explain_prediction` does.
+
+    Args:
+        checkpoint: a run folder or a checkpoint.
+        example: the image's number in the training set, from 1 on.
+        data_dir: the cache of datasets.
+        reporter: follows a download.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        ConfigError: there is no such example.
+        DataError: the data cannot be had.
+    """
+    model = load_model(checkpoint)
+    config = config_of_checkpoint(model.config, model.path)
+    cache = data_directory(data_dir)
+    loader = DataLoader(config.data, config.seed, cache, reporter, trust_paths=False)
+    training, _ = loader.training_and_validation()
+    if example > len(training):
+        raise ConfigError(f"--example {example}: there are {len(training):,} of them.")
+    label = model.class_names[training.labels[example - 1]]
+    return _traced(model, training.images[example - 1], label)
+
+
 def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> TracedPrediction:
     """Trace an image through a trained network; the step that is tried changes no file.
 
@@ -74,14 +105,17 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
     if model.learned_from_a_table:
         raise DataError(
             f"{model.path}: this network was trained on a table of numbers and knows no images; "
-            "`mlpcli explain --config` shows how it learns."
+            "`mlpcli explain RUN --inputs` shows what it makes of a row of numbers."
         )
     if label is not None and label not in model.class_names:
         raise ConfigError(
             f"--label {label}: the network knows no such class; its classes are "
             f"{', '.join(model.class_names)}."
         )
-    found = prepare(image, model.image_shape).pixels
+    return _traced(model, prepare(image, model.image_shape).pixels, label)
+
+
+def _traced(model: Model, found: UInt8Array, label: str | None) -> TracedPrediction:
     pixels = model.seen(found)
     network = model.network
     x = np.empty(pixels.shape, network.dtype)

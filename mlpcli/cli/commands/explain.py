@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlpcli.explaining.documents.document import Document
     from mlpcli.explaining.graph import Graph
     from mlpcli.explaining.notation import Notation, NotationName
+    from mlpcli.explaining.prediction import TracedPrediction
 
 WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
 DRAWN = {".png": "png", ".svg": "svg"}
@@ -168,7 +169,7 @@ def command(
         raise click.UsageError(
             "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
         )
-    if written in DRAWN.values() and of_row and not graph:
+    if written in DRAWN.values() and inputs is not None and not graph:
         raise click.UsageError("Drawn is only the graph: add --graph, or write an .html file.")
     from mlpcli.explaining.notation import NOTATIONS
 
@@ -235,7 +236,8 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     import_matplotlib()
     from mlpcli.pictures import style
 
-    assert explanation.draw is not None  # noqa: S101 - others were refused
+    if explanation.draw is None:
+        raise click.UsageError("A sheet of numbers is not drawn: write an .html file, or --graph.")
     with style.house_style():
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 
@@ -319,8 +321,16 @@ def _row(
     from mlpcli.explaining.columns import TableColumns
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.trained import ask, graph_asked, trace_asked
+    from mlpcli.inference.model import load_model
 
     report = reporter(quiet=True)
+    if example is not None and not load_model(run).learned_from_a_table:
+        if graph:
+            raise ConfigError("--graph draws networks of a table, or those of --config.")
+        from mlpcli.explaining.prediction import explain_training_image
+
+        traced_image = explain_training_image(run, example, data_dir=data_dir, reporter=report)
+        return _sheet(f"example {example}", traced_image, notation)
     asked = ask(run, inputs, example, target, data_dir=data_dir, reporter=report)
     if graph:
         columns = TableColumns.of_model(asked.model)
@@ -352,18 +362,21 @@ def _activations(names: tuple[str, ...]) -> Explanation:
 
 
 def _picture(run: Path, image: Path, label: str | None, notation: "Notation") -> Explanation:
-    from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
     from mlpcli.explaining.prediction import explain_prediction
 
-    traced = explain_prediction(run, image, label)
+    return _sheet(str(image), explain_prediction(run, image, label), notation)
+
+
+def _sheet(name: str, traced: "TracedPrediction", notation: "Notation") -> Explanation:
+    from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
 
     def draw() -> "Figure":
         from mlpcli.pictures import prediction
 
-        return prediction.draw(image.name, traced)
+        return prediction.draw(Path(name).name, traced)
 
     return Explanation(
-        prediction_document(str(image), traced, notation),
-        prediction_facts(str(image), traced, notation),
+        prediction_document(name, traced, notation),
+        prediction_facts(name, traced, notation),
         draw,
     )

@@ -190,6 +190,12 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
         ]
     if run.config.data.dataset == "table":
         explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
-        lines = [evaluate, (explain, "each step of its training, with its numbers")]
+        row = ",".join("0" * run.config.data.table_columns)
+        lines = [
+            evaluate,
+            (f"mlpcli predict --inputs {row} --checkpoint {folder}", "its answer to a row"),
+            (f"mlpcli explain {folder} --example 1", "an example's way forward and back"),
+            (explain, "each step of its training, with its numbers"),
+        ]
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

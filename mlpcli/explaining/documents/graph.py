@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
-from mlpcli.explaining.graph import Edge, Graph, Node, forward_mode, mean_gradients, product
+from mlpcli.explaining.graph import NUDGE, Edge, Graph, Node, forward_mode, mean_gradients, product
 from mlpcli.explaining.notation import SYMBOLS
 from mlpcli.nn.arrays import Array
 from mlpcli.text import count, listed, number
@@ -111,10 +111,11 @@ def _two_modes(graph: Graph) -> Section:
     parameters = [node for node in graph.nodes if node.kind == "parameter"]
     seed, edges = parameters[0], len(graph.edges)
     forward = forward_mode(graph, seed)
-    rows = [["node", f"forward: ∂node/∂{seed.name}", "reverse: ∂L/∂node"]]
+    rows = [["node", f"forward: ∂node/∂{seed.name}", "reverse: ∂L/∂node", "nudged: Δnode"]]
     for node in graph.nodes:
         if node.kind == "operation" or node is seed or node.kind == "loss":
-            rows.append([node.name, number(forward[node.name]), _written(node.gradient)])
+            changes = forward[node.name], node.gradient, graph.nudged[node.name]
+            rows.append([node.name, *(_written(np.asarray(each)) for each in changes)])
     n = len(parameters)
     return Section(
         "Forward mode and reverse mode",
@@ -124,7 +125,8 @@ def _two_modes(graph: Graph) -> Section:
         f"{edges * n:,} products. Reverse mode carries the derivatives of L back along the same "
         f"edges: one pass, {edges} products, has ∂L/∂ every node, so of every parameter. That is "
         "backpropagation. Forward mode is the cheaper one where a function has more outputs than "
-        "inputs.",
+        f"inputs. Nudged: {seed.name} is made {NUDGE:g} larger, and each node changes by about "
+        f"{NUDGE:g} times its derivative.",
         rows=rows,
     )
 
