@@ -157,3 +157,16 @@ def test_what_does_not_go(runs, arguments, code, message):
 def test_a_network_of_images_is_told(runs):
     done = explain("boxed", "--inputs", "0,1")
     assert (done.returncode, "trained on images" in done.stderr) == (3, True)
+
+
+def test_a_graph_has_the_names_of_the_columns(runs):
+    facts = facts_of(runs / "house", "--example", "3", "--graph")
+    labels = {node["name"]: node["label"] for node in facts["nodes"]}
+    assert (labels["x[1]"], labels["x[2]"], labels["t"], labels["e"]) == (
+        "area",
+        "rooms",
+        "price",
+        "",
+    )
+    text = explain(runs / "house", "--example", "3", "--graph", "--format", "text").stdout
+    assert "given: rooms" in text

@@ -32,14 +32,15 @@ class TableAnswers:
     probabilities: Array | None
     """(N, n_classes)"""
     threshold: float
+    has_names: bool
+    """whether the columns of inputs have names of their own"""
 
     def lines(self, top: int) -> list[str]:
         """Return a line for each row, for people."""
         return [f"{self._given(x)}: {self._answer(i, top)}" for i, x in enumerate(self.inputs)]
 
     def _given(self, x: FloatArray) -> str:
-        has_names = self.input_names[0] not in ("x", "x1")
-        names = [f"{name} " if has_names else "" for name in self.input_names]
+        names = [f"{name} " if self.has_names else "" for name in self.input_names]
         return ", ".join(f"{name}{value:.6g}" for name, value in zip(names, x, strict=True))
 
     def _answer(self, i: int, top: int) -> str:
@@ -111,6 +112,7 @@ def answer_rows(committee: Committee, given: Sequence[str], threshold: float) ->
         committee.predict(x) if is_regression else None,
         None if is_regression else committee.predict_proba(x),
         threshold,
+        has_names=bool(first.given_input_names),
     )
 
 

@@ -42,7 +42,7 @@ class TableColumns:
         """Return those of a trained network that learned from a table."""
         return cls(
             inputs=model.input_names,
-            has_names=model.input_names[0] not in ("x", "x1"),
+            has_names=bool(model.given_input_names),
             outputs=model.class_names,
             is_regression=model.is_regression,
             normalization=model.normalization,

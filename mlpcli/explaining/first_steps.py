@@ -10,6 +10,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.errors import ConfigError
 from mlpcli.explaining.columns import TableColumns, TrainedNetwork
 from mlpcli.explaining.trace import StepTrace, follow_training
+from mlpcli.nn.arrays import Array
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
 from mlpcli.training.loop import diverged
@@ -34,6 +35,10 @@ class TracedSteps:
     are none of them"""
     columns: TableColumns | None
     """of the table that the examples come from"""
+    inputs: Array | None = None
+    """(B, n_in), as they stand in the table"""
+    targets: Array | None = None
+    """(B, n_out) of a regression, likewise"""
     trained: TrainedNetwork | None = None
     """what is known of a network that is trained already"""
 
@@ -79,6 +84,12 @@ def explain_training(
     epochs_done, place = divmod(shown - 1, len(setup.batches))
     start = place * setup.batches.batch_size
     rows = setup.batches.order(epochs_done + 1)[start : start + len(found.x)]
+    columns, training = TableColumns.of(setup), setup.training
+    inputs = targets = None
+    if columns is not None:
+        inputs = training.images[rows]
+        if training.targets is not None:
+            targets = setup.target_normalization.undone(training.targets[rows])
     return TracedSteps(
         shown=found,
         number=shown,
@@ -86,5 +97,7 @@ def explain_training(
         losses=losses,
         batches=len(setup.batches),
         examples=tuple((rows + 1).tolist()),
-        columns=TableColumns.of(setup),
+        columns=columns,
+        inputs=inputs,
+        targets=targets,
     )

@@ -8,7 +8,7 @@ the path.
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.data import ColumnNames
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.errors import ConfigError, DivergedError
 from mlpcli.explaining.notation import ROWS, Notation, Symbols
@@ -57,6 +58,8 @@ class Node:
     """a number (), or the numbers of a layer"""
     gradient: Array
     """dL/d(value) by backpropagation, in the shape of `value`"""
+    label: str = ""
+    """the name of the table's column that it is, if that has one"""
 
 
 @dataclass(frozen=True)
@@ -173,29 +176,42 @@ def explain_graphs(
         if not 1 <= example <= n:
             raise ConfigError(f"--example {example}: there are {n:,} of them.")
     name, dropout = config.name or "network", generator(config.seed, Purpose.DROPOUT, 1)
+    names = config.data.table.names if config.data.table else ColumnNames()
     x, t = _examples(setup, np.array(examples) - 1)
     graphs = []
     for i, example in enumerate(examples):
         setup.network.draw_dropout(1, dropout)
-        graphs.append(graph_of(setup.network, setup.loss, x[i], t[i], f"{name}", example, notation))
+        graphs.append(
+            graph_of(setup.network, setup.loss, x[i], t[i], name, example, notation, names)
+        )
     return graphs
 
 
 def graph_of(
-    network: MLP, loss: Loss, x: Array, t: Array, name: str, example: int, notation: Notation
+    network: MLP,
+    loss: Loss,
+    x: Array,
+    t: Array,
+    name: str,
+    example: int,
+    notation: Notation,
+    names: ColumnNames,
 ) -> Graph:
     """Return the graph of one example x (n_in,) with the target t (n_out,).
+
+    Inputs and targets have the names of their columns, if those have any.
 
     Raises:
         DivergedError: a number is not finite.
     """
     detail = _detail(network.sizes)
     x, t = x[np.newaxis], t[np.newaxis]
-    builder = _built(network, loss, x, t, detail, notation)
+    builder = _built(network, loss, x, t, detail, notation, names)
     _refuse_unless_finite(builder.nodes, builder.edges)
     before = network.theta[0]
     network.theta[0] += NUDGE
-    moved = {node.name: node.value for node in _built(network, loss, x, t, detail, notation).nodes}
+    again = _built(network, loss, x, t, detail, notation, names)
+    moved = {node.name: node.value for node in again.nodes}
     network.theta[0] = before
     return Graph(
         name=name,
@@ -211,9 +227,15 @@ def graph_of(
 
 
 def _built(
-    network: MLP, loss: Loss, x: Array, t: Array, detail: Detail, notation: Notation
+    network: MLP,
+    loss: Loss,
+    x: Array,
+    t: Array,
+    detail: Detail,
+    notation: Notation,
+    names: ColumnNames,
 ) -> "_ByUnits | _ByLayers":
-    builder = BUILDERS[detail](notation)
+    builder = BUILDERS[detail](notation, names)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         step = trace_step(network, loss, SGD(), {}, x, t, 0.0, differences=False)
         _build(builder, network, step, loss)
@@ -317,8 +339,8 @@ def _build_loss(builder: "_ByUnits | _ByLayers", step: StepTrace, loss: Loss) ->
 class _Builder:
     """Nodes and edges that are added stage by stage, each computed from the one before."""
 
-    def __init__(self, notation: Notation) -> None:
-        self.notation = notation
+    def __init__(self, notation: Notation, names: ColumnNames) -> None:
+        self.notation, self.names = notation, names
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self._before: list[Node] = []
@@ -344,16 +366,14 @@ class _ByUnits(_Builder):
     def input(self, x: Array, dx: Array) -> None:
         """Add the input (n,)."""
         names = [f"{self.notation.x}{place}" for place in _places(len(x))]
-        self._end_stage(
-            [self._node("input", name, "", x[i], dx[i]) for i, name in enumerate(names)]
-        )
+        nodes = [self._node("input", name, "", x[i], dx[i]) for i, name in enumerate(names)]
+        self._end_stage(_labelled(nodes, self.names.inputs))
 
     def given(self, symbol: str, t: Array, dt: Array) -> None:
         """Add the targets (n,), with dL/dt."""
         names = [f"{symbol}{place}" for place in _places(len(t))]
-        self._targets = [
-            self._node("target", name, "", t[i], dt[i]) for i, name in enumerate(names)
-        ]
+        nodes = [self._node("target", name, "", t[i], dt[i]) for i, name in enumerate(names)]
+        self._targets = _labelled(nodes, self.names.targets)
         self.nodes += self._targets
 
     def softmax(self, symbol: str, p: Array, dp: Array) -> None:
@@ -452,6 +472,13 @@ class _ByUnits(_Builder):
 def _places(n: int) -> list[str]:
     """Return [1], [2] and so on; a single number has an empty place."""
     return [""] if n == 1 else [f"[{i + 1}]" for i in range(n)]
+
+
+def _labelled(nodes: list[Node], names: Sequence[str] | None) -> list[Node]:
+    """Return the nodes with the names of their columns, if they have any."""
+    if not names:
+        return nodes
+    return [replace(node, label=name) for node, name in zip(nodes, names, strict=True)]
 
 
 def _without_place(name: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.data import ColumnNames
 from mlpcli.config.schema.network import DropoutConfig
 from mlpcli.config.schema.optimizers import SgdConfig
 from mlpcli.config.schema.schedules import ConstantConfig
@@ -37,6 +38,10 @@ class Asked:
     """(1, n_in), as the network sees it"""
     t: Array
     """(1, n_out)"""
+    inputs: Array
+    """(1, n_in), as they are given"""
+    targets: Array | None
+    """(1, n_out) of a regression, likewise"""
     example: int
     """its number in the training set, from 1 on; 0 if it is none of it"""
     trained: TrainedNetwork
@@ -106,6 +111,8 @@ def ask(
         config=_for_one_step(config),
         x=seen,
         t=aim,
+        inputs=x,
+        targets=t if model.is_regression else None,
         example=0 if inputs is not None else (example or 1),
         trained=TrainedNetwork(name, model.epoch, what, has_target),
     )
@@ -127,6 +134,8 @@ def trace_asked(asked: Asked) -> TracedSteps:
         batches=1,
         examples=(asked.example,) if asked.example else (),
         columns=TableColumns.of_model(model),
+        inputs=asked.inputs,
+        targets=asked.targets,
         trained=asked.trained,
     )
 
@@ -144,7 +153,8 @@ def graph_asked(asked: Asked, notation: Notation) -> Graph:
         name += f", {asked.trained.what}"
     x, t = asked.x[0], asked.t[0]
     network = asked.model.network.with_parameters(asked.model.network.theta.copy())
-    return graph_of(network, asked.model.loss, x, t, name, asked.example, notation)
+    names = asked.config.data.table.names if asked.config.data.table else ColumnNames()
+    return graph_of(network, asked.model.loss, x, t, name, asked.example, notation, names)
 
 
 def _target(model: Model, text: str) -> Array:

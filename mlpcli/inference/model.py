@@ -139,10 +139,14 @@ class Model:
         return self.learned_from_a_table and self._table.get("labels") is None
 
     @property
+    def given_input_names(self) -> tuple[str, ...]:
+        """The names that the config gives the columns of its table; empty without any."""
+        return tuple(map(str, (self._table.get("names") or {}).get("inputs") or ()))
+
+    @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of the columns that it learned from, if that was a table."""
-        given = (self._table.get("names") or {}).get("inputs")
-        return named_inputs(tuple(map(str, given)) if given else None, self.network.sizes[0])
+        """The same, or else x1, x2 and so on."""
+        return named_inputs(self.given_input_names or None, self.network.sizes[0])
 
     @property
     def _table(self) -> dict[str, Any]:

@@ -332,7 +332,8 @@ def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
         if edge.end is node and edge.start.kind == "parameter" and edge.symbol == "1"
     ]
     slope = _summary(f"∂L/∂{node.name}", node.gradient)
-    return (*biases, _summary(node.name, node.value), slope)
+    label = [shown(node.label)] if node.label else []
+    return (*label, *biases, _summary(node.name, node.value), slope)
 
 
 def _lines(node: Node) -> tuple[str, ...]:

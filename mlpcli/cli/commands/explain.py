@@ -289,14 +289,12 @@ def _graph(
     from mlpcli.cli.reporters import reporter
     from mlpcli.explaining.graph import explain_graphs
 
-    table = config.data.table
-    names = (table.names.inputs or ()) if table is not None else ()
     report = reporter(quiet=True)
     found = explain_graphs(config, examples, notation=notation, data_dir=data_dir, reporter=report)
-    return _graphs(found, names)
+    return _graphs(found)
 
 
-def _graphs(graphs: "list[Graph]", names: tuple[str, ...]) -> Explanation:
+def _graphs(graphs: "list[Graph]") -> Explanation:
     from mlpcli.explaining.documents.graph import graph_document, graph_facts
 
     def draw() -> "Figure":
@@ -304,7 +302,7 @@ def _graphs(graphs: "list[Graph]", names: tuple[str, ...]) -> Explanation:
 
         return graph.draw(graphs)
 
-    return Explanation(graph_document(graphs, names), graph_facts(graphs), draw)
+    return Explanation(graph_document(graphs), graph_facts(graphs), draw)
 
 
 def _row(
@@ -318,7 +316,6 @@ def _row(
     graph: bool,
 ) -> Explanation:
     from mlpcli.cli.reporters import reporter
-    from mlpcli.explaining.columns import TableColumns
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.trained import ask, graph_asked, trace_asked
     from mlpcli.inference.model import load_model
@@ -333,9 +330,7 @@ def _row(
         return _sheet(f"example {example}", traced_image, notation)
     asked = ask(run, inputs, example, target, data_dir=data_dir, reporter=report)
     if graph:
-        columns = TableColumns.of_model(asked.model)
-        names = columns.inputs if columns.has_names else ()
-        return _graphs([graph_asked(asked, notation)], names)
+        return _graphs([graph_asked(asked, notation)])
     traced = trace_asked(asked)
     return Explanation(
         step_document(asked.config, traced, notation), step_facts(asked.config, traced, notation)

@@ -49,18 +49,16 @@ def _given(traced: TracedSteps, notation: Notation) -> Iterator[Section]:
     if has_target:
         seen.append(Quantity("t", "t", notation.examples(step.t)))
     title = "The example" if len(step.x) == 1 else "The examples"
-    if columns is None or columns.normalization.changes_nothing:
+    if columns is None or traced.inputs is None or columns.normalization.changes_nothing:
         words = _examples(traced.examples, notation)
         if columns is not None and columns.has_names:
             words += f" The inputs are {_listed(columns.inputs)}."
         yield Subsection(title, words=words.strip(), quantities=seen)
         return
-    inputs = columns.normalization.undone(step.x)
-    given = [Quantity("inputs", "inputs", notation.examples(inputs))]
+    given = [Quantity("inputs", "inputs", notation.examples(traced.inputs))]
     formulae = ["x = (inputs − mean) / std"]
-    if has_target and columns.is_regression:
-        targets = columns.target_normalization.undone(step.t)
-        given.append(Quantity("targets", "targets", notation.examples(targets)))
+    if has_target and traced.targets is not None:
+        given.append(Quantity("targets", "targets", notation.examples(traced.targets)))
         formulae.append("t = (targets − mean) / std")
     words = _examples(traced.examples, notation)
     yield Subsection(

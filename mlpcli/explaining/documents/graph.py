@@ -9,7 +9,7 @@ from mlpcli.explaining.documents.document import Document, Quantity, Section, Su
 from mlpcli.explaining.graph import NUDGE, Edge, Graph, Node, forward_mode, mean_gradients, product
 from mlpcli.explaining.notation import SYMBOLS
 from mlpcli.nn.arrays import Array
-from mlpcli.text import count, listed, number
+from mlpcli.text import count, number
 
 MOST_PATHS = 12
 """number of paths of a parameter that are written out"""
@@ -26,11 +26,10 @@ DROPOUT = (
 )
 
 
-def graph_document(graphs: Sequence[Graph], names: Sequence[str] = ()) -> Document:
+def graph_document(graphs: Sequence[Graph]) -> Document:
     """Return the nodes, the edges and, unless nodes are layers, the chain rule as products.
 
     Of several examples each has its own graph, and the gradient of a batch is the mean of theirs.
-    `names` are those of the inputs, if they have any.
     """
     first = graphs[0]
     notation = first.notation
@@ -39,8 +38,6 @@ def graph_document(graphs: Sequence[Graph], names: Sequence[str] = ()) -> Docume
     words = f"{sizes}: {ITEMS[first.detail]}. {nodes}, {edges}."
     if first.detail != "layers":
         words += f" In brackets is the number of a unit, from 1 on; {notation.index_words}."
-    if names:
-        words += f" The inputs are {listed(names) if len(names) > 1 else names[0]}."
     if first.has_dropout:
         words += DROPOUT
     sections = [Section("The graph", words=words)]
@@ -66,6 +63,8 @@ def _sections(graph: Graph, kind: type[Section]) -> Iterator[Section]:
     node_rows = [["node", "computed by", "value", "∂L/∂node"]]
     for node in graph.nodes:
         operation = node.operation or GIVEN[node.kind]
+        if node.label:
+            operation = f"{operation}: {node.label}"
         node_rows.append([node.name, operation, _written(node.value), _written(node.gradient)])
     edge_rows = [["from", "to", "derivative", "is"]]
     for edge in graph.edges:
@@ -152,6 +151,7 @@ def _facts(graph: Graph) -> dict[str, Any]:
         "nodes": [
             {
                 "name": node.name,
+                "label": node.label,
                 "kind": node.kind,
                 "operation": node.operation,
                 "value": _fact(node.value),

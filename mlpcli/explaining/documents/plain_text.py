@@ -16,7 +16,7 @@ LEAST_INK = 0.35
 def as_text(document: Document) -> str:
     """Return plain text, at most `PAGE_WIDTH` columns wide where its parts allow."""
     parts = [f"{document.title}\n{'=' * len(document.title)}"]
-    if opening := _opening(document):
+    if opening := _opening(document, document.see):
         parts.append("\n".join(textwrap.wrap(opening, PAGE_WIDTH)))
     for section in document.sections:
         lines = [section.title]
@@ -29,7 +29,7 @@ def as_text(document: Document) -> str:
 def as_markdown(document: Document) -> str:
     """Return Markdown in which each section's columns stand in a block of text."""
     parts = [f"# {document.title}"]
-    if opening := _opening(document):
+    if opening := _opening(document, f"[{document.see}]({document.see})"):
         parts.append(opening)
     for section in document.sections:
         parts.append(f"{'#' * section.level} {section.title}")
@@ -41,8 +41,8 @@ def as_markdown(document: Document) -> str:
     return "\n\n".join(parts)
 
 
-def _opening(document: Document) -> str:
-    see = f"All symbols, beside those of other texts: {document.see}. " if document.see else ""
+def _opening(document: Document, link: str) -> str:
+    see = f"All symbols, beside those of other texts: {link}. " if document.see else ""
     return f"{see}{document.opening}"
 
 

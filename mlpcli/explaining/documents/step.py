@@ -97,6 +97,8 @@ def step_facts(config: Config, traced: TracedSteps, notation: Notation = ROWS) -
         "optimizer": config.optimizer.name,
         "learning_rate": first.learning_rate,
         "examples": list(traced.examples),
+        "input_names": list(traced.columns.inputs) if traced.columns else None,
+        "output_names": list(traced.columns.outputs) if traced.columns else None,
         "forward": [part.facts() for part in forward_sections(config, traced, notation)],
         "backward": [part.facts() for part in backward_sections(config, traced, notation)],
         "update": [facts for facts in update if facts.keys() != {"title"}],
