@@ -30,6 +30,13 @@ WIDE = 100
 """ratio of the largest loss to the smallest above which the scale is logarithmic"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
+BEST_BY = {
+    "val_accuracy": "highest validation accuracy",
+    "val_loss": "lowest validation loss",
+    "train_accuracy": "highest training accuracy",
+    "train_loss": "lowest training loss",
+    "epoch": "the last, without validation",
+}
 
 
 def values(
@@ -56,7 +63,7 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
         own = line_style(i) if len(records) > 1 else {}
         own |= marked(len(record.history), i, len(records))
         _draw_run(record, own, (loss, accuracy, rate), DASHES[i % len(DASHES)])
-    units = dict.fromkeys(_loss_unit(record) for record in records)
+    units = dict.fromkeys(loss_unit(record) for record in records)
     loss.set_ylabel(f"loss\n({' / '.join(units)})")
     rate.set_ylabel("learning rate\n(no unit)")
     rate.set_xlabel(f"epoch (passes over the training {noun})")
@@ -73,7 +80,8 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
     return picture
 
 
-def _loss_unit(record: RunRecord) -> str:
+def loss_unit(record: RunRecord) -> str:
+    """Return the unit of a run's loss."""
     name = str(record.setting("loss", "name"))
     return LOSSES[name]().unit if name in LOSSES else name
 
@@ -101,6 +109,15 @@ def _draw_run(
             panel.axvline(record.best.epoch, color=colour, linestyle=":", linewidth=1.2)
 
 
+def _best_by(records: Sequence[RunRecord]) -> str:
+    """Return in words what makes an epoch the best."""
+    monitors = {record.monitor for record in records}
+    if len(monitors) > 1:
+        return "each run's by its own measure"
+    (monitor,) = monitors
+    return BEST_BY[monitor]
+
+
 def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]:
     first, several = records[0], len(records) > 1
     kinds = [("training (mean over the epoch)", TRAINING, COLOURS[0])]
@@ -112,10 +129,10 @@ def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]
         if several:
             style |= {"color": GREY, "marker": ""}
         handles.append(Line2D([], [], label=label, **style))
-    best = "best epoch"
+    best = f"best epoch ({_best_by(records)})"
     if not several and first.best is not None:
         so_far = "" if first.has_ended else " so far"
-        best += f": {first.best.epoch}{so_far}"
+        best = f"best epoch: {first.best.epoch}{so_far} ({_best_by(records)})"
     handles.append(Line2D([], [], color=GREY if several else "black", linestyle=":", label=best))
     if several:
         for i, label in enumerate(labels):

@@ -60,7 +60,8 @@ def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
     x = spread(training.images, PLACES, MARGIN)
     sizes = "-".join(map(str, model.network.sizes))
     text = f"{run_label(label)} ({sizes}): test loss {loss:.3g}"
-    return Curve(text, x, answers(model, x[:, np.newaxis])[:, 0].astype(np.float64))
+    y = model.loss.prediction(answers(model, x[:, np.newaxis]))[:, 0]
+    return Curve(text, x, y.astype(np.float64))
 
 
 def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:

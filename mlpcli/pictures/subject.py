@@ -57,6 +57,13 @@ class Subject:
         """The network of the best epoch."""
         return load_model(self.folder)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the columns of a table."""
+        ordinals = ("first input", "second input", "third input")
+        n = self.model.network.sizes[0]
+        return tuple(ordinals[i] if i < len(ordinals) else f"input {i + 1}" for i in range(n))
+
     @cached_property
     def _config(self) -> Config:
         return config_of_checkpoint(self.model.config, self.model.path)

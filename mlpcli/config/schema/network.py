@@ -21,6 +21,7 @@ ActivationName = Literal[
     "gelu",
     "silu",
     "softplus",
+    "step",
     "identity",
 ]
 
@@ -67,9 +68,9 @@ class NetworkConfig(Section):
     )
     output_activation: ActivationName = Field(
         default="identity",
-        description="Of the last layer. identity with the losses cross_entropy and"
-        " binary_cross_entropy, which have their own; mse and quadratic take any, and sigmoid keeps"
-        " outputs between their targets, 0 and 1.",
+        description="Of the last layer. identity with the losses cross_entropy,"
+        " binary_cross_entropy, brier and perceptron, which have their own; mse and quadratic take"
+        " any, and sigmoid keeps outputs between their targets, 0 and 1.",
     )
     initializer: InitializerConfig = Field(
         default=ScaledInitializer(),

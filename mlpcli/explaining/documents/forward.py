@@ -126,7 +126,7 @@ def _loss(config: Config, step: StepTrace) -> Iterator[Section]:
     loss = build_loss(config.loss.model_dump())
     if loss.prediction_formula:
         yield Subsection(
-            "The probabilities",
+            f"The {loss.prediction_name}",
             formula=loss.prediction_formula.format(z=output),
             shapes=f"{step.t.shape} → {step.t.shape}",
             quantities=[Quantity("p", "p", step.prediction)],
