@@ -38,6 +38,8 @@ SMALL = 20_000
 """largest product of examples and parameters for the fine grid"""
 MARGIN = 0.25
 """margin on each side of the path, as a fraction of its extent"""
+LEAST_SIDE = 0.4
+"""least extent of one side of the grid, as a fraction of the other's, lest a wiggle look a walk"""
 IMAGES = 1000
 """largest number of images that measure the loss; all of them would look the same, but take long"""
 FLAT = 1e-6
@@ -132,7 +134,7 @@ def survey(setup: Setup, paths: Sequence[WeightPath], watch: Watcher) -> Landsca
     images = setup.training.take(np.linspace(0, n - 1, min(IMAGES, n)).astype(np.intp))
     theta = np.empty_like(setup.network.theta)
     side = FINE if len(images) * len(theta) <= SMALL else COARSE
-    x, y = (_ticks(along, side) for along in np.concatenate(coordinates).T)
+    x, y = _grid(np.concatenate(coordinates), side)
     network = setup.network.with_parameters(theta)
     loss = np.empty((side, side))
     with one_blas_thread():
@@ -145,10 +147,14 @@ def survey(setup: Setup, paths: Sequence[WeightPath], watch: Watcher) -> Landsca
     return Landscape(x, y, loss, coordinates, tuple(paths), plane, len(images), setup.loss.unit)
 
 
-def _ticks(along: Points, n: int) -> Points:
-    low, high = float(along.min()), float(along.max())
-    margin = MARGIN * (high - low) or 1.0
-    return np.linspace(low - margin, high + margin, n)
+def _grid(path: Points, n: int) -> tuple[Points, Points]:
+    """Return the places (n,) of a grid around the points (m, 2), neither side far the longer."""
+    low, high = path.min(axis=0), path.max(axis=0)
+    extent = high - low
+    extent = np.maximum(extent, LEAST_SIDE * extent.max())
+    middle, half = (low + high) / 2, (0.5 + MARGIN) * np.where(extent > 0, extent, 1.0)
+    x, y = np.linspace(middle - half, middle + half, n).T
+    return x, y
 
 
 def draw(

@@ -11,6 +11,7 @@ from mlpcli.explaining.documents.document import (
     Subsection,
 )
 from mlpcli.explaining.notation import Symbols
+from mlpcli.explaining.one_sign import one_sign_words
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, ParameterTrace, StepTrace
 from mlpcli.training.building import build_loss
 
@@ -31,7 +32,8 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace) -> Section:
     n, shape, symbols = layer.number, layer.delta.shape, Symbols(layer)
     if layer is step.layers[-1]:
         where = "where the error begins"
-        error = build_loss(config.loss.model_dump()).delta_formula.format(z=symbols.output)
+        loss = build_loss(config.loss.model_dump())
+        error = loss.delta_formula.format(z=symbols.output)
         if len(step.x) > 1:
             error = f"({error}) / B"
         shapes = f"{shape}"
@@ -88,10 +90,11 @@ def _gradient(layer: LayerTrace) -> Section:
     dW, db = f"∂L/∂{symbols.W}", f"∂L/∂{symbols.b}"
     words = ""
     if layer.relative_error is not None:
-        words = f"Relative error against the differences: {layer.relative_error:.1e}."
+        words = f"Relative error against the differences: {layer.relative_error:.1e}. "
+    words += one_sign_words(layer)
     return Subsection(
         f"Layer {n}: the gradient",
-        words=words,
+        words=words.strip(),
         formula=f"{dW} = {symbols.input}ᵀ {symbols.delta}{APART}{db} = Σ {symbols.delta}",
         shapes=f"{layer.a_in.T.shape} {layer.delta.shape} → {layer.W.value.shape}{APART}"
         f"sum over the examples → {layer.b.value.shape}",
