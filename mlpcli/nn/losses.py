@@ -256,16 +256,16 @@ class Brier:
 
     Every p_j depends on every z_k, so the derivative of softmax is a matrix, the Jacobian
 
-        J_jk = dp_j/dz_k = p_j ([j = k] - p_k)      J = diag(p) - p pᵀ
+        J_jk = dp_j/dz_k = p_j ([j = k] - p_k)      J = diag(p) - pᵀ p
 
-    which is symmetric, and dL/dz = J dL/dp = 2 J (p - t). Where softmax is sure and wrong, p is
+    which is symmetric, and dL/dz = dL/dp J = 2 (p - t) J. Where softmax is sure and wrong, p is
     near 0 or 1 for each class, and J near 0: the error hardly comes through. Cross-entropy divides
     by p and takes that out again.
     """
 
     unit = "Brier score"
     formula = "L = Σ (p − t)²"
-    delta_formula = "2 J (p − t)    J = diag(p) − p pᵀ"
+    delta_formula = "2 (p − t) J    J = diag(p) − pᵀ p"
     prediction_formula = "p = softmax({z})    pⱼ = exp(zⱼ) / Σ exp(z)"
     prediction_name = "probabilities"
     has_kink = False
@@ -278,7 +278,7 @@ class Brier:
         return value
 
     def delta(self, z: Array, t: Array, out: Array) -> None:
-        """2 J (p - t) = 2 p ⊙ (e - Σ p e), with e = p - t."""
+        """2 (p - t) J = 2 p ⊙ (e - Σ p e), with e = p - t."""
         _softmax(z, out)
         error = out - t
         error -= np.einsum("bj,bj->b", out, error)[:, np.newaxis]

@@ -13,6 +13,7 @@ from mlpcli.explaining.documents.document import (
 from mlpcli.explaining.notation import Symbols
 from mlpcli.explaining.one_sign import one_sign_words
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, ParameterTrace, StepTrace
+from mlpcli.nn.losses import Brier
 from mlpcli.training.building import build_loss
 
 
@@ -30,12 +31,16 @@ def backward_sections(config: Config, step: StepTrace) -> Iterator[Section]:
 
 def _error(config: Config, step: StepTrace, layer: LayerTrace) -> Section:
     n, shape, symbols = layer.number, layer.delta.shape, Symbols(layer)
+    quantities: list[Quantity] = []
+    meaning: list[str] = []
     if layer is step.layers[-1]:
         where = "where the error begins"
         loss = build_loss(config.loss.model_dump())
-        error = loss.delta_formula.format(z=symbols.output)
+        error, *meaning = loss.delta_formula.format(z=symbols.output).split(APART)
         if len(step.x) > 1:
             error = f"({error}) / B"
+        elif isinstance(loss, Brier):
+            quantities.append(Quantity("jacobian", "J = ∂p/∂z", loss.jacobian(layer.a[0])))
         shapes = f"{shape}"
     else:
         where = "the error sent back"
@@ -46,10 +51,10 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace) -> Section:
         shapes = f"{behind.delta.shape} {behind.W.value.T.shape} → {shape}"
     reached = f"∂L/∂{symbols.given}"
     if layer.batch_norm is None:
-        quantities = [Quantity(f"delta{n}", symbols.delta, layer.delta)]
+        quantities.append(Quantity(f"delta{n}", symbols.delta, layer.delta))
         reached = f"{symbols.delta} = {reached}"
     else:
-        quantities = [Quantity(f"dy{n}", reached, layer.batch_norm.dy)]
+        quantities.append(Quantity(f"dy{n}", reached, layer.batch_norm.dy))
     if layer.activation == "identity":
         formula = f"{reached} = {error}"
     else:
@@ -57,7 +62,7 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace) -> Section:
         formula = f"{da} = {error}{APART}{reached} = {da} ⊙ {slope}"
         factors = [Quantity(f"da{n}", da, layer.da), Quantity(f"slope{n}", slope, layer.slope)]
         quantities = [*factors, *quantities]
-    title = f"Layer {n}: {where}"
+    title, formula = f"Layer {n}: {where}", APART.join([formula, *meaning])
     return Subsection(title, formula=formula, shapes=shapes, quantities=quantities)
 
 
