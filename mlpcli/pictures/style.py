@@ -27,6 +27,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 GREY = "#666666"
+UP, DOWN = COLOURS[0], COLOURS[1]
+"""colours of arrows: blue where a number should rise, red where it should fall"""
 MOST_MARKERS = 25
 """number of markers on a line; more would run into each other"""
 FEW_DECADES = 1e4

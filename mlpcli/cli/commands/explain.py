@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mlpcli.config.schema.config import Config
     from mlpcli.explaining.documents.document import Document
+    from mlpcli.explaining.prediction import TracedPrediction
 
 WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
 DRAWN = {".png": "png", ".svg": "svg"}
@@ -55,6 +56,12 @@ class Explanation:
     help="With a RUN: the class that the image shows.  [default: the network's answer]",
 )
 @click.option(
+    "--ways",
+    metavar="CLASS",
+    help="With a RUN: the three ways to change the output of this class, and what all outputs wish "
+    "of the units before them.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(list(WRITTEN.values())),
@@ -77,6 +84,7 @@ def command(
     example: int | None,
     activations: bool,
     label: str | None,
+    ways: str | None,
     form: str | None,
     output: Path | None,
     data_dir: Path | None,
@@ -93,12 +101,14 @@ def command(
     mlpcli explain --config examples/worked_3_2_3 --steps 277 --output worked.html
     mlpcli explain --config examples/chain --graph --output chain.svg
     mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
+    mlpcli explain runs/three_ways photo.png --label 2 --ways 2
     mlpcli explain --activations tanh relu
     """
     conflicts = {
         "--activations goes without --config and --graph.": activations and (configs or graph),
         "--graph goes with --config.": graph and not configs,
         "--label goes with RUN and IMAGE alone.": label is not None and (configs or activations),
+        "--ways goes with RUN and IMAGE alone.": ways is not None and (configs or activations),
         "--steps goes with --config, and not with --graph.": (
             steps is not None and (graph or not configs)
         ),
@@ -126,7 +136,7 @@ def command(
         else:
             explanation = _training(config, steps or 1, data_dir)
     elif len(arguments) == 2:
-        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label)
+        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label, ways)
     else:
         raise click.UsageError(
             "Give --config, with KEY=VALUE if you like, or a RUN and an IMAGE alone, or "
@@ -220,11 +230,13 @@ def _activations(names: tuple[str, ...]) -> Explanation:
     return Explanation(activation_document(chosen), activation_facts(chosen), draw)
 
 
-def _picture(run: Path, image: Path, label: str | None) -> Explanation:
+def _picture(run: Path, image: Path, label: str | None, ways: str | None) -> Explanation:
     from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
     from mlpcli.explaining.prediction import explain_prediction
 
     traced = explain_prediction(run, image, label)
+    if ways is not None:
+        return _ways(str(image), traced, ways)
 
     def draw() -> "Figure":
         from mlpcli.pictures import prediction
@@ -234,3 +246,17 @@ def _picture(run: Path, image: Path, label: str | None) -> Explanation:
     return Explanation(
         prediction_document(str(image), traced), prediction_facts(str(image), traced), draw
     )
+
+
+def _ways(image: str, traced: "TracedPrediction", class_name: str) -> Explanation:
+    from mlpcli.explaining.documents.ways import ways_document, ways_facts
+    from mlpcli.explaining.ways import ways
+
+    found = ways(traced, class_name)
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import ways as picture
+
+        return picture.draw(Path(image).name, found)
+
+    return Explanation(ways_document(image, found), ways_facts(image, found), draw)
