@@ -107,5 +107,5 @@ def test_a_class_that_is_unknown_and_a_network_without_a_hidden_layer(run, tmp_p
 
 def test_it_goes_with_a_run_alone():
     done = CliRunner().invoke(command, ["explain", "--config", "examples/chain", "--ways", "7"])
-    assert done.exception
-    assert "--ways goes with RUN and IMAGE alone" in str(done.exception)
+    assert done.exit_code == 2
+    assert "--ways goes with RUN and IMAGE alone" in done.output

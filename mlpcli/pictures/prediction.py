@@ -116,7 +116,7 @@ def _outputs(panels: Sequence[Axes], traced: TracedPrediction, classes: Labels) 
             arrows.annotate("", xy=(end, place), xytext=(start, place), arrowprops=style)
     room = 0.06 * (high - low)
     arrows.set_xlim(low - room, high + room)
-    arrows.set_title("What each output should do:\ngo from p to t (blue: rise; red: fall)")
+    arrows.set_title("What each output should do (blue: rise,\nred: fall): go from p to t")
     smoothed = "" if np.array_equal(step.target, step.t) else ", smoothed"
     arrows.set_xlabel(f"dot: p, the prediction; bar: t, the target{smoothed}")
     before, later = 100 * traced.probabilities[classes], 100 * traced.probabilities_after[classes]
