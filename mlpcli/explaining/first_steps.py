@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpcli.config.schema.config import Config
 from mlpcli.errors import ConfigError
+from mlpcli.explaining.deaths import Death, DeathWatch
 from mlpcli.explaining.trace import StepTrace, follow_training
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
@@ -27,6 +28,8 @@ class TracedSteps:
     """number of batches in an epoch"""
     examples: tuple[int, ...]
     """(B,), the rows of the first step as numbers of training examples, from 1 on"""
+    deaths: tuple[Death, ...] = ()
+    """the units that are dead at the end"""
 
 
 def explain_training(
@@ -46,14 +49,17 @@ def explain_training(
             f"here nothing is; ask for --steps {len(setup.batches)} at most, which is one epoch, "
             "or another schedule."
         )
-    losses = []
+    losses, watch = [], DeathWatch(setup)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for number, step in enumerate(follow_training(setup, steps), 1):
             if number == 1:
                 first = step
             losses.append(step.loss)
+            watch.after_step(number)
             if not math.isfinite(step.loss_after):
                 raise diverged(setup, f"the loss is {step.loss_after} after step {number}")
     losses.append(step.loss_after)
     examples = tuple((setup.batches.order(1)[: len(first.x)] + 1).tolist())
-    return TracedSteps(first, step, losses, len(setup.batches), examples)
+    return TracedSteps(
+        first, step, losses, len(setup.batches), examples, tuple(watch.deaths.values())
+    )

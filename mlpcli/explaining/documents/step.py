@@ -1,9 +1,11 @@
 """The steps of a training as a document: each formula with its shapes and its numbers."""
 
+import dataclasses
 from typing import Any
 
 from mlpcli.config.schema.config import Config
 from mlpcli.explaining.documents.backward import backward_sections
+from mlpcli.explaining.documents.deaths import deaths_section
 from mlpcli.explaining.documents.document import (
     MOST_COLUMNS,
     MOST_NUMBERS,
@@ -64,6 +66,8 @@ def step_document(config: Config, traced: TracedSteps) -> Document:
     ]
     if len(traced.losses) > 2:
         sections.append(_further_steps(traced))
+    if traced.deaths:
+        sections.append(deaths_section(traced.deaths))
     return Document(f"Training {config.name or 'a network'}, step by step", sections)
 
 
@@ -87,6 +91,7 @@ def step_facts(config: Config, traced: TracedSteps) -> dict[str, Any]:
         "loss": first.loss,
         "loss_after": first.loss_after,
         "losses": traced.losses,
+        "deaths": [dataclasses.asdict(each) for each in traced.deaths],
         "parameters": {each.name: each.facts() for each in new_parameters(traced.last)},
     }
 
