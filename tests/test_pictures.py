@@ -521,9 +521,10 @@ def test_a_line_of_many_points_has_few_markers():
 def test_a_wide_range_of_losses_is_drawn_logarithmically(run):
     record = read_record(run.folder)
 
-    def scale(*losses):
+    def scale(*losses, validation=None):
         rows = [
-            EpochMetrics(i, 0.1, 0.5, loss, 0.5, None, None) for i, loss in enumerate(losses, 1)
+            EpochMetrics(i, 0.1, 0.5, loss, 0.5, validation, None)
+            for i, loss in enumerate(losses, 1)
         ]
         narrow = dataclasses.replace(record, history=rows)
         return curves.draw([narrow], ["a"]).axes[0].get_yscale()
@@ -531,6 +532,7 @@ def test_a_wide_range_of_losses_is_drawn_logarithmically(run):
     assert scale(2.0, 0.1) == "linear"
     assert scale(2.0, 0.01, 0.0) == "log"
     assert scale(0.0) == "linear"
+    assert scale(2.0, 0.001, validation=1.0) == "linear"  # else the overfitting would not be seen
 
 
 def test_the_landscape_is_drawn_when_asked_for(own):

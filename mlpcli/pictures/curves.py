@@ -27,7 +27,8 @@ from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 WIDE = 100
-"""ratio of the largest loss to the smallest above which the scale is logarithmic"""
+"""ratio of the largest loss to the smallest above which the scale is logarithmic: of the validation
+losses where there are any, because a training loss next to 0 would hide that they rise"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
 BEST_BY = {
@@ -71,9 +72,11 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
     last = max(record.history[-1].epoch for record in records)
     rate.set_xlim(1 - 0.03 * last, last * 1.03)
     rate.set_ylim(bottom=0)
-    losses = [value for row in rows for value in (row.train_loss, row.val_loss) if value]
-    if losses and max(losses) > WIDE * min(losses):
-        logarithmic([loss], losses)
+    validated = any(row.val_loss is not None for row in rows)
+    losses = [row.val_loss if validated else row.train_loss for row in rows]
+    positive = [value for value in losses if value]
+    if positive and max(positive) > WIDE * min(positive):
+        logarithmic([loss], positive)
     for axes in panels:
         grid(axes)
     picture.legend(handles=_legend(records, labels), loc="outside upper center", ncols=3)
