@@ -179,6 +179,13 @@ def test_every_problem_at_once_each_with_its_line():
                 " found a list of 2"
             ),
         ),
+        (
+            "network.output_activation=softmax",
+            (
+                "expected an activation of each output by itself; softmax is part of the losses"
+                " cross_entropy and brier (the squared error), found 'softmax'"
+            ),
+        ),
         ("network.activation={a: 1}", "expected one of sigmoid, tanh, relu, leaky_relu, elu,"),
         (
             "network.initializer={name: uniform, low: 1}",

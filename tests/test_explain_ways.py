@@ -12,6 +12,8 @@ import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import ConfigError
 from mlpcli.explaining.documents.arrows import arrow
+from mlpcli.explaining.documents.plain_text import as_text
+from mlpcli.explaining.documents.ways import ways_document
 from mlpcli.explaining.prediction import explain_prediction
 from mlpcli.explaining.ways import ways
 from mlpcli.reading.digit import prepare
@@ -92,6 +94,16 @@ def test_text_and_page_and_picture(run, tmp_path):
     with Image.open(picture) as image:
         colours = {colour for _, colour in image.convert("RGB").getcolors(2**20)}
     assert {(0, 114, 178), (213, 94, 0)} <= colours
+
+
+def test_an_output_that_is_right_has_no_wish(tmp_path):
+    overrides = ["network.output_activation=identity", "loss=perceptron", "training.pictures=false"]
+    config = mlpcli.load_config("examples/three_ways", overrides=overrides)
+    traced = explain_prediction(mlpcli.train(config, runs_dir=tmp_path).folder, SEVEN, "7")
+    decisions, targets = traced.step.prediction[0], traced.step.target[0]
+    right = str(int(np.flatnonzero(decisions == targets)[0]))
+    text = as_text(ways_document("seven", ways(traced, right)))
+    assert "and has nothing to wish" in " ".join(text.split())
 
 
 def test_a_class_that_is_unknown_and_a_network_without_a_hidden_layer(run, tmp_path):

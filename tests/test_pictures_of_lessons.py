@@ -7,7 +7,8 @@ import pytest
 
 import mlpcli
 from mlpcli.data.dataset import Dataset
-from mlpcli.pictures import deaths, decision, landscape, of_runs, pace, spread, style
+from mlpcli.errors import DataError
+from mlpcli.pictures import activations, deaths, decision, landscape, of_runs, pace, spread, style
 from mlpcli.pictures.of_runs import draw_pictures
 from mlpcli.pictures.subject import Subject
 from mlpcli.pictures.weight_path import WeightPath, follow
@@ -201,3 +202,17 @@ def test_a_flat_output_has_no_lines_of_rounding():
     assert len(others) == 4  # the markers of two targets, and no contour
     legend = [text.get_text() for text in picture.legends[0].get_texts()]
     assert legend == ["example with target 0", "example with target 1", "output 0.5, halfway"]
+
+
+def test_units_that_never_fire_and_units_that_are_dead_are_told_apart():
+    rates = np.array([0, 0.5, 0])
+    text = activations._dead_text(activations.Firing("tanh", rates, np.array([2])))
+    assert text == "dead (×): unit 3; below σ(0), but changing: unit 1"
+    text = activations._dead_text(activations.Firing("tanh", rates, np.array([], np.intp)))
+    assert text == "none is dead; below σ(0), but changing: units 1, 3"
+
+
+@pytest.mark.parametrize("kind", ["spread", "deaths"])
+def test_a_network_without_a_hidden_layer_has_neither_picture(kind, learn):
+    with pytest.raises(DataError, match="no hidden layer"):
+        draw_pictures(learn().folder, only=[kind])

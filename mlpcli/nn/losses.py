@@ -313,6 +313,9 @@ class Perceptron:
     dL/dz = p - t, and a step of gradient descent on one example is Rosenblatt's rule (1958):
     w ← w + η (t - p) x, which leaves the weights alone where the answer is right. For the step
     itself dp/dz is 0: no gradient of p - t goes through it, and no hidden layer learns from it.
+
+    An output of exactly 0 costs nothing even where it should be 1, so begin with other weights than
+    zeros.
     """
 
     unit = "perceptron criterion"

@@ -72,7 +72,7 @@ def _sections(found: Ways) -> Iterator[Section]:
     yield Section(
         title,
         words=f"The sum is {number(z)}, and the answer {number(p)}. The image shows {label}, so "
-        f"it should be {t:.4g}, and wishes to {'rise' if found.of_bias > 0 else 'fall'}.",
+        f"it should be {t:.4g}, {_wish(found)}.",
         formula=f"{symbols.z} = Σ {symbols.input} {symbols.W} + {symbols.b}",
         rows=_terms(found, units),
     )
@@ -87,6 +87,12 @@ def _sections(found: Ways) -> Iterator[Section]:
         f"and that is backpropagation. The sum is −∂L/∂{symbols.input}. In units of {unit:g}:",
         rows=_wishes(found, units, unit),
     )
+
+
+def _wish(found: Ways) -> str:
+    if not found.of_bias:
+        return "and has nothing to wish"
+    return f"and wishes to {'rise' if found.of_bias > 0 else 'fall'}"
 
 
 def _three_ways(found: Ways) -> str:
