@@ -5,12 +5,16 @@ error comes through, so its weights have no gradient, and no step brings it back
 before it move what comes in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
+from mlpcli.nn.network import MLP
 from mlpcli.training.setup import Setup
 
 LARGEST = 200_000
@@ -33,6 +37,28 @@ class Death:
     bias_after: float
 
 
+class HiddenLayer(NamedTuple):
+    """A hidden layer's numbers for some examples."""
+
+    activation: str
+    z: Array
+    """(N, n)"""
+    a: Array
+    """(N, n)"""
+    lives: NDArray[np.bool_]
+    """(n,), whether a unit's slope is other than 0 for any of them"""
+
+
+def hidden_layers(network: MLP, x: Array) -> Iterator[HiddenLayer]:
+    """Run inputs x (N, n_in) through a network for prediction and yield its hidden layers."""
+    network.forward(x)
+    names = network.activations[:-1]
+    for name, dense, after in zip(names, network.dense, network.dense[1:], strict=False):
+        z, slope = dense.a @ dense.W + dense.b, np.empty_like(after.a)
+        ACTIVATIONS[name].derivative(z, after.a, slope)
+        yield HiddenLayer(name, z, after.a, (slope != 0).any(axis=0))
+
+
 class DeathWatch:
     """Watches the hidden units of a network that is trained in place, over its training set.
 
@@ -52,17 +78,11 @@ class DeathWatch:
         self._before = self._look()
         self.after_step(0)
 
-    def _look(self) -> list[tuple[Array, Array, Array]]:
+    def _look(self) -> list[tuple[Array, NDArray[np.bool_], Array]]:
         """Return of each hidden layer the largest z, whether a slope is not 0, and the biases."""
         network = self._setup.network.for_prediction()
-        network.forward(self._x)
-        found = []
-        names = network.activations[:-1]
-        for name, dense, after in zip(names, network.dense, network.dense[1:], strict=False):
-            z, slope = dense.a @ dense.W + dense.b, np.empty_like(after.a)
-            ACTIVATIONS[name].derivative(z, after.a, slope)
-            found.append((z.max(axis=0), (slope != 0).any(axis=0), dense.b.copy()))
-        return found
+        layers = zip(hidden_layers(network, self._x), network.dense, strict=False)
+        return [(layer.z.max(axis=0), layer.lives, dense.b.copy()) for layer, dense in layers]
 
     def after_step(self, step: int) -> None:
         """Look at every unit after a step, counted from 1; 0 is the start."""

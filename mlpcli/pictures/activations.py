@@ -11,9 +11,9 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Labels
-from mlpcli.pictures.catalogue import RunPicture
+from mlpcli.pictures.catalogue import RunPicture, without_hidden_layer
 from mlpcli.pictures.style import COLOURS, figure, grid
-from mlpcli.pictures.subject import Subject, noun
+from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import outputs
 
 MOST_LAYERS, MOST_NAMED = 6, 12
@@ -108,13 +108,7 @@ def _named(units: Labels) -> str:
     return f"{'unit' if len(units) == 1 else 'units'} {named}"
 
 
-def _why_not(run: Subject) -> str | None:
-    if len(run.model.network.dense) > 1:
-        return None
-    return "this network has no hidden layer to draw"
-
-
 PICTURE = RunPicture(
     lambda runs, _labels: draw(firing(runs[0].model, runs[0].test), noun(runs)),
-    why_not=_why_not,
+    why_not=without_hidden_layer,
 )

@@ -63,6 +63,13 @@ def without_images(run: "Subject") -> str | None:
     return "this run learned from a table of numbers, and the picture is of images"
 
 
+def without_hidden_layer(run: "Subject") -> str | None:
+    """Return the reason against a network of one layer."""
+    if len(run.model.network.dense) > 1:
+        return None
+    return "this network has no hidden layer to draw"
+
+
 @dataclass(frozen=True)
 class RunPicture:
     """A picture of runs: the constant `PICTURE` of the module that draws it."""

@@ -14,17 +14,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.explaining.deaths import hidden_layers
 from mlpcli.pictures.activations import at_rest
-from mlpcli.pictures.catalogue import RunPicture
-from mlpcli.pictures.style import COLOURS, figure, run_label
+from mlpcli.pictures.catalogue import RunPicture, without_hidden_layer
+from mlpcli.pictures.style import COLOURS, figure, heading, run_label
 from mlpcli.pictures.subject import Subject, noun
 from mlpcli.pictures.weight_path import WeightPath, follow
 from mlpcli.training.setup import Setup
 
 EXAMPLES = 1000
 """largest number of training examples that are asked"""
-MOST_LAYERS, MOST_NAMED = 4, 6
+MOST_LAYERS, MOST_NAMED = 4, 2
 FEW_STEPS = 50
 """number of steps up to which their axis is linear; the first ones matter most"""
 
@@ -55,14 +55,9 @@ def lives(setup: Setup, path: WeightPath) -> list[Life]:
     alive = [np.empty((len(path.thetas), width), bool) for width in widths]
     for row, passed in enumerate(path.thetas):
         theta[...] = passed
-        observer = network.for_prediction()
-        observer.forward(x)
-        for i, (name, dense) in enumerate(zip(names, observer.dense, strict=False)):
-            z, a = dense.a @ dense.W + dense.b, observer.dense[i + 1].a
-            slope = np.empty_like(z)
-            ACTIVATIONS[name].derivative(z, a, slope)
-            rates[i][row] = (a > at_rest(name)).mean(axis=0)
-            alive[i][row] = (slope != 0).any(axis=0)
+        for i, layer in enumerate(hidden_layers(network.for_prediction(), x)):
+            rates[i][row] = (layer.a > at_rest(layer.activation)).mean(axis=0)
+            alive[i][row] = layer.lives
     return [
         Life(name, path.steps, rate, tuple(_death(column, path.steps) for column in living.T))
         for name, rate, living in zip(names, rates, alive, strict=True)
@@ -92,6 +87,7 @@ def draw(runs: Sequence[list[Life]], labels: Sequence[str], noun: str = "images"
             layer = layers[i]
             edges = np.array([*layer.steps, layer.steps[-1] + 1]) + 0.5
             n = layer.rates.shape[1]
+            cross = {"color": COLOURS[1], "mec": "white", "markersize": min(10, max(4, 200 / n))}
             drawn = axes.pcolormesh(
                 edges,
                 np.arange(n + 1) + 0.5,
@@ -102,7 +98,7 @@ def draw(runs: Sequence[list[Life]], labels: Sequence[str], noun: str = "images"
             )
             for unit, step in enumerate(layer.death, 1):
                 if step is not None:
-                    axes.plot(step + 1, unit, "X", color=COLOURS[1], mec="white", markersize=10)
+                    axes.plot(step + 1, unit, "X", **cross)
             axes.invert_yaxis()
             axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             if layer.steps[-1] > FEW_STEPS:
@@ -117,10 +113,10 @@ def draw(runs: Sequence[list[Life]], labels: Sequence[str], noun: str = "images"
         column[min(depth, len(layers)) - 1].set_xlabel("step that comes next")
     bar = picture.colorbar(drawn, ax=panels, extend="neither")
     bar.set_label(f"fires on (% of the training {noun})")
-    picture.suptitle(
+    heading(
+        picture,
         "How often each unit fires (is above σ(0)). A unit is dead from × on: its slope is 0 there "
-        f"for all {noun}, so no step moves it again",
-        fontsize=10,
+        f"for all {noun}, so no step moves it again.",
     )
     return picture
 
@@ -129,17 +125,12 @@ def _deaths_text(death: Sequence[int | None]) -> str:
     dead = [(unit, step) for unit, step in enumerate(death, 1) if step is not None]
     if not dead:
         return "no unit dies"
-    named = ", ".join(
-        f"unit {unit} {f'dies in step {step}' if step else 'never lived'}"
-        for unit, step in dead[:MOST_NAMED]
+    if len(dead) > MOST_NAMED:
+        first, last = (each(step for _, step in dead) for each in (min, max))
+        return f"{len(dead)} of {len(death)} units die, from step {first} to {last}"
+    return ", ".join(
+        f"unit {unit} {f'dies in step {step}' if step else 'never lived'}" for unit, step in dead
     )
-    return named + (f" and {len(dead) - MOST_NAMED} more" if len(dead) > MOST_NAMED else "")
-
-
-def _why_not(run: Subject) -> str | None:
-    if len(run.model.network.dense) > 1:
-        return None
-    return "this network has no hidden layer to draw"
 
 
 def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
@@ -152,4 +143,4 @@ def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     return draw(found, labels, noun(runs))
 
 
-PICTURE = RunPicture(_draw, why_not=_why_not)
+PICTURE = RunPicture(_draw, why_not=without_hidden_layer)

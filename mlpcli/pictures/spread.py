@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from mlpcli.nn.network import MLP
-from mlpcli.pictures.catalogue import RunPicture
-from mlpcli.pictures.style import COLOURS, figure, grid, logarithmic, run_label
+from mlpcli.pictures.catalogue import RunPicture, without_hidden_layer
+from mlpcli.pictures.style import COLOURS, figure, grid, heading, logarithmic, run_label
 from mlpcli.pictures.subject import Subject, noun
 from mlpcli.training.setup import Setup
 
@@ -42,14 +41,7 @@ class LayerSpread:
 def spreads(setup: Setup) -> list[LayerSpread]:
     """Run examples forward and back through the network of `setup`, which has not begun."""
     network = setup.network
-    observer = MLP(
-        network.sizes,
-        network.activation,
-        network.output_activation,
-        network.dtype,
-        network.theta,
-        batch_norm=network.batch_norm,
-    )
+    observer = network.without_dropout()
     n = min(EXAMPLES, len(setup.training))
     examples = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
     x = np.empty((n, network.sizes[0]), network.dtype)
@@ -100,10 +92,10 @@ def draw(runs: Sequence[list[LayerSpread]], labels: Sequence[str], noun: str = "
     panels[1][0].set_ylabel("standard deviation\n(a: no unit; ∂L/∂z: loss per unit)")
     handles, names = panels[1][0].get_legend_handles_labels()
     picture.legend(handles, names, loc="outside lower center", ncols=2)
-    picture.suptitle(
-        f"Before the first step: how far the signal of {EXAMPLES} {noun} spreads on its way "
-        "forward, and the error on its way back",
-        fontsize=10,
+    heading(
+        picture,
+        f"Before the first step: how far the signal of training {noun} spreads on its way forward, "
+        "and the error on its way back",
     )
     return picture
 
@@ -116,12 +108,6 @@ def _draw_percentiles(axes: Axes, layers: Sequence[LayerSpread]) -> None:
     axes.plot(numbers, middle, "o", color="black", markersize=4)
 
 
-def _why_not(run: Subject) -> str | None:
-    if len(run.model.network.dense) > 1:
-        return None
-    return "this network has no hidden layer to draw"
-
-
 def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     heads = [
         f"{run_label(label)}\n{', '.join(dict.fromkeys(run.model.network.activations[:-1]))}, "
@@ -131,4 +117,4 @@ def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     return draw([spreads(run.training_setup()) for run in runs], heads, noun(runs))
 
 
-PICTURE = RunPicture(_draw, why_not=_why_not)
+PICTURE = RunPicture(_draw, why_not=without_hidden_layer)
