@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mlpcli
+from mlpcli.pictures.deaths import lives
 from mlpcli.pictures.spread import spreads
 from mlpcli.pictures.weight_path import follow
 from mlpcli.reporting import Reporter
@@ -117,6 +118,13 @@ def test_relu_dies_and_the_others_recover(tmp_path):
         for name in ("relu", "leaky_relu", "elu")
     )
     assert [round(each.test.loss, 4) for each in (dead, leaky, elu)] == [0.0448, 0.0012, 0.0009]
+    silent = []
+    for each in (leaky, elu):
+        setup = prepare(each.config, None, Reporter())
+        (life,) = lives(setup, follow(setup, 100, lambda *_: None))
+        assert life.death == (None, None)
+        silent.append((life.rates == 0).sum(axis=0).tolist())
+    assert silent == [[0, 175], [1, 1]]
 
 
 def test_the_perceptron_learns_and_but_not_xor_nor_a_hidden_layer(tmp_path):
