@@ -1,5 +1,6 @@
 """The example configs show what their comments promise."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,14 @@ def test_the_perceptron_learns_and_but_not_xor_nor_a_hidden_layer(tmp_path):
     before = setup.network.dense[0].W.copy()
     train_epochs(setup, on_batch=lambda *_: None, on_epoch=lambda row: row.epoch == 5)
     assert np.array_equal(setup.network.dense[0].W, before)
+
+
+def test_the_price_of_a_house_in_its_own_units(tmp_path):
+    trained = run(tmp_path, "house_price")
+    model = mlpcli.load_model(trained.folder)
+    told = re.search(r"about (\d+) thousand for 120 m² and 3 rooms", LESSONS)
+    assert np.ravel(model.predict([[120, 3]])) == pytest.approx([float(told[1])], abs=2)
+    assert trained.test.outputs == pytest.approx(trained.test.targets, abs=15)
 
 
 LESSONS = (Path(__file__).parents[1] / "docs" / "lessons.md").read_text(encoding="utf-8")
