@@ -105,8 +105,8 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:14: network.initializer.std: expected a number above 0, found 0",
         "c.yaml:15: network.initializer.zz: unknown key; valid keys: name, mean, std",
         (
-            "c.yaml:16: loss.name: expected one of binary_cross_entropy, cross_entropy, mse,"
-            " quadratic, found 'crossentropy'; did you mean \"cross_entropy\"?"
+            "c.yaml:16: loss.name: expected one of binary_cross_entropy, brier, cross_entropy, mse,"
+            " perceptron, quadratic, found 'crossentropy'; did you mean \"cross_entropy\"?"
         ),
         'c.yaml:18: optimizer.learning_rat: unknown key; did you mean "learning_rate"?',
         "c.yaml:19: optimizer.learning_rate: expected a number above 0, found -1",
@@ -162,14 +162,14 @@ def test_every_problem_at_once_each_with_its_line():
             "network.activation=rleu",
             (
                 "expected one of sigmoid, tanh, relu, leaky_relu, elu, gelu, silu, softplus,"
-                " identity, or a list of at most 100, found 'rleu'; did you mean \"relu\"?"
+                " step, identity, or a list of at most 100, found 'rleu'; did you mean \"relu\"?"
             ),
         ),
         (
             "network.activation=[relu, 3]",
             (
                 "network.activation[1]: expected one of sigmoid, tanh, relu, leaky_relu, elu,"
-                " gelu, silu, softplus, identity, found 3"
+                " gelu, silu, softplus, step, identity, found 3"
             ),
         ),
         (
@@ -177,6 +177,13 @@ def test_every_problem_at_once_each_with_its_line():
             (
                 "expected one name, or a list of 1, one for each layer of network.hidden,"
                 " found a list of 2"
+            ),
+        ),
+        (
+            "network.output_activation=softmax",
+            (
+                "expected an activation of each output by itself; softmax is part of the losses"
+                " cross_entropy and brier (the squared error), found 'softmax'"
             ),
         ),
         ("network.activation={a: 1}", "expected one of sigmoid, tanh, relu, leaky_relu, elu,"),
@@ -687,7 +694,7 @@ def test_what_would_do_nothing_is_refused():
         (
             {"inputs": [[1]], "targets": [[0.5]]},
             {"loss": "cross_entropy"},
-            "expected one of binary_cross_entropy, mse, quadratic: cross",
+            "expected one of binary_cross_entropy, mse, quadratic, perceptron: cross",
         ),
         ({"formula": "x"}, {"training": {"early_stopping": {}}}, "expected train_loss, found"),
     ],

@@ -9,6 +9,7 @@ import numpy as np
 from mlpcli.config.schema.config import Config
 from mlpcli.errors import ConfigError
 from mlpcli.explaining.columns import TableColumns, TrainedNetwork
+from mlpcli.explaining.deaths import Death, DeathWatch
 from mlpcli.explaining.trace import StepTrace, follow_training
 from mlpcli.nn.arrays import Array
 from mlpcli.parallel.processors import one_blas_thread
@@ -41,6 +42,8 @@ class TracedSteps:
     """(B, n_out) of a regression, likewise"""
     trained: TrainedNetwork | None = None
     """what is known of a network that is trained already"""
+    deaths: tuple[Death, ...] = ()
+    """the units that are dead at the end"""
 
 
 def explain_training(
@@ -72,12 +75,13 @@ def explain_training(
             f"here nothing is; ask for --steps {len(setup.batches)} at most, which is one epoch, "
             "or another schedule."
         )
-    losses = []
+    losses, watch = [], DeathWatch(setup)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for number, step in enumerate(follow_training(setup, steps, shown), 1):
             if number == shown:
                 found = step
             losses.append(step.loss)
+            watch.after_step(number)
             if not math.isfinite(step.loss_after):
                 raise diverged(setup, f"the loss is {step.loss_after} after step {number}")
     losses.append(step.loss_after)
@@ -100,4 +104,5 @@ def explain_training(
         columns=columns,
         inputs=inputs,
         targets=targets,
+        deaths=tuple(watch.deaths.values()),
     )

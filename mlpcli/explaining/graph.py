@@ -22,7 +22,14 @@ from mlpcli.errors import ConfigError, DivergedError
 from mlpcli.explaining.notation import ROWS, Notation, Symbols
 from mlpcli.explaining.trace import LayerTrace, StepTrace, trace_step
 from mlpcli.nn.arrays import Array
-from mlpcli.nn.losses import BinaryCrossEntropy, CrossEntropy, Loss, QuadraticError
+from mlpcli.nn.losses import (
+    BinaryCrossEntropy,
+    Brier,
+    CrossEntropy,
+    Loss,
+    Perceptron,
+    QuadraticError,
+)
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
@@ -326,6 +333,16 @@ def _build_loss(builder: "_ByUnits | _ByLayers", step: StepTrace, loss: Loss) ->
             log_q - log_p,
             "log(1 − {0}) − log {0}",
         )
+    elif isinstance(loss, Brier):
+        error = p - t
+        builder.softmax(builder.notation.prediction(step), p, 2 * error)
+        builder.given("t", t, -2 * error)
+        builder.difference("e", error, 2 * error)
+        builder.total("Σ {0}²", step.loss, 2 * error, "2 {0}")
+    elif isinstance(loss, Perceptron):
+        builder.given("t", t, -z)
+        written, by_output = "Σ (step({0}) − {1}) {0}", "step({0}) − {1}"
+        builder.total(written, step.loss, p - t, by_output, -z, "−{0}")
     else:
         is_half = isinstance(loss, QuadraticError)
         factor = 1.0 if is_half else 2 / len(z)

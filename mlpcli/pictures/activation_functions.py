@@ -78,6 +78,7 @@ def _panel(axes: Axes, z: Array, y: Array, found: Character, colour: str, dashes
     axes.set_xlabel("z")
     axes.set_xlim(-REACH, REACH)
     low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
+    high = high if high > low else low + 1
     room = 0.08 * (high - low)
     axes.set_ylim(low - room, high + room)
 

@@ -43,7 +43,7 @@ def answers(model: Model, x: Array) -> Array:
     unknown = np.zeros(len(x), np.intp)
     dataset = Dataset(x, unknown, (1, x.shape[1]), model.class_names)
     found = [z.copy() for z, _ in outputs(model.network, dataset, model.normalization)]
-    numbers: Array = model.target_normalization.undone(np.concatenate(found))
+    numbers: Array = np.concatenate(found)
     model.refuse_unless_finite(numbers)
     return numbers
 
@@ -60,7 +60,8 @@ def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
     x = spread(training.images, PLACES, MARGIN)
     sizes = "-".join(map(str, model.network.sizes))
     text = f"{run_label(label)} ({sizes}): test loss {loss:.3g}"
-    return Curve(text, x, answers(model, x[:, np.newaxis])[:, 0].astype(np.float64))
+    y = model.predict(x[:, np.newaxis])[:, 0]
+    return Curve(text, x, y.astype(np.float64))
 
 
 def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:

@@ -57,6 +57,11 @@ class Subject:
         """The network of the best epoch."""
         return load_model(self.folder)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the columns of a table."""
+        return self.model.input_names
+
     @cached_property
     def _config(self) -> Config:
         return config_of_checkpoint(self.model.config, self.model.path)

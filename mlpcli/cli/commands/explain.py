@@ -88,6 +88,12 @@ class Explanation:
     help="With a RUN: the class that the image shows.  [default: the network's answer]",
 )
 @click.option(
+    "--ways",
+    metavar="CLASS",
+    help="With a RUN: the three ways to change the output of this class, and what all outputs wish "
+    "of the units before them.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(list(WRITTEN.values())),
@@ -114,6 +120,7 @@ def command(
     notation_name: "NotationName",
     activations: bool,
     label: str | None,
+    ways: str | None,
     form: str | None,
     output: Path | None,
     data_dir: Path | None,
@@ -133,6 +140,7 @@ def command(
     mlpcli explain --config examples/chain --graph --output chain.svg
     mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
     mlpcli explain runs/xor --inputs 0,1 --target 1
+    mlpcli explain runs/three_ways photo.png --label 2 --ways 2
     mlpcli explain --activations tanh relu
     """
     of_row = inputs is not None or (example is not None and not configs)
@@ -143,6 +151,9 @@ def command(
             graph and not configs and not of_row
         ),
         "--label goes with RUN and IMAGE alone.": label is not None and (not is_run or of_row),
+        "--ways goes with RUN and IMAGE alone, or with RUN and --example.": (
+            ways is not None and (not is_run or inputs is not None or graph)
+        ),
         "--steps and --at-step go with --config, and not with --graph.": (
             (steps is not None or at_step is not None) and (graph or not configs)
         ),
@@ -188,9 +199,9 @@ def command(
     elif len(arguments) == 1 and of_row:
         number = None if example is None else _one_example(example)
         run = Path(arguments[0])
-        explanation = _row(run, inputs, number, target, data_dir, notation, graph=graph)
+        explanation = _row(run, inputs, number, target, ways, data_dir, notation, graph=graph)
     elif len(arguments) == 2 and not of_row:
-        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label, notation)
+        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label, ways, notation)
     else:
         raise click.UsageError(
             "Give --config, with KEY=VALUE if you like; or a RUN and an IMAGE alone; or a RUN with "
@@ -310,6 +321,7 @@ def _row(
     inputs: str | None,
     example: int | None,
     target: str | None,
+    ways: str | None,
     data_dir: Path | None,
     notation: "Notation",
     *,
@@ -327,7 +339,9 @@ def _row(
         from mlpcli.explaining.prediction import explain_training_image
 
         traced_image = explain_training_image(run, example, data_dir=data_dir, reporter=report)
-        return _sheet(f"example {example}", traced_image, notation)
+        return _sheet(f"example {example}", traced_image, ways, notation)
+    if ways is not None:
+        raise ConfigError("--ways is of a network that learned from images; this one did not.")
     asked = ask(run, inputs, example, target, data_dir=data_dir, reporter=report)
     if graph:
         return _graphs([graph_asked(asked, notation)])
@@ -356,13 +370,19 @@ def _activations(names: tuple[str, ...]) -> Explanation:
     return Explanation(activation_document(chosen), activation_facts(chosen), draw)
 
 
-def _picture(run: Path, image: Path, label: str | None, notation: "Notation") -> Explanation:
+def _picture(
+    run: Path, image: Path, label: str | None, ways: str | None, notation: "Notation"
+) -> Explanation:
     from mlpcli.explaining.prediction import explain_prediction
 
-    return _sheet(str(image), explain_prediction(run, image, label), notation)
+    return _sheet(str(image), explain_prediction(run, image, label), ways, notation)
 
 
-def _sheet(name: str, traced: "TracedPrediction", notation: "Notation") -> Explanation:
+def _sheet(
+    name: str, traced: "TracedPrediction", ways: str | None, notation: "Notation"
+) -> Explanation:
+    if ways is not None:
+        return _ways(name, traced, ways, notation)
     from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
 
     def draw() -> "Figure":
@@ -375,3 +395,19 @@ def _sheet(name: str, traced: "TracedPrediction", notation: "Notation") -> Expla
         prediction_facts(name, traced, notation),
         draw,
     )
+
+
+def _ways(
+    image: str, traced: "TracedPrediction", class_name: str, notation: "Notation"
+) -> Explanation:
+    from mlpcli.explaining.documents.ways import ways_document, ways_facts
+    from mlpcli.explaining.ways import ways
+
+    found = ways(traced, class_name)
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import ways as picture
+
+        return picture.draw(Path(image).name, found)
+
+    return Explanation(ways_document(image, found, notation), ways_facts(image, found), draw)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
 SEVERAL = [name for name, entry in PICTURES.items() if entry.of_several]
+ON_REQUEST = [name for name, entry in PICTURES.items() if entry.on_request]
 LINES = "\n".join(f"{name:19}{entry.shows}" for name, entry in PICTURES.items())
 HELP = f"""Draw pictures of a run, or compare several runs.
 
@@ -20,12 +21,13 @@ HELP = f"""Draw pictures of a run, or compare several runs.
 {LINES}
 
 For several runs: {listed(SEVERAL)}.
+Only where asked for: {listed(ON_REQUEST)}.
 
 \b
 mlpcli plot runs/mnist
 mlpcli plot runs/mnist runs/mnist-2 --only curves --format svg --output .
 mlpcli plot runs/quickstart --only landscape
-mlpcli plot runs/sine runs/sine-2 --only fit
+mlpcli plot runs/sine runs/sine-2 --only fit --only landscape
 """
 
 
@@ -35,7 +37,8 @@ mlpcli plot runs/sine runs/sine-2 --only fit
     "--only",
     multiple=True,
     type=click.Choice(list(PICTURES)),
-    help="Draw this picture; may be given several times.  [default: all but the landscape]",
+    help="Draw this picture; may be given several times.  [default: all that suit the runs, without"
+    " those that are drawn only where asked for]",
 )
 @click.option("--landscape", is_flag=True, help="Draw the landscape too, which trains once more.")
 @click.option(

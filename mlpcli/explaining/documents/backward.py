@@ -15,7 +15,9 @@ from mlpcli.explaining.documents.document import (
 )
 from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import Notation
+from mlpcli.explaining.one_sign import one_sign_words
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, StepTrace
+from mlpcli.nn.losses import Brier
 from mlpcli.training.building import build_loss
 
 
@@ -38,12 +40,18 @@ def backward_sections(config: Config, traced: TracedSteps, notation: Notation) -
 def _error(config: Config, step: StepTrace, layer: LayerTrace, notation: Notation) -> Section:
     symbols, delta = notation.of(layer), notation.examples(layer.delta)
     n, shape = symbols.number, delta.shape
+    quantities: list[Quantity] = []
+    meaning: list[str] = []
     if layer is step.layers[-1]:
         where = "where the error begins"
-        formula = build_loss(config.loss.model_dump()).delta_formula
-        error = notation.of_the_loss(formula, step)
+        loss = build_loss(config.loss.model_dump())
+        formula = _of_squares(notation) if isinstance(loss, Brier) else loss.delta_formula
+        error, *meaning = notation.of_the_loss(formula, step).split(APART)
         if len(step.x) > 1:
             error = f"({error}) / B"
+        elif isinstance(loss, Brier):
+            jacobian = f"J = ∂{notation.prediction(step)}/∂{symbols.output}"
+            quantities.append(Quantity("jacobian", jacobian, loss.jacobian(layer.a[0])))
         shapes = f"{shape}"
     else:
         where = "the error sent back"
@@ -57,22 +65,27 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace, notation: Notatio
         shapes = f"{factors} → {shape}"
     reached = f"∂L/∂{symbols.given}"
     if layer.batch_norm is None:
-        quantities = [Quantity(f"delta{n}", symbols.delta, delta)]
+        quantities.append(Quantity(f"delta{n}", symbols.delta, delta))
         reached = f"{symbols.delta} = {reached}"
     else:
-        quantities = [Quantity(f"dy{n}", reached, notation.examples(layer.batch_norm.dy))]
+        quantities.append(Quantity(f"dy{n}", reached, notation.examples(layer.batch_norm.dy)))
     if layer.activation == "identity":
         formula = f"{reached} = {error}"
     else:
         da, slope = f"∂L/∂{symbols.a}", f"σ′({symbols.given})"
         formula = f"{da} = {error}{APART}{reached} = {da} ⊙ {slope}"
-        quantities = [
+        own = [
             Quantity(f"da{n}", da, notation.examples(layer.da)),
             Quantity(f"slope{n}", slope, notation.examples(layer.slope)),
-            *quantities,
         ]
-    title = f"Layer {n}: {where}"
+        quantities = [*own, *quantities]
+    title, formula = f"Layer {n}: {where}", APART.join([formula, *meaning])
     return Subsection(title, formula=formula, shapes=shapes, quantities=quantities)
+
+
+def _of_squares(notation: Notation) -> str:
+    """Return the derivative of the squared error of a softmax, with its Jacobian, as written."""
+    return f"2 {notation.pair('(p − t)', 'J')}{APART}J = diag(p) − {notation.outer('p', 'p')}"
 
 
 def _back_through_batch_norm(
@@ -113,10 +126,11 @@ def _gradient(layer: LayerTrace, notation: Notation) -> Section:
     dW, db = f"∂L/∂{symbols.W}", f"∂L/∂{symbols.b}"
     words = ""
     if layer.relative_error is not None:
-        words = f"Relative error against the differences: {layer.relative_error:.1e}."
+        words = f"Relative error against the differences: {layer.relative_error:.1e}. "
+    words += one_sign_words(layer, notation)
     return Subsection(
         f"Layer {symbols.number}: the gradient",
-        words=words,
+        words=words.strip(),
         formula=f"{dW} = {notation.outer(symbols.input, symbols.delta)}{APART}"
         f"{db} = Σ {symbols.delta}",
         shapes=f"{factors} → {W.shape}{APART}sum over the examples → {b.shape}",

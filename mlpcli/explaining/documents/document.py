@@ -75,7 +75,7 @@ class Section:
     image: Array | None = None
     """(height, width), from 0 for white to 1 for black"""
     is_signed: bool = False
-    """whether the image goes from -1, blue, through 0, white, to 1, red"""
+    """whether the image goes from -1, red, through 0, white, to 1, blue"""
 
     def facts(self) -> dict[str, Any]:
         """Return it for JSON."""

@@ -194,7 +194,7 @@ def _probabilities(config: Config, step: StepTrace, notation: Notation) -> Itera
     if loss.prediction_formula:
         p = notation.examples(step.prediction)
         yield Subsection(
-            "The probabilities",
+            f"The {loss.prediction_name}",
             formula=notation.of_the_loss(loss.prediction_formula, step),
             shapes=f"{p.shape} → {p.shape}",
             quantities=[Quantity("p", notation.prediction(step), p)],

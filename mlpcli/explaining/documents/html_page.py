@@ -1,6 +1,7 @@
 """A document as one HTML page, with formulae in MathML."""
 
 import html
+import re
 from collections.abc import Callable, Sequence
 
 from mlpcli.explaining.documents.document import APART, Document, Quantity, Section
@@ -26,6 +27,8 @@ mtable.matrix { border: solid currentcolor; border-width: 0 0.09em; border-radiu
 div.scroll { overflow-x: auto; margin: 0.6rem 0; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid #ccc; padding: 0.1rem 0.6rem; text-align: right; white-space: nowrap; }
+span.up { color: #0072b2; letter-spacing: -0.15em; }
+span.down { color: #d55e00; letter-spacing: -0.15em; }
 th:first-child, td:first-child { text-align: left; }
 svg { max-width: 100%; height: auto; }
 @media (max-width: 40rem) {
@@ -94,7 +97,13 @@ def _html_section(section: Section) -> str:
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{_html_cell(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _html_cell(cell: str) -> str:
+    """Return a cell in which arrows up are blue, and arrows down red."""
+    text = re.sub("↑+", r'<span class="up">\g<0></span>', html.escape(cell))
+    return re.sub("↓+", r'<span class="down">\g<0></span>', text)
 
 
 def _html_quantity(quantity: Quantity) -> str:
@@ -156,4 +165,4 @@ def _grey(value: float) -> str:
 
 def _signed_colour(value: float) -> str:
     rest = round(255 * (1 - min(1, abs(value))))
-    return f"rgb({rest},{rest},255)" if value < 0 else f"rgb(255,{rest},{rest})"
+    return f"rgb({rest},{rest},255)" if value > 0 else f"rgb(255,{rest},{rest})"

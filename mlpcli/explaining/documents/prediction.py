@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.explaining.documents.arrows import arrow
 from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
 from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
@@ -92,7 +93,7 @@ def _sections(traced: TracedPrediction, notation: Notation) -> Iterator[Section]
     yield Section("What it says", words=answer, rows=rows)
     rows = [["class", "p − t", "should go"]]
     for name, p, t in zip(names, step.prediction[0], step.target[0], strict=True):
-        rows.append([name, f"{p - t:+.4f}", _arrow(float(t - p))])
+        rows.append([name, f"{p - t:+.4f}", arrow(float(t - p), 1.0, LONGEST_ARROW)])
     yield Section(
         "What each output should do",
         words=f"The target t is {_target(traced)}; p is what the loss compares with it. "
@@ -139,8 +140,8 @@ def _pixels(traced: TracedPrediction) -> Section:
     return Section(
         f"Which pixels speak for {label}",
         words=f"∂ {traced.score}/∂x at each pixel, with the {traced.score} of {label}: more ink "
-        f"speaks for {label} where it is positive (in text + strong, ' weak; on a page red) and "
-        "against it where it is negative (- strong, . weak; blue). The strongest is "
+        f"speaks for {label} where it is positive (in text + strong, ' weak; on a page blue) and "
+        "against it where it is negative (- strong, . weak; red). The strongest is "
         f"{largest:.2e}.",
         image=traced.for_the_label / (largest or 1.0),
         is_signed=True,
@@ -149,14 +150,6 @@ def _pixels(traced: TracedPrediction) -> Section:
 
 def _by_class(traced: TracedPrediction, values: Array) -> dict[str, float]:
     return dict(zip(traced.class_names, values.tolist(), strict=True))
-
-
-def _arrow(way: float) -> str:
-    """Return an arrow for a distance, at its longest from 1 on."""
-    if abs(way) < 5e-5:
-        return "stay"
-    length = max(1, round(min(abs(way), 1) * LONGEST_ARROW))
-    return length * ("↑" if way > 0 else "↓")
 
 
 def _levels(a: Array) -> str:

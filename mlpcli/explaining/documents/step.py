@@ -1,9 +1,11 @@
 """The steps of a training as a document: each formula with its shapes and its numbers."""
 
+import dataclasses
 from typing import Any
 
 from mlpcli.config.schema.config import Config
 from mlpcli.explaining.documents.backward import backward_sections
+from mlpcli.explaining.documents.deaths import deaths_section
 from mlpcli.explaining.documents.document import (
     MOST_COLUMNS,
     MOST_NUMBERS,
@@ -73,6 +75,8 @@ def step_document(config: Config, traced: TracedSteps, notation: Notation = ROWS
         )
     if len(traced.losses) > 2:
         sections.append(_further_steps(traced, notation))
+    if traced.deaths:
+        sections.append(deaths_section(traced.deaths, notation))
     return Document(_title(config, traced), sections, opening=notation.words, see=SYMBOLS)
 
 
@@ -107,6 +111,7 @@ def step_facts(config: Config, traced: TracedSteps, notation: Notation = ROWS) -
         "loss": first.loss,
         "loss_after": first.loss_after,
         "losses": traced.losses,
+        "deaths": [dataclasses.asdict(each) for each in traced.deaths],
         "parameters": {each.name: each.facts() for each in new_parameters(traced.last, notation)},
     }
     if trained is not None:
