@@ -14,9 +14,9 @@ from mlpcli.cli.main import command
 from mlpcli.data import synthetic
 
 ROOT = Path(__file__).parents[1]
+LONG = ("backpropagation.md", "lessons.md")
 DOCUMENTS = {
-    name: (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("backpropagation.md", "lessons.md", "notation.md")
+    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in (*LONG, "notation.md")
 }
 CONSOLE = {
     name: re.findall(r"```console\n\$ mlpcli (.*)\n((?:.*\n)*?)```", text)
@@ -78,7 +78,7 @@ def test_every_number_in_the_text_is_one_that_a_command_prints(name):
     )  # tests/test_examples.py reads those
     printed = set(re.findall(NUMBER, "".join(output(arguments) for arguments, _ in CONSOLE[name])))
     assert set(re.findall(NUMBER, outside)) <= printed
-    assert len(re.findall(NUMBER, outside)) > 5
+    assert name not in LONG or len(re.findall(NUMBER, outside)) > 5
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -87,7 +87,7 @@ def test_every_file_and_every_example_that_is_named_exists(name):
     assert all((ROOT / path).is_file() for path in re.findall(r"`(mlpcli/\S+\.py)`", text))
     for example in re.findall(r"examples/\w+", text):
         assert (ROOT / "configs" / f"{example}.yaml").is_file()
-    assert len(CONSOLE[name]) >= 8
+    assert len(CONSOLE[name]) >= (8 if name in LONG else 2)
     assert len(CODE) >= 8
 
 

@@ -121,6 +121,8 @@ def test_a_weight_of_the_worked_example_by_hand():
         ("xor", ("loss=binary_cross_entropy",)),
         ("worked_3_2_3", ("loss={name: cross_entropy, label_smoothing: 0.1}",)),
         ("worked_3_2_3", ("loss=binary_cross_entropy", "network.hidden=[]", *SMALL)),
+        ("worked_3_2_3", ("loss=brier",)),
+        ("perceptron", ()),
     ],
 )
 def test_the_paths_from_every_node_sum_to_its_gradient(name, overrides):

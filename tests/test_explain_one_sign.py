@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mlpcli
-from mlpcli.explaining.shown_steps import explain_training
+from mlpcli.explaining.first_steps import explain_training
 from mlpcli.explaining.one_sign import one_sign_words, units_of_one_sign
 
 

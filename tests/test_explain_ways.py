@@ -121,3 +121,19 @@ def test_it_goes_with_a_run_alone():
     done = CliRunner().invoke(command, ["explain", "--config", "examples/chain", "--ways", "7"])
     assert done.exit_code == 2
     assert "--ways goes with RUN and IMAGE alone" in done.output
+
+
+def test_columns(run):
+    rows, columns = (
+        explain(run, "--label", "7", "--ways", "7", "--notation", each).output
+        for each in ("rows", "columns")
+    )
+    assert "z₂ = Σ a₁ W₂ + b₂" in rows
+    assert "z⁽³⁾ = Σ W⁽²⁾ a⁽²⁾ + b⁽²⁾" in columns
+
+
+def test_an_image_of_the_training_set(run):
+    arguments = ["explain", str(run), "--example", "1", "--ways", "7"]
+    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("example 1: three ways to change the output 7")

@@ -149,3 +149,19 @@ def test_each_examples_own_gradient_and_their_mean():
 @pytest.mark.parametrize("setting", ["network.batch_norm=true", "network.hidden=[40]"])
 def test_where_they_depend_on_each_other_or_are_many_there_is_none(setting):
     assert "of example 1" not in explain("explain", "--config", "examples/xor", setting)
+
+
+def test_the_jacobian_of_a_softmax_stands_on_the_side_of_its_notation():
+    text = explain("explain", *WORKED, "loss=brier")
+    assert "δ₂ = ∂L/∂z₂ = 2 (p − t) J    J = diag(p) − pᵀ p" in text
+    text = explain("explain", *WORKED, "loss=brier", "--notation", "columns")
+    assert "δ⁽³⁾ = ∂L/∂z⁽³⁾ = 2 J (a⁽³⁾ − t)    J = diag(a⁽³⁾) − a⁽³⁾ a⁽³⁾ᵀ" in text
+
+
+def test_what_is_said_of_units_follows_the_notation():
+    dead = ("--config", "examples/dead_relu", "--steps", "3")
+    assert "2 of layer 1 " in explain("explain", *dead)
+    text = explain("explain", *dead, "--notation", "columns")
+    assert "2 of layer 2 " in text
+    text = explain("explain", *WORKED, "--notation", "columns")
+    assert "have the sign of its δ⁽³⁾" in " ".join(text.split())

@@ -7,8 +7,18 @@ import pytest
 
 import mlpcli
 from mlpcli.data.dataset import Dataset
-from mlpcli.errors import DataError
-from mlpcli.pictures import activations, deaths, decision, landscape, of_runs, pace, spread, style
+from mlpcli.errors import CheckpointError, DataError
+from mlpcli.pictures import (
+    activations,
+    deaths,
+    decision,
+    fit,
+    landscape,
+    of_runs,
+    pace,
+    spread,
+    style,
+)
 from mlpcli.pictures.of_runs import draw_pictures
 from mlpcli.pictures.subject import Subject
 from mlpcli.pictures.weight_path import WeightPath, follow
@@ -226,3 +236,37 @@ def test_units_that_never_fire_and_units_that_are_dead_are_told_apart():
 def test_a_network_without_a_hidden_layer_has_neither_picture(kind, learn):
     with pytest.raises(DataError, match="no hidden layer"):
         draw_pictures(learn().folder, only=[kind])
+
+
+def test_columns_are_named_in_the_pictures(tmp_path, monkeypatch):
+    drawn = {}
+
+    def keep(figure, path, _):
+        axes, *others = figure.axes
+        bars = [each.get_ylabel().partition(" (")[0] for each in others]
+        drawn[path.stem] = [axes.get_xlabel(), axes.get_ylabel(), *bars]
+
+    monkeypatch.setattr(style, "save", keep)
+    few = ["training.epochs=1", "training.pictures=false"]
+    house = mlpcli.load_config("examples/house_price", overrides=few)
+    draw_pictures(mlpcli.train(house, runs_dir=tmp_path).folder, only=["decision"])
+    assert drawn["decision"] == ["area", "rooms", "price"]
+    line = mlpcli.load_config("examples/square", overrides=few)
+    draw_pictures(mlpcli.train(line, runs_dir=tmp_path).folder, only=["fit"])
+    assert drawn["fit"] == ["x", "output"]
+
+
+def test_a_regression_is_drawn_in_its_own_units(learn):
+    run = learn("data.normalization=standardize")
+    model, training = run.load_model(), Subject(run.folder, None, Reporter(), None, False).training
+    found = fit.curve(model, training, 0.0, "mine")
+    np.testing.assert_allclose(found.y, model.predict(found.x[:, np.newaxis])[:, 0])
+    assert training.targets is not None
+    assert found.y.mean() == pytest.approx(training.targets.mean(), abs=0.5)
+
+
+def test_a_run_of_no_epochs_has_no_course_to_draw(learn):
+    run = learn("training.epochs=0")
+    with pytest.raises(CheckpointError, match=r"train --resume \S+ training\.epochs=10"):
+        draw_pictures(run.folder)
+    assert draw_pictures(run.folder, only=["fit"])

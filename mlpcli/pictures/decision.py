@@ -48,7 +48,9 @@ class DecisionSurface:
     answer: NDArray[np.float64]
     """(n, n) row y, column x: the class, or `UNDECIDED`, or the output of a regression"""
     training: Dataset
-    input_names: tuple[str, ...] = ("first input", "second input")
+    input_names: tuple[str, ...] = ("x1", "x2")
+    output_name: str = "output"
+    """of a regression"""
 
 
 def decision_surface(model: Model, training: Dataset, label: str) -> DecisionSurface:
@@ -168,7 +170,8 @@ def _draw_outputs(
             axes.scatter(px, py, c=target[own], s=70, linewidths=1.2, **rim, **colours)
     bar = picture.colorbar(ScalarMappable(**colours), ax=panels)
     bar.set_ticks(heights)
-    bar.set_label("output (white lines: at the ticks;\ninside a marker: the example's target)")
+    name = shown(surfaces[0].output_name)
+    bar.set_label(f"{name} (white lines: at the ticks;\ninside a marker: the example's target)")
     handles = []
     for i, kind in enumerate(kinds):
         inside = ScalarMappable(**colours).to_rgba(np.array([kind]))[0]
@@ -200,7 +203,11 @@ def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     pairs = zip(runs, labels, strict=True)
     return draw(
         [
-            replace(decision_surface(run.model, run.training, label), input_names=run.input_names)
+            replace(
+                decision_surface(run.model, run.training, label),
+                input_names=run.input_names,
+                output_name=run.output_name,
+            )
             for run, label in pairs
         ]
     )

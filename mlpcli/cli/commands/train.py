@@ -190,7 +190,9 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
         ]
     if run.config.data.dataset == "table":
         explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
-        row = ",".join("0" * run.config.data.table_columns)
+        table = run.config.data.table
+        first = table.inputs[0] if table and table.inputs else [0]
+        row = ",".join(f"{number:g}" for number in first)
         lines = [
             evaluate,
             (f"mlpcli predict --inputs {row} --checkpoint {folder}", "its answer to a row"),

@@ -207,11 +207,6 @@ class DataConfig(Section):
     )
     augmentation: AugmentationConfig = AugmentationConfig()
 
-    @property
-    def table_columns(self) -> int:
-        """Number of columns of inputs of the table, if it is one."""
-        return len(self.table.inputs[0]) if self.table and self.table.inputs else 1
-
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_a_table(cls, values: Any) -> Any:
