@@ -38,7 +38,7 @@ class Reporter:
         """
 
     def epoch_done(self, row: "EpochMetrics", *, is_best: bool) -> None:
-        """Report that an epoch is done and saved."""
+        """Report that an epoch is done; it is saved now, or within a second."""
 
     def training_ends(self) -> None:
         """Report that no more epochs follow, for whatever reason."""

@@ -15,6 +15,18 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def number(value: float, largest: float | None = None) -> str:
+    """Return a number with six decimals, or four in powers of ten; never -0.
+
+    `largest`, the greatest magnitude among the numbers beside it, decides between them; None for a
+    number that stands alone.
+    """
+    size = abs(value) if largest is None else largest
+    if size and not 1e-3 <= size < 1e5:
+        return f"{value + 0.0:.4e}"
+    return f"{round(value, 6) + 0.0:.6f}"
+
+
 def count(n: int, one: str, many: str = "") -> str:
     """Return a number with its noun: 1 epoch, 2,000 epochs."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

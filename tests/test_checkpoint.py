@@ -349,7 +349,7 @@ def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
         ({"progress": '{"history": [], "steps": 1, "examples": 5}'}, "sums"),
         ({"config": "[" * 200_000}, "do not describe a network"),
         ({"normalization": '{"mean": NaN, "std": 1}'}, "nan"),
-        ({"normalization": '{"mean": 0, "std": 0}'}, "std=0"),
+        ({"normalization": '{"mean": 0, "std": 0}'}, "a std of 0"),
         ({"image_shape": "[-2, -3]"}, "-2 in a shape"),
         ({"image_shape": "[0, 3]"}, "tensors"),
         ({"class_names": '["a", "a", "c"]'}, "a different name for each class"),

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mlpcli.cli.main import command
-from mlpcli.explaining.saturation import FLAT, character, curves
+from mlpcli.explaining.saturation import character, curves
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.pictures import activation_functions, style
+from mlpcli.training.saturated_start import FLAT
 
 
 def explain(*arguments):
@@ -27,6 +28,7 @@ EDGES = {
     "leaky_relu": (None, None),
     "elu": (math.log(FLAT), None),
     "softplus": (math.log(FLAT / (1 - FLAT)), None),
+    "step": (0, 0),
 }
 
 
@@ -55,6 +57,7 @@ def test_the_mean_output_and_the_range():
     means = {
         "identity": 0,
         "sigmoid": 0.5,
+        "step": 0.5,
         "tanh": 0,
         "relu": 1 / root,
         "leaky_relu": 0.99 / root,
@@ -79,7 +82,7 @@ def test_each_has_its_two_panels_with_the_curves_and_the_grey():
         figure = activation_functions.draw(list(ACTIVATIONS.values()))
         figure.draw_without_rendering()
     panels = [axes for axes in figure.axes if axes.axison]
-    assert len(panels) == 2 * len(ACTIVATIONS) == 18
+    assert len(panels) == 2 * len(ACTIVATIONS) == 20
     for (name, activation), left, right in zip(
         ACTIVATIONS.items(), panels[::2], panels[1::2], strict=True
     ):

@@ -9,7 +9,7 @@ import click
 from tqdm import tqdm
 
 from mlpcli.reporting import Reporter
-from mlpcli.text import count, percent
+from mlpcli.text import count, number, percent
 from mlpcli.training.metrics import EpochMetrics
 
 if TYPE_CHECKING:
@@ -157,4 +157,4 @@ def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:
 
 
 def _metrics(loss: float, accuracy: float | None) -> str:
-    return f"loss {loss:.4f}" + ("" if accuracy is None else f" accuracy {percent(accuracy)}")
+    return f"loss {number(loss)}" + ("" if accuracy is None else f" accuracy {percent(accuracy)}")

@@ -54,8 +54,18 @@ class Dataset:
 
 
 def numbered(n: int) -> tuple[str, ...]:
-    """Return the default names of `n` classes or outputs: "0", "1", ..."""
+    """Return the default names of `n` classes, which are their labels: "0", "1", ..."""
     return tuple(map(str, range(n)))
+
+
+def numbered_from_one(n: int) -> tuple[str, ...]:
+    """Return the default names of `n` outputs of a regression: "1", "2", ..."""
+    return tuple(map(str, range(1, n + 1)))
+
+
+def named_inputs(given: tuple[str, ...] | None, n_in: int) -> tuple[str, ...]:
+    """Return the names of a table's inputs; where none are given: x, or x1, x2 and so on."""
+    return given or (("x",) if n_in == 1 else tuple(f"x{i}" for i in range(1, n_in + 1)))
 
 
 def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset:

@@ -45,6 +45,8 @@ class ParameterTrace:
     """after the update"""
     state: dict[str, Array]
     """what the optimizer remembers after the update, by name"""
+    state_before: dict[str, Array]
+    """the same before it"""
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,11 @@ class StepTrace:
     """loss of the same batch after the update, with the same units switched off"""
 
 
-def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
-    """Train the network of `setup`, which has not begun, in place; yield each step."""
+def follow_training(setup: Setup, steps: int, shown: int = 1) -> Iterator[StepTrace]:
+    """Train the network of `setup`, which has not begun, in place; yield each step.
+
+    Differences are taken in the step `shown`, from 1 on.
+    """
     batches, network = setup.batches, setup.network
     augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
     x = np.empty((batches.batch_size, network.sizes[0]), network.dtype)
@@ -173,7 +178,7 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
             setup.learning_rate(epoch, step),
             limits=setup.config.optimizer,
             number=number,
-            differences=number == 1,
+            differences=number == shown,
         )
 
 
@@ -215,6 +220,7 @@ def trace_step(
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
     before, n = network.theta.copy(), network.n_weights
+    remembered = {name: vector.copy() for name, vector in vectors.items()}
     outputs, errors = _pass(network, loss, x, t)
     gradient = network.grad.copy()
     g = network.grad
@@ -239,6 +245,7 @@ def trace_step(
         taken=taken,
         new=network.theta.copy(),
         state={name: vector.copy() for name, vector in vectors.items()},
+        state_before=remembered,
     )
     z = outputs[network.layers[-1]]
     return StepTrace(
@@ -276,6 +283,7 @@ def _split(whole: ParameterTrace, layout: Layout) -> list[dict[str, ParameterTra
             taken=part(whole.taken),
             new=part(whole.new),
             state={vector: part(values) for vector, values in whole.state.items()},
+            state_before={vector: part(values) for vector, values in whole.state_before.items()},
         )
 
     return [

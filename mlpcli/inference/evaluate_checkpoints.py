@@ -1,5 +1,6 @@
 """Evaluating checkpoints on the dataset named in their own config, or on another one."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -61,7 +62,11 @@ def evaluate_checkpoints(
     _refuse_seen_images(split, data, seed, configs, reporter)
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     loader = DataLoader(data, seed, cache, reporter, trust_paths=trust_paths)
-    return committee.evaluate(_load(loader, split, committee.class_names))
+    evaluated = _load(loader, split, committee.class_names)
+    found = committee.evaluate(evaluated)
+    if data.dataset != "table":
+        return found
+    return dataclasses.replace(found, inputs=evaluated.images, input_names=committee.input_names)
 
 
 def _refuse_seen_images(

@@ -1,5 +1,6 @@
 """A trained network, ready to use."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlpcli.data.dataset import Dataset, UInt8Array
-from mlpcli.data.normalization import Normalization
+from mlpcli.data.dataset import Dataset, FloatArray, UInt8Array, named_inputs
+from mlpcli.data.normalization import PLAIN, Normalization, with_normal_targets
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.parallel.processors import one_blas_thread
@@ -44,22 +45,40 @@ class Model:
     """its checkpoint"""
     temperature: float = 1.0
     """divisor of its outputs that calibrates its probabilities"""
+    target_normalization: Normalization = PLAIN
+    """of the targets of a regression, which its answers are without"""
 
     def predict_proba(self, x: ArrayLike) -> Array:
         """Return the probability of each class: (N, n_classes).
 
         Args:
             x: images of whole numbers from 0 (background) to 255 (ink), as in MNIST:
-                (N, height, width), (N, height * width), or one image (height, width).
+                (N, height, width), (N, height * width), or one image (height, width). For a network
+                that learned from a table: rows of numbers (N, n_in), or one (n_in,).
+
+        Raises:
+            DataError: the network learned a regression, which has no classes.
         """
+        if self.is_regression:
+            raise DataError(
+                f"{self.path}: this network learned a regression and knows no classes; predict "
+                "returns its outputs."
+            )
         return self.evaluate(self._unlabelled(x)).probabilities
 
-    def predict(self, x: ArrayLike) -> Labels:
-        """Return the index of each image's class: (N,); `x` as in `predict_proba`."""
-        return self.evaluate(self._unlabelled(x)).predictions
+    def predict(self, x: ArrayLike) -> NDArray[Any]:
+        """Return the index of the class of each image or row: (N,); `x` as in `predict_proba`.
+
+        Of a regression, return the outputs (N, n_out), in the units of its targets.
+        """
+        found = self.evaluate(self._unlabelled(x))
+        return found.predictions if found.outputs is None else found.outputs
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
-        """Evaluate the network on a labelled dataset."""
+        """Evaluate the network on a labelled dataset.
+
+        Where targets are normalised, the loss is of the normalised ones, as in training.
+        """
         if dataset.image_shape != self.image_shape:
             raise DataError(
                 f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
@@ -76,11 +95,17 @@ class Model:
         with one_blas_thread():
             found = evaluate(network, self.loss, seen, self.normalization, self.temperature)
         self.refuse_unless_finite(found.loss, found.probabilities)
-        return found
+        if found.outputs is None or self.target_normalization.changes_nothing:
+            return found
+        outputs = self.target_normalization.undone(found.outputs)
+        return dataclasses.replace(
+            found, outputs=outputs, targets=dataset.targets, has_normalised_loss=True
+        )
 
     def as_seen(self, dataset: Dataset) -> Dataset:
-        """Return the dataset with its images deslanted and stretched as for training."""
-        return Shaping.from_settings(self.config["data"]).apply(dataset)
+        """Return the dataset as for training: images shaped, targets normalised."""
+        shaped = Shaping.from_settings(self.config["data"]).apply(dataset)
+        return with_normal_targets(shaped, self.target_normalization)
 
     def seen(self, x: ArrayLike) -> UInt8Array:
         """Return the images as the network sees them (N, height * width); `x` as above."""
@@ -95,23 +120,64 @@ class Model:
                 "is finite; the training diverged. Use another checkpoint."
             )
 
+    def refuse_unless_it_reads_images(self) -> None:
+        """Raise DataError if it learned from a table."""
+        if self.learned_from_a_table:
+            raise DataError(
+                f"{self.path}: this network was trained on a table of numbers and knows no images; "
+                "`mlpcli predict --inputs` answers rows of numbers."
+            )
+
     @property
     def learned_from_a_table(self) -> bool:
         """Whether it was trained on rows of numbers, not on images."""
         return bool(self.config["data"].get("dataset") == "table")
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether it learned targets, and not classes."""
+        return self.learned_from_a_table and self._table.get("labels") is None
+
+    @property
+    def given_input_names(self) -> tuple[str, ...]:
+        """The names that the config gives the columns of its table; empty without any."""
+        return tuple(map(str, (self._table.get("names") or {}).get("inputs") or ()))
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The same, or else x1, x2 and so on."""
+        return named_inputs(self.given_input_names or None, self.network.sizes[0])
+
+    @property
+    def _table(self) -> dict[str, Any]:
+        return self.config["data"].get("table") or {}
+
     def _unlabelled(self, x: ArrayLike) -> Dataset:
-        images = self._images(x)
+        images = self._rows(x) if self.learned_from_a_table else self._images(x)
         unknown = np.zeros(len(images), np.intp)
-        return Dataset(images, unknown, self.image_shape, self.class_names)
+        targets = np.zeros((len(images), len(self.class_names))) if self.is_regression else None
+        return Dataset(images, unknown, self.image_shape, self.class_names, targets)
+
+    def _rows(self, x: ArrayLike) -> FloatArray:
+        names = self.input_names
+        expected = f"{len(names)} numbers ({', '.join(names)})" if names[1:] else "1 number"
+        try:
+            rows = np.atleast_2d(np.asarray(x, np.float64))
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.path}: this network was trained on a table; expected rows of {expected}."
+            ) from error
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise DataError(
+                f"{self.path}: this network was trained on a table; expected rows of {expected}, "
+                f"found the shape {np.shape(x)}."
+            )
+        if not np.isfinite(rows).all():
+            raise DataError("Inputs must be finite numbers.")
+        return rows
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)
-        if self.learned_from_a_table:
-            raise DataError(
-                f"{self.path}: this network was trained on a table of numbers and knows no images; "
-                "`mlpcli evaluate` shows what it makes of its own."
-            )
         if images.dtype.kind not in "ui" or (
             images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
         ):
@@ -151,6 +217,7 @@ def model_of(checkpoint: Checkpoint, path: Path) -> Model:
         config=checkpoint.config,
         epoch=checkpoint.epoch,
         temperature=checkpoint.temperature,
+        target_normalization=checkpoint.target_normalization,
         path=path,
     )
 

@@ -182,6 +182,20 @@ class MLP:
                 dense.W[...], dense.b[...] = W, b
         return network
 
+    def without_dropout(self) -> "MLP":
+        """Return the same network over the same `theta`, without dropout, with buffers of its own.
+
+        Its batch normalisation is that of training, with running means of its own.
+        """
+        return MLP(
+            self.sizes,
+            self.activation,
+            self.output_activation,
+            self.dtype,
+            self.theta,
+            batch_norm=self.batch_norm,
+        )
+
     def with_parameters(self, theta: Array, running: Array | None = None) -> "MLP":
         """Return the same network over other numbers, in their dtype.
 

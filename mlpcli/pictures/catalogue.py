@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     shows: str
     of_several: bool = False
     """several runs can be drawn over each other, or side by side"""
+    on_request: bool = False
+    """drawn only where it is asked for by its name"""
 
 
 PICTURES = {
@@ -35,7 +37,16 @@ PICTURES = {
     "gradients": Entry("the norms of each layer's gradient and update", True),
     "fit": Entry("a regression of one input: its points and the curve", True),
     "decision": Entry("two inputs: the answer at each point of their plane", True),
-    LANDSCAPE: Entry("the loss around the path of the training"),
+    "pace": Entry("the loss by epoch, by step and by second", True, on_request=True),
+    "spread": Entry(
+        "how far activations and gradients spread in each layer at the start", True, on_request=True
+    ),
+    "deaths": Entry(
+        "on how much of the training set each hidden unit fires, step by step",
+        True,
+        on_request=True,
+    ),
+    LANDSCAPE: Entry("the loss around the paths of trainings", True, on_request=True),
 }
 SWEEP_PICTURES = {
     "parallel_coordinates": Entry("an axis for each parameter, a line for each trial"),
@@ -63,6 +74,13 @@ def without_images(run: "Subject") -> str | None:
     if run.has_images:
         return None
     return "this run learned from a table of numbers, and the picture is of images"
+
+
+def without_hidden_layer(run: "Subject") -> str | None:
+    """Return the reason against a network of one layer."""
+    if len(run.model.network.dense) > 1:
+        return None
+    return "this network has no hidden layer to draw"
 
 
 @dataclass(frozen=True)

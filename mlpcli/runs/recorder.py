@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
@@ -15,14 +16,25 @@ from mlpcli.storage.run_folder import RunFolder, summary_of
 from mlpcli.training.epoch_log import EpochLog
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.gradient_probe import GradientProbe
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 
-WORTH_A_FLUSH = 0.5
-"""length in seconds of an epoch whose rows are flushed to the disk: in a shorter one, that would
-take most of the time. The last checkpoint is always flushed, and lacks only the seconds and the
-norms of a row."""
+SAVE_EVERY = 1.0
+"""seconds of training after which the epochs done since are saved: saving takes some milliseconds,
+in which a small network would learn a hundred epochs. A kill loses no more than these seconds, and
+a resumed run trains them again to the same bits."""
+
+
+@dataclass
+class _Unsaved:
+    """Epochs that are done and not saved yet."""
+
+    rows: list[EpochMetrics] = field(default_factory=list)
+    norms: list[GradientNorms] = field(default_factory=list)
+    last: Checkpoint | None = None
+    best: Checkpoint | None = None
+    """of the best epoch, if it is one of these"""
 
 
 class Recorder(EpochLog):
@@ -36,6 +48,10 @@ class Recorder(EpochLog):
         started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
         epoch_start: the parameters (P,) at the beginning of an epoch that is not done.
+
+    Attributes:
+        took_back: whether the last step was taken back, because the weights before it have the loss
+            at which the run stopped.
     """
 
     def __init__(
@@ -49,8 +65,18 @@ class Recorder(EpochLog):
     ) -> None:
         super().__init__(setup, history)
         self.folder, self.reporter = folder, reporter
+        self.took_back = False
         self._started = started
+        self._unsaved = _Unsaved()
+        self._saved_at = time.perf_counter()
         self._probe = GradientProbe(setup, epoch_start)
+        self._may_take_back = (
+            setup.config.training.stop_at_loss is not None
+            and len(setup.batches) == 1
+            and setup.validation is None
+            and setup.average is None
+        )
+        self._before_the_step = [each.copy() for each in setup.arrays if self._may_take_back]
 
     @property
     def seconds(self) -> float:
@@ -58,31 +84,71 @@ class Recorder(EpochLog):
         return time.perf_counter() - self._started
 
     def end_epoch(self, row: EpochMetrics) -> bool:
-        """Record and save an epoch; return whether training ends here."""
+        """Record an epoch, save it if it is time to; return whether training ends here."""
         is_best = self.add(row)
-        steps = len(self.history) * len(self.setup.batches)
-        norms = self._probe.end_epoch(row.epoch)
+        if self._may_take_back:
+            self._take_back_or_go_on()
+        steps = len(self.history) * len(self.setup.batches) - self.took_back
         checkpoint = Checkpoint.of(self.setup, Progress(tuple(self.history), steps))
-        is_long = (row.seconds or 0) > WORTH_A_FLUSH
-        with self._naming_the_last_checkpoint():
-            # In this order a resumed run can remove rows that the last checkpoint lacks, and write
-            # those that are missing.
-            self.folder.append_gradients(norms, flush=is_long)
-            save_checkpoint(self.folder.last, checkpoint)
-            if is_best:
-                duplicate(self.folder.last, self.folder.best)
-            self.folder.append_metrics(row, flush=is_long)
+        unsaved = self._unsaved
+        unsaved.rows.append(row)
+        unsaved.norms += self._probe.end_epoch(row.epoch)
+        is_time = self.is_done or time.perf_counter() - self._saved_at >= SAVE_EVERY
+        unsaved.last = checkpoint if is_time else checkpoint.copied()
+        if is_best:
+            unsaved.best = unsaved.last
+        if is_time:
+            self.flush()
         self.reporter.epoch_done(row, is_best=is_best)
         return self.stopped_early or self.reached_loss
 
+    def flush(self) -> None:
+        """Save the epochs that are not saved yet."""
+        unsaved, self._unsaved = self._unsaved, _Unsaved()
+        if unsaved.last is None:
+            return
+        with self._naming_the_last_checkpoint():
+            # In this order a resumed run can remove rows that the last checkpoint lacks, and write
+            # those that are missing.
+            self.folder.append_gradients(unsaved.norms)
+            if unsaved.best is not None:
+                save_checkpoint(self.folder.last, unsaved.best)
+                duplicate(self.folder.last, self.folder.best)
+            if unsaved.best is not unsaved.last:
+                save_checkpoint(self.folder.last, unsaved.last)
+            self.folder.append_metrics(unsaved.rows)
+        self._saved_at = time.perf_counter()
+
+    def _take_back_or_go_on(self) -> None:
+        """Where the run stops on the loss, go back to the weights that have it.
+
+        An epoch of one batch has the loss of the weights before its only step.
+        """
+        arrays = self.setup.arrays
+        if self.reached_loss:
+            for array, before in zip(arrays, self._before_the_step, strict=True):
+                array[...] = before
+            self.took_back = True
+        else:
+            self._before_the_step = [array.copy() for array in arrays]
+
     def save(self, progress: Progress) -> None:
         """Save the state of the run, between two epochs or within one."""
+        self.flush()
         epoch_start = self._probe.epoch_start if progress.examples else None
         with self._naming_the_last_checkpoint():
             save_checkpoint(self.folder.last, Checkpoint.of(self.setup, progress, epoch_start))
 
+    def keep_the_start(self) -> None:
+        """Make the starting weights the best ones of a run that trains nothing."""
+        if not self.history:
+            with self._naming_the_last_checkpoint():
+                duplicate(self.folder.last, self.folder.best)
+
     def calibrate(self) -> None:
-        """Fit the temperature of the best weights, at the end of the run."""
+        """Fit the temperature of the best weights, at the end of the run, if it has trained any."""
+        if not self.history:
+            return
         with self._naming_the_last_checkpoint():
             calibrate(self.folder.best, self.setup.validation)
 

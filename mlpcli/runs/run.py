@@ -22,6 +22,7 @@ from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.loop import FROM_THE_START, check_start, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
+from mlpcli.training.saturated_start import saturated_start
 from mlpcli.training.setup import prepare
 
 
@@ -34,6 +35,7 @@ class Run:
     history: list[EpochMetrics]
     """one row an epoch, as in metrics.csv"""
     best_epoch: int
+    """0 in a run of no epochs"""
     monitor: str
     """the column of metrics.csv by which an epoch is the best; "epoch" for the last one"""
     test: Evaluation
@@ -41,13 +43,15 @@ class Run:
     stopped_early: bool
     reached_loss: bool
     """whether the loss fell below `training.stop_at_loss`"""
+    took_back: bool
+    """whether the last step was taken back, because the weights before it have that loss"""
     seconds: float
     """wall time from loading the data to the test, summed over all sessions"""
 
     @property
-    def best(self) -> EpochMetrics:
-        """The row of the best epoch."""
-        return self.history[self.best_epoch - 1]
+    def best(self) -> EpochMetrics | None:
+        """The row of the best epoch; None in a run of no epochs."""
+        return self.history[self.best_epoch - 1] if self.history else None
 
     def load_model(self) -> Model:
         """Load the network of the best epoch."""
@@ -81,6 +85,8 @@ def train(
     reporter = reporter or Reporter()
     setup = prepare(config, data_dir, reporter)
     check_start(setup)
+    if warning := saturated_start(setup):
+        reporter.remark(warning)
     with Interruption() as interruption:
         folder = RunFolder.create(
             Path(runs_dir),
@@ -134,13 +140,15 @@ def resume(
     folder.refuse_links_outside()
     with folder.locked():
         found = resumption.find(path, overrides)
-        progress = found.checkpoint.progress
         setup = prepare(found.config, data_dir, reporter, trust_paths=trust_paths)
         resumption.restore(setup, found.checkpoint, found.path)
+        found = resumption.without_a_step_taken_back(found)
+        progress = found.checkpoint.progress
         summary, history = folder.read_summary(), folder.with_seconds(progress.history)
         started -= wall_time(summary, history)
         epoch_start = found.checkpoint.epoch_start
         recorder = Recorder(setup, folder, reporter, started, history, epoch_start)
+        recorder.took_back = progress.took_back
         if recorder.is_done and has_ended(summary):
             reporter.remark(messages.nothing_to_do(recorder, found.path, found.config, data_dir))
             with one_blas_thread():
@@ -174,6 +182,7 @@ def _reported(recorder: Recorder) -> Iterator[None]:
         with one_blas_thread():
             yield
     except DivergedError as error:
+        recorder.flush()
         recorder.summarize("diverged")
         raise DivergedError(f"{error} What was recorded is in {folder}.") from error
     finally:
@@ -193,6 +202,7 @@ def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> 
         recorder.summarize("interrupted")
         saved = messages.what_is_saved(recorder.setup, progress)
         raise Interrupted(f"{saved} in {folder}.", interruption.signal, folder)
+    recorder.keep_the_start()
     recorder.calibrate()
     test = _test(recorder)
     recorder.summarize(recorder.ending, test)
@@ -223,5 +233,6 @@ def _finished(recorder: Recorder, test: Evaluation) -> Run:
         test=test,
         stopped_early=recorder.stopped_early,
         reached_loss=recorder.reached_loss,
+        took_back=recorder.took_back,
         seconds=recorder.seconds,
     )

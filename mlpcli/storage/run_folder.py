@@ -133,13 +133,13 @@ class RunFolder:
         """Write metrics.csv with exactly these rows."""
         write_text(self.metrics, metrics_text(history))
 
-    def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv; with `flush` it survives a power cut."""
-        _append(self.metrics, COLUMNS, [row], flush=flush)
+    def append_metrics(self, rows: Sequence[EpochMetrics]) -> None:
+        """Add rows to metrics.csv."""
+        _append(self.metrics, COLUMNS, rows)
 
-    def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
-        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above."""
-        _append(self.gradients, GRADIENT_COLUMNS, rows, flush=flush)
+    def append_gradients(self, rows: Sequence[GradientNorms]) -> None:
+        """Add rows to gradients.csv, one for each epoch and layer."""
+        _append(self.gradients, GRADIENT_COLUMNS, rows)
 
     def cut_gradients_after(self, epoch: int) -> None:
         """Remove the rows of later epochs from gradients.csv, and a half-written one."""
@@ -215,13 +215,9 @@ def wall_time(summary: Mapping[str, Any], history: Sequence[EpochMetrics]) -> fl
 
 
 def _append(
-    path: Path,
-    columns: Sequence[str],
-    rows: Sequence[EpochMetrics] | Sequence[GradientNorms],
-    *,
-    flush: bool,
+    path: Path, columns: Sequence[str], rows: Sequence[EpochMetrics] | Sequence[GradientNorms]
 ) -> None:
-    """Add rows to a table, after the header if they are the first."""
+    """Add rows to a table, after the header if they are the first; they survive a power cut."""
     lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
     with os_errors_as(WriteError, path, "cannot be written"), path.open("ab", buffering=0) as file:
         whole = file.tell()
@@ -231,8 +227,7 @@ def _append(
             rest = "".join(lines).encode()
             while rest:
                 rest = rest[file.write(rest) :]
-            if flush:
-                os.fsync(file.fileno())
+            os.fsync(file.fileno())
         except OSError:
             file.truncate(whole)  # no half row
             raise

@@ -10,7 +10,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
-from mlpcli.data.normalization import Normalization
+from mlpcli.data.normalization import Normalization, standardized, with_normal_targets
 from mlpcli.data.published.cache import data_directory
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import ConfigError
@@ -49,6 +49,8 @@ class Setup:
     """the averaged running means and variances (2, R), if there is batch normalisation too"""
     plateau: ReduceOnPlateau | None
     """lowers the learning rate when a metric stops improving, if the config wants it"""
+    target_normalization: Normalization
+    """of the targets of a regression, measured on the training set too"""
     workers: int
     """how many divide each step among them"""
     prefetch: bool
@@ -77,10 +79,16 @@ class Setup:
         """The column of metrics.csv by which an epoch is the best."""
         return monitored_column(self.config.training.monitor, {"train_loss", *self.measured})
 
+    @property
+    def arrays(self) -> list[Array]:
+        """What a step changes: parameters, running means, and what the optimizer remembers."""
+        own = [self.network.theta, self.network.running, *self.vectors.values()]
+        return [*own, *(a for a in (self.average, self.running_average) if a is not None)]
+
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
         middle_of_step = epoch - 1 + (step + 0.5) / len(self.batches)
-        fraction = self.schedule(middle_of_step, self.config.training.epochs)
+        fraction = self.schedule(middle_of_step, max(self.config.training.epochs, 1))
         return self.config.optimizer.learning_rate * fraction
 
     def for_prediction(self) -> MLP:
@@ -137,10 +145,15 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
     shaping = Shaping.from_settings(config.data.model_dump())
     training, validation = shaping.apply(training), validation and shaping.apply(validation)
     normalization = {
-        "standardize": lambda: Normalization.standardize(training.images),
+        "standardize": lambda: standardized(training),
         "unit": Normalization.unit,
         "none": Normalization.none,
     }[config.data.normalization]()
+    target_normalization = Normalization.none()
+    if training.targets is not None and config.data.normalization == "standardize":
+        target_normalization = Normalization.of_columns(training.targets)
+        training = with_normal_targets(training, target_normalization)
+        validation = validation and with_normal_targets(validation, target_normalization)
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
     optimizer = building.build_optimizer(config)
     averaging = config.training.averaging
@@ -170,6 +183,7 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         average=average,
         running_average=(network.running.copy() if averaging and network.batch_norms else None),
         plateau=building.build_plateau(config),
+        target_normalization=target_normalization,
         workers=workers,
         prefetch=several_blocks and may_prefetch(config.training.workers, workers),
     )

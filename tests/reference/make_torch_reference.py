@@ -19,7 +19,7 @@ torch.set_default_dtype(torch.float64)
 Z = [-1e4, -30.0, -10.0, -5.0, -3.0, -1.0, -0.5, -0.1, -1e-3, -1e-8, 1e-8, 1e-3, 0.1, 0.5, 1.0, 2.0]
 Z += [3.0, 5.0, 10.0, 30.0, 1e4]
 Z_SMOOTH = [*Z, 0.0]
-KINKED = {"relu", "leaky_relu"}
+KINKED = {"relu", "leaky_relu", "step"}
 ACTIVATIONS = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -29,6 +29,7 @@ ACTIVATIONS = {
     "gelu": lambda z: F.gelu(z, approximate="tanh"),
     "silu": F.silu,
     "softplus": F.softplus,
+    "step": lambda z: torch.heaviside(z.detach(), torch.tensor(0.0)) + 0 * z,
     "identity": lambda z: 1 * z,
 }
 N_OUT = 4
@@ -47,6 +48,8 @@ LOSSES = {
     ),
     "mse": lambda z, y: F.mse_loss(z, onehot(y)),
     "quadratic": lambda z, y: F.mse_loss(z, onehot(y), reduction="sum") / 2 / len(y),
+    "brier": lambda z, y: F.mse_loss(z.softmax(1), onehot(y), reduction="sum") / len(y),
+    "perceptron": lambda z, y: ((ACTIVATIONS["step"](z).detach() - onehot(y)) * z).sum() / len(y),
 }
 SQUARED = ("mse", "quadratic")
 EPOCHS = 10

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
 SEVERAL = [name for name, entry in PICTURES.items() if entry.of_several]
+ON_REQUEST = [name for name, entry in PICTURES.items() if entry.on_request]
 
 
 def _lines(pictures: dict[str, Entry]) -> str:
@@ -25,7 +26,10 @@ HELP = f"""Draw pictures of a run or of a sweep, or compare several runs.
 \b
 {_lines(PICTURES)}
 
-For several runs: {listed(SEVERAL)}. Of a sweep:
+For several runs: {listed(SEVERAL)}.
+Only where asked for: {listed(ON_REQUEST)}.
+
+Of a sweep:
 
 \b
 {_lines(SWEEP_PICTURES)}
@@ -34,7 +38,7 @@ For several runs: {listed(SEVERAL)}. Of a sweep:
 mlpcli plot runs/mnist
 mlpcli plot runs/mnist runs/mnist-2 --only curves --format svg --output .
 mlpcli plot runs/quickstart --only landscape
-mlpcli plot runs/sine runs/sine-2 --only fit
+mlpcli plot runs/sine runs/sine-2 --only fit --only landscape
 mlpcli plot sweeps/mnist
 """
 
@@ -45,7 +49,8 @@ mlpcli plot sweeps/mnist
     "--only",
     multiple=True,
     type=click.Choice([*PICTURES, *SWEEP_PICTURES]),
-    help="Draw this picture; may be given several times.  [default: all but the landscape]",
+    help="Draw this picture; may be given several times.  [default: all that suit the runs, without"
+    " those that are drawn only where asked for]",
 )
 @click.option("--landscape", is_flag=True, help="Draw the landscape too, which trains once more.")
 @click.option(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,7 +22,14 @@ MANY_IMAGES = 20
 
 
 @click.command("predict")
-@click.argument("images", nargs=-1, required=True, type=options.NAME, metavar="IMAGE...")
+@click.argument("images", nargs=-1, type=options.NAME, metavar="[IMAGE...]")
+@click.option(
+    "--inputs",
+    multiple=True,
+    metavar="ROW|FILE.csv",
+    help="Instead of images, for a network that learned from a table: a row of numbers such as "
+    "120,3, or a file of rows; may be given several times.",
+)
 @click.option(
     "--checkpoint",
     "checkpoints",
@@ -70,6 +77,7 @@ MANY_IMAGES = 20
 @options.runs_dir
 def command(
     images: tuple[str, ...],
+    inputs: tuple[str, ...],
     checkpoints: tuple[Path, ...],
     recursive: bool,
     many: bool,
@@ -83,7 +91,7 @@ def command(
     save_annotated: Path | None,
     runs_dir: Path,
 ) -> None:
-    """Say which digit each image shows, and how probable it is.
+    """Say which digit each image shows, and how probable it is; or answer rows of numbers.
 
     IMAGE is a file, a folder, a pattern, or - for standard input.
 
@@ -93,17 +101,27 @@ def command(
     mlpcli predict photo.png --show --checkpoint runs/mnist --json
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
+    mlpcli predict --inputs 0,1 --inputs 1,1 --checkpoint runs/xor
     """
     from mlpcli.cli.predict_answers import as_csv, read_labels, score
     from mlpcli.files import write_text
     from mlpcli.half_blocks import drawn_for
+    from mlpcli.inference.committee import newest_reader
 
+    if inputs:
+        _refuse_beside_inputs()
+        _answer_rows(inputs, checkpoints, runs_dir, top, threshold, as_json, csv_file)
+        return
+    if not images:
+        raise click.UsageError("Give an IMAGE, or --inputs for a network that learned a table.")
     if save_annotated is not None and "-" in images:
         raise click.UsageError("--save-annotated needs a file, not standard input.")
     if many and labels is not None:
         raise click.UsageError("--labels has one digit for each image; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
-    committee = _committee(checkpoints, runs_dir)
+    committee = _committee(checkpoints, runs_dir, newest_reader)
+    for model in committee.models:
+        model.refuse_unless_it_reads_images()
     names, failures = _images(images, recursive)
     if save_annotated is not None and len(names) > 1:
         raise click.UsageError("--save-annotated takes one image.")
@@ -143,14 +161,49 @@ def command(
         raise ImageError(f"{failures} of {count(failures + answered, 'image')} could not be read.")
 
 
-def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
-    """Load the networks that answer, and name them on stderr."""
-    from mlpcli.inference.committee import load_committee, newest_reader
+def _refuse_beside_inputs() -> None:
+    """Refuse what is for images only."""
+    for_images = ("images", "recursive", "many", "labels", "show", "save_input", "save_annotated")
+    for parameter in click.get_current_context().command.params:
+        if parameter.name in for_images and options.is_given(parameter.name):
+            name = "IMAGE" if parameter.name == "images" else parameter.opts[0]
+            raise click.UsageError(f"{name} does not go with --inputs.")
+
+
+def _answer_rows(
+    inputs: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    runs_dir: Path,
+    top: int | None,
+    threshold: float,
+    as_json: bool,
+    csv_file: Path | None,
+) -> None:
+    """Answer rows of numbers."""
+    from mlpcli.cli.table_answers import answer_rows
+    from mlpcli.files import write_text
+    from mlpcli.inference.committee import newest_of_tables
+
+    found = answer_rows(_committee(checkpoints, runs_dir, newest_of_tables), inputs, threshold)
+    if as_json:
+        for facts in found.facts(top):
+            click.echo(json.dumps(facts, allow_nan=False))
+    else:
+        click.echo("\n".join(found.lines(top or 1)))
+    if csv_file is not None:
+        write_text(csv_file, found.as_csv())
+
+
+def _committee(
+    checkpoints: tuple[Path, ...], runs_dir: Path, newest: "Callable[[Path], Committee]"
+) -> "Committee":
+    """Load the networks that answer, or the newest that fits, and name them on stderr."""
+    from mlpcli.inference.committee import load_committee
     from mlpcli.storage.run_folder import BOXED
 
     if options.is_given("runs_dir") and not runs_dir.is_dir():
         raise CheckpointError(f"{runs_dir}: no folder of runs there; `mlpcli train` makes one.")
-    committee = load_committee(checkpoints) if checkpoints else newest_reader(runs_dir)
+    committee = load_committee(checkpoints) if checkpoints else newest(runs_dir)
     for model in committee.models:
         boxed = model.path == BOXED
         name = "boxed, the network that comes with mlpcli" if boxed else model.path

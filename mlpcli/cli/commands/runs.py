@@ -8,7 +8,7 @@ import click
 
 from mlpcli.cli import options
 from mlpcli.errors import DataError
-from mlpcli.text import percent, table
+from mlpcli.text import number, percent, table
 
 if TYPE_CHECKING:
     from mlpcli.storage.records import RunRecord
@@ -128,7 +128,7 @@ def _result(accuracy: Any, loss: Any) -> str:
     """Return an accuracy, or the loss of a regression."""
     if isinstance(accuracy, int | float):
         return percent(accuracy)
-    return f"loss {loss:.4g}" if isinstance(loss, int | float) else ""
+    return f"loss {number(loss)}" if isinstance(loss, int | float) else ""
 
 
 def _state(record: "RunRecord") -> str:

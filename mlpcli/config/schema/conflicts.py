@@ -47,7 +47,7 @@ def conflicts(
     if data.dataset == "table":
         yield from _table_conflicts(data, table or TableConfig())
     if table is not None and table.is_regression:
-        yield from _regression_conflicts(loss, table)
+        yield from _regression_conflicts(loss, data)
     yield from _network_conflicts(network, loss, optimizer, training)
     yield from _monitor_conflicts(data, schedule, training)
 
@@ -168,11 +168,10 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
     for key in IMAGE_SETTINGS:
         if getattr(data, key) != DataConfig.model_fields[key].default:
             yield Conflict(f"data.{key}", ("data.dataset",), "a table has no images to shape")
-    if data.normalization != "none":
-        message = (
-            f"expected none, found {data.normalization!r}: a table's numbers are used as they are"
-        )
+    if data.normalization == "unit":
+        message = "expected standardize or none, found 'unit', which is for the bytes of images"
         yield Conflict("data.normalization", ("data.dataset",), message)
+    yield from _name_conflicts(table)
     if data.augmentation != AugmentationConfig():
         message = "only for images, found dataset 'table'; data.augmentation=null takes it out"
         yield Conflict("data.augmentation", ("data.dataset",), message)
@@ -189,10 +188,29 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             yield Conflict("data.class_names", ("data.table",), message)
 
 
-def _regression_conflicts(loss: LossConfig, table: TableConfig) -> Iterator[Conflict]:
+def _name_conflicts(table: TableConfig) -> Iterator[Conflict]:
+    if table.labels is not None and table.names.targets is not None:
+        message = (
+            "classes have names in data.class_names; data.table.names.targets=null takes it out"
+        )
+        yield Conflict("data.table.names.targets", ("data.table",), message)
+        return
+    for key in ("inputs", "targets"):
+        names, rows = getattr(table.names, key), getattr(table, key)
+        columns = 1 if table.formula is not None else len(rows[0]) if rows else 0
+        if names is not None and columns and len(names) != columns:
+            message = f"expected {columns}, one for each column of {key}, found {len(names)}"
+            yield Conflict(f"data.table.names.{key}", ("data.table",), message)
+
+
+def _regression_conflicts(loss: LossConfig, data: DataConfig) -> Iterator[Conflict]:
+    table = data.table
+    if table is None:
+        return
     numbers = [number for row in table.targets or () for number in row]
     fitting = {"any"}
-    if numbers and 0 <= min(numbers) <= max(numbers) <= 1:
+    is_plain = data.normalization == "none"
+    if numbers and 0 <= min(numbers) <= max(numbers) <= 1 and is_plain:
         fitting.add("from 0 to 1")
     if loss.targets not in fitting:
         purpose = f"targets {loss.targets}"

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpcli.explaining.documents.document import Document, Section, Subsection
-from mlpcli.explaining.saturation import FLAT, character
+from mlpcli.explaining.saturation import character
 from mlpcli.nn.activations import Activation
+from mlpcli.training.saturated_start import FLAT
 
 HEADER = ("activation", "saturates below", "above", "lowest", "highest", "mean output", "centred")
 
