@@ -14,10 +14,17 @@ SHARED_MNIST = ROOT.parent / "shared" / "mnist"
 
 
 def lines_of(document):
-    """The commands in blocks without a language, and the code in blocks of Python, in order."""
+    """The commands in blocks without a language, the code in blocks of Python, and the files whose
+    names end the lines before them, in order.
+    """
     text = (ROOT / document).read_text(encoding="utf-8")
-    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        if language == "python" and "import mlpcli" in block:
+    blocks = re.findall(
+        r"(?:(\w+\.yaml):\n\n)?^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    )
+    for file, language, block in blocks:
+        if file:
+            yield ["write", file, block]
+        elif language == "python" and "import mlpcli" in block:
             yield ["python", block]
         elif language == "":
             for line in block.splitlines():
@@ -36,6 +43,9 @@ def test_every_line_works_in_its_order(document, tmp_path):
     typed = list(lines_of(document))
     assert len(typed) > 20
     for words in typed:
+        if words[0] == "write":
+            (tmp_path / words[1]).write_text(words[2], encoding="utf-8")
+            continue
         script = Path(COMMAND)
         arguments = [str(script), *words[1:]]
         if words[0] == "python":
