@@ -286,7 +286,9 @@ async def _spare_workers_signals() -> None:
     Worker processes are started by this thread, Dask's own, and inherit what it blocks.
     """
     if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # which lets these signals through when it starts
+        # Python's tracker of resources inherits this, too, and lets Ctrl-C through as it starts.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
 
 
