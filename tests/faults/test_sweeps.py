@@ -278,7 +278,7 @@ def test_something_else_than_a_scheduler(folder, started):
 
 def test_a_thousand_trials(folder, started, count):
     """The table is right, and the driver's memory does not grow with the trials."""
-    options = ["--config", "bars/bars.yaml", "training.epochs=1", "sampler=random", "--sweeps-dir"]
+    options = ["-q", "-c", "bars/bars.yaml", "training.epochs=1", "sampler=random", "--sweeps-dir"]
     rates = "optimizer.learning_rate={low: 0.001, high: 1, log: true}"
     process = started("sweep", *options, "many", rates, "trials=1000", "data.train_size=60")
     trials = folder / "many" / "bars" / "trials"
