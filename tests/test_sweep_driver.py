@@ -129,6 +129,14 @@ def test_each_training_is_a_run_like_any_other(finished, bars, tmp_path):
     assert len(resumed.history) == 4
 
 
+def test_a_run_that_is_being_written_is_no_run_yet(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "bars")
+    runs = run_folders(folder)
+    shutil.copytree(runs[0], folder / "trials" / ".0000.0123abcd.tmp")
+    shutil.copytree(runs[0], folder / "trials" / "0000" / ".seed-1.0123abcd.tmp")
+    assert run_folders(folder) == runs
+
+
 def test_the_files_that_it_leaves(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert summary["stopped"] == "all_trials_done"

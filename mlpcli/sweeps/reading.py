@@ -66,14 +66,6 @@ class RecordedTrial(Trial):
         return list(self._recorded.seed_values)
 
 
-def is_sweep(folder: Path) -> bool:
-    """Return whether there is a sweep in this folder."""
-    try:
-        return SweepFolder(folder).sweep.is_file()
-    except OSError:  # a folder that may not be entered
-        return False
-
-
 def read_sweep_result(path: Path) -> SweepResult:
     """Return the result in the folder of a sweep, or what there is of it so far.
 
