@@ -244,11 +244,12 @@ def test_more_trials_keep_the_first(bars, tmp_path):
     assert timeless_sweep(folder)[0] == timeless_sweep(tmp_path / "whole")[0]
 
 
-def test_when_the_minutes_are_over_the_best_so_far_is_tested(bars, tmp_path):
+@pytest.mark.parametrize("sampler", [{"name": "tpe", "round": 1}, "random"])
+def test_when_the_minutes_are_over_the_best_so_far_is_tested(bars, tmp_path, sampler):
     described = {
         "base": str(bars),
         "parameters": {"optimizer.learning_rate": {"low": 0.001, "high": 0.5}},
-        "sampler": {"name": "tpe", "round": 1},
+        "sampler": sampler,
         "trials": 100_000,
         "minutes": 0.005,
     }
