@@ -80,7 +80,7 @@ def state(sweep: "Driver") -> str:
 def trial_line(sweep: "Driver", trial: "Trial") -> str:
     """Return a trial in one line, for logs."""
     values = " ".join(f"{key}={plain(value)}" for key, value in trial.values.items())
-    value = trial.value(sweep.minimize)
+    value = trial.value(sweep.sweep.minimize)
     monitor = sweep.sweep.monitor
     result = trial.reason if value is None else f"{monitor} {as_shown(monitor, value)}"
     trained = f"{count(trial.epochs, 'epoch')}  {trial.seconds:.1f} s"
@@ -94,13 +94,12 @@ def headers(sweep: "Sweep") -> list[str]:
 
 def cells(sweep: "Sweep", trial: "Trial") -> list[str]:
     """Return a trial's row for people."""
-    minimize = sweep.monitor.endswith("loss")
-    value = trial.value(minimize)
+    value = trial.value(sweep.minimize)
     shown = "-" if value is None else as_shown(sweep.monitor, value)
     if len(sweep.seeds) > 1 and value is not None:
-        from mlpcli.sweeps.trials import Spread
+        from mlpcli.sweeps.spread import Spread
 
-        deviation = Spread.of(trial.seed_values(minimize)).deviation
+        deviation = Spread.of(trial.seed_values(sweep.minimize)).deviation
         shown += f" ± {as_shown(sweep.monitor, deviation or 0.0)}"
     values = [plain(value) for value in trial.values.values()]
     return [str(trial.number), *values, shown, str(trial.epochs), trial.state]

@@ -91,6 +91,11 @@ class Sweep:
         """The column of metrics.csv by which a trial is the best."""
         return str(self.base.training.monitor)
 
+    @property
+    def minimize(self) -> bool:
+        """Whether a trial is better with a lower value."""
+        return self.monitor.endswith("loss")
+
     def config(self, values: Mapping[str, Any], seed: int) -> Config:
         """Return the config of a training with these values of the parameters.
 

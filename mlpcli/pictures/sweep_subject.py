@@ -51,7 +51,7 @@ class SweepSubject:
         self.result = result
         self.name = result.folder.resolve().name
         self.keys = list(result.sweep.settings.parameters)
-        self.minimize = result.minimize
+        self.minimize = result.sweep.minimize
 
     @cached_property
     def points(self) -> list[Point]:

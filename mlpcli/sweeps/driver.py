@@ -99,20 +99,18 @@ class Driver:
         return result
 
     @property
-    def minimize(self) -> bool:
-        """Whether a lower value is better."""
-        return self.sweep.monitor.endswith("loss")
-
-    @property
     def ranking(self) -> list[Trial]:
         """The trials that have a value, the best first."""
-        return ranked(self.trials, self.minimize)
+        return ranked(self.trials, self.sweep.minimize)
 
     @property
     def epochs_planned(self) -> int:
         """The number of epochs that all trainings have together, if none ends early."""
         trials, seeds = self.sweep.trials, len(self.sweep.seeds)
+        varied = self.sweep.settings.parameters.get("training.epochs")
         epochs = self.sweep.base.training.epochs
+        if varied is not None:
+            epochs = int(max(varied.values or (varied.high or 0,)))
         return seeds * halving.planned_epochs(self._halving, epochs, trials)
 
     @property
@@ -140,10 +138,10 @@ class Driver:
         while len(self.trials) < self.sweep.trials:
             before = len(self.trials)
             self._train(self._new_trials(search.next_round(before)), first)
-            search.tell([trial.value(self.minimize, first) for trial in self.trials[before:]])
+            search.tell([trial.value(self.sweep.minimize, first) for trial in self.trials[before:]])
         entered = self.trials
         for rung, end in itertools.pairwise([first, *later]):
-            best = ranked(entered, self.minimize, rung)
+            best = ranked(entered, self.sweep.minimize, rung)
             best = best[: halving.promoted(self._halving, len(entered))]
             promoted = {trial.number for trial in best}
             for trial in entered:
@@ -287,7 +285,7 @@ class Driver:
 
     def _test_best(self) -> dict[int, Mapping[str, Any]]:
         """Evaluate the best trial on the test set, with each of its seeds."""
-        best = next(iter(ranked(self.trials, self.minimize)), None)
+        best = next(iter(self.ranking), None)
         found: dict[int, Mapping[str, Any]] = {}
         if best is None:
             return found

@@ -88,8 +88,7 @@ class Search:
 
 def direction(sweep: Sweep) -> StudyDirection:
     """Return whether a trial is better with a higher value, or with a lower one."""
-    is_loss = sweep.monitor.endswith("loss")
-    return StudyDirection.MINIMIZE if is_loss else StudyDirection.MAXIMIZE
+    return StudyDirection.MINIMIZE if sweep.minimize else StudyDirection.MAXIMIZE
 
 
 def distributions(sweep: Sweep) -> dict[str, BaseDistribution]:

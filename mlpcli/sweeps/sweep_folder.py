@@ -16,6 +16,7 @@ from mlpcli.errors import CheckpointError, DataError, WriteError
 from mlpcli.files import (
     make_filled_folder,
     make_folder,
+    make_numbered_folder,
     os_errors_as,
     read_ordinary,
     write_text,
@@ -52,14 +53,12 @@ class SweepFolder:
     @classmethod
     def create(cls, sweeps: Path, name: str, content: str) -> "SweepFolder":
         """Create `sweeps/name`, or `name-2`, ...: a sweep is never overwritten."""
-        make_folder(sweeps)
 
         def fill(path: Path) -> None:
             (path / "trials").mkdir()
             write_text(cls(path).sweep, content)
 
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        return cls(make_filled_folder((sweeps / each for each in names), fill))
+        return cls(make_numbered_folder(sweeps / name, fill))
 
     @classmethod
     def find(cls, path: Path) -> "SweepFolder":
