@@ -129,6 +129,14 @@ def test_each_training_is_a_run_like_any_other(finished, bars, tmp_path):
     assert len(resumed.history) == 4
 
 
+def test_a_run_that_is_being_written_is_no_run_yet(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "bars")
+    runs = run_folders(folder)
+    shutil.copytree(runs[0], folder / "trials" / ".0000.0123abcd.tmp")
+    shutil.copytree(runs[0], folder / "trials" / "0000" / ".seed-1.0123abcd.tmp")
+    assert run_folders(folder) == runs
+
+
 def test_the_files_that_it_leaves(finished):
     summary = json.loads((finished.folder / "summary.json").read_text())
     assert summary["stopped"] == "all_trials_done"
@@ -236,11 +244,12 @@ def test_more_trials_keep_the_first(bars, tmp_path):
     assert timeless_sweep(folder)[0] == timeless_sweep(tmp_path / "whole")[0]
 
 
-def test_when_the_minutes_are_over_the_best_so_far_is_tested(bars, tmp_path):
+@pytest.mark.parametrize("sampler", [{"name": "tpe", "round": 1}, "random"])
+def test_when_the_minutes_are_over_the_best_so_far_is_tested(bars, tmp_path, sampler):
     described = {
         "base": str(bars),
         "parameters": {"optimizer.learning_rate": {"low": 0.001, "high": 0.5}},
-        "sampler": {"name": "tpe", "round": 1},
+        "sampler": sampler,
         "trials": 100_000,
         "minutes": 0.005,
     }

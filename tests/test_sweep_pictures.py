@@ -285,6 +285,17 @@ def test_bars_reach_a_standard_deviation_down_and_up(tmp_path):
 # Importance
 
 
+def test_importance_is_that_of_the_epochs_that_all_trials_have(tmp_path):
+    trials = [({RATE: 0.1}, 0.5), ({RATE: 0.2}, ("pruned", 0.4)), ({RATE: 0.3}, "diverged")]
+    parameters = {RATE: [0.1, 0.2, 0.3]}
+    importance, halving = {RATE: 0.5, MOMENTUM: 0.5}, {"first": 2}
+    subject = subject_of(
+        parameters, trials, folder=tmp_path, importance=importance, halving=halving
+    )
+    title = sweep_importance.draw(subject).axes[0].get_title()
+    assert title.endswith("by 2 trials after 2 epochs")
+
+
 def test_shares_are_in_percent_the_largest_first(tmp_path):
     parameters = {RATE: [0.1, 0.2], HIDDEN: [[16], [32]], MOMENTUM: [None, 0.9]}
     importance = {RATE: 0.25, HIDDEN: 0.75, MOMENTUM: math.nan}

@@ -23,7 +23,7 @@ def searched(sampler, trials, parameters=SPACE, results=lambda number: float(num
     search = Search(sweep)
     chosen: list[Values] = []
     while len(chosen) < trials:
-        new = search.next_round(len(chosen))
+        new = list(search.next_round(len(chosen)))
         search.tell([results(len(chosen) + i) for i in range(len(new))])
         chosen += new
     return chosen
@@ -84,7 +84,7 @@ def test_tpe_learns():
         search = Search(sweep)
         chosen: list[float] = []
         while len(chosen) < 60:
-            new = search.next_round(len(chosen))
+            new = list(search.next_round(len(chosen)))
             found = [abs(math.log10(each["optimizer.learning_rate"]) + 1.3) for each in new]
             search.tell([-each for each in found])
             chosen += found

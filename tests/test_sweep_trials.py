@@ -5,7 +5,8 @@ import math
 import pytest
 
 from mlpcli.config.loading import load_config
-from mlpcli.sweeps.trials import Result, Spread, Training, Trial, ranked, t_quantile
+from mlpcli.sweeps.spread import Spread, t_quantile
+from mlpcli.sweeps.trials import Result, Training, Trial, ranked
 
 CONFIG = load_config({})
 

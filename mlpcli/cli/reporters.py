@@ -76,7 +76,7 @@ class BarReporter(LineReporter):
     def work_done(self, what: str, done: int, total: int) -> None:
         self._close_download()
         if self._work is None:
-            self._work = _bar(what, total)
+            self._work = bar(what, total)
         self._work.update(done - self._work.n)
         if done == total:
             self._work.close()
@@ -85,8 +85,8 @@ class BarReporter(LineReporter):
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
         self._close_download()
         super().training_begins(folder, epochs, steps, done)
-        self._epochs = _bar("epochs ", epochs, done)
-        self._batches = _bar("batches", steps, form=BAR + "{postfix}")  # tqdm puts ", " in front
+        self._epochs = bar("epochs ", epochs, done)
+        self._batches = bar("batches", steps, form=BAR + "{postfix}")  # tqdm puts ", " in front
 
     def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
         if self._batches is not None:
@@ -136,9 +136,18 @@ def reporter(quiet: bool) -> Reporter:
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 
-def _bar(name: str, total: int, done: int = 0, form: str = BAR) -> "tqdm[Any]":
+def bar(
+    name: str, total: int, done: int = 0, form: str = BAR, *, position: int | None = None
+) -> "tqdm[Any]":
+    """Return a bar that is taken away when it is closed; `position` is its line, from 0 on."""
     return tqdm(
-        desc=name, total=total, initial=done, bar_format=form, leave=False, dynamic_ncols=True
+        desc=name,
+        total=total,
+        initial=done,
+        bar_format=form,
+        position=position,
+        leave=False,
+        dynamic_ncols=True,
     )
 
 

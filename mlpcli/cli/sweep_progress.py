@@ -4,8 +4,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
+from mlpcli.cli.reporters import BAR, bar
 from mlpcli.text import count, percent
 
 if TYPE_CHECKING:
@@ -23,18 +22,9 @@ class LiveTable:
 
     def __init__(self, sweep: "Driver") -> None:
         shown = min(MOST_SHOWN, sweep.sweep.trials)
-        self._lines = [
-            tqdm(total=0, position=i, bar_format="{desc}", leave=False, dynamic_ncols=True)
-            for i in range(shown + 1)
-        ]
-        self._bar = tqdm(
-            total=sweep.epochs_planned,
-            desc="epochs",
-            position=shown + 1,
-            bar_format="{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}  {postfix}",
-            leave=False,
-            dynamic_ncols=True,
-        )
+        self._lines = [bar("", 0, form="{desc}", position=i) for i in range(shown + 1)]
+        form = BAR + "{postfix}"  # tqdm puts ", " in front
+        self._bar = bar("epochs", sweep.epochs_planned, form=form, position=shown + 1)
         self._drawn = 0.0
 
     def draw(self, sweep: "Driver") -> None:
@@ -53,7 +43,7 @@ class LiveTable:
 
     def close(self) -> None:
         """Take the table away."""
-        for line in (*self._lines, self._bar):
+        for line in reversed([*self._lines, self._bar]):  # the cursor ends where the table began
             line.close()
 
 
@@ -80,7 +70,7 @@ def state(sweep: "Driver") -> str:
 def trial_line(sweep: "Driver", trial: "Trial") -> str:
     """Return a trial in one line, for logs."""
     values = " ".join(f"{key}={plain(value)}" for key, value in trial.values.items())
-    value = trial.value(sweep.minimize)
+    value = trial.value(sweep.sweep.minimize)
     monitor = sweep.sweep.monitor
     result = trial.reason if value is None else f"{monitor} {as_shown(monitor, value)}"
     trained = f"{count(trial.epochs, 'epoch')}  {trial.seconds:.1f} s"
@@ -94,13 +84,12 @@ def headers(sweep: "Sweep") -> list[str]:
 
 def cells(sweep: "Sweep", trial: "Trial") -> list[str]:
     """Return a trial's row for people."""
-    minimize = sweep.monitor.endswith("loss")
-    value = trial.value(minimize)
+    value = trial.value(sweep.minimize)
     shown = "-" if value is None else as_shown(sweep.monitor, value)
     if len(sweep.seeds) > 1 and value is not None:
-        from mlpcli.sweeps.trials import Spread
+        from mlpcli.sweeps.spread import Spread
 
-        deviation = Spread.of(trial.seed_values(minimize)).deviation
+        deviation = Spread.of(trial.seed_values(sweep.minimize)).deviation
         shown += f" ± {as_shown(sweep.monitor, deviation or 0.0)}"
     values = [plain(value) for value in trial.values.values()]
     return [str(trial.number), *values, shown, str(trial.epochs), trial.state]

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,7 @@ from mlpcli.config.loading import build_config, name_from, report
 from mlpcli.config.merging import merge
 from mlpcli.config.problems import Problem, SchemaWords
 from mlpcli.config.schema.config import Config
-from mlpcli.config.schema.section import expand_shorthand
 from mlpcli.config.schema.sweep import (
-    MOST_SEEDS,
     MOST_VALUES,
     GridConfig,
     ParameterConfig,
@@ -35,6 +32,7 @@ from mlpcli.config.sources import (
     setting_source,
     written_out,
 )
+from mlpcli.config.sweep_values import items_in, long_form, nested, parameter_from
 from mlpcli.config.writing import as_yaml
 from mlpcli.config.yaml_loader import KeyPath, parse_value, read_yaml
 from mlpcli.errors import ConfigError
@@ -56,7 +54,6 @@ INSTEAD = {
 }
 """settings that no parameter may be, and the setting of a sweep that takes their place"""
 _SETTINGS = frozenset(SweepConfig.model_fields)
-_RANGE = re.compile(r"([-+]?[0-9.eE]+(?:[eE][-+]?[0-9]+)?)\.\.([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)")
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,11 @@ class Sweep:
     def monitor(self) -> str:
         """The column of metrics.csv by which a trial is the best."""
         return str(self.base.training.monitor)
+
+    @property
+    def minimize(self) -> bool:
+        """Whether a trial is better with a lower value."""
+        return self.monitor.endswith("loss")
 
     def config(self, values: Mapping[str, Any], seed: int) -> Config:
         """Return the config of a training with these values of the parameters.
@@ -178,13 +180,13 @@ class _Reading:
         if sweep is None:
             return
         if isinstance(sweep, Mapping):
-            self.file = Source(_long_form(sweep), self.file.place)
+            self.file = Source(long_form(sweep), self.file.place)
             return
         path = find_sweep(sweep)
         located = read_yaml(path)
         self.name, self.folder = name_from(path), path.parent
         places = places_of(located, path, 0)
-        self.file = Source(_long_form(located.values), Place(str(path), (0, 0)), places)
+        self.file = Source(long_form(located.values), Place(str(path), (0, 0)), places)
 
     def read_override(self, text: str, order: int) -> None:
         """Read `key=value`, where key is a setting of the sweep or of a config."""
@@ -203,10 +205,10 @@ class _Reading:
             path: KeyPath = tuple(key.split("."))
             if path[0] == "parameters":
                 path = ("parameters", ".".join(map(str, path[1:])))
-            self.changes.append(Source(_long_form(_nested(path, value)), place))
+            self.changes.append(Source(long_form(nested(path, value)), place))
             return
-        items = _items(values, place.text)
-        parameter = _parameter_from(items)
+        items = items_in(values, place.text)
+        parameter = parameter_from(items)
         taken = self.file.values.get("parameters")
         if isinstance(taken, dict):
             taken.pop(key, None)
@@ -423,79 +425,3 @@ def _problem(base: list[Source], changes: list[Source]) -> str:
     except ConfigError as error:
         return str(error)
     return ""
-
-
-def _items(text: str, name: str) -> list[Any]:
-    """Return the values in a text such as `1,2`, `[64],[128,64]` or `relu`."""
-    items: list[Any] = parse_value(f"[{text}]", name)
-    return items
-
-
-def _parameter_from(items: Sequence[Any]) -> dict[str, Any] | None:
-    """Return the parameter that values on the command line mean; None if they are one value."""
-    if len(items) > 1:
-        return {
-            "values": list(itertools.chain.from_iterable(_range_or_one(each) for each in items))
-        }
-    (item,) = items
-    if isinstance(item, dict) and item.keys() <= ParameterConfig.model_fields.keys():
-        return item
-    if isinstance(item, str) and (ends := _ends(item)):
-        low, high = ends
-        is_list = isinstance(low, int) and isinstance(high, int)
-        return {"values": list(_range_or_one(item))} if is_list else {"low": low, "high": high}
-    return None
-
-
-def _range_or_one(item: Any) -> Sequence[Any]:
-    """Return the integers of a range such as `1..5`, or the item itself alone."""
-    ends = _ends(item) if isinstance(item, str) else None
-    if ends is None or not all(isinstance(end, int) for end in ends):
-        return [item]
-    low, high = map(int, ends)
-    return range(low, high + 1) if 0 <= high - low < MOST_SEEDS else [item]
-
-
-def _ends(text: str) -> tuple[float, float] | None:
-    """Return the ends of a range such as `1..5` or `0.1..0.5`, integers where they are; or None."""
-    found = _RANGE.fullmatch(text)
-    if not found:
-        return None
-    try:
-        low, high = (
-            int(end) if re.fullmatch(r"[-+]?\d+", end) else float(end) for end in found.groups()
-        )
-    except ValueError:
-        return None
-    return low, high
-
-
-def _long_form(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of the settings of a sweep with everything short written out."""
-    long = dict(values)
-    if "seed" in long and "seeds" not in long:
-        long["seeds"] = long.pop("seed")
-    if "sampler" in long:
-        long["sampler"] = expand_shorthand(long["sampler"])
-    seeds = long.get("seeds")
-    if isinstance(seeds, int | str) and not isinstance(seeds, bool):
-        seeds = [seeds]
-    if isinstance(seeds, list):
-        long["seeds"] = list(itertools.chain.from_iterable(map(_range_or_one, seeds)))
-    if isinstance(long.get("parameters"), Mapping):
-        long["parameters"] = {key: _parameter(value) for key, value in long["parameters"].items()}
-    return long
-
-
-def _parameter(value: Any) -> Any:
-    if isinstance(value, list):
-        return {"values": [each for item in value for each in _range_or_one(item)]}
-    if isinstance(value, str) and (found := _parameter_from([value])):
-        return found
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _nested(path: KeyPath, value: Any) -> dict[str, Any]:
-    for key in reversed(path):
-        value = {key: value}
-    return dict(value)

@@ -1,14 +1,14 @@
 """Draws the pictures of a sweep into a folder."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.errors import ConfigError, DataError
 from mlpcli.files import as_argument, make_folder
 from mlpcli.pictures.backend import import_matplotlib
 from mlpcli.pictures.catalogue import SWEEP_PICTURES, load_of_sweeps
+from mlpcli.storage.run_folder import refuse_links_outside
 from mlpcli.sweeps.results import SweepResult
 from mlpcli.sweeps.sweep_folder import SweepFolder
 
@@ -55,7 +55,7 @@ def draw_pictures(
         return []
     if output is None:
         output = SweepFolder(result.folder).pictures
-        _refuse_links_outside(result.folder, output)
+        refuse_links_outside(result.folder, [output, *output.glob("*")], "sweep")
     written = []
     make_folder(output)
     with style.house_style():
@@ -84,15 +84,3 @@ def _without_result(result: SweepResult) -> str:
         return "no trial has a result, so there is nothing to draw; results.csv has the reasons"
     resume = f"mlpcli sweep --resume {as_argument(result.folder)}"
     return f"no trial has a result yet, so there is nothing to draw; resume it: {resume}"
-
-
-def _refuse_links_outside(folder: Path, pictures: Path) -> None:
-    """Raise CheckpointError if a link leads out of the sweep: writing would follow it."""
-    inside = os.path.realpath(folder)
-    for path in (pictures, *pictures.glob("*")):
-        target = os.path.realpath(path)
-        if not Path(target).is_relative_to(inside):
-            raise CheckpointError(
-                f"{path}: leads out of the sweep, to {target}, but a sweep writes nowhere except "
-                "in its own folder; put the thing itself there."
-            )

@@ -25,7 +25,7 @@ def why_not(subject: SweepSubject) -> str | None:
     """Return why the shares cannot be drawn, or None if they can."""
     if len(shares(subject)) > 1:
         return None
-    return "importance compares several parameters, over trials that are done and differ"
+    return "importance compares several parameters, over trials that have a value and differ"
 
 
 def draw(subject: SweepSubject) -> Figure:
@@ -48,8 +48,10 @@ def draw(subject: SweepSubject) -> Figure:
 
 
 def _title(subject: SweepSubject) -> str:
-    done = sum(point.kind == "done" for point in subject.points)
-    return f"{run_label(subject.name)}: which parameter matters, by {count(done, 'trial')}"
+    halving = subject.result.sweep.settings.halving
+    when = f" after {count(halving.first, 'epoch')}" if halving else ""
+    trials = count(len(subject.valued), "trial")
+    return f"{run_label(subject.name)}: which parameter matters, by {trials}{when}"
 
 
 PICTURE = SweepPicture(draw, why_not)

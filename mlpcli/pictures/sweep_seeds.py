@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from mlpcli.pictures.catalogue import SweepPicture
 from mlpcli.pictures.style import COLOURS, GREY, figure, run_label
 from mlpcli.pictures.sweep_subject import SweepSubject
-from mlpcli.sweeps.trials import Spread
+from mlpcli.sweeps.spread import Spread
 
 STACKS, DOTS_A_STACK = 24, 12
 """least number of places along the axis at which dots are stacked; they are more for many dots"""

@@ -1,6 +1,5 @@
 """A sweep to be drawn: its trials as points."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from mlpcli.nn.losses import LOSSES
 from mlpcli.pictures.style import run_label
 from mlpcli.pictures.sweep_scales import Scale, monitor_scale, parameter_scale
 from mlpcli.sweeps.results import SweepResult
+from mlpcli.sweeps.spread import Spread
 from mlpcli.sweeps.trials import State
 from mlpcli.text import count
 
@@ -51,7 +51,7 @@ class SweepSubject:
         self.result = result
         self.name = result.folder.resolve().name
         self.keys = list(result.sweep.settings.parameters)
-        self.minimize = result.minimize
+        self.minimize = result.sweep.minimize
 
     @cached_property
     def points(self) -> list[Point]:
@@ -60,8 +60,9 @@ class SweepSubject:
         for trial in self.result.trials:
             values = [self._factor * value for value in trial.seed_values(self.minimize)]
             if values or KINDS[trial.state] == "failed":
-                mean = statistics.fmean(values) if values else None
-                deviation = statistics.stdev(values) if len(values) > 1 else None
+                spread = Spread.of(values) if values else None
+                mean = spread.mean if spread else None
+                deviation = spread.deviation if spread else None
                 found.append(Point(trial.number, trial.state, trial.values, mean, deviation))
         return found
 

@@ -112,6 +112,19 @@ def is_run(folder: Path) -> bool:
         return False
 
 
+def is_sweep(folder: Path) -> bool:
+    """Return whether there is a sweep in this folder."""
+    try:
+        return (folder / "sweep.yaml").is_file()
+    except OSError:
+        return False
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without those that are still being written."""
+    return [path for path in folder.iterdir() if path.name[0] != "." and path.is_dir()]
+
+
 def run_folders(runs: Path) -> list[Path]:
     """Return the folders of runs under `runs`, by name, or `runs` itself if it is a run's folder.
 
@@ -123,12 +136,10 @@ def run_folders(runs: Path) -> list[Path]:
     if is_run(runs):
         return [runs]
     try:
-        if (runs / "sweep.yaml").is_file():
-            trials = runs / "trials"
-            return sorted(
-                path for depth in ("*", "*/*") for path in trials.glob(depth) if is_run(path)
-            )
-        return sorted(path for path in runs.iterdir() if path.name[0] != "." and is_run(path))
+        folders = _visible(runs / "trials" if is_sweep(runs) else runs)
+        if is_sweep(runs):
+            folders += [seed for trial in folders for seed in _visible(trial)]
+        return sorted(filter(is_run, folders))
     except OSError as error:
         raise CheckpointError(
             f"{runs}: no folder of runs that can be read ({error.strerror}); `mlpcli train` makes "

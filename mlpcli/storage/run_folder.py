@@ -11,14 +11,13 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
-    make_filled_folder,
-    make_folder,
+    make_numbered_folder,
     os_errors_as,
     read_json,
     read_ordinary,
@@ -78,7 +77,6 @@ class RunFolder:
         The folder gets this name once it holds the state before the first step, config.yaml and
         environment.json, so a run that is killed at any moment can be resumed.
         """
-        make_folder(runs)
 
         def fill(path: Path) -> None:
             folder = cls(path)
@@ -87,8 +85,7 @@ class RunFolder:
             write_text(folder.config, config)
             write_json(folder.environment, environment)
 
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        return cls(make_filled_folder((runs / each for each in names), fill))
+        return cls(make_numbered_folder(runs / name, fill))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -103,14 +100,7 @@ class RunFolder:
 
     def refuse_links_outside(self) -> None:
         """Raise CheckpointError if a link leads out of this folder: writing would follow it."""
-        inside = os.path.realpath(self.path)
-        for path in self.path.rglob("*"):
-            target = os.path.realpath(path)
-            if not Path(target).is_relative_to(inside):
-                raise CheckpointError(
-                    f"{path}: leads out of the run, to {target}, but a run writes nowhere except "
-                    "in its own folder; put the thing itself there."
-                )
+        refuse_links_outside(self.path, self.path.rglob("*"), "run")
 
     def read_summary(self) -> Mapping[str, Any]:
         """Return the content of summary.json; empty where it is missing or damaged."""
@@ -199,6 +189,18 @@ def summary_of(
         "test_images": len(test.labels) if test else None,
         "seconds": seconds,
     }
+
+
+def refuse_links_outside(folder: Path, paths: Iterable[Path], what: str) -> None:
+    """Raise CheckpointError if one of these paths in a folder leads out of it through a link."""
+    inside = os.path.realpath(folder)
+    for path in paths:
+        target = os.path.realpath(path)
+        if not Path(target).is_relative_to(inside):
+            raise CheckpointError(
+                f"{path}: leads out of the {what}, to {target}, but a {what} writes nowhere except "
+                "in its own folder; put the thing itself there."
+            )
 
 
 def has_ended(summary: Mapping[str, Any]) -> bool:

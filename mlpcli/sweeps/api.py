@@ -25,7 +25,7 @@ MAY_CHANGE = ("trials", "minutes")
 
 
 @dataclass(frozen=True)
-class Place:
+class Backend:
     """Where a sweep runs."""
 
     workers: int | None = None
@@ -79,8 +79,8 @@ def sweep(
     base = config.model_dump(mode="json") if isinstance(config, Config) else config
     base = str(base) if isinstance(base, Path) else base
     described = load_sweep({"base": base, "parameters": parameters, **settings})
-    place = Place(workers, scheduler, data_dir)
-    return begin(described, place, sweeps_dir=sweeps_dir, reporter=reporter)
+    backend = Backend(workers, scheduler, data_dir)
+    return begin(described, backend, sweeps_dir=sweeps_dir, reporter=reporter)
 
 
 def resume_sweep(
@@ -107,35 +107,35 @@ def resume_sweep(
         ConfigError: an override changes another setting.
         ClusterError, DataError, WriteError, Interrupted: as for `sweep`.
     """
-    return go_on(path, overrides, Place(workers, scheduler, data_dir), reporter=reporter)
+    folder = SweepFolder.find(Path(path))
+    backend = Backend(workers, scheduler, data_dir)
+    return resume(folder, changed(folder, overrides), backend, reporter=reporter)
 
 
 def begin(
     sweep: Sweep,
-    place: Place,
+    backend: Backend,
     *,
     sweeps_dir: str | Path = "sweeps",
     reporter: Reporter | None = None,
 ) -> SweepResult:
     """Begin a sweep from `load_sweep`; errors as for `sweep`."""
     reporter = reporter or Reporter()
-    with _working(sweep, place, reporter) as cluster:
+    with _working(sweep, backend, reporter) as cluster:
         name = sweep.settings.name or "sweep"
         folder = SweepFolder.create(Path(sweeps_dir), name, sweep.as_yaml())
         with folder.locked():
-            return _drive(sweep, folder, cluster, place, reporter)
+            return _drive(sweep, folder, cluster, backend, reporter)
 
 
-def go_on(
-    path: str | Path, overrides: Sequence[str], place: Place, *, reporter: Reporter | None = None
+def resume(
+    folder: SweepFolder, sweep: Sweep, backend: Backend, *, reporter: Reporter | None = None
 ) -> SweepResult:
-    """Resume a sweep; arguments and errors as for `resume_sweep`."""
+    """Resume the sweep of a folder, as `changed` returned it; errors as for `resume_sweep`."""
     reporter = reporter or Reporter()
-    folder = SweepFolder.find(Path(path))
-    sweep = changed(folder, overrides)
-    with folder.locked(), _working(sweep, place, reporter) as cluster:
+    with folder.locked(), _working(sweep, backend, reporter) as cluster:
         write_text(folder.sweep, sweep.as_yaml())
-        return _drive(sweep, folder, cluster, place, reporter)
+        return _drive(sweep, folder, cluster, backend, reporter)
 
 
 def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
@@ -158,25 +158,25 @@ def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
 
 
 @contextlib.contextmanager
-def _working(sweep: Sweep, place: Place, reporter: Reporter) -> Iterator[Cluster]:
+def _working(sweep: Sweep, backend: Backend, reporter: Reporter) -> Iterator[Cluster]:
     """Yield workers, and have the data in the cache that local ones read."""
     dataset = sweep.base.data.dataset
-    if place.scheduler is None and dataset in SOURCES:
+    if backend.scheduler is None and dataset in SOURCES:
         cache.fetch(
             dataset,
-            place.cache,
+            backend.cache,
             progress=lambda file, received: reporter.download(file.name, received, file.size),
             report=reporter.remark,
         )
-    with Cluster(place.workers, place.scheduler, reporter=reporter) as cluster:
+    with Cluster(backend.workers, backend.scheduler, reporter=reporter) as cluster:
         yield cluster
 
 
 def _drive(
-    sweep: Sweep, folder: SweepFolder, cluster: Cluster, place: Place, reporter: Reporter
+    sweep: Sweep, folder: SweepFolder, cluster: Cluster, backend: Backend, reporter: Reporter
 ) -> SweepResult:
     with Interruption(folder.path) as interruption:
-        driver = Driver(sweep, folder, cluster, place.cache, reporter, interruption)
+        driver = Driver(sweep, folder, cluster, backend.cache, reporter, interruption)
         reporter.sweep_begins(driver)
         try:
             return driver.run()

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from mlpcli.config.sweep_loading import load_sweep
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.files import read_json
 from mlpcli.storage.records import run_folders
 from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
+from mlpcli.sweeps.reading import recorded_sweep
 from mlpcli.sweeps.sweep_folder import SweepFolder
 from mlpcli.sweeps.task import DIVERGED, IMPOSSIBLE
 
@@ -18,10 +18,10 @@ def best_runs(path: Path, wanted: int) -> list[Path]:
 
     Raises:
         CheckpointError: there is no sweep, or it has fewer trainings with a result.
-        DataError: a file of a training is damaged.
+        DataError: a file of the sweep is damaged.
     """
-    monitor = load_sweep(SweepFolder.find(path).sweep).monitor
-    sign = 1 if monitor.endswith("loss") else -1
+    sweep = recorded_sweep(SweepFolder.find(path))
+    monitor, sign = sweep.monitor, 1 if sweep.minimize else -1
     found = []
     for folder in run_folders(path):
         file = RunFolder(folder).summary

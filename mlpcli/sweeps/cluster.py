@@ -200,6 +200,8 @@ class Cluster:
         except queue.Empty:
             self._keep_size()
             return None
+        if future.key not in self._running:  # it was cancelled
+            return None
         label, function, arguments, losses = self._running.pop(future.key)
         del self._futures[future.key]
         if future.status == "cancelled":
@@ -209,17 +211,15 @@ class Cluster:
         except KilledWorker as error:
             if losses == MOST_LOSSES:
                 raise ClusterError(
-                    f"{label}: each worker that ran this ended, the last one was "
-                    f"{error.last_worker.address}; perhaps it had too little memory."
+                    "A training was lost with each of the many workers that ran it, the last one "
+                    f"{error.last_worker.address}; perhaps they had too little memory."
                 ) from error
             self._submit(label, function, arguments, losses + 1)
             return None
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError):
             self._check_workers()
-            raise ClusterError(f"A worker cannot run the task: {error}.") from error
-        except (OSError, CommClosedError) as error:
-            if isinstance(error, MlpcliError):
-                raise
+            raise
+        except CommClosedError as error:
             raise self._gone() from error
 
     def cancel(self) -> None:
@@ -286,7 +286,9 @@ async def _spare_workers_signals() -> None:
     Worker processes are started by this thread, Dask's own, and inherit what it blocks.
     """
     if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # which lets these signals through when it starts
+        # Python's tracker of resources inherits this, too, and lets Ctrl-C through as it starts.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
 
 

@@ -5,9 +5,10 @@ and its run folder says how far it is trained; so a sweep that was stopped at an
 if it never had been.
 """
 
+import itertools
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,20 +99,18 @@ class Driver:
         return result
 
     @property
-    def minimize(self) -> bool:
-        """Whether a lower value is better."""
-        return self.sweep.monitor.endswith("loss")
-
-    @property
     def ranking(self) -> list[Trial]:
         """The trials that have a value, the best first."""
-        return ranked(self.trials, self.minimize)
+        return ranked(self.trials, self.sweep.minimize)
 
     @property
     def epochs_planned(self) -> int:
         """The number of epochs that all trainings have together, if none ends early."""
         trials, seeds = self.sweep.trials, len(self.sweep.seeds)
+        varied = self.sweep.settings.parameters.get("training.epochs")
         epochs = self.sweep.base.training.epochs
+        if varied is not None:
+            epochs = int(max(varied.values or (varied.high or 0,)))
         return seeds * halving.planned_epochs(self._halving, epochs, trials)
 
     @property
@@ -137,21 +136,24 @@ class Driver:
         search = Search(self.sweep)
         first, *later = halving.rungs(self._halving, self.sweep.base.training.epochs)
         while len(self.trials) < self.sweep.trials:
-            chosen = search.next_round(len(self.trials))
-            begun = [self._trial(len(self.trials) + i, each) for i, each in enumerate(chosen)]
-            self.trials += begun
-            self._train(begun, first)
-            search.tell([trial.value(self.minimize, first) for trial in begun])
-        entered, before = self.trials, first
-        for end in later:
-            best = ranked(entered, self.minimize, before)
+            before = len(self.trials)
+            self._train(self._new_trials(search.next_round(before)), first)
+            search.tell([trial.value(self.sweep.minimize, first) for trial in self.trials[before:]])
+        entered = self.trials
+        for rung, end in itertools.pairwise([first, *later]):
+            best = ranked(entered, self.sweep.minimize, rung)
             best = best[: halving.promoted(self._halving, len(entered))]
+            promoted = {trial.number for trial in best}
             for trial in entered:
-                trial.is_pruned = trial not in best
+                trial.is_pruned = trial.number not in promoted
                 self._end_in_journal(trial)
             entered = sorted(best, key=lambda trial: trial.number)
             self._train(entered, end)
-            before = end
+
+    def _new_trials(self, chosen: Iterable[Values]) -> Iterator[Trial]:
+        for values in chosen:
+            self.trials.append(self._trial(len(self.trials), values))
+            yield self.trials[-1]
 
     def _trial(self, number: int, values: Values) -> Trial:
         """Return a trial with what its run folders say of it."""
@@ -168,7 +170,7 @@ class Driver:
             trial.problem = str(error)
         return trial
 
-    def _train(self, trials: Sequence[Trial], rung: int) -> None:
+    def _train(self, trials: Iterable[Trial], rung: int) -> None:
         """Train trials until the epoch of a rung, or until their training is over."""
         self._rung = rung
         waiting = self._begun(trials, rung)
@@ -283,7 +285,7 @@ class Driver:
 
     def _test_best(self) -> dict[int, Mapping[str, Any]]:
         """Evaluate the best trial on the test set, with each of its seeds."""
-        best = next(iter(ranked(self.trials, self.minimize)), None)
+        best = next(iter(self.ranking), None)
         found: dict[int, Mapping[str, Any]] = {}
         if best is None:
             return found

@@ -32,7 +32,7 @@ class Journal:
     def __init__(self, path: Path, name: str, sweep: Sweep) -> None:
         self._path = path
         self._distributions = distributions(sweep)
-        self._minimize = sweep.monitor.endswith("loss")
+        self._minimize = sweep.minimize
         self._trials: dict[int, optuna.Trial] = {}
         self._begun = 0
         lock = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
@@ -83,12 +83,11 @@ def importances(sweep: Sweep, trials: list[Trial]) -> dict[str, float]:
     compared after the epochs that all of them have. Empty with fewer than two trials, or where all
     have the same value.
     """
-    minimize = sweep.monitor.endswith("loss")
     until = sweep.settings.halving.first if sweep.settings.halving else None
     study = optuna.create_study(direction=direction(sweep))
     described = distributions(sweep)
     for trial in trials:
-        value = trial.value(minimize, until)
+        value = trial.value(sweep.minimize, until)
         if value is not None:
             study.add_trial(
                 optuna.trial.create_trial(

@@ -66,14 +66,6 @@ class RecordedTrial(Trial):
         return list(self._recorded.seed_values)
 
 
-def is_sweep(folder: Path) -> bool:
-    """Return whether there is a sweep in this folder."""
-    try:
-        return SweepFolder(folder).sweep.is_file()
-    except OSError:  # a folder that may not be entered
-        return False
-
-
 def read_sweep_result(path: Path) -> SweepResult:
     """Return the result in the folder of a sweep, or what there is of it so far.
 
@@ -82,10 +74,7 @@ def read_sweep_result(path: Path) -> SweepResult:
         DataError: a file of it is missing, cannot be read or is damaged.
     """
     folder = SweepFolder.find(path)
-    try:
-        sweep = load_sweep(folder.sweep)
-    except ConfigError as error:
-        raise DataError(f"The sweep cannot be read: {error}") from error
+    sweep = recorded_sweep(folder)
     trials = _read_trials(folder, sweep)
     with os_errors_as(DataError, folder.summary, "cannot be read"):
         has_summary = folder.summary.exists()
@@ -104,6 +93,14 @@ def read_sweep_result(path: Path) -> SweepResult:
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{folder.summary}: damaged: {error}.") from error
+
+
+def recorded_sweep(folder: SweepFolder) -> Sweep:
+    """Return the sweep that a folder is of, or raise DataError if it cannot be read."""
+    try:
+        return load_sweep(folder.sweep)
+    except ConfigError as error:
+        raise DataError(f"The sweep cannot be read: {error}") from error
 
 
 def _read_trials(folder: SweepFolder, sweep: Sweep) -> list[Trial]:

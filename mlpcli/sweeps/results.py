@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpcli.config.sweep_loading import Sweep
-from mlpcli.sweeps.trials import Spread, Trial, ranked
+from mlpcli.sweeps.spread import Spread
+from mlpcli.sweeps.trials import Trial, ranked
 
 Row = Mapping[str, Any]
 """a trial's row of results.csv, by column"""
@@ -33,14 +34,9 @@ class SweepResult:
     """the share of each parameter in the differences between the trials"""
 
     @property
-    def minimize(self) -> bool:
-        """Whether a lower value is better."""
-        return self.sweep.monitor.endswith("loss")
-
-    @property
     def ranking(self) -> list[Trial]:
         """The trials that have a value, the best first."""
-        return ranked(self.trials, self.minimize)
+        return ranked(self.trials, self.sweep.minimize)
 
     @property
     def best(self) -> Trial | None:
@@ -55,8 +51,7 @@ class SweepResult:
 
 def row(sweep: Sweep, trial: Trial) -> dict[str, Any]:
     """Return a trial's row; None where it has no value."""
-    monitor, minimize = sweep.monitor, sweep.monitor.endswith("loss")
-    values = trial.seed_values(minimize)
+    monitor, values = sweep.monitor, trial.seed_values(sweep.minimize)
     spread = Spread.of(values) if values else None
     found: dict[str, Any] = {"trial": trial.number, "state": trial.state, **trial.values}
     found[monitor] = spread and spread.mean

@@ -6,7 +6,7 @@ nothing else. So a sweep that is resumed, or extended, chooses as one that never
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,15 @@ class Search:
         self._chosen: set[str] = set()
         self._grid = itertools.product(*map(grid_values, self._parameters.values()))
 
-    def next_round(self, done: int) -> list[Values]:
-        """Return the values of the trials that are trained next, after the first `done`."""
+    def next_round(self, done: int) -> Iterator[Values]:
+        """Yield the values of the trials that are trained next, after the first `done`.
+
+        Each is chosen when it is asked for, so that the first training need not wait for the last
+        choice.
+        """
         left = self._sweep.trials - done
         size = self._sampler.round if isinstance(self._sampler, TpeConfig) else left
-        return [self._choose(done + i) for i in range(min(size, left))]
+        return (self._choose(done + i) for i in range(min(size, left)))
 
     def _choose(self, number: int) -> Values:
         if self._sampler is None or self._sampler.name == "grid":
@@ -84,8 +88,7 @@ class Search:
 
 def direction(sweep: Sweep) -> StudyDirection:
     """Return whether a trial is better with a higher value, or with a lower one."""
-    is_loss = sweep.monitor.endswith("loss")
-    return StudyDirection.MINIMIZE if is_loss else StudyDirection.MAXIMIZE
+    return StudyDirection.MINIMIZE if sweep.minimize else StudyDirection.MAXIMIZE
 
 
 def distributions(sweep: Sweep) -> dict[str, BaseDistribution]:

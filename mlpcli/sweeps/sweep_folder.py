@@ -16,6 +16,7 @@ from mlpcli.errors import CheckpointError, DataError, WriteError
 from mlpcli.files import (
     make_filled_folder,
     make_folder,
+    make_numbered_folder,
     os_errors_as,
     read_ordinary,
     write_text,
@@ -23,7 +24,7 @@ from mlpcli.files import (
 from mlpcli.locking import held
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
-from mlpcli.sweeps.task import IMPOSSIBLE, Files
+from mlpcli.sweeps.task import FILES, IMPOSSIBLE, Files
 from mlpcli.sweeps.trials import Result, Training
 
 
@@ -52,14 +53,12 @@ class SweepFolder:
     @classmethod
     def create(cls, sweeps: Path, name: str, content: str) -> "SweepFolder":
         """Create `sweeps/name`, or `name-2`, ...: a sweep is never overwritten."""
-        make_folder(sweeps)
 
         def fill(path: Path) -> None:
             (path / "trials").mkdir()
             write_text(cls(path).sweep, content)
 
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        return cls(make_filled_folder((sweeps / each for each in names), fill))
+        return cls(make_numbered_folder(sweeps / name, fill))
 
     @classmethod
     def find(cls, path: Path) -> "SweepFolder":
@@ -104,25 +103,19 @@ def write_run(path: Path, files: Files) -> None:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
 
-    with os_errors_as(WriteError, path, "cannot be replaced"):
-        shutil.rmtree(path, ignore_errors=False, onerror=_unless_missing)
+    if path.exists():
+        with os_errors_as(WriteError, path, "cannot be replaced"):
+            shutil.rmtree(path)
     make_filled_folder(itertools.repeat(path), fill)
 
 
-def _unless_missing(_function: object, _path: str, problem: tuple[object, object, object]) -> None:
-    error = problem[1]
-    if not isinstance(error, FileNotFoundError):
-        raise error  # type: ignore[misc]
-
-
 def read_run(path: Path) -> Files:
-    """Return the files of a run folder that continuing it takes."""
+    """Return the files of a run folder that continuing it takes, those that there are."""
     with os_errors_as(DataError, path, "cannot be read"):
-        names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
         return {
             name: read_ordinary(path / name, MOST_BYTES)
-            for name in names
-            if "pictures" not in name and not name.startswith(".")
+            for name in FILES
+            if (path / name).is_file()
         }
 
 

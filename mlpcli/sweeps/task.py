@@ -46,6 +46,9 @@ PAUSED, DIVERGED, IMPOSSIBLE = "paused", "diverged", "impossible"
 Files = Mapping[str, bytes]
 """the files of a run folder, by their paths in it"""
 BEST, LAST = "weights/best.safetensors", "weights/last.safetensors"
+TABLES = ("config.yaml", "environment.json", "metrics.csv", "gradients.csv", "summary.json")
+FILES = (*TABLES, BEST, LAST)
+"""the names of those files"""
 
 
 @dataclass(frozen=True)

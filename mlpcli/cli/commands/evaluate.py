@@ -110,9 +110,11 @@ def command(
 
 def _networks(checkpoints: tuple[Path, ...], best: int | None) -> list[Path]:
     """Return the checkpoints, with the best networks of a sweep in its place."""
+    from mlpcli.storage.records import is_sweep
+
     networks: list[Path] = []
     for path in checkpoints:
-        if (path / "sweep.yaml").is_file():
+        if is_sweep(path):
             from mlpcli.sweeps.best import best_runs
 
             networks += best_runs(path, best or 1)

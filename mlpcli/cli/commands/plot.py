@@ -82,7 +82,7 @@ def command(
     """Draw the pictures and name their files."""
     from mlpcli.cli.reporters import reporter
     from mlpcli.pictures.of_runs import draw_pictures
-    from mlpcli.sweeps.reading import is_sweep
+    from mlpcli.storage.records import is_sweep
 
     if any(is_sweep(folder) for folder in runs):
         if len(runs) > 1:

@@ -81,14 +81,15 @@ def command(
 
     from mlpcli.cli.reporters import reporter
     from mlpcli.sweeps import api
+    from mlpcli.sweeps.sweep_folder import SweepFolder
 
     report = reporter(quiet)
-    place = api.Place(workers, scheduler, data_dir)
+    backend = api.Backend(workers, scheduler, data_dir)
     try:
         if resumed is None:
-            result = api.begin(sweep, place, sweeps_dir=sweeps_dir, reporter=report)
+            result = api.begin(sweep, backend, sweeps_dir=sweeps_dir, reporter=report)
         else:
-            result = api.go_on(resumed, arguments, place, reporter=report)
+            result = api.resume(SweepFolder.find(resumed), sweep, backend, reporter=report)
     except Interrupted as stop:
         raise Interrupted(
             f"{stop} To resume: {_resuming(stop.folder, scheduler, data_dir)}",
