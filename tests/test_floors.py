@@ -11,9 +11,9 @@ PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
     {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
-    {"nn", "config", "parallel"},
+    {"nn", "config", "parallel", "reading"},
     {"data"},
-    {"reading", "training"},
+    {"training"},
     {"storage"},
     {"inference"},
     {"runs"},

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.intp]
+UInt8Array = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 _STRIP_ROWS = 64
