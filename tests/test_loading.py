@@ -8,8 +8,9 @@ from helpers.mirrors import idx
 
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.section import MOST_IMAGES
-from mlpcli.data import loading, synthetic
-from mlpcli.data.loading import DataLoader, leads_to_another_computer, lies_at_home
+from mlpcli.data import sources, synthetic
+from mlpcli.data.loading import DataLoader
+from mlpcli.data.sources import leads_to_another_computer, lies_at_home
 from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
 
@@ -165,7 +166,7 @@ def test_what_leads_to_another_computer(path, here, answer):
 
 def test_a_file_on_another_computer_is_not_looked_at(bars, tmp_path, monkeypatch):
     config = load_config(bars)
-    monkeypatch.setattr(loading, "leads_to_another_computer", lambda path, _: "test" in path.name)
+    monkeypatch.setattr(sources, "leads_to_another_computer", lambda path, _: "test" in path.name)
     monkeypatch.setattr("mlpcli.data.idx.read_images", lambda *_: pytest.fail("it was looked at"))
     with pytest.raises(DataError, match="test-images: lies on another computer"):
         DataLoader(config.data, 1, tmp_path, Reporter()).test(())

@@ -74,22 +74,30 @@ def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset
 def split_validation(
     dataset: Dataset, validation: int | float, rng: Generator
 ) -> tuple[Dataset, Dataset]:
-    """Return (training, validation), both stratified by class.
+    """Return (training, validation), as `held_out` does it."""
+    return held_out(dataset, validation, rng, "data.validation")
 
-    `validation` is a number of images (int) or a share of them (float).
+
+def held_out(
+    dataset: Dataset, part: int | float, rng: Generator, setting: str
+) -> tuple[Dataset, Dataset]:
+    """Return (what is left, what is held out), both stratified by class.
+
+    `part` is a number of images (int) or a share of them (float), as `setting` asks for.
 
     Raises:
         DataError: nothing would be left to train on, or nothing held out.
     """
-    size = validation if isinstance(validation, int) else round(validation * len(dataset))
+    size = part if isinstance(part, int) else round(part * len(dataset))
     if size == 0:
         raise DataError(
-            f"data.validation asks for a share of {validation:g}, which is none of "
-            f"{len(dataset)} images; ask for more, or for 0 to hold nothing out."
+            f"{setting} asks for a share of {part:g}, which is none of {len(dataset)} images; ask "
+            "for more"
+            + (", or for 0 to hold nothing out." if setting == "data.validation" else ".")
         )
     if size >= len(dataset):
         raise DataError(
-            f"data.validation asks for {size} of {len(dataset)} images, which leaves none to train "
+            f"{setting} asks for {size} of {len(dataset)} images, which leaves none to train "
             "on; ask for fewer."
         )
     chosen = np.zeros(len(dataset), bool)
