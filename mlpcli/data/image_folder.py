@@ -17,7 +17,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from mlpcli.data.labels_table import labelled_files
 from mlpcli.data.problems import Problems
 from mlpcli.errors import DataError
-from mlpcli.files import open_ordinary
 from mlpcli.reading.image_files import ENDINGS
 
 TABLE = "labels.csv"
@@ -26,14 +25,14 @@ MOST_FILES = 5_000_000
 DEEPEST = 50
 _OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "__macosx"}
 """what systems leave in folders by themselves, beside hidden files"""
-_HASHING_THREADS = 4
+_HASHING_THREADS, _HASHED_AT_ONCE = 4, 100
 
 
 @dataclass(frozen=True)
 class ImageFile:
     """An image file with its label."""
 
-    path: Path
+    path: str
     name: str
     """its path within the folder, with /"""
     label: str
@@ -74,8 +73,8 @@ def _in_table(table: Path, problems: Problems) -> list[ImageFile]:
     for line, file, label in labelled_files(table):
         parts = PureWindowsPath(file).parts if os.name == "nt" else PurePosixPath(file).parts
         name = "/".join(parts)
-        image = ImageFile(root / file, name, label)
-        if problem := _fault(image.path, root):
+        image = ImageFile(str(root / file), name, label)
+        if problem := _fault(root / file, root):
             problems.add(file, f"{problem} ({table.name}, line {line})")
         elif not label.strip():
             problems.add(file, f"it has no label ({table.name}, line {line})")
@@ -87,42 +86,40 @@ def _in_table(table: Path, problems: Problems) -> list[ImageFile]:
 def _in_folders(root: Path, problems: Problems) -> list[ImageFile]:
     found: list[ImageFile] = []
     for entry in _entries(root):
-        if entry.is_dir() and not entry.is_symlink():
+        if entry.is_dir(follow_symlinks=False):
             before = len(found)
             label = unicodedata.normalize("NFC", entry.name)
-            for image in _below(Path(entry.path), root, label, problems, DEEPEST):
+            for image in _below(entry.path, entry.name, root, label, problems, DEEPEST):
                 found.append(image)
                 if len(found) > MOST_FILES:
                     raise DataError(f"{root}: has more than {MOST_FILES:,} images.")
             if len(found) == before:
                 problems.add(f"{entry.name}/", "a class without an image")
         else:
-            why = _fault(Path(entry.path), root) or "it lies in no folder of a class"
-            problems.add(entry.name, why)
+            problems.add(entry.name, _fault_of(entry, root) or "it lies in no folder of a class")
     return found
 
 
 def _below(
-    folder: Path, root: Path, label: str, problems: Problems, depth: int
+    folder: str, name: str, root: Path, label: str, problems: Problems, depth: int
 ) -> Iterator[ImageFile]:
-    """Yield the images of a class, and tell of whatever else is there."""
+    """Yield the images of a class in a folder of this name, and tell of whatever else is there."""
     for entry in _entries(folder):
-        path = Path(entry.path)
-        name = path.relative_to(root).as_posix()
-        if entry.is_dir() and not entry.is_symlink():
-            if not depth:
-                problems.add(f"{name}/", "the folders are nested too deep")
-                continue
-            yield from _below(path, root, label, problems, depth - 1)
-        elif problem := _fault(path, root):
-            problems.add(name, problem)
-        elif path.suffix.lower() not in ENDINGS:
-            problems.add(name, f"not an image by its name; expected {_endings()}")
+        inner = f"{name}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            if depth:
+                yield from _below(entry.path, inner, root, label, problems, depth - 1)
+            else:
+                problems.add(f"{inner}/", "the folders are nested too deep")
+        elif problem := _fault_of(entry, root):
+            problems.add(inner, problem)
+        elif os.path.splitext(entry.name)[1].lower() not in ENDINGS:  # noqa: PTH122 (quicker)
+            problems.add(inner, f"not an image by its name; expected {_endings()}")
         else:
-            yield ImageFile(path, name, label)
+            yield ImageFile(entry.path, inner, label)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return sorted(
             (
@@ -136,6 +133,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _endings() -> str:
     return ", ".join(sorted(ENDINGS - {".dib", ".pnm", ".pbm", ".pgm"})) + ", …"
+
+
+def _fault_of(entry: os.DirEntry[str], root: Path) -> str | None:
+    """Return the same of what lies in a folder within `root`, where only a link leads out."""
+    return None if entry.is_file(follow_symlinks=False) else _fault(Path(entry.path), root)
 
 
 def _fault(path: Path, root: Path) -> str | None:
@@ -159,15 +161,19 @@ def fingerprint(images: list[ImageFile], settings: object) -> str:
     A file that cannot be read counts by that alone: to prepare it will say why.
     """
     digest = hashlib.sha256(json.dumps(settings).encode())
+    paths = [image.path for image in images]
+    some = [
+        paths[start : start + _HASHED_AT_ONCE] for start in range(0, len(paths), _HASHED_AT_ONCE)
+    ]
     with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-        for each in pool.map(_hash, [image.path for image in images]):
+        for each in pool.map(lambda paths: b"".join(map(_hash, paths)), some):
             digest.update(each)
     return digest.hexdigest()
 
 
-def _hash(path: Path) -> bytes:
+def _hash(path: str) -> bytes:
     try:
-        with open_ordinary(path) as file:
+        with open(path, "rb") as file:  # noqa: PTH123 (quicker; what is no file was refused)
             digest = hashlib.sha256()
             while piece := file.read(2**20):
                 digest.update(piece)

@@ -85,7 +85,7 @@ def _why_not(image: ImageFile, shape: tuple[int, int], how: str, problems: Probl
     if problems.is_full:
         return ""
     try:
-        PREPARATIONS[how](image.path, shape)
+        PREPARATIONS[how](Path(image.path), shape)
     except ImageError as error:
         return str(error).removeprefix(f"{image.path}: ")
     return "it could not be read before, and now can be; begin again"
@@ -115,7 +115,7 @@ def _prepare(
     def work(rank: int, start: int, stop: int) -> None:
         for at in range(start + rank, stop, processes):
             with contextlib.suppress(ImageError):
-                pixels[at] = prepare(images[at].path, shape).pixels
+                pixels[at] = prepare(Path(images[at].path), shape).pixels
                 is_read[at] = True
 
     at_once = AT_ONCE * processes
