@@ -14,17 +14,29 @@ TYPE_CHECKING = False  # importing it from typing would take a moment
 if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
     from mlpcli.data.dataset import Dataset
+    from mlpcli.data.loading import load_dataset
     from mlpcli.inference.model import Model, load_model
     from mlpcli.runs.run import Run, resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Model", "Run", "__version__", "load_config", "load_model", "resume", "train"]
+__all__ = [
+    "Dataset",
+    "Model",
+    "Run",
+    "__version__",
+    "load_config",
+    "load_dataset",
+    "load_model",
+    "resume",
+    "train",
+]
 
 _HOMES = {
     "Dataset": "mlpcli.data.dataset",
     "Model": "mlpcli.inference.model",
     "Run": "mlpcli.runs.run",
     "load_config": "mlpcli.config.loading",
+    "load_dataset": "mlpcli.data.loading",
     "load_model": "mlpcli.inference.model",
     "resume": "mlpcli.runs.run",
     "train": "mlpcli.runs.run",

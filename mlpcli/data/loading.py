@@ -4,16 +4,20 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
+from mlpcli.config.loading import load_config
+from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.conflicts import ONLY_FOR
 from mlpcli.config.schema.data import DataConfig, MixConfig
 from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset, split_validation, subset
 from mlpcli.data.mixing import common_classes, mixed
 from mlpcli.data.published import cache
 from mlpcli.data.sources import SOURCES, Origin, Source, draw_digits, lies_at_home
-from mlpcli.errors import DataError
+from mlpcli.errors import ConfigError, DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 
@@ -115,6 +119,53 @@ class DataLoader:
             return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)
         return subset(dataset, config.test_size, rng, "data.test_size")
+
+
+def with_arrays(config: Config) -> Config:
+    """Return a config whose images are arrays, without settings that are for files."""
+    values = config.model_dump(mode="json", exclude_unset=True)
+    data = values.get("data", {})
+    others = [key for key, datasets in ONLY_FOR.items() if "arrays" not in datasets]
+    kept = {key: value for key, value in data.items() if key not in others}
+    return load_config({**values, "data": {**kept, "dataset": "arrays"}})
+
+
+def load_dataset(
+    dataset: str = "mnist",
+    *,
+    split: Literal["train", "validation", "test"] = "train",
+    seed: int = 1,
+    data_dir: str | Path | None = None,
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Dataset:
+    """Load the images of a dataset and their labels.
+
+    Args:
+        dataset: as in a config: mnist, folder, csv, npz, ...
+        split: which of its images.
+        seed: of the validation split, and of a test share that is held out.
+        data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
+        reporter: receives the progress.
+        settings: others of a config's data section, such as `path="my_digits"`; without
+            `validation`, none of the training images are held out for it.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        DataError: the data cannot be had, or is not what the settings say.
+    """
+    values = {"dataset": dataset, "validation": 0, **settings}
+    config = load_config({"seed": seed, "data": values})
+    cache_folder = cache.data_directory(None if data_dir is None else Path(data_dir))
+    loader = DataLoader(config.data, seed, cache_folder, reporter or Reporter())
+    training, validation = loader.training_and_validation()
+    if split == "train":
+        return training
+    if split == "test":
+        return loader.test(training.class_names)
+    if validation is None:
+        raise ConfigError("data.validation: is 0; a share such as 0.1 makes a validation split")
+    return validation
 
 
 def options_for(config: DataConfig, data_dir: str | Path | None) -> str:

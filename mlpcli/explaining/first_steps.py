@@ -11,6 +11,7 @@ from mlpcli.errors import ConfigError
 from mlpcli.explaining.trace import StepTrace, follow_training
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.training.loop import diverged
 from mlpcli.training.setup import prepare
 
@@ -39,7 +40,8 @@ def explain_training(
         DataError: the data cannot be loaded.
         DivergedError: the loss is no longer finite.
     """
-    setup = prepare(config, data_dir, reporter or Reporter())
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter or Reporter(), start=start)
     if setup.plateau is not None and steps > len(setup.batches):
         raise ConfigError(
             f"schedule: plateau lowers the learning rate by what is measured after an epoch, and "

@@ -25,6 +25,7 @@ from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.training.setup import prepare
 
 Detail = Literal["operations", "units", "layers"]
@@ -119,7 +120,8 @@ def explain_graph(
             "there is no graph of one example; leave it out with network.batch_norm=false, or see "
             "the whole batch without --graph."
         )
-    setup = prepare(config, data_dir, reporter or Reporter())
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter or Reporter(), start=start)
     if example > len(setup.training):
         raise ConfigError(f"--example {example}: there are {len(setup.training):,} of them.")
     network = setup.network
