@@ -160,7 +160,7 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
                 f"{each.file}: its label is {label!r}, which is none of the network's classes: "
                 f"{', '.join(classes)}."
             )
-    wrong = [(each, label) for each, label in scored if each.digit != label]
+    wrong = misread(answers, labels)
     right = len(scored) - len(wrong)
     lines = [f"Accuracy: {percent(right / len(scored))} ({right:,} of {len(scored):,} right)"]
     sure = [each.digit == label for each, label in scored if each.sure]
@@ -172,6 +172,12 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
     ]
     lines += _not_counted(labelled, labels)
     return "\n".join(lines)
+
+
+def misread(answers: Sequence[Answer], labels: Labels) -> list[tuple[Answer, str]]:
+    """Return the wrong answers, each with the right one."""
+    labelled = [(each, labels.of(each.file)) for each in answers]
+    return [(each, label) for each, label in labelled if label not in (None, each.digit) and label]
 
 
 def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) -> list[str]:

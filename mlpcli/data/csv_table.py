@@ -55,7 +55,7 @@ def read_table(
     *,
     label_column: str | int | None = None,
     n_pixels: int | None = None,
-    skip: bool = False,
+    skip: bool | None = None,
 ) -> tuple[PixelTable, Problems]:
     """Return the images in a table, and the rows that cannot be used.
 
@@ -64,7 +64,8 @@ def read_table(
         label_column: its name, or its number from 1 on; None for the one called label, class or
             target, or else the first.
         n_pixels: if given, a table of so many columns has no labels.
-        skip: whether rows that cannot be used are left out; otherwise they are an error.
+        skip: whether rows that cannot be used are left out; otherwise they are an error. None: the
+            user has no such choice.
 
     Raises:
         DataError: the file cannot be read, or rows in it cannot be used; the message has the first
@@ -110,10 +111,12 @@ class _Reader:
     """Reads one table."""
 
     def __init__(
-        self, path: Path, label_column: str | int | None, n_pixels: int | None, skip: bool
+        self, path: Path, label_column: str | int | None, n_pixels: int | None, skip: bool | None
     ) -> None:
         self.path, self.wanted, self.n_pixels = path, label_column, n_pixels
-        self.problems = Problems(str(path), "row", skip=skip)
+        self.problems = Problems(str(path), "row", skip=skip is True)
+        if skip is None:
+            self.problems.remedy = "Mend them, or leave them out of the table."
         self.delimiter = ord(",")
         self.columns = 0
         self.label: int | None = None

@@ -18,6 +18,7 @@ class Problems:
     """what a part is called"""
     skip: bool
     """whether they are left out; otherwise they are an error"""
+    remedy: str = "Mend them, or leave them out with data.on_error=skip."
     listed: list[str] = field(default_factory=list)
     """the first of them, in words"""
     total: int = 0
@@ -36,10 +37,7 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raise a DataError that lists them, unless they may be left out."""
         if self.total and not self.skip:
-            raise DataError(
-                f"{self.text()}\nNothing was trained. Mend them, or leave them out with "
-                "data.on_error=skip."
-            )
+            raise DataError(f"{self.text()}\n{self.remedy}")
 
     def text(self) -> str:
         """Return their number, and the first of them, each in a line."""

@@ -14,7 +14,7 @@ from mlpcli.nn.losses import CrossEntropy, Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
-from mlpcli.reading.digit import prepare
+from mlpcli.reading.preparations import PREPARATIONS
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
             f"--label {label}: the network knows no such class; its classes are "
             f"{', '.join(model.class_names)}."
         )
-    found = prepare(image, model.image_shape).pixels
+    found = PREPARATIONS[model.preparation](image, model.image_shape).pixels
     pixels = model.seen(found)
     network = model.network
     x = np.empty(pixels.shape, network.dtype)

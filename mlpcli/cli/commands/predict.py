@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MANY_IMAGES = 20
 """number of images from which on a terminal shows a bar"""
+ONLY_FOR_IMAGES = (
+    *("recursive", "many", "labels", "show", "save_input", "save_annotated", "save_wrong"),
+)
+"""options that say nothing of a table of pixels"""
 
 
 @click.command("predict")
@@ -67,6 +71,18 @@ MANY_IMAGES = 20
     callback=options.png,
     help="Write the image with each digit's box and answer.",
 )
+@click.option(
+    "--save-wrong",
+    type=options.PATH,
+    metavar="DIR",
+    help="With --labels: copy each misread image to DIR/LABEL/, a dataset to learn from.",
+)
+@click.option(
+    "--submission",
+    type=options.PATH,
+    metavar="FILE.csv",
+    help="Answer a table of pixels as Kaggle wants it: ImageId,Label.",
+)
 @options.runs_dir
 def command(
     images: tuple[str, ...],
@@ -81,11 +97,14 @@ def command(
     show: bool,
     save_input: Path | None,
     save_annotated: Path | None,
+    save_wrong: Path | None,
+    submission: Path | None,
     runs_dir: Path,
 ) -> None:
     """Say which digit each image shows, and how probable it is.
 
-    IMAGE is a file, a folder, a pattern, or - for standard input.
+    IMAGE is a file, a folder, a pattern, or - for standard input; or a table of pixels in .csv or
+    .csv.gz, a row for each image.
 
     \b
     mlpcli predict photo.png
@@ -93,17 +112,31 @@ def command(
     mlpcli predict photo.png --show --checkpoint runs/mnist --json
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
+    mlpcli predict test.csv --submission submission.csv
     """
+    if any(image.lower().endswith((".csv", ".csv.gz")) for image in images):
+        _answer_table(images, checkpoints, runs_dir, top, threshold, as_json, csv_file, submission)
+        return
+    if submission is not None:
+        raise click.UsageError("--submission answers a table of pixels; name a .csv file.")
+    if save_wrong is not None and labels is None:
+        raise click.UsageError("--save-wrong needs --labels, which say what is wrong.")
     from mlpcli.cli.predict_answers import as_csv, read_labels, score
+    from mlpcli.cli.save_wrong import check_names
+    from mlpcli.cli.save_wrong import save_wrong as copy_wrong
     from mlpcli.files import write_text
     from mlpcli.half_blocks import drawn_for
 
+    if save_wrong is not None and "-" in images:
+        raise click.UsageError("--save-wrong needs files, not standard input.")
     if save_annotated is not None and "-" in images:
         raise click.UsageError("--save-annotated needs a file, not standard input.")
     if many and labels is not None:
         raise click.UsageError("--labels has one digit for each image; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
     committee = _committee(checkpoints, runs_dir)
+    if save_wrong is not None:
+        check_names(committee.class_names)
     names, failures = _images(images, recursive)
     if save_annotated is not None and len(names) > 1:
         raise click.UsageError("--save-annotated takes one image.")
@@ -139,8 +172,32 @@ def command(
         write_text(csv_file, as_csv(answers, committee.class_names))
     if label_of is not None and answers:
         click.echo(score(answers, label_of), err=as_json)
+        if save_wrong is not None:
+            click.echo(copy_wrong(save_wrong, answers, label_of), err=True)
     if failures:
         raise ImageError(f"{failures} of {count(failures + answered, 'image')} could not be read.")
+
+
+def _answer_table(
+    images: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    runs_dir: Path,
+    top: int | None,
+    threshold: float,
+    as_json: bool,
+    csv_file: Path | None,
+    submission: Path | None,
+) -> None:
+    """Answer the rows of a table of pixels."""
+    from mlpcli.cli.predict_table import answer_table, show
+
+    if len(images) > 1:
+        raise click.UsageError("a table of pixels is answered alone; name one file.")
+    for parameter in click.get_current_context().command.params:
+        if parameter.name in ONLY_FOR_IMAGES and options.is_given(parameter.name):
+            raise click.UsageError(f"{parameter.opts[0]} is for images, not for a table of pixels.")
+    answers = answer_table(_committee(checkpoints, runs_dir), Path(images[0]))
+    show(answers, top, threshold, as_json, csv_file, submission)
 
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
@@ -199,14 +256,17 @@ def _answers(committee: "Committee", image: str, many: bool, threshold: float) -
     import numpy as np
 
     from mlpcli.cli.predict_answers import answer
-    from mlpcli.reading.digit import prepare, prepare_many
+    from mlpcli.reading.digit import prepare_many
+    from mlpcli.reading.preparations import PREPARATIONS
 
     source: Path | BinaryIO = Path(image)
     if image == "-":
         if sys.stdin is None:  # closed by the parent process
             raise ImageError("-: standard input is closed; name a file.")
         source = sys.stdin.buffer
-    shape = committee.image_shape
+    shape, prepare = committee.image_shape, PREPARATIONS[committee.preparation]
+    if many and prepare is not PREPARATIONS["digit"]:
+        raise click.UsageError("--many finds digits, and this network learned other images.")
     prepared = prepare_many(source, shape, _remark) if many else [prepare(source, shape, _remark)]
     probabilities = committee.predict_proba(np.stack([each.pixels for each in prepared]))
     return [
