@@ -20,9 +20,7 @@ def check_names(class_names: Sequence[str]) -> None:
     """Raise a UsageError if a class cannot have a folder of its name."""
     for name in class_names:
         if _NO_FOLDER.search(name):
-            raise click.UsageError(
-                f"--save-wrong: no folder can be named {name!r}, as a class is."
-            )
+            raise click.UsageError(f"--save-wrong: no folder can be named {name!r}, as a class is.")
 
 
 def save_wrong(folder: Path, answers: Sequence[Answer], labels: Labels) -> str:

@@ -79,7 +79,8 @@ class DataLoader:
         if config.train_size is not None:
             rng = generator(self.seed, Purpose.SUBSET)
             training = subset(training, config.train_size, rng, "data.train_size")
-        if config.validation != 0:
+        few = config.mix is not None and round(config.validation * len(training)) == 0
+        if config.validation != 0 and not few:
             rng = generator(self.seed, Purpose.VALIDATION)
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:
@@ -95,15 +96,19 @@ class DataLoader:
         self, mix: MixConfig, training: Dataset, validation: Dataset | None
     ) -> tuple[Dataset, Dataset | None]:
         """Return one's own images with those of another dataset."""
-        data = DataConfig(dataset=mix.dataset, validation=self.config.validation)
-        loader = dataclasses.replace(self, config=data, arrays=None)
-        other, other_validation = loader.training_and_validation()
+        other, other_validation = self._loader_of(mix).training_and_validation()
         names = self.config.class_names or common_classes(training.class_names, other.class_names)
         rng = generator(self.seed, Purpose.MIX)
         training = mixed(training, other, mix.share, names, rng)
-        if validation is not None and other_validation is not None:
-            validation = mixed(validation, other_validation, mix.share, names, rng)
-        return training, validation
+        if other_validation is None:
+            return training, None
+        if validation is None:  # one's own are too few for that
+            return training, with_classes(other_validation, names, "data.mix")
+        return training, mixed(validation, other_validation, mix.share, names, rng)
+
+    def _loader_of(self, mix: MixConfig) -> "DataLoader":
+        data = DataConfig(dataset=mix.dataset, validation=self.config.validation)
+        return dataclasses.replace(self, config=data, arrays=None)
 
     def test(self, class_names: tuple[str, ...]) -> Dataset:
         """Return the test set, with the classes of the training set.
@@ -112,7 +117,11 @@ class DataLoader:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
-        config, dataset = self.config, self._source.test(class_names)
+        config = self.config
+        if config.mix is not None and config.is_tested_on_mix:
+            dataset = self._loader_of(config.mix).test(class_names)
+        else:
+            dataset = self._source.test(class_names)
         if config.mix is not None:
             dataset = with_classes(dataset, class_names, "The test set")
         if config.test_size is None or config.dataset == "synthetic":

@@ -245,7 +245,9 @@ class _Own:
         self.origin = origin
 
     def training(self) -> Dataset:
-        has_test = self.origin.config.test_path is not None or self._parts[1] is not None
+        config = self.origin.config
+        needs_none = config.test_path is not None or config.is_tested_on_mix
+        has_test = needs_none or self._parts[1] is not None
         return self._whole if has_test else self._split[0]
 
     def test(self, class_names: tuple[str, ...]) -> Dataset:
@@ -367,7 +369,7 @@ class _Arrays:
 
     def training(self) -> Dataset:
         training, test = self._given
-        if test is None:
+        if test is None and not self.origin.config.is_tested_on_mix:
             training, _ = _without_test_share(training, self.origin)
         names = self.origin.config.class_names
         return with_classes(training, names, "The training arrays") if names else training

@@ -150,6 +150,9 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
     if data.test_path is not None and data.test_share != usual_share:
         message = "expected no share: data.test_path has the test images, and none are held out"
         yield Conflict("data.test_share", ("data.test_path",), message)
+    if data.test_share == 0 and data.mix is None:
+        message = "expected a share above 0: without data.mix there are no other test images"
+        yield Conflict("data.test_share", ("data.mix",), message)
     if data.mix is not None and isinstance(data.validation, int) and data.validation:
         message = (
             f"expected a share below 1, found {data.validation}: with data.mix, that share of each"

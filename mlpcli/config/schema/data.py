@@ -154,10 +154,11 @@ class DataConfig(Section):
     )
     test_share: float = Field(
         default=0.1,
-        gt=0,
+        ge=0,
         lt=1,
         description="What is held out of your own images for the test, where there are no others"
-        " for it: a share of each class, chosen by the seed.",
+        " for it: a share of each class, chosen by the seed. 0, only with mix: none, and the test"
+        " images are those of the other dataset.",
     )
     image_size: ImageSize | None = Field(
         default=None,
@@ -244,6 +245,11 @@ class DataConfig(Section):
         " what a table has.",
     )
     augmentation: AugmentationConfig = AugmentationConfig()
+
+    @property
+    def is_tested_on_mix(self) -> bool:
+        """Whether none of one's own images are for the test."""
+        return self.mix is not None and self.test_share == 0
 
     @property
     def paths(self) -> tuple[Path, ...]:
