@@ -107,7 +107,11 @@ class DataLoader:
         return training, mixed(validation, other_validation, mix.share, names, rng)
 
     def _loader_of(self, mix: MixConfig) -> "DataLoader":
-        data = DataConfig(dataset=mix.dataset, validation=self.config.validation)
+        data = DataConfig(
+            dataset=mix.dataset,
+            validation=self.config.validation,
+            added_digits=mix.added_digits,
+        )
         return dataclasses.replace(self, config=data, arrays=None)
 
     def test(self, class_names: tuple[str, ...]) -> Dataset:

@@ -130,6 +130,12 @@ class MixConfig(Section):
         " repeated to make up the rest, in each epoch distorted in another way; where one's own"
         " are so many that they need no repeating, fewer of the other dataset are used.",
     )
+    added_digits: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_IMAGES,
+        description="As data.added_digits, beside mnist: the network in the box learned 30,000.",
+    )
 
 
 class DataConfig(Section):
