@@ -365,6 +365,13 @@ class _Arrays:
                 "This network is trained on arrays, which only Python can hand over: "
                 "mlpcli.train(config, training=..., test=...), and so for mlpcli.resume."
             )
+        given = [dataset for dataset in self.origin.arrays if dataset is not None]
+        for dataset in given:
+            if dataset.targets is not None or dataset.images.dtype != np.uint8:
+                raise DataError(
+                    "Arrays must be images of classes, of bytes; mlpcli.Dataset.from_arrays makes "
+                    "such a dataset."
+                )
         return self.origin.arrays
 
     def training(self) -> Dataset:
