@@ -79,6 +79,15 @@ def test_nothing_is_unpickled(archive):
         read_archive(path)
 
 
+def test_other_ways_to_pack(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", npy((4, 3, 2), X.tobytes()))
+        archive.writestr("y.npy", npy((4,), b"\0\1\2\3"))
+    with pytest.raises(DataError, match="packed in a way"):
+        read_archive(path)
+
+
 def npy(shape, content=b"", dtype="|u1"):
     header = repr({"descr": dtype, "fortran_order": False, "shape": shape}).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + content

@@ -155,9 +155,7 @@ def test_images_of_another_size_are_refused(bars, trained):
 def test_boxed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "c.yaml"
-    path.write_text(
-        "data: {train_size: 60, test_size: 20}\ntraining: {start_from: boxed, epochs: 1}"
-    )
+    path.write_text("data: {train_size: 60, test_size: 20}\ntraining: {start_from: boxed}")
     run = mlpcli.train(mlpcli.load_config(path))
     assert run.config.network.hidden == (256, 256)
     assert str(run.config.training.start_from) == "boxed"

@@ -89,6 +89,8 @@ def _pair(
 
 
 def _array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{path}: {name} is packed in a way that NumPy does not use.")
     with archive.open(name) as member:
         version = npy.read_magic(member)
         if version == (1, 0):

@@ -138,7 +138,7 @@ def _cached(path: Path, shape: tuple[int, int]) -> Arrays | None:
     most = 2 * (shape[0] * (shape[1] + 1)) + 2**16
     try:
         content = io.BytesIO(read_ordinary(path, most))
-        with np.load(content, allow_pickle=False) as arrays:
+        with np.load(content) as arrays:
             pixels, is_read, digest = (arrays[name] for name in ("pixels", "is_read", "digest"))
     except _FOREIGN:
         return None
