@@ -5,6 +5,7 @@ trusted: nothing in it is unpickled, and memory grows with the content, not with
 """
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ MOST_DIMENSIONS = 4
 # What zipfile and NumPy raise on a damaged archive, beside OSError.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError, SyntaxError),
-    *(NotImplementedError, RuntimeError, RecursionError, OverflowError, KeyError),
+    *(NotImplementedError, RuntimeError, RecursionError, OverflowError, KeyError, struct.error),
 )
 
 
