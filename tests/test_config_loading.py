@@ -748,3 +748,14 @@ def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
 
 def test_the_shipped_names():
     assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())
+
+
+def test_paths_of_shipped_configs_start_where_one_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config("kaggle").data.path == tmp_path / "train.csv"
+    assert load_config("corrections").data.path == tmp_path / "wrong"
+    other = tmp_path / "folder" / "mine.yaml"
+    other.parent.mkdir()
+    other.write_text("data: {dataset: csv, path: t.csv, test_path: u.csv}")
+    data = load_config(other).data
+    assert data.paths == (other.parent / "t.csv", other.parent / "u.csv")

@@ -38,6 +38,11 @@ def find_config(source: str | Path) -> Path:
     )
 
 
+def is_shipped(path: Path) -> bool:
+    """Return whether a config file is one of those that come with mlpcli."""
+    return path.resolve().is_relative_to(_folder().resolve())
+
+
 def _folder() -> Path:
     """Return the folder of the shipped configs, in the package or beside it in a checkout."""
     package = Path(__file__).parents[1]

@@ -9,6 +9,7 @@ from mlpcli.config.problems import dotted
 from mlpcli.config.schema.data import DataFiles
 from mlpcli.config.schema.section import expand_shorthand
 from mlpcli.config.schema.training import BOXED
+from mlpcli.config.shipped import is_shipped
 from mlpcli.config.yaml_loader import KeyPath, parse_value, read_yaml
 from mlpcli.errors import ConfigError
 
@@ -68,13 +69,17 @@ class Source:
 def file_source(path: Path, order: int) -> Source:
     """Return the source of a config file.
 
+    Its relative paths start at its folder; those of a shipped one at the working directory, where
+    the user's files are.
+
     Raises:
         ConfigError: the file cannot be read; one line for each problem.
     """
     located = read_yaml(path)
     places = {key: Place(f"{path}:{line}", (order, line)) for key, line in located.lines.items()}
     values = written_out(located.values)
-    _anchor_paths(values, path.parent)
+    if not is_shipped(path):
+        _anchor_paths(values, path.parent)
     return Source(values, Place(str(path), (order, 0)), places)
 
 
