@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlpcli.config.class_names import check_class_names
-from mlpcli.config.schema.section import MOST_CLASSES
+from mlpcli.config.class_names import MOST_CLASSES, check_class_names
 from mlpcli.data.dataset import Dataset, IntArray, UInt8Array, numbered
 from mlpcli.data.problems import Problems
 from mlpcli.errors import DataError

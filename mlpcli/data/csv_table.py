@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.schema.section import MOST_CLASSES
+from mlpcli.config.class_names import MOST_CLASSES
 from mlpcli.data.dataset import UInt8Array
 from mlpcli.data.problems import Problems
 from mlpcli.errors import DataError

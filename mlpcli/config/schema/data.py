@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mlpcli.config.class_names import check_class_names
+from mlpcli.config.class_names import MOST_CLASSES, check_class_names
 from mlpcli.config.formula import parse_formula
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.section import (
-    MOST_CLASSES,
     MOST_IMAGES,
     MOST_NUMBERS,
     FilePath,

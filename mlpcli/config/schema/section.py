@@ -18,12 +18,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from mlpcli.config.class_names import MOST_CLASSES
+
 MOST_IMAGES = 1_000_000_000
 """more than any memory holds, so that a mistyped number does not become an enormous array"""
 MOST_NUMBERS = 65536
 """most numbers in a row, and most rows, that a config may have"""
-MOST_CLASSES = 1000
-"""as many as the largest usual list of classes has"""
 
 
 class Section(BaseModel):
