@@ -9,6 +9,7 @@ from helpers.digits import bars_dataset
 from helpers.mirrors import idx, published
 
 from mlpcli.config.loading import load_config
+from mlpcli.config.schema.data import DataConfig
 from mlpcli.config.schema.section import MOST_IMAGES
 from mlpcli.data import sources, synthetic
 from mlpcli.data.loading import DataLoader, options_for
@@ -236,3 +237,8 @@ def test_files_of_a_checkpoint_that_lie_elsewhere(tmp_path, monkeypatch):
         with pytest.raises(DataError, match="add --trust-paths"):
             untrusting.training_and_validation()
         assert " --trust-paths" in options_for(config.data, tmp_path / "data")
+
+
+def test_every_dataset_of_a_config_has_a_source():
+    wanted = DataConfig.model_json_schema()["properties"]["dataset"]["enum"]
+    assert sources.DATASETS.keys() == set(wanted)

@@ -16,7 +16,7 @@ from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset, split_validation, subset
 from mlpcli.data.mixing import common_classes, mixed
 from mlpcli.data.published import cache
-from mlpcli.data.sources import SOURCES, Origin, Source, draw_digits, lies_at_home
+from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_home
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
@@ -39,7 +39,7 @@ class DataLoader:
 
     @cached_property
     def _source(self) -> Source:
-        return SOURCES[self.config.dataset](
+        return DATASETS[self.config.dataset](
             Origin(
                 self.config,
                 self.seed,

@@ -1,4 +1,4 @@
-"""The datasets there are: `SOURCES` says for each name in a config how it is read.
+"""The datasets there are: `DATASETS` says for each name in a config how it is read.
 
 A source gives the training images, of which the validation split is still a part, and the test
 images. `loading` cuts them to the sizes that a config asks for.
@@ -388,7 +388,7 @@ class _Arrays:
         return with_classes(test, class_names, "The test arrays")
 
 
-SOURCES: Mapping[str, Callable[[Origin], Source]] = {
+DATASETS: Mapping[str, Callable[[Origin], Source]] = {
     **dict.fromkeys(PUBLISHED, _Published),
     "synthetic": _Synthetic,
     "folder": _Folder,
