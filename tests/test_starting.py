@@ -9,9 +9,11 @@ from helpers.runs import Told, timeless
 
 import mlpcli
 from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.reporting import Reporter
 from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import RunFolder
+from mlpcli.training.setup import prepare
 
 FEW = {"epochs": 2, "batch_size": 16, "pictures": False}
 
@@ -52,6 +54,16 @@ def test_weights_normalization_shaping_and_layers_are_taken_over(bars, trained):
     assert sha256 in (run.folder / "config.yaml").read_text()
 
 
+def test_a_run_begins_with_the_averages_that_are_in_use(bars, trained):
+    config = from_it(bars, trained, "training.averaging={}")
+    setup = prepare(config, None, Reporter(), start=read_start(config))
+    start = load_checkpoint(RunFolder(trained).best)
+    for found in (setup.network.theta, setup.average):
+        assert np.array_equal(found, start.average)
+    for found in (setup.network.running, setup.running_average):
+        assert np.array_equal(found, start.running_average)
+
+
 def test_the_normalization_is_not_that_of_the_data(bars, trained):
     config = from_it(bars, trained, "data.train_size=40", "data.validation=0")
     run = mlpcli.train(config)
@@ -65,8 +77,9 @@ NO_START = {"training": {"start_from": None, "start_from_sha256": None}}
 
 
 def test_resuming_needs_the_network_no_more(bars, trained):
-    long = mlpcli.train(from_it(bars, trained, "training.epochs=4"))
-    short = mlpcli.train(from_it(bars, trained, "training.epochs=2", "name=short"))
+    fewer = "data.train_size=90"  # whose own normalization would be another
+    long = mlpcli.train(from_it(bars, trained, fewer, "training.epochs=4"))
+    short = mlpcli.train(from_it(bars, trained, fewer, "training.epochs=2", "name=short"))
     shutil.rmtree(trained)
     resumed = mlpcli.resume(short.folder, ["training.epochs=4"])
     one, other = (
