@@ -1,22 +1,23 @@
-"""What the documents say is what the commands print and what the code has."""
+"""What the documents say is what the commands print, what the code has, and what runs."""
 
 import re
 import shlex
 from functools import lru_cache
 from pathlib import Path
 
-import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import mlpcli
 from mlpcli.cli.main import command
-from mlpcli.config.loading import load_config
-from mlpcli.config.schema.config import Config
+from mlpcli.data import synthetic
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "backpropagation.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(r"```console\n\$ mlpcli (.*)\n((?:.*\n)*?)```", TEXT)
-CODE = re.findall(r"```python\n((?:.*\n)*?)```", TEXT)
+PYTHON = r"```python\n((?:.*\n)*?)```"
+CODE = re.findall(PYTHON, TEXT)
 NUMBER = r"\d+\.\d{4,}"
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlpcli" / "nn").glob("*.py"))
@@ -59,26 +60,27 @@ def test_every_file_and_every_example_that_is_named_exists():
     assert len(CODE) >= 8
 
 
-OWN_DATA = (ROOT / "docs" / "own_data.md").read_text(encoding="utf-8")
+EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+EXPORTS = re.findall(r"```\nmlpcli (export .*)\n```", EXPORT)
+NO_IMAGES = "np.zeros((2, 28, 28), np.uint8)"
 
 
-def test_every_setting_of_own_data_is_one():
-    named = set(re.findall(r"`((?:data|training)\.\w+)", OWN_DATA))
-    assert len(named) > 10
-    for key in named:
-        section, name = key.split(".")
-        assert name in Config.model_fields[section].annotation.model_fields, key
-
-
-@pytest.mark.parametrize("block", re.findall(r"```yaml\n((?:.*\n)*?)```", OWN_DATA))
-def test_the_configs_of_own_data_are_valid(block, tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(block, encoding="utf-8")
-    assert load_config(path).data.path == tmp_path / "my_digits"
-
-
-@pytest.mark.parametrize("command_line", re.findall(r"^mlpcli (.*)$", OWN_DATA, re.MULTILINE))
-def test_the_commands_of_own_data_have_these_options(command_line):
-    name, *arguments = shlex.split(command_line, comments=True)
-    context = click.Context(command)
-    command.get_command(context, name).make_context(name, arguments, parent=context)
+@pytest.mark.parametrize(
+    ("arguments", "lines"), [*zip(EXPORTS, re.findall(PYTHON, EXPORT), strict=True)], ids=EXPORTS
+)
+def test_the_lines_of_python_compute_an_exported_network(
+    arguments, lines, tmp_path, monkeypatch, capsys
+):
+    if "import onnxruntime" in lines:
+        pytest.importorskip("onnx", reason="the package onnx is not installed")
+        pytest.importorskip("onnxruntime", reason="the package onnxruntime is not installed")
+    monkeypatch.chdir(tmp_path)
+    output(arguments)
+    images = synthetic.draw(1, range(40))[0].reshape(-1, 28, 28)
+    assert NO_IMAGES in lines
+    names = {"images_to_read": images}
+    exec(lines.replace(NO_IMAGES, "images_to_read"), names)
+    model = mlpcli.load_model("boxed")
+    np.testing.assert_allclose(names["probabilities"], model.predict_proba(images), atol=1e-5)
+    printed = re.findall(r"\d", capsys.readouterr().out)
+    assert printed == [model.class_names[i] for i in model.predict(images)]

@@ -30,6 +30,8 @@ ONLY_IN = {
     "click": {"cli"},
     "tqdm": {"cli"},
     "matplotlib": {"pictures"},
+    "onnx": {"inference"},
+    "onnxruntime": set(),
     "pydantic": {"config"},
     "yaml": {"config"},
     "requests": {"data"},

@@ -103,6 +103,17 @@ def test_a_header_that_promises_something_else(tmp_path, shape):
         read_archive(path)
 
 
+@pytest.mark.parametrize("header", [b"{", b"{'descr': '|u1'}", b"", b"[" * 900, b"\0", b"1L", b"x"])
+def test_a_header_that_is_none(tmp_path, header):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x.npy", "y.npy"):
+            whole = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+            archive.writestr(name, whole)
+    with pytest.raises(DataError, match="a damaged one"):
+        read_archive(path)
+
+
 @given(st.data())
 def test_any_damage_is_an_error_or_harmless(tmp_path_factory, data):
     content = io.BytesIO()

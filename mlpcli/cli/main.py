@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "Train a network and leave a run folder.",
     "evaluate": "Evaluate a trained network on a dataset.",
     "predict": "Say which digit an image shows.",
-    "export": "Write a network to a small file, to predict with.",
+    "export": "Write a network for other programs, or to pass on.",
     "explain": "Show each step of training, or of a prediction, with its numbers.",
     "gradcheck": "Check backpropagation against centred differences.",
     "plot": "Draw pictures of runs.",

@@ -68,18 +68,17 @@ def finite(_context: click.Context, _option: click.Parameter, value: float | Non
     return value
 
 
-def named_as(ending: str, what: str) -> Callable[..., Path | None]:
+def named_as(what: str, *endings: str) -> Callable[..., Path | None]:
     """Return a callback that refuses a file name with the ending of another format."""
 
     def check(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
-        if value is not None and value.suffix.lower() not in ("", ending):
+        if value is not None and value.suffix.lower() not in ("", *endings):
             raise click.BadParameter(
-                f"{what} is written; expected a name in {ending}, found {value}"
+                f"{what} is written; expected a name in {' or '.join(endings)}, found {value}"
             )
         return value
 
     return check
 
 
-png = named_as(".png", "a PNG file")
-safetensors = named_as(".safetensors", "a safetensors file")
+png = named_as("a PNG file", ".png")

@@ -6,10 +6,12 @@ trusted: nothing in it is unpickled, and memory grows with the content, not with
 
 import math
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -35,6 +37,7 @@ MOST_DIMENSIONS = 4
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError, SyntaxError),
     *(NotImplementedError, RuntimeError, RecursionError, OverflowError, KeyError, struct.error),
+    TokenError,
 )
 
 
@@ -54,7 +57,12 @@ def read_archive(path: Path) -> tuple[Images, Images | None]:
         DataError: the file cannot be read, or has no arrays of images and labels.
     """
     try:
-        with open_ordinary(path) as file, zipfile.ZipFile(file) as archive:
+        with (
+            warnings.catch_warnings(),
+            open_ordinary(path) as file,
+            zipfile.ZipFile(file) as archive,
+        ):
+            warnings.simplefilter("ignore")  # of headers that a Python of long ago wrote
             names = {name.removesuffix(".npy").lower(): name for name in archive.namelist()}
             training = _pair(archive, names, TRAINING, path)
             if training is None:

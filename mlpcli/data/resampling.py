@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 Coordinates = NDArray[np.float32]
 """(n, height, width), the source of each pixel of a result along one axis"""
 
-_SHARPNESS = -0.5
+KEYS_SHARPNESS = -0.5
 """a in Keys' paper"""
 
 
 class Resampler(ABC):
     """Resamples chunks of images; background (0) surrounds each image."""
 
-    _reach: ClassVar[int]
+    reach: ClassVar[int]
     """number of pixels on each side that a value between them depends on"""
 
     def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
         """Allocate buffers for at most `chunk_size` images of (height, width)."""
         height, width = image_shape
-        # Points up to `_reach` beyond the image depend on pixels up to this far beyond it.
-        self._border = border = 2 * self._reach - 1
+        # Points up to `reach` beyond the image depend on pixels up to this far beyond it.
+        self._border = border = 2 * self.reach - 1
         self._stride = width + 2 * border
         self._image_size = (height + 2 * border) * self._stride
         # The right neighbour of a last column is the first one of the next row: background too, as
@@ -76,7 +76,7 @@ class Resampler(ABC):
     def _split(self, coordinate: Coordinates, size: int, whole: np.ndarray) -> None:
         """Write whole pixels, counted from the border's first; leave the fraction."""
         coordinate += self._border
-        low, high = self._border - self._reach, self._border + size - 1 + self._reach
+        low, high = self._border - self.reach, self._border + size - 1 + self.reach
         np.clip(coordinate, low, high, out=coordinate)
         np.copyto(whole, coordinate, casting="unsafe")
         rounded_down = self._whole[: len(coordinate)]
@@ -87,7 +87,7 @@ class Resampler(ABC):
 class Bilinear(Resampler):
     """Linear interpolation on both axes, which blurs edges."""
 
-    _reach = 1
+    reach = 1
 
     def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
         super().__init__(image_shape, chunk_size)
@@ -112,7 +112,7 @@ class Bicubic(Resampler):
     Overshoots beyond black or white beside an edge are cut off.
     """
 
-    _reach = 2
+    reach = 2
 
     def __init__(self, image_shape: tuple[int, int], chunk_size: int) -> None:
         super().__init__(image_shape, chunk_size)
@@ -160,10 +160,10 @@ def _write_weights(t: Coordinates, out: Coordinates) -> None:
     np.multiply(right, left, out=before)
     np.multiply(right, t, out=after)
     left += before
-    np.multiply(after, 1 + _SHARPNESS, out=right)
+    np.multiply(after, 1 + KEYS_SHARPNESS, out=right)
     left -= right
-    np.multiply(before, 1 + _SHARPNESS, out=right)
+    np.multiply(before, 1 + KEYS_SHARPNESS, out=right)
     np.subtract(t, right, out=right)
     right += after
-    before *= _SHARPNESS
-    after *= _SHARPNESS
+    before *= KEYS_SHARPNESS
+    after *= KEYS_SHARPNESS

@@ -59,13 +59,18 @@ class Shaping:
             raise ValueError(f"an interpolation of {interpolation!r}")
         return cls(bool(data.get("deslant")), width, interpolation)
 
+    @property
+    def changes_images(self) -> bool:
+        """Whether there is anything to do."""
+        return self.deslant or self.digit_width is not None
+
     def apply(self, dataset: Dataset) -> Dataset:
         """Return the dataset with every image changed, or the same one if there is nothing to do.
 
         Raises:
             DataError: the images are narrower than `digit_width`.
         """
-        if not self.deslant and self.digit_width is None:
+        if not self.changes_images:
             return dataset
         height, width = dataset.image_shape
         if self.digit_width is not None and self.digit_width > width:

@@ -1,1 +1,1 @@
-"""A trained network in use: model, committee, calibration, evaluation."""
+"""A trained network in use: model, committee, calibration, evaluation, export."""

@@ -38,6 +38,7 @@ COMMANDS = """
 0 plot runs/quickstart
 0 runs
 0 export runs/quickstart network.safetensors
+0 export runs/quickstart network.npz
 0 explain --config examples/xor
 0 explain runs/quickstart {seven}
 0 gradcheck --config examples/xor

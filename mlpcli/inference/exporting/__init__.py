@@ -1,0 +1,1 @@
+"""Networks in the formats of other programs: ONNX, which runs there, and NumPy's .npz."""
