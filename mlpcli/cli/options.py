@@ -83,3 +83,4 @@ def named_as(ending: str, what: str) -> Callable[..., Path | None]:
 
 png = named_as(".png", "a PNG file")
 safetensors = named_as(".safetensors", "a safetensors file")
+html = named_as(".html", "an HTML page")
