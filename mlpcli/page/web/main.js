@@ -16,6 +16,7 @@ import { StagesView } from "./views/stages.js";
 import { percent, preferredLanguage, say, setLanguage } from "./words.js";
 
 const MOST_PICTURE_SIDE = 640;
+const AFTER_THE_STROKE = 120; // milliseconds
 
 /** Return the bytes of base64. */
 function bytesOf(base64) {
@@ -52,7 +53,7 @@ class Page {
     this.network = this.trained.copy();
     this.steps = 0;
     this.learningRate = facts.learning_rate;
-    this.units = layers.map(() => 0);
+    this.units = null; // of each layer the one that is looked at
     this.pixel = Math.floor(facts.image_shape[0] / 2) * facts.image_shape[1] + Math.floor(facts.image_shape[1] / 2);
     this.picked = null; // the number of a test image
     this.label = null; // the class that it should be, once somebody has said so
@@ -201,6 +202,7 @@ class Page {
       this.label = this.chosenLabel ?? first.indexOf(Math.max(...first));
       this.target = Float64Array.from(this.probabilities, (_, j) => (j === this.label ? 1 : 0));
       this.back = this.network.backward(this.traced, this.target);
+      this.units ??= this.traced.layers.map(({ a }) => a.indexOf(Math.max(...a)));
     }
     this.showAll();
   }
@@ -275,8 +277,16 @@ class Page {
     for (const id of ["one-step", "ten-steps"]) {
       byId(id).disabled = !this.pixels;
     }
+    clearTimeout(this.later);
     if (this.pixels) {
-      this.views.forEach((view) => view.show());
+      const [first, ...others] = this.views;
+      first.show();
+      if (this.pad.isDrawing) {
+        // The pen must not wait for what nobody looks at meanwhile.
+        this.later = setTimeout(() => others.forEach((view) => view.show()), AFTER_THE_STROKE);
+      } else {
+        others.forEach((view) => view.show());
+      }
     }
   }
 

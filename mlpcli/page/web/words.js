@@ -149,7 +149,7 @@ const WORDS = {
     pause: "Pause",
     small_status: "Step {steps}: the loss is {loss}.",
     small_hint:
-      "In a circle stands a, below it δ of the chosen example. On a line stands the weight, in brackets its gradient over all examples; a red solid line is a weight above 0, a blue dashed one below.",
+      "In a circle stand z and a (or p), below it δ of the chosen example and the bias b. On a line stands the weight, in brackets its gradient over all examples; a red solid line is a weight above 0, a blue dashed one below.",
     small_hint_many:
       "A red solid line is a weight above 0, a blue dashed one below; the network is too wide for numbers on its lines.",
     optimizer_other:
@@ -323,7 +323,7 @@ const WORDS = {
     pause: "暂停",
     small_status: "第 {steps} 步：损失为 {loss}。",
     small_hint:
-      "圆圈内是 a，下面是所选样本的 δ。线上是权重，括号内是它对所有样本的梯度；红色实线表示权重大于 0，蓝色虚线表示小于 0。",
+      "圆圈内是 z 和 a（或 p），下面是所选样本的 δ 和偏置 b。线上是权重，括号内是它对所有样本的梯度；红色实线表示权重大于 0，蓝色虚线表示小于 0。",
     small_hint_many: "红色实线表示权重大于 0，蓝色虚线表示小于 0；网络太宽，线上无法写数字。",
     optimizer_other: "该次训练使用 {name}；这里每一步都是普通的梯度下降。",
     graph_label: "网络及其数值",
@@ -393,5 +393,5 @@ export function signed(value) {
 }
 
 function minus(text) {
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }

@@ -123,9 +123,9 @@ export function odd(size) {
   return Math.max(1, 2 * Math.trunc((size + 1) / 2) - 1);
 }
 
-/** Return the median of numbers, of which there is at least one. */
+/** Return the median of an array of floats, of which there is at least one. */
 export function median(values) {
-  const numbers = Float64Array.from(values);
+  const numbers = values.slice();
   const middle = numbers.length >> 1;
   const upper = orderedAt(numbers, middle);
   if (numbers.length % 2) {
@@ -187,26 +187,35 @@ function alongBoth(grid, f) {
   return alongRows(alongRows(grid.transposed(), f).transposed(), f);
 }
 
-/** Return the largest value in the window, an odd number of cells, around each cell. */
+/**
+ * Return the largest value in the window, an odd number of cells, around each cell.
+ *
+ * Van Herk 1992: cut a row into blocks as long as the window. Each window then is the end of one
+ * block and the beginning of the next, whose maxima are found in one pass each way.
+ */
 export function slidingMax(grid, window) {
   const reach = window >> 1;
-  const padded = new Float64Array(Math.max(grid.height, grid.width) + 2 * reach);
+  const longest = Math.max(grid.height, grid.width) + 2 * reach;
+  const fromLeft = new Float64Array(longest);
+  const fromRight = new Float64Array(longest);
   return alongBoth(grid, (values, out) => {
-    const found = padded.subarray(0, values.length + 2 * reach).fill(-Infinity);
-    found.set(values, reach);
-    let length = found.length;
-    // Maxima of maxima need only log2(window) passes.
-    for (let covered = 1; covered < window; ) {
-      const step = Math.min(covered, window - covered);
-      length -= step;
-      for (let k = 0; k < length; k++) {
-        if (found[k + step] > found[k]) {
-          found[k] = found[k + step];
-        }
-      }
-      covered += step;
+    const length = values.length + 2 * reach;
+    let most = -Infinity;
+    for (let k = 0; k < length; k++) {
+      const value = k < reach || k - reach >= values.length ? -Infinity : values[k - reach];
+      fromRight[k] = value;
+      most = k % window !== 0 && most > value ? most : value;
+      fromLeft[k] = most;
     }
-    out.set(found.subarray(0, values.length));
+    for (let k = length - 2; k >= 0; k--) {
+      if ((k + 1) % window !== 0 && fromRight[k + 1] > fromRight[k]) {
+        fromRight[k] = fromRight[k + 1];
+      }
+    }
+    for (let k = 0; k < values.length; k++) {
+      const end = fromLeft[k + window - 1];
+      out[k] = fromRight[k] > end ? fromRight[k] : end;
+    }
   });
 }
 
@@ -214,13 +223,20 @@ export function slidingMin(grid, window) {
   return negative(slidingMax(negative(grid), window));
 }
 
-function negative(grid) {
-  return grid.map((value) => -value);
+export function negative(grid) {
+  const result = new Grid(grid.height, grid.width);
+  for (let k = 0; k < grid.values.length; k++) {
+    result.values[k] = -grid.values[k];
+  }
+  return result;
 }
 
 /** Return the grid with every dark place filled that is narrower than the window. */
 export function closed(grid, window) {
-  return slidingMin(slidingMax(grid, window), window);
+  const widened = slidingMax(grid, window);
+  const full = widened.max();
+  // Mostly there is full light in every window, and nothing to do.
+  return widened.values.every((value) => value === full) ? widened : slidingMin(widened, window);
 }
 
 /** Return each cell averaged with its neighbours by 1 2 1 down and across, `passes` times. */

@@ -1,13 +1,14 @@
 // The ground under the ink: whether it is lighter or darker, and how it is lit; as in
 // mlpcli/reading/ground.py.
 
-import { clamp, closed, Grid, median, odd, shrunk, withoutGrain } from "./grid.js";
+import { clamp, closed, Grid, median, negative, odd, shrunk, withoutGrain } from "./grid.js";
 
 const BLUR_SIDE = 64;
 const GROUND_BLUR = 0.2;
 const GROUND_WINDOW = 0.33;
 const LEAST_LIGHT = 0.02;
 const PLANE_FITS = 5;
+const ROUNDING = 1e-12;
 
 /** Return whether the ink in a grey image is darker than its ground. */
 export function isDarkOnLight(grey) {
@@ -49,7 +50,7 @@ function blurred(grid, sigma) {
  * at the border are repeated beyond it instead.
  */
 export function inkOnGround(grey, dark, continued = false) {
-  const sided = dark ? grey : grey.map((value) => -value);
+  const sided = dark ? grey : negative(grey);
   const window = Math.max(3, odd(GROUND_WINDOW * Math.max(grey.height, grey.width)));
   const smooth = withoutGrain(sided);
   let ground;
@@ -62,12 +63,16 @@ export function inkOnGround(grey, dark, continued = false) {
       right: reach + grey.width,
     });
   } else {
-    const slope = plane(sided).values;
-    const upright = closed(
-      smooth.map((value, k) => value - slope[k]),
-      window,
-    ).values;
-    ground = closed(smooth, window).map((value, k) => Math.min(value, slope[k] + upright[k]));
+    ground = closed(smooth, window);
+    const weights = planeThrough(sided);
+    if (isSlope(weights)) {
+      const slope = plane(weights, grey).values;
+      const upright = closed(
+        smooth.map((value, k) => value - slope[k]),
+        window,
+      ).values;
+      ground = ground.map((value, k) => Math.min(value, slope[k] + upright[k]));
+    }
   }
   return ground.map((light, k) => {
     const difference = light - sided.values[k];
@@ -81,8 +86,12 @@ function fromMiddle(k, extent) {
   return (2 * k + 1 - extent) / extent;
 }
 
-/** Return the plane through most of an image: the slope of its light (least trimmed squares). */
-function plane(grey) {
+/**
+ * Return [level, down, across] of the plane through most of an image: the slope of its light.
+ *
+ * It is fitted repeatedly to the nearest half of the pixels (least trimmed squares).
+ */
+function planeThrough(grey) {
   const small = shrunk(grey, BLUR_SIDE);
   const step = Math.max(small.height, small.width) > BLUR_SIDE / 2 ? 2 : 1;
   const points = [];
@@ -104,14 +113,26 @@ function plane(grey) {
       distances[k] = Math.abs(points[k].value - heightAt(weights, points[k].y, points[k].x));
     }
     const middle = median(distances);
+    if (middle < ROUNDING) {
+      break; // through most of the pixels exactly
+    }
     kept = points.filter((_, k) => distances[k] <= middle);
   }
-  const found = new Grid(grey.height, grey.width);
-  for (let row = 0; row < grey.height; row++) {
-    const y = fromMiddle(row, grey.height);
-    for (let column = 0; column < grey.width; column++) {
-      const x = fromMiddle(column, grey.width);
-      found.values[row * grey.width + column] = heightAt(weights, y, x);
+  return weights;
+}
+
+/** Return whether a plane is not flat. */
+function isSlope([, down, across]) {
+  return Math.abs(down) > ROUNDING || Math.abs(across) > ROUNDING;
+}
+
+/** Return the heights of a plane at each pixel of an image of this size. */
+function plane(weights, { height, width }) {
+  const found = new Grid(height, width);
+  for (let row = 0; row < height; row++) {
+    const y = fromMiddle(row, height);
+    for (let column = 0; column < width; column++) {
+      found.values[row * width + column] = heightAt(weights, y, fromMiddle(column, width));
     }
   }
   return found;

@@ -155,21 +155,22 @@ function holdsSquare(mask, side) {
   return slidingMin(mask.padded(window >> 1), window).max() > 0;
 }
 
-/** Return a grey image in 0 .. 1 of RGBA bytes: the channel that separates ink and ground best. */
+/** Return a grey image in 0 .. 1 of RGBA bytes: the channel that varies most. */
 export function greyOf({ data, width, height }) {
-  const channels = [0, 1, 2].map(
-    (channel) =>
-      new Grid(
-        height,
-        width,
-        Float64Array.from({ length: width * height }, (_, k) =>
-          Math.fround(data[4 * k + channel] / 255),
-        ),
-      ),
-  );
-  const spread = channels.map(({ values }) => {
-    const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
-    return values.reduce((sum, each) => sum + (each - mean) ** 2, 0);
-  });
-  return channels[spread.indexOf(Math.max(...spread))];
+  const sums = [0, 0, 0];
+  const squares = [0, 0, 0];
+  for (let k = 0; k < data.length; k += 4) {
+    for (let channel = 0; channel < 3; channel++) {
+      const value = data[k + channel];
+      sums[channel] += value;
+      squares[channel] += value * value;
+    }
+  }
+  const spread = squares.map((each, channel) => width * height * each - sums[channel] ** 2);
+  const strongest = spread.indexOf(Math.max(...spread));
+  const grey = new Grid(height, width);
+  for (let k = 0; k < grey.values.length; k++) {
+    grey.values[k] = Math.fround(data[4 * k + strongest] / 255);
+  }
+  return grey;
 }

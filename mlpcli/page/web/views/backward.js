@@ -1,15 +1,7 @@
 // The way back: the error from the output to the pixels, and steps of gradient descent.
 
-import { byId, element, scrollingTable } from "./dom.js";
-import {
-  arrows,
-  drawCells,
-  fillBars,
-  largestSize,
-  MAP_CELL,
-  STRIP_CELL,
-  STRIP_COLUMNS,
-} from "./draw.js";
+import { byId, element, scrollingTable, table } from "./dom.js";
+import { arrows, drawCells, drawStrip, fillBars, largestSize, MAP_CELL } from "./draw.js";
 import { inputName } from "./forward.js";
 import { evidenceFor, gradientNorm, largestChanges } from "../mathematics/network.js";
 import { figure, say, signed } from "../words.js";
@@ -61,17 +53,16 @@ export class BackwardView {
       });
     const formula = facts.formulas.delta.replaceAll("{z}", "a");
     const label = say("arrows_label", { ways: spoken.join(", ") });
+    byId("arrows-text").textContent = say("arrows_text", { formula });
+    const rows = names.map((name, j) => [
+      name,
+      prediction[j].toFixed(4),
+      String(Number(goal[j].toFixed(4))),
+      fixed(-ways[j]),
+    ]);
     byId("arrows").replaceChildren(
-      element("p", {}, say("arrows_text", { formula })),
       element("div", { class: "scrolling" }, arrows(ways, names, label)),
-      scrollingTable(
-        ["", ...names],
-        [
-          ["p", ...Array.from(prediction, (each) => each.toFixed(4))],
-          ["t", ...Array.from(goal, (each) => Number(each.toFixed(4)).toString())],
-          ["p − t", ...ways.map((way) => fixed(-way))],
-        ],
-      ),
+      table([say("class"), "p", "t", "p − t"], rows),
     );
   }
 
@@ -82,7 +73,7 @@ export class BackwardView {
       const unit = Array.from(delta).findIndex((each) => Math.abs(each) === largest) + 1;
       const label = say("error_label", { number: l + 1, largest: figure(largest), unit });
       const canvas = element("canvas", { role: "img", "aria-label": label, class: "strip" });
-      drawCells(canvas, delta, Math.min(delta.length, STRIP_COLUMNS), STRIP_CELL);
+      drawStrip(canvas, delta);
       const title = element("h3", {}, say("error_title", { number: l + 1 }));
       return element("div", { class: "layer" }, title, canvas, element("span", { class: "hint" }, label));
     });
@@ -92,7 +83,7 @@ export class BackwardView {
   showEvidence() {
     const { facts, network, traced, label, target } = this.page;
     const { score, dx } = evidenceFor(network, traced, target, facts.loss.name);
-    const largest = largestSize(dx).toExponential(2);
+    const largest = figure(largestSize(dx));
     const text = say("pixels_text", { score, name: facts.class_names[label], largest });
     const canvas = element("canvas", { role: "img", "aria-label": text, class: "map" });
     drawCells(canvas, dx, facts.image_shape[1], MAP_CELL);

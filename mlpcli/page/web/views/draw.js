@@ -5,7 +5,7 @@ import { element, svg } from "./dom.js";
 
 /** Units in a row of a strip, and the pixels of a cell in a strip and in an image. */
 export const STRIP_COLUMNS = 32;
-export const STRIP_CELL = 20;
+const STRIP_CELL = 20;
 export const MAP_CELL = 16;
 
 const FAINTEST = 0.06; // weaker numbers, as a fraction of the largest, are left white
@@ -26,6 +26,13 @@ export function largestSize(values) {
     most = Math.max(most, Math.abs(values[k]));
   }
   return most || 1;
+}
+
+/** Draw signed numbers, one for each unit, as a strip of cells. */
+export function drawStrip(canvas, values, chosen = -1) {
+  const columns = Math.min(values.length, STRIP_COLUMNS);
+  drawCells(canvas, values, columns, STRIP_CELL, chosen);
+  canvas.style.maxWidth = `${0.8 * canvas.width}px`;
 }
 
 /**
@@ -169,7 +176,7 @@ function tickOf(x) {
 /** Return the least and the most of numbers, apart from each other. */
 function extent(numbers) {
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
-  return most > least ? [least, most] : [least - 0.5, least + 0.5];
+  return most > least ? [least, most] : [least, least + 1];
 }
 
 /** Fill a table with a row of a name, bars and percentages for each name. */

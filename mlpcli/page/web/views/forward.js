@@ -1,7 +1,7 @@
 // The way forward: each layer's activations, and one unit with its largest terms.
 
 import { byId, element, scrollingTable } from "./dom.js";
-import { drawCells, MAP_CELL, STRIP_CELL, STRIP_COLUMNS } from "./draw.js";
+import { drawCells, drawStrip, MAP_CELL, STRIP_COLUMNS } from "./draw.js";
 import { formulae, subscript } from "./mathml.js";
 import { figure, say } from "../words.js";
 
@@ -12,7 +12,7 @@ export class ForwardView {
   /** `page` has the network, its facts and its trace; `page.units` is the chosen one of each. */
   constructor(page) {
     this.page = page;
-    this.shown = page.network.layers.length - 1; // the layer whose unit is shown
+    this.shown = 0; // the layer whose unit is shown
   }
 
   /** Make the elements, in the language that is spoken. */
@@ -53,12 +53,12 @@ export class ForwardView {
     }
   }
 
-  /** Draw the layers; `unit` alone leaves the strips but for their frames. */
+  /** Draw the layers. */
   show() {
     const { traced, units } = this.page;
     this.layers.forEach(({ canvas, input, said }, l) => {
       const { a } = traced.layers[l];
-      drawCells(canvas, a, Math.min(a.length, STRIP_COLUMNS), STRIP_CELL, units[l]);
+      drawStrip(canvas, a, units[l]);
       let active = 0;
       for (let j = 0; j < a.length; j++) {
         active += a[j] > 0 ? 1 : 0;
@@ -86,16 +86,20 @@ export class ForwardView {
     const title = say(isLast ? "unit_title_output" : "unit_title", { number: l + 1, unit: j + 1, name });
     const rows = termRows(layer, aIn, j, l === 0 ? facts.image_shape[1] : null);
     rows.push([say("sum"), "", figure(z[j])]);
-    const sigma = facts.formulas.activations[facts.activations[l]];
-    const parts = [
-      element("h3", {}, title),
-      formulae("zⱼ = Σ aᵢ Wᵢⱼ + bⱼ"),
-      scrollingTable([say("from"), say("times"), say("product")], rows),
-      formulae(sigma.split("    ").filter((each) => !each.startsWith("σ′") && !each.startsWith("u′")).join("    ")),
-      element("p", { class: "number" }, `${subscript("a", l + 1)} = σ(${figure(z[j])}) = ${figure(a[j])}`),
-    ];
+    const parts = [element("h3", {}, title)];
     if (l === 0) {
-      parts.splice(1, 0, this.maps(layer, aIn, j));
+      parts.push(this.maps(layer, aIn, j));
+    }
+    parts.push(
+      formulae(`zⱼ = Σ ${l === 0 ? "x" : "a"}ᵢ Wᵢⱼ + bⱼ`),
+      scrollingTable([say("from"), say("times"), say("product")], rows),
+    );
+    if (facts.activations[l] !== "identity") {
+      const found = `${subscript("a", l + 1)} = σ(${figure(z[j])}) = ${figure(a[j])}`;
+      parts.push(
+        formulae(valueFormula(facts.formulas.activations[facts.activations[l]])),
+        element("p", { class: "number" }, found),
+      );
     }
     byId("unit").replaceChildren(...parts);
   }
@@ -112,6 +116,14 @@ export class ForwardView {
     const products = weights.map((weight, i) => weight * aIn[i]);
     return element("div", { class: "pictures" }, draw(weights, "incoming"), draw(products, "products"));
   }
+}
+
+/** Return the formula of an activation without that of its derivative. */
+export function valueFormula(text) {
+  return text
+    .split("    ")
+    .filter((each) => !each.startsWith("σ′") && !each.startsWith("u′"))
+    .join("    ");
 }
 
 /** Return rows of the largest terms of z_j, of the rest and of the bias. */

@@ -12,12 +12,14 @@ export class Pad {
     this.changed = changed;
     this.strokes = [];
     this.picture = null;
+    this.pointer = null; // the one that draws
+    this.frame = 0;
     this.brush = Number(byId("brush").value);
     this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
       this.canvas.addEventListener(name, () => {
-        this.pointer = null;
+        this.end();
       });
     }
     this.show();
@@ -28,7 +30,7 @@ export class Pad {
   }
 
   begin(event) {
-    if (event.button !== 0 || this.pointer) {
+    if (event.button !== 0 || this.isDrawing) {
       return;
     }
     event.preventDefault();
@@ -40,6 +42,19 @@ export class Pad {
     this.changed();
   }
 
+  get isDrawing() {
+    return this.pointer !== null;
+  }
+
+  /** The pointer is lifted. */
+  end() {
+    if (this.isDrawing) {
+      this.pointer = null;
+      this.show();
+      this.changed();
+    }
+  }
+
   move(event) {
     if (event.pointerId !== this.pointer) {
       return;
@@ -48,8 +63,11 @@ export class Pad {
     const events = event.getCoalescedEvents?.() ?? [];
     const { points } = this.strokes.at(-1);
     points.push(...(events.length ? events : [event]).map((each) => this.place(each)));
-    this.show();
-    this.changed();
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.show();
+      this.changed();
+    });
   }
 
   /** Return where an event is, in pixels of the canvas. */

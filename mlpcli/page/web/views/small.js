@@ -8,7 +8,7 @@ import { Optimizer } from "../mathematics/optimizers.js";
 import { figure, say } from "../words.js";
 
 const MOST_LABELLED = 24; // lines of a layer that have their numbers
-const [ACROSS, DOWN, RADIUS] = [230, 110, 31];
+const [MARGIN, ACROSS, DOWN, RADIUS] = [70, 250, 124, 31];
 const PLANE_CELLS = 36;
 const PLANE_CELL = 8;
 const FIT_POINTS = 121;
@@ -59,7 +59,8 @@ export class SmallView {
 
   choose(k) {
     this.play(false);
-    this.chosen = k;
+    this.chosen = Number(k);
+    byId("small-choice").value = k;
     this.facts = this.all[k];
     const { W, b, activations, loss, optimizer, x, t } = this.facts;
     const layers = W.map(
@@ -169,8 +170,9 @@ export class SmallView {
     const values = { first: figure(this.losses[0]), last: figure(this.loss), steps: this.losses.length - 1 };
     const points = this.losses.map((loss, step) => [step, loss]);
     const label = say("loss_curve_label", values);
+    const marks = points.length === 1 ? points : [];
     const isLog = Math.min(...this.losses) > 0;
-    const drawn = curve(points, { label, xName: "", yName: isLog ? "L (log)" : "L", isLog });
+    const drawn = curve(points, { label, marks, xName: "", yName: isLog ? "L (log)" : "L", isLog });
     const found = [figureOf(drawn, say("loss_curve"))];
     const nIn = this.examples[0].x.length;
     if (nIn === 1) {
@@ -267,12 +269,12 @@ class Graph {
   /** Return the middle of unit k of a column; column 0 are the inputs. */
   place(column, k) {
     const size = this.sizes[column];
-    const x = 50 + column * ACROSS;
+    const x = MARGIN + column * ACROSS;
     return [x, this.height / 2 + (k - (size - 1) / 2) * this.down - 8];
   }
 
   drawn(traced, back) {
-    const width = 100 + (this.sizes.length - 1) * ACROSS;
+    const width = 2 * MARGIN + (this.sizes.length - 1) * ACROSS;
     const lines = [];
     const labels = [];
     this.network.layers.forEach((layer, l) => {
@@ -282,10 +284,11 @@ class Graph {
         }
       }
     });
+    const prediction = this.network.loss.prediction(traced.output);
     const circles = Array.from(traced.x, (value, i) => this.input(i, value));
     this.network.layers.forEach((_, l) => {
       for (let j = 0; j < this.sizes[l + 1]; j++) {
-        circles.push(this.unit(l, j, traced.layers[l], back.layers[l]));
+        circles.push(this.unit(l, j, traced.layers[l], back.layers[l], prediction));
       }
     });
     const size = { viewBox: `0 0 ${width} ${this.height}`, width, height: this.height };
@@ -304,9 +307,12 @@ class Graph {
     if (this.hasNumbers) {
       const slope = this.gradient[l].dW[i * nOut + j];
       // Lines of neighbours have their numbers at other places, or these would lie on each other.
-      const at = nIn > 1 ? 0.3 + (0.36 * i) / (nIn - 1) : 0.48;
-      const place = { x: x1 + at * (x2 - x1), y: y1 + at * (y2 - y1) + 4, "text-anchor": "middle" };
-      labels.push(svg("text", { ...place, class: "label" }, `${brief(weight)} (${brief(slope)})`));
+      const at = nIn > 1 ? 0.32 + (0.32 * i) / (nIn - 1) : 0.48;
+      const [x, y] = [x1 + at * (x2 - x1), y1 + at * (y2 - y1)];
+      const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
+      const turned = `translate(${x} ${y}) rotate(${angle}) translate(0 4)`;
+      const attributes = { transform: turned, "text-anchor": "middle", class: "label" };
+      labels.push(svg("text", attributes, `${brief(weight)} (${brief(slope)})`));
     }
   }
 
@@ -322,9 +328,10 @@ class Graph {
     );
   }
 
-  unit(l, j, { z, a }, { delta }) {
+  unit(l, j, { z, a }, { delta }, prediction) {
     const [x, y] = this.place(l + 1, j);
     const b = this.network.layers[l].b[j];
+    const isLast = l === this.network.layers.length - 1;
     const values = { z: figure(z[j]), a: figure(a[j]), delta: figure(delta[j]), b: figure(b) };
     const label = say("graph_unit", { number: l + 1, unit: j + 1, ...values });
     const text = (dy, words, type = "") =>
@@ -332,7 +339,7 @@ class Graph {
     const numbers = this.hasNumbers
       ? [
           text(-3, `z ${brief(z[j])}`),
-          text(13, `a ${brief(a[j])}`),
+          text(13, isLast ? `p ${brief(prediction[j])}` : `a ${brief(a[j])}`),
           text(RADIUS + 14, `δ ${brief(delta[j])}`, "label"),
           text(RADIUS + 28, `b ${brief(b)} (${brief(this.gradient[l].db[j])})`, "label"),
         ]
@@ -351,7 +358,7 @@ class Graph {
 function brief(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e4)) {
-    return value.toExponential(0).replace("-", "−");
+    return value.toExponential(0).replaceAll("-", "−");
   }
-  return Number(value.toFixed(3)).toString().replace("-", "−");
+  return Number(value.toFixed(3)).toString().replaceAll("-", "−");
 }

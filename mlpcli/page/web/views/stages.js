@@ -4,6 +4,7 @@
 // The numbers are the same; only the order of the factors and the shapes differ.
 
 import { byId, element, scrollingTable } from "./dom.js";
+import { valueFormula } from "./forward.js";
 import { formulae, subscript } from "./mathml.js";
 import { descend, largestChanges } from "../mathematics/network.js";
 import { figure, say, signed } from "../words.js";
@@ -35,14 +36,14 @@ export class StagesView {
 
   go(way) {
     const before = this.now;
-    this.now = Math.min(Math.max(this.now + way, 0), this.page.stages.length - 1);
+    this.now = Math.min(Math.max(this.now + way, 0), this.count - 1);
     if (this.now !== before) {
       this.show();
     }
   }
 
   choose(unit) {
-    const { layer, count } = this.page.stages[this.now];
+    const { layer, count } = this.stage;
     if (Number.isInteger(unit) && unit >= 0 && unit < count) {
       if (layer < 0) {
         this.page.pixel = unit;
@@ -53,44 +54,48 @@ export class StagesView {
     }
   }
 
-  show() {
+  /** Return a function for each stage, which makes it. */
+  makers() {
+    const { page } = this;
     const rows = document.querySelector("input[name=convention]:checked").value === "rows";
-    this.page.stages = stagesOf(this.page, rows);
-    const { stages } = this.page;
-    const stage = stages[this.now];
+    const notation = new Notation(page, rows);
+    const numbers = page.network.layers.map((_, l) => l);
+    return [
+      () => inputStage(page, notation),
+      ...numbers.map((l) => () => forwardStage(page, notation, l)),
+      () => predictionStage(page, notation),
+      () => lossStage(page, notation),
+      () => deltaStage(page, notation),
+      ...numbers.reverse().map((l) => () => backStage(page, notation, l)),
+      () => updateStage(page, notation),
+    ];
+  }
+
+  show() {
+    const makers = this.makers();
+    this.count = makers.length;
+    this.stage = makers[this.now]();
+    const { stage, count } = this;
     const unit = stage.layer < 0 ? this.page.pixel : this.page.units[stage.layer];
     const input = byId("stage-unit");
     input.max = stage.count;
     if (document.activeElement !== input) {
       input.value = unit + 1;
     }
-    const values = { number: this.now + 1, count: stages.length, title: stage.title };
     byId("stage").replaceChildren(
-      element("h3", {}, say("stage", values)),
+      element("h3", {}, say("stage", { number: this.now + 1, count, title: stage.title })),
       element("p", {}, stage.text),
       ...stage.formulas.filter(Boolean).map(formulae),
       element("p", { class: "hint" }, `${say("shapes")}: ${stage.shapes.join(", ")}`),
       scrollingTable([stage.heading, ""], stage.numbers),
     );
     byId("previous-stage").disabled = this.now === 0;
-    byId("next-stage").disabled = this.now === stages.length - 1;
+    byId("next-stage").disabled = this.now === count - 1;
   }
 }
 
-/** Return all stages: { title, text, formulas, shapes, heading, numbers, layer, count }. */
-function stagesOf(page, rows) {
-  const notation = new Notation(page, rows);
-  const numbers = page.network.layers.map((_, l) => l);
-  return [
-    inputStage(page, notation),
-    ...numbers.map((l) => forwardStage(page, notation, l)),
-    predictionStage(page, notation),
-    lossStage(page, notation),
-    deltaStage(page, notation),
-    ...numbers.reverse().map((l) => backStage(page, notation, l)),
-    updateStage(page, notation),
-  ];
-}
+// A stage is { title, text, formulas, shapes, heading, numbers, layer, count }: `numbers` are rows of
+// the table under `heading`, of one of the `count` units of `layer`; -1 means the pixels.
 
 /** The symbols of each layer, and their order and shapes in the chosen convention. */
 class Notation {
@@ -187,7 +192,7 @@ function forwardStage({ facts, network, traced, units }, notation, l) {
     text: say(isBent ? "stage_forward_text" : "stage_forward_last_text"),
     formulas: [
       `${Z} = ${notation.product(input, W)} + ${b}    zⱼ = Σ ${inner} + bⱼ`,
-      isBent ? `${notation.of("a", l)} = σ(${Z})    ${sigma.split("    ")[0]}` : "",
+      isBent ? `${notation.of("a", l)} = σ(${Z})    ${valueFormula(sigma)}` : "",
     ],
     shapes: [
       `${input} ${notation.vector(layer.nIn)}`,
