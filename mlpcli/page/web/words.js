@@ -163,8 +163,6 @@ const WORDS = {
     plane_label: "Output over the plane of the inputs",
     fit: "Output by input; the examples as circles",
     fit_label: "The output as a curve",
-    target: "target",
-    output: "output",
 
     symbol_x: "input",
     symbol_t: "target",
@@ -335,8 +333,6 @@ const WORDS = {
     plane_label: "输出在输入平面上的值",
     fit: "输出随输入的变化；样本为圆圈",
     fit_label: "输出曲线",
-    target: "目标",
-    output: "输出",
 
     symbol_x: "输入",
     symbol_t: "目标",
