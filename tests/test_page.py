@@ -127,7 +127,9 @@ def test_a_run_of_a_table_is_drawn_as_it_is_and_as_it_began(tmp_path):
     facts = facts_of(make_page(run.folder))
     assert facts["network"] is None
     trained, begun, *examples = facts["small"]
-    assert [each["name"] for each in examples] == ["worked_3_2_3", "xor", "square"]
+    assert [each["name"] for each in examples] == [
+        *("examples/worked_3_2_3", "examples/xor", "examples/square")
+    ]
     assert np.array_equal(trained["W"][0], run.load_model().network.dense[0].W.ravel())
     assert begun["W"] == examples[1]["W"]
     assert trained["x"] == [[0, 0], [0, 1], [1, 0], [1, 1]]

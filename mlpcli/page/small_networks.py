@@ -1,7 +1,7 @@
 """Networks so small that a page draws them whole, with every number."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,7 +31,9 @@ def example_facts() -> Iterator[dict[str, Any]]:
         config = load_config(f"examples/{name}")
         setup = prepare(config, None, Reporter())
         x = np.array(setup.training.images, np.float64)
-        yield _facts(name, config, setup.network, setup.loss, x, setup.training)
+        yield _facts(
+            "example", f"examples/{name}", config, setup.network, setup.loss, x, setup.training
+        )
 
 
 def table_facts(model: Model) -> Iterator[dict[str, Any]]:
@@ -54,21 +56,20 @@ def table_facts(model: Model) -> Iterator[dict[str, Any]]:
     x = np.empty(dataset.images.shape)
     model.normalization.apply(dataset.images, x)
     name = str(config.name)
-    yield _facts(name, config, model.network, model.loss, x, dataset)
+    yield _facts("trained", name, config, model.network, model.loss, x, dataset)
     if not config.network.batch_norm:  # folded in, the steps of the page would be others
         start = prepare(config, None, Reporter()).network
-        yield _facts(name, config, start, model.loss, x, dataset, is_start=True)
+        yield _facts("begun", name, config, start, model.loss, x, dataset)
 
 
 def _facts(
+    state: Literal["trained", "begun", "example"],
     name: str,
     config: Config,
     network: MLP,
     loss: Loss,
     x: Array,
     dataset: Dataset,
-    *,
-    is_start: bool = False,
 ) -> dict[str, Any]:
     """Return a network with its numbers and its table, inputs x (N, n_in)."""
     t = np.empty((len(dataset), network.sizes[-1]))
@@ -76,7 +77,7 @@ def _facts(
     settings = config.model_dump(mode="json")
     return {
         "name": name,
-        "is_start": is_start,
+        "state": state,
         "sizes": network.sizes,
         "activations": network.activations,
         "W": [each.W.ravel().tolist() for each in network.dense],

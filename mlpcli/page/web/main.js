@@ -27,9 +27,13 @@ function bytesOf(base64) {
 function floatsOf(base64, dtype) {
   const view = new DataView(bytesOf(base64).buffer);
   if (dtype === "float32") {
-    return Float32Array.from({ length: view.byteLength / 4 }, (_, k) => view.getFloat32(4 * k, true));
+    return Float32Array.from({ length: view.byteLength / 4 }, (_, k) =>
+      view.getFloat32(4 * k, true),
+    );
   }
-  return Float32Array.from({ length: view.byteLength / 2 }, (_, k) => half(view.getUint16(2 * k, true)));
+  return Float32Array.from({ length: view.byteLength / 2 }, (_, k) =>
+    half(view.getUint16(2 * k, true)),
+  );
 }
 
 /** Return the number that 16 bits mean (IEEE 754): a sign, 5 bits of exponent, 10 of fraction. */
@@ -54,7 +58,9 @@ class Page {
     this.steps = 0;
     this.learningRate = facts.learning_rate;
     this.units = null; // of each layer the one that is looked at
-    this.pixel = Math.floor(facts.image_shape[0] / 2) * facts.image_shape[1] + Math.floor(facts.image_shape[1] / 2);
+    this.pixel =
+      Math.floor(facts.image_shape[0] / 2) * facts.image_shape[1] +
+      Math.floor(facts.image_shape[1] / 2);
     this.picked = null; // the number of a test image
     this.label = null; // the class that it should be, once somebody has said so
     this.chosenLabel = null;
@@ -115,7 +121,9 @@ class Page {
     byId("tests-title").textContent = say(title, { count });
     byId("tests-hint").textContent = say("tests_hint");
     const buttons = tests.labels.map((_, k) => {
-      const [label, prediction] = [tests.labels, tests.predictions].map((all) => facts.class_names[all[k]]);
+      const [label, prediction] = [tests.labels, tests.predictions].map(
+        (all) => facts.class_names[all[k]],
+      );
       const isRight = label === prediction;
       const words = say(isRight ? "test_right" : "test_wrong", { label, prediction });
       const canvas = element("canvas", { "aria-hidden": "true" });
@@ -147,7 +155,12 @@ class Page {
   pickFirst() {
     if (this.tests?.labels.length) {
       const { labels, predictions } = this.tests;
-      this.pick(Math.max(0, labels.findIndex((label, k) => label !== predictions[k])));
+      this.pick(
+        Math.max(
+          0,
+          labels.findIndex((label, k) => label !== predictions[k]),
+        ),
+      );
     }
   }
 

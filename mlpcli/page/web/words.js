@@ -9,7 +9,8 @@ const WORDS = {
     dark: "dark",
     sections: "Sections",
     title: "{name}: a network, forward and back",
-    subtitle: "{sizes} units, {parameters} parameters, in this page alone: nothing is sent anywhere.",
+    subtitle:
+      "{sizes} units, {parameters} parameters, in this page alone: nothing is sent anywhere.",
     subtitle_small: "A small network, in this page alone: nothing is sent anywhere.",
     made_by: "Made by mlpcli {version}.",
     draw: "Draw",
@@ -77,7 +78,8 @@ const WORDS = {
     backward_text:
       "Say which class it should be. The loss L is how wrong the answer is; δ is the error that each layer is handed, from the last one to the first.",
     true_class: "It should be",
-    arrows_text: "δ = {formula}. An arrow shows where an output should go: up in red, down in blue, as far as it is long.",
+    arrows_text:
+      "δ = {formula}. An arrow shows where an output should go: up in red, down in blue, as far as it is long.",
     arrows_label: "The way of each output: {ways}",
     way: "{name} {direction} by {amount}",
     up: "up",
@@ -85,7 +87,8 @@ const WORDS = {
     error_title: "δ of layer {number}",
     error_label: "Errors of layer {number}; the largest is {largest}, of unit {unit}.",
     pixels_title: "Which pixels would have to change",
-    pixels_text: "∂ {score}/∂x: more ink in a red square speaks for {name}, in a blue disc against it. The strongest is {largest}.",
+    pixels_text:
+      "∂ {score}/∂x: more ink in a red square speaks for {name}, in a blue disc against it. The strongest is {largest}.",
     gradients_title: "How much each layer would learn",
     layer_number: "layer",
     shape: "W",
@@ -97,7 +100,8 @@ const WORDS = {
     one_step: "One step",
     ten_steps: "Ten steps",
     reset: "Reset",
-    steps_taken: "{steps} steps on this picture: the loss is {loss}, it was {before}. The answer is {answer}.",
+    steps_taken:
+      "{steps} steps on this picture: the loss is {loss}, it was {before}. The answer is {answer}.",
     before: "before",
     after: "after",
     diverged: "The numbers have left their range: η is too large. Reset, and take a smaller one.",
@@ -145,6 +149,7 @@ const WORDS = {
     example_number: "{number}: {values}",
     as_trained: "{name}, as it was trained",
     as_begun: "{name}, before training",
+    an_example: "{name}",
     play: "Play",
     pause: "Pause",
     small_status: "Step {steps}: the loss is {loss}.",
@@ -152,14 +157,14 @@ const WORDS = {
       "In a circle stand z and a (or p), below it δ of the chosen example and the bias b. On a line stands the weight, in brackets its gradient over all examples; a red solid line is a weight above 0, a blue dashed one below.",
     small_hint_many:
       "A red solid line is a weight above 0, a blue dashed one below; the network is too wide for numbers on its lines.",
-    optimizer_other:
-      "The run trained with {name}; here each step is plain gradient descent.",
+    optimizer_other: "The run trained with {name}; here each step is plain gradient descent.",
     graph_label: "The network with its numbers",
     input_unit: "input {unit}: {value}",
     graph_unit: "layer {number}, unit {unit}: z = {z}, a = {a}, δ = {delta}, b = {b}",
     loss_curve: "Loss by step",
     loss_curve_label: "The loss, from {first} to {last} in {steps} steps.",
-    plane: "Output {name} over the plane of both inputs; the examples as circles (target above ½) and crosses",
+    plane:
+      "Output {name} over the plane of both inputs; the examples as circles (target above ½) and crosses",
     plane_label: "Output over the plane of the inputs",
     fit: "Output by input; the examples as circles",
     fit_label: "The output as a curve",
@@ -261,7 +266,8 @@ const WORDS = {
     error_title: "第 {number} 层的 δ",
     error_label: "第 {number} 层的误差；最大值 {largest}，在第 {unit} 个单元。",
     pixels_title: "哪些像素需要改变",
-    pixels_text: "∂ {score}/∂x：红色方块处墨越多越支持 {name}，蓝色圆点处则越反对。最强处为 {largest}。",
+    pixels_text:
+      "∂ {score}/∂x：红色方块处墨越多越支持 {name}，蓝色圆点处则越反对。最强处为 {largest}。",
     gradients_title: "每一层会学到多少",
     layer_number: "层",
     shape: "W",
@@ -317,6 +323,7 @@ const WORDS = {
     example_number: "{number}：{values}",
     as_trained: "{name}，训练之后",
     as_begun: "{name}，训练之前",
+    an_example: "{name}",
     play: "播放",
     pause: "暂停",
     small_status: "第 {steps} 步：损失为 {loss}。",

@@ -53,10 +53,7 @@ export class Grid {
     const part = new Grid(bottom - top, right - left);
     for (let row = top; row < bottom; row++) {
       const start = row * this.width;
-      part.values.set(
-        this.values.subarray(start + left, start + right),
-        (row - top) * part.width,
-      );
+      part.values.set(this.values.subarray(start + left, start + right), (row - top) * part.width);
     }
     return part;
   }

@@ -102,8 +102,8 @@ function inkThreshold(ink) {
     groundCount += counts[k];
     groundSum += counts[k] * centre(k);
     const inkCount = ink.values.length - groundCount;
-    const distance = (total - groundSum) / inkCount - groundSum / Math.max(groundCount, 1);
-    const variance = groundCount * inkCount * distance ** 2;
+    const apart = (total - groundSum) / inkCount - groundSum / Math.max(groundCount, 1);
+    const variance = groundCount * inkCount * apart ** 2;
     if (variance > bestVariance) {
       [best, bestVariance] = [k, variance];
     }
@@ -210,7 +210,7 @@ function nearMask(mask, ink) {
   const main = groups.reduce((best, each) => (weight(each) > weight(best) ? each : best));
   const kept = new Set([main]);
   const enough = groups.filter(({ mass }) => mass >= LEAST_SHARE * main.mass);
-  for (let before = 0; before < kept.size; ) {
+  for (let before = 0; before < kept.size;) {
     before = kept.size;
     const whole = around(kept);
     const near = NEAR * Math.max(heightOf(whole), widthOf(whole));

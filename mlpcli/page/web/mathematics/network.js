@@ -201,7 +201,13 @@ export function largestChanges(aIn, delta, learningRate, most) {
 export function evidenceFor(network, traced, t, lossName) {
   if (lossName === "cross_entropy") {
     const p = network.loss.prediction(traced.output);
-    return { score: "log p", dx: network.sendBack(traced, t.map((each, j) => each - p[j])).dx };
+    return {
+      score: "log p",
+      dx: network.sendBack(
+        traced,
+        t.map((each, j) => each - p[j]),
+      ).dx,
+    };
   }
   return { score: "output", dx: network.sendBack(traced, t).dx };
 }

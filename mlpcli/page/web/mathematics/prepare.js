@@ -3,7 +3,16 @@
 // This is the way of a clean drawing or photograph. What `mlpcli predict` does beyond it (ruled and
 // squared paper, forms, dithered images, images without sharp edges) is left out.
 
-import { clamp, Grid, labelled, resized, roundToEven, shrunk, slidingMax, slidingMin } from "./grid.js";
+import {
+  clamp,
+  Grid,
+  labelled,
+  resized,
+  roundToEven,
+  shrunk,
+  slidingMax,
+  slidingMin,
+} from "./grid.js";
 import { isDarkOnLight } from "./ground.js";
 import { digitMask, findInk, fullContrast, NoDigit, strokeWidth, widenedStrokes } from "./ink.js";
 
@@ -119,7 +128,11 @@ function centred(digit, [height, width]) {
 function refuseNoDigit(digit, isSmall = false) {
   const size = Math.max(digit.height, digit.width);
   const larger = Math.max(1, FINE_SIDE / size);
-  const fine = resized(digit, roundToEven(larger * digit.height), roundToEven(larger * digit.width));
+  const fine = resized(
+    digit,
+    roundToEven(larger * digit.height),
+    roundToEven(larger * digit.width),
+  );
   const half = fine.max() / 2;
   const mask = fine.map((value) => (value > half ? 1 : 0));
   const box = mask.box();

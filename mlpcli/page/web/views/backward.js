@@ -75,7 +75,13 @@ export class BackwardView {
       const canvas = element("canvas", { role: "img", "aria-label": label, class: "strip" });
       drawStrip(canvas, delta);
       const title = element("h3", {}, say("error_title", { number: l + 1 }));
-      return element("div", { class: "layer" }, title, canvas, element("span", { class: "hint" }, label));
+      return element(
+        "div",
+        { class: "layer" },
+        title,
+        canvas,
+        element("span", { class: "hint" }, label),
+      );
     });
     byId("errors").replaceChildren(...strips.reverse());
   }

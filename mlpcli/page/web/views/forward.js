@@ -83,7 +83,11 @@ export class ForwardView {
     const { aIn, z, a } = traced.layers[l];
     const isLast = l === network.layers.length - 1;
     const name = facts.class_names[j];
-    const title = say(isLast ? "unit_title_output" : "unit_title", { number: l + 1, unit: j + 1, name });
+    const title = say(isLast ? "unit_title_output" : "unit_title", {
+      number: l + 1,
+      unit: j + 1,
+      name,
+    });
     const rows = termRows(layer, aIn, j, l === 0 ? facts.image_shape[1] : null);
     rows.push([say("sum"), "", figure(z[j])]);
     const parts = [element("h3", {}, title)];
@@ -114,7 +118,12 @@ export class ForwardView {
       return element("figure", {}, canvas, element("figcaption", {}, say(words)));
     };
     const products = weights.map((weight, i) => weight * aIn[i]);
-    return element("div", { class: "pictures" }, draw(weights, "incoming"), draw(products, "products"));
+    return element(
+      "div",
+      { class: "pictures" },
+      draw(weights, "incoming"),
+      draw(products, "products"),
+    );
   }
 }
 

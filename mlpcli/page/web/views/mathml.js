@@ -4,7 +4,9 @@
 // fraction; two letters or more are a function or words; four spaces separate formulae.
 
 const MATHML = "http://www.w3.org/1998/Math/MathML";
-const BELOW = Object.fromEntries([..."₀₁₂₃₄₅₆₇₈₉ᵢⱼₜ₊"].map((mark, k) => [mark, "0123456789ijt+"[k]]));
+const BELOW = Object.fromEntries(
+  [..."₀₁₂₃₄₅₆₇₈₉ᵢⱼₜ₊"].map((mark, k) => [mark, "0123456789ijt+"[k]]),
+);
 const ABOVE = Object.fromEntries([..."ᵀ²′ᵗ"].map((mark, k) => [mark, "T2′t"[k]]));
 const FUNCTION = "(?:exp|erf|log|max|min|tanh|softmax|softplus|sign)(?![A-Za-z])";
 const MARKS = `[${Object.keys(BELOW).join("")}]*[${Object.keys(ABOVE).join("")}]*`;

@@ -35,11 +35,10 @@ export class SmallView {
 
   /** Make the choices, in the language that is spoken. */
   build() {
-    const options = this.all.map(({ name, is_start: isStart }, k) => {
-      const isTwice = this.all.some((each) => each.name === name && each.is_start !== isStart);
-      const words = isStart ? "as_begun" : "as_trained";
-      return element("option", { value: k }, isTwice ? say(words, { name }) : name);
-    });
+    const words = { trained: "as_trained", begun: "as_begun", example: "an_example" };
+    const options = this.all.map(({ name, state }, k) =>
+      element("option", { value: k }, say(words[state], { name })),
+    );
     byId("small-choice").replaceChildren(...options);
     byId("small-choice").value = this.chosen;
     this.buildExamples();
@@ -64,7 +63,8 @@ export class SmallView {
     this.facts = this.all[k];
     const { W, b, activations, loss, optimizer, x, t } = this.facts;
     const layers = W.map(
-      (weights, l) => new Layer(Float64Array.from(weights), Float64Array.from(b[l]), activations[l]),
+      (weights, l) =>
+        new Layer(Float64Array.from(weights), Float64Array.from(b[l]), activations[l]),
     );
     this.network = new Network(layers, makeLoss(loss));
     this.optimizer = new Optimizer(optimizer, this.network);
@@ -167,7 +167,11 @@ export class SmallView {
   }
 
   plots() {
-    const values = { first: figure(this.losses[0]), last: figure(this.loss), steps: this.losses.length - 1 };
+    const values = {
+      first: figure(this.losses[0]),
+      last: figure(this.loss),
+      steps: this.losses.length - 1,
+    };
     const points = this.losses.map((loss, step) => [step, loss]);
     const label = say("loss_curve_label", values);
     const marks = points.length === 1 ? points : [];
@@ -191,19 +195,31 @@ export class SmallView {
 
   fit() {
     const marks = this.examples.map(({ x, t }) => [x[0], t[0]]);
-    const [low, high] = range(this.examples.map(({ x }) => x[0]), 0.1);
+    const [low, high] = range(
+      this.examples.map(({ x }) => x[0]),
+      0.1,
+    );
     const points = Array.from({ length: FIT_POINTS }, (_, k) => {
       const x = low + ((high - low) * k) / (FIT_POINTS - 1);
       return [x, this.output([x], 0)];
     });
-    return figureOf(curve(points, { label: say("fit_label"), marks, xName: "x", yName: "" }), say("fit"));
+    return figureOf(
+      curve(points, { label: say("fit_label"), marks, xName: "x", yName: "" }),
+      say("fit"),
+    );
   }
 
   plane() {
     const names = this.facts.class_names;
     const j = names ? this.examples[this.example].t.indexOf(1) : 0;
-    const [left, right] = range(this.examples.map(({ x }) => x[0]), 0.25);
-    const [bottom, top] = range(this.examples.map(({ x }) => x[1]), 0.25);
+    const [left, right] = range(
+      this.examples.map(({ x }) => x[0]),
+      0.25,
+    );
+    const [bottom, top] = range(
+      this.examples.map(({ x }) => x[1]),
+      0.25,
+    );
     const values = new Float64Array(PLANE_CELLS ** 2);
     for (let k = 0; k < values.length; k++) {
       const across = ((k % PLANE_CELLS) + 0.5) / PLANE_CELLS;
@@ -211,7 +227,11 @@ export class SmallView {
       const x = [left + across * (right - left), top - down * (top - bottom)];
       values[k] = this.output(x, j) - 0.5;
     }
-    const canvas = element("canvas", { role: "img", "aria-label": say("plane_label"), class: "map" });
+    const canvas = element("canvas", {
+      role: "img",
+      "aria-label": say("plane_label"),
+      class: "map",
+    });
     drawCells(canvas, values, PLANE_CELLS, PLANE_CELL);
     const context = canvas.getContext("2d");
     context.lineWidth = 2.5;

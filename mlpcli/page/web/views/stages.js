@@ -298,12 +298,19 @@ function backStage({ back, network, traced, units }, notation, l) {
   const numbers = [[`${D}, ∂L/∂${b}`, figure(delta[j])]];
   for (const i of strongest(aIn, MOST_WEIGHTS)) {
     const way = notation.rows ? `${i + 1}, ${j + 1}` : `${j + 1}, ${i + 1}`;
-    numbers.push([`∂L/∂${W} [${way}]`, `${figure(aIn[i])} × ${figure(delta[j])} = ${figure(aIn[i] * delta[j])}`]);
+    numbers.push([
+      `∂L/∂${W} [${way}]`,
+      `${figure(aIn[i])} × ${figure(delta[j])} = ${figure(aIn[i] * delta[j])}`,
+    ]);
   }
   if (l > 0) {
     const before = back.layers[l - 1];
     const i = units[l - 1];
-    const [A, Z, earlier] = [notation.output(l - 1), notation.of("z", l - 1), notation.of("δ", l - 1)];
+    const [A, Z, earlier] = [
+      notation.output(l - 1),
+      notation.of("z", l - 1),
+      notation.of("δ", l - 1),
+    ];
     formulas.push(`∂L/∂${A} = ${notation.product(D, `${W}ᵀ`)}    ${earlier} = ∂L/∂${A} ⊙ σ′(${Z})`);
     shapes.push(`∂L/∂${A}, ${earlier} ${notation.vector(layer.nIn)}`);
     numbers.push(
@@ -339,7 +346,12 @@ function updateStage({ back, network, traced, target, units, learningRate }, not
   const { delta } = back.layers[l];
   const after = network.copy();
   descend(after, traced.x, target, learningRate);
-  const changes = largestChanges(aIn, delta.map((each, k) => (k === j ? each : 0)), learningRate, 2);
+  const changes = largestChanges(
+    aIn,
+    delta.map((each, k) => (k === j ? each : 0)),
+    learningRate,
+    2,
+  );
   const moved = changes.map(({ i, change }) => {
     const way = notation.rows ? `${i + 1}, ${j + 1}` : `${j + 1}, ${i + 1}`;
     const place = i * nOut + j;
@@ -357,7 +369,10 @@ function updateStage({ back, network, traced, target, units, learningRate }, not
     heading: headingOf(j),
     numbers: [
       ...moved,
-      [`${notation.of("b", l)} [${j + 1}]`, `${figure(b[j])} ${signed(change)} = ${figure(after.layers[l].b[j])}`],
+      [
+        `${notation.of("b", l)} [${j + 1}]`,
+        `${figure(b[j])} ${signed(change)} = ${figure(after.layers[l].b[j])}`,
+      ],
       [say("loss_before"), figure(network.loss.value(traced.output, target))],
       [say("loss_after"), figure(network.loss.value(after.forward(traced.x).output, target))],
     ],
