@@ -130,7 +130,7 @@ def test_a_picture_is_opened(opened, boxed, tmp_path):
     found = page.probabilities
     page.page.locator("#clear").click()
     page.page.locator("#file").set_input_files(tmp_path / "seven.png")
-    page.page.wait_for_function("mlpcli.page.pixels !== null")
+    page.wait("mlpcli.page.pixels !== null")
     np.testing.assert_allclose(page.probabilities, found, atol=1e-6)
     (tmp_path / "none.png").write_text("no picture")
     page.page.locator("#file").set_input_files(tmp_path / "none.png")

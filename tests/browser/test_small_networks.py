@@ -60,7 +60,7 @@ def test_it_plays_until_it_has_learned_and_pauses(opened, boxed):
     play = page.page.locator("#small-play")
     play.click()
     assert play.inner_text() == "Pause"
-    page.page.wait_for_function("!mlpcli.small.playing")
+    page.wait("!mlpcli.small.playing")
     assert play.inner_text() == "Play"
     assert page.run("mlpcli.small.loss") < 0.01
     assert "the loss is" in page.text("#small-said")

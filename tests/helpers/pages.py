@@ -88,6 +88,14 @@ class OpenPage:
         """Return the value of an expression, or of a function of `argument`, in the page."""
         return self.page.evaluate(script, argument)
 
+    def wait(self, expression: str) -> None:
+        """Wait until an expression is true in the page, whose policy forbids to wait there."""
+        for _ in range(600):
+            if self.run(expression):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"it never came true: {expression}")
+
     def array(self, expression: str) -> np.ndarray:
         """Return an array of the page's."""
         return np.array(self.run(f"Array.from({expression})"))
@@ -104,7 +112,7 @@ class OpenPage:
         self.page.locator("#clear").click()
         for points in strokes:
             self.stroke(points, by_touch=by_touch)
-        self.page.wait_for_function("!mlpcli.page.pad.isDrawing && mlpcli.page.pad.frame === 0")
+        self.wait("!mlpcli.page.pad.isDrawing && mlpcli.page.pad.frame === 0")
 
     def stroke(self, points: list[Point], *, by_touch: bool = False) -> None:
         """Draw a line through points of the pad."""

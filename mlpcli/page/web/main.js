@@ -134,11 +134,11 @@ class Page {
         {
           type: "button",
           class: isRight ? "test" : "test wrong",
-          "aria-label": words,
           "aria-pressed": k === this.picked,
         },
         canvas,
         element("span", { "aria-hidden": "true" }, text),
+        element("span", { class: "unseen" }, words),
       );
       button.addEventListener("click", () => this.pick(k));
       return button;

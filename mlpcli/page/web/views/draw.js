@@ -124,8 +124,8 @@ export function arrows(ways, names, label) {
 
 function arrow(x, middle, reach, way) {
   const length = Math.min(Math.abs(way), 1) * reach;
-  if (length < 0.5) {
-    return [];
+  if (!(length >= 0.5)) {
+    return []; // also where it is no number
   }
   const up = way > 0 ? -1 : 1;
   const tip = middle + up * length;
