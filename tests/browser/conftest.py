@@ -7,22 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers.pages import OpenPage
+from helpers.pages import CHROMIUM, FLAGS, OpenPage
 
 from mlpcli.page.page import make_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 REAL_MNIST = Path(__file__).parents[3] / "shared" / "mnist"
-FLAGS = [
-    f"--{name}"
-    for name in (
-        *("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
-        *("disable-background-networking", "disable-component-update"),
-    )
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,12 +2,21 @@
 
 import base64
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    f"--{name}"
+    for name in (
+        *("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
+        *("disable-background-networking", "disable-component-update"),
+    )
+]
 Point = tuple[float, float]
 PAD = 280
 """pixels of the drawing pad's sides"""

@@ -55,7 +55,7 @@ const WORDS = {
     spot: "no digit found: there is nothing but a spot, and no stroke.",
 
     forward_text:
-      "Each layer answers the one before it. A unit above 0 is a red square, one below 0 a blue disc, the stronger the darker. Point at a unit, or type its number.",
+      "Each layer answers the one before it. A unit above 0 is a red square, one below 0 a blue disc, the stronger the fuller its colour. Point at a unit, or type its number.",
     layer: "Layer {number}: {units} units, {activation}",
     output_layer: "Layer {number}, the output: {units} units",
     unit: "Unit",
@@ -101,7 +101,7 @@ const WORDS = {
     ten_steps: "Ten steps",
     reset: "Reset",
     steps_taken:
-      "{steps} steps on this picture: the loss is {loss}, it was {before}. The answer is {answer}.",
+      "Steps on this picture: {steps}. The loss is {loss}, it was {before}. The answer is {answer}.",
     before: "before",
     after: "after",
     diverged: "The numbers have left their range: η is too large. Reset, and take a smaller one.",
@@ -235,7 +235,7 @@ const WORDS = {
     spot: "未找到数字：只有一个墨点，没有笔画。",
 
     forward_text:
-      "每一层对前一层作出回应。大于 0 的单元为红色方块，小于 0 的为蓝色圆点，颜色越深数值越大。指向某个单元，或输入它的编号。",
+      "每一层对前一层作出回应。大于 0 的单元为红色方块，小于 0 的为蓝色圆点，颜色越浓数值越大。指向某个单元，或输入它的编号。",
     layer: "第 {number} 层：{units} 个单元，{activation}",
     output_layer: "第 {number} 层（输出层）：{units} 个单元",
     unit: "单元",
@@ -279,7 +279,7 @@ const WORDS = {
     one_step: "走一步",
     ten_steps: "走十步",
     reset: "重置",
-    steps_taken: "在这张图像上走了 {steps} 步：损失为 {loss}，原为 {before}。答案是 {answer}。",
+    steps_taken: "在这张图像上走了 {steps} 步。损失为 {loss}，原为 {before}。答案是 {answer}。",
     before: "之前",
     after: "之后",
     diverged: "数值超出了范围：η 太大。请重置并取较小的值。",

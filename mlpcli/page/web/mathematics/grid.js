@@ -120,9 +120,8 @@ export function odd(size) {
   return Math.max(1, 2 * Math.trunc((size + 1) / 2) - 1);
 }
 
-/** Return the median of an array of floats, of which there is at least one. */
-export function median(values) {
-  const numbers = values.slice();
+/** Return the median of an array of floats, of which there is at least one; it is reordered. */
+export function median(numbers) {
   const middle = numbers.length >> 1;
   const upper = orderedAt(numbers, middle);
   if (numbers.length % 2) {
@@ -169,19 +168,28 @@ function orderedAt(numbers, k) {
   return numbers[k];
 }
 
-/** Return a grid with the columns of each row replaced by f(row's values, where they are put). */
-function alongRows(grid, f) {
-  const result = new Grid(grid.height, grid.width);
-  for (let start = 0; start < grid.values.length; start += grid.width) {
-    const end = start + grid.width;
-    f(grid.values.subarray(start, end), result.values.subarray(start, end));
+/** Return the grid with f(values, where they are put) done to each column, and then to each row. */
+function alongBoth(grid, f) {
+  const { height, width } = grid;
+  const result = new Grid(height, width);
+  const column = new Float64Array(height);
+  const changed = new Float64Array(height);
+  for (let k = 0; k < width; k++) {
+    for (let row = 0; row < height; row++) {
+      column[row] = grid.values[row * width + k];
+    }
+    f(column, changed);
+    for (let row = 0; row < height; row++) {
+      result.values[row * width + k] = changed[row];
+    }
+  }
+  const before = new Float64Array(width);
+  for (let start = 0; start < result.values.length; start += width) {
+    const row = result.values.subarray(start, start + width);
+    before.set(row);
+    f(before, row);
   }
   return result;
-}
-
-/** Apply f along the columns and then along the rows. */
-function alongBoth(grid, f) {
-  return alongRows(alongRows(grid.transposed(), f).transposed(), f);
 }
 
 /**
@@ -288,7 +296,7 @@ function resizingWeights(oldSize, newSize, filter) {
   });
 }
 
-function resizedRows(grid, width, filter) {
+function withWidth(grid, width, filter) {
   const places = resizingWeights(grid.width, width, filter);
   const result = new Grid(grid.height, width);
   for (let row = 0; row < grid.height; row++) {
@@ -305,16 +313,30 @@ function resizedRows(grid, width, filter) {
   return result;
 }
 
-/** Return the grid at another size, anti-aliased where it shrinks; rounded to single precision. */
-export function resized(grid, height, width, filter = "bilinear") {
-  let result = grid;
-  if (width !== grid.width) {
-    result = resizedRows(result, width, FILTERS[filter]);
-  }
-  if (height !== grid.height) {
-    result = resizedRows(result.transposed(), height, FILTERS[filter]).transposed();
+function withHeight(grid, height, filter) {
+  const { width } = grid;
+  const places = resizingWeights(grid.height, height, filter);
+  const result = new Grid(height, width);
+  for (let row = 0; row < height; row++) {
+    const { first, weights } = places[row];
+    const sums = result.values.subarray(row * width, (row + 1) * width);
+    for (let k = 0; k < weights.length; k++) {
+      const start = (first + k) * width;
+      for (let column = 0; column < width; column++) {
+        sums[column] += grid.values[start + column] * weights[k];
+      }
+    }
+    for (let column = 0; column < width; column++) {
+      sums[column] = Math.fround(sums[column]);
+    }
   }
   return result;
+}
+
+/** Return the grid at another size, anti-aliased where it shrinks; rounded to single precision. */
+export function resized(grid, height, width, filter = "bilinear") {
+  const wide = width === grid.width ? grid : withWidth(grid, width, FILTERS[filter]);
+  return height === grid.height ? wide : withHeight(wide, height, FILTERS[filter]);
 }
 
 /** Return the grid averaged down to a longer side of at most `side`. */

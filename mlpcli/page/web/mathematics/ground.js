@@ -112,7 +112,7 @@ function planeThrough(grey) {
     for (let k = 0; k < points.length; k++) {
       distances[k] = Math.abs(points[k].value - heightAt(weights, points[k].y, points[k].x));
     }
-    const middle = median(distances);
+    const middle = median(distances.slice());
     if (middle < ROUNDING) {
       break; // through most of the pixels exactly
     }

@@ -64,7 +64,10 @@ export function findInk(grey, dark) {
 function refuseNoise(ink, threshold) {
   const ground = ink.select((value) => value <= threshold);
   const middle = median(ground);
-  const noise = median(ground.map((value) => Math.abs(value - middle)));
+  for (let k = 0; k < ground.length; k++) {
+    ground[k] = Math.abs(ground[k] - middle);
+  }
+  const noise = median(ground);
   const contrast = median(ink.select((value) => value > threshold)) - middle;
   if (contrast < LEAST_CONTRAST_TO_NOISE * noise) {
     throw new NoDigit("blank");
