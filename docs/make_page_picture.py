@@ -18,8 +18,8 @@ sys.path.append(str(HERE.parent / "tests"))
 
 from helpers.pages import CHROMIUM, FLAGS  # noqa: E402
 
-WIDTH, HEIGHT = 1100, 760
-COLOURS = 64
+WIDTH, HEIGHT = 1100, 880
+COLOURS = 256
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def table_facts(model: Model) -> Iterator[dict[str, Any]]:
     if config.data.table is None:  # its name alone says table
         raise CheckpointError(f"{model.path}: its config has no table; use another checkpoint.")
     dataset = training_rows(config.data.table, config.data.class_names)
-    if max(model.network.sizes) > MOST_UNITS or len(dataset) > MOST_ROWS:
+    if not may_be_drawn(config, dataset):
         sizes = "-".join(map(str, model.network.sizes))
         raise CheckpointError(
             f"{model.path}: a network {sizes} of {len(dataset):,} examples is too large to be "
@@ -60,6 +60,13 @@ def table_facts(model: Model) -> Iterator[dict[str, Any]]:
     if not config.network.batch_norm:  # folded in, the steps of the page would be others
         start = prepare(config, None, Reporter()).network
         yield _facts("begun", name, config, start, model.loss, x, dataset)
+
+
+def may_be_drawn(config: Config, dataset: Dataset) -> bool:
+    """Return whether a network of this config and its table are small enough."""
+    n_in, n_out = dataset.images.shape[1], len(dataset.class_names)
+    sizes = (n_in, *config.network.hidden, n_out)
+    return max(sizes) <= MOST_UNITS and len(dataset) <= MOST_ROWS
 
 
 def _facts(

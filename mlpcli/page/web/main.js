@@ -208,7 +208,8 @@ class Page {
       const { mean, std } = this.facts.normalization;
       const x = Float64Array.from(this.pixels, (pixel) => (pixel - mean) / std);
       this.traced = this.network.forward(x);
-      this.started = { network: this.trained, output: this.trained.forward(x).output };
+      const before = this.steps ? this.trained.forward(x) : this.traced;
+      this.started = { network: this.trained, output: before.output };
       this.probabilities = this.network.probabilities(this.traced.output);
       this.answer = this.probabilities.indexOf(Math.max(...this.probabilities));
       const first = this.trained.probabilities(this.started.output);

@@ -137,12 +137,15 @@ export function median(numbers) {
 /**
  * Return the number that sorting would bring to place k, and bring none that is larger before it.
  *
- * Quickselect (Hoare 1961): only the side of the pivot with place k is ordered further.
+ * Quickselect (Hoare 1961): only the side of the pivot with place k is ordered further. Pivots are
+ * taken here and there, because in the middle of ordered numbers may be the smallest of all.
  */
 function orderedAt(numbers, k) {
   let [first, last] = [0, numbers.length - 1];
+  let dice = 1;
   while (first < last) {
-    const pivot = numbers[(first + last) >> 1];
+    dice = (dice * 16807) % 2147483647; // Park and Miller 1988
+    const pivot = numbers[first + (dice % (last - first + 1))];
     let [i, j] = [first, last];
     while (i <= j) {
       while (numbers[i] < pivot) {
