@@ -142,6 +142,17 @@ def test_what_is_printed(opened, boxed):
     assert page.page.pdf()[:5] == b"%PDF-"
 
 
+def test_paper_is_white(opened, boxed):
+    page = opened(boxed, color_scheme="dark")
+    ground = "getComputedStyle(document.body).getPropertyValue('--paper')"
+    page.page.locator("#theme").select_option("dark")
+    dark = page.run(ground)
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    assert page.run(ground) == "#fff"
+    page.run("dispatchEvent(new Event('afterprint'))")
+    assert page.run(ground) == dark != "#fff"
+
+
 def test_names_of_controls(opened, boxed):
     page = opened(boxed)
     script = """() => [...document.querySelectorAll(

@@ -403,10 +403,13 @@ function start() {
   const views = [page, new SmallView(facts.small)].filter(Boolean);
   byId("language").addEventListener("change", ({ target }) => speak(target.value, facts, views));
   const redraw = () => views.forEach((view) => view.build());
-  byId("theme").addEventListener("change", ({ target }) => {
-    document.documentElement.dataset.theme = target.value;
+  const setTheme = (theme) => {
+    document.documentElement.dataset.theme = theme;
     redraw();
-  });
+  };
+  byId("theme").addEventListener("change", ({ target }) => setTheme(target.value));
+  addEventListener("beforeprint", () => setTheme("light")); // paper is white
+  addEventListener("afterprint", () => setTheme(byId("theme").value));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   speak(language, facts, views);
   page?.pickFirst();

@@ -107,7 +107,7 @@ export function arrows(ways, names, label) {
       name.length > 4 ? `${name.slice(0, 3)}…` : name,
     ),
   );
-  return svg(
+  const drawing = svg(
     "svg",
     {
       viewBox: `0 0 ${width} ${2 * middle + 1.5 * gap}`,
@@ -120,6 +120,8 @@ export function arrows(ways, names, label) {
     ...drawn,
     ...texts,
   );
+  drawing.style.minWidth = `${0.75 * width}px`; // smaller ones could not be read
+  return drawing;
 }
 
 function arrow(x, middle, reach, way) {
