@@ -17,13 +17,15 @@ from helpers.processes import in_process
 
 import mlpcli
 from mlpcli.cli.main import command
+from mlpcli.data import synthetic
+from mlpcli.data.loading import TEST_START
 from mlpcli.errors import CheckpointError
 from mlpcli.explaining.notation import Symbols
 from mlpcli.nn.symbols import SYMBOLS
 from mlpcli.page import page as page_module
 from mlpcli.page.pack import WEB, as_data, modules, packed, script
 from mlpcli.page.page import make_page
-from mlpcli.page.test_images import N_RIGHT, N_WRONG
+from mlpcli.page.test_images import N_DRAWN, N_RIGHT, N_WRONG
 from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +114,17 @@ def test_test_images_are_read_as_they_say(finished, bars_page):
     assert (~right).sum() <= N_WRONG
     assert facts["labels"][:3] == [0, 1, 2]  # each class in turn
     assert list(finished.load_model().predict(images)) == facts["predictions"]
+
+
+def test_the_mistakes_are_the_surest_of_all(boxed):
+    model = mlpcli.load_model("boxed")
+    facts = facts_of(boxed)["tests"]
+    images, labels = synthetic.draw(1, range(TEST_START, TEST_START + N_DRAWN))
+    found = model.evaluate(mlpcli.Dataset(images, labels, (28, 28), model.class_names))
+    confidence = found.probabilities.max(axis=1)[found.predictions != labels]
+    wrong = np.not_equal(facts["labels"], facts["predictions"])
+    shown = model.predict_proba(numbers(facts["images"], (-1, 784), np.uint8)[wrong]).max(axis=1)
+    np.testing.assert_allclose(shown, np.sort(confidence)[::-1][:N_WRONG], atol=1e-6)
 
 
 def test_without_test_images_there_are_drawn_digits(boxed):

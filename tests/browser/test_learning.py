@@ -59,6 +59,10 @@ def test_what_each_output_should_do(taught):
     assert arrows.count() == len(moved)
     classes = [arrows.nth(i).get_attribute("class") for i in range(arrows.count())]
     assert classes == ["head minus" if each > 0 else "head plus" for each in moved]
+    axis = float(page.page.locator("#arrows .axis").get_attribute("y1"))
+    for i, wrong in enumerate(moved):
+        tip = float(arrows.nth(i).get_attribute("points").split()[0].split(",")[1])
+        assert tip - axis == pytest.approx(70 * wrong, abs=0.1)  # down the window is up in y
 
 
 def test_one_step(taught):
