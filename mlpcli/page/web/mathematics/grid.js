@@ -361,36 +361,34 @@ export function shrunk(grid, side) {
  * corner are one.
  */
 export function labelled(mask, corners = true) {
-  const { height, width } = mask;
-  const labels = new Grid(height, width);
-  const stack = [];
+  // In a frame of zeros no place needs to ask whether it has neighbours.
+  const framed = mask.padded(1);
+  const { values, width } = framed;
+  const steps = [-1, 1, -width, width];
+  if (corners) {
+    steps.push(-width - 1, -width + 1, width - 1, width + 1);
+  }
+  const numbers = new Grid(framed.height, width);
+  const waiting = new Int32Array(values.length);
   let count = 0;
-  for (let start = 0; start < mask.values.length; start++) {
-    if (!mask.values[start] || labels.values[start]) {
+  for (let start = 0; start < values.length; start++) {
+    if (!values[start] || numbers.values[start]) {
       continue;
     }
     count += 1;
-    labels.values[start] = count;
-    stack.push(start);
-    while (stack.length) {
-      const place = stack.pop();
-      const row = Math.trunc(place / width);
-      const column = place % width;
-      for (let down = -1; down <= 1; down++) {
-        for (let across = -1; across <= 1; across++) {
-          const isNeighbour = corners || down === 0 || across === 0;
-          const [r, c] = [row + down, column + across];
-          if (!isNeighbour || r < 0 || c < 0 || r >= height || c >= width) {
-            continue;
-          }
-          const next = r * width + c;
-          if (mask.values[next] && !labels.values[next]) {
-            labels.values[next] = count;
-            stack.push(next);
-          }
+    numbers.values[start] = count;
+    waiting[0] = start;
+    for (let n = 1; n > 0; ) {
+      const place = waiting[--n];
+      for (const step of steps) {
+        const next = place + step;
+        if (values[next] && !numbers.values[next]) {
+          numbers.values[next] = count;
+          waiting[n++] = next;
         }
       }
     }
   }
-  return { labels, count };
+  const inside = { top: 1, bottom: 1 + mask.height, left: 1, right: 1 + mask.width };
+  return { labels: numbers.crop(inside), count };
 }
