@@ -378,7 +378,7 @@ export function labelled(mask, corners = true) {
     count += 1;
     numbers.values[start] = count;
     waiting[0] = start;
-    for (let n = 1; n > 0; ) {
+    for (let n = 1; n > 0;) {
       const place = waiting[--n];
       for (const step of steps) {
         const next = place + step;
