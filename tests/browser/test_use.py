@@ -68,6 +68,17 @@ def test_every_stage_has_its_formula_and_shapes(opened, boxed):
     assert page.page.locator("#next-stage").is_disabled()
 
 
+def test_an_empty_pad_has_no_stages(opened, boxed):
+    page = opened(boxed)
+    page.page.locator("#clear").click()
+    page.page.keyboard.press("ArrowRight")
+    page.page.locator("#language").select_option("zh")
+    page.page.locator("#theme").select_option("dark")
+    assert not page.page.locator("#stage").is_visible()
+    page.draw(STROKES["1"])
+    assert "第 1 步" in page.text("#stage h3")  # by the end no error may have been met
+
+
 def test_rows_or_columns(opened, boxed):
     page = opened(boxed)
     page.page.locator("#next-stage").click()

@@ -16,6 +16,7 @@ export class StagesView {
   constructor(page) {
     this.page = page;
     this.now = 0;
+    this.count = 1; // until there is something to show
     byId("previous-stage").addEventListener("click", () => this.go(-1));
     byId("next-stage").addEventListener("click", () => this.go(1));
     byId("stage-unit").addEventListener("input", (event) => this.choose(event.target.value - 1));
@@ -35,6 +36,9 @@ export class StagesView {
   }
 
   go(way) {
+    if (!this.page.pixels) {
+      return;
+    }
     const before = this.now;
     this.now = Math.min(Math.max(this.now + way, 0), this.count - 1);
     if (this.now !== before) {
