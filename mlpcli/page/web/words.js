@@ -164,7 +164,7 @@ const WORDS = {
     loss_curve: "Loss by step",
     loss_curve_label: "The loss, from {first} to {last} in {steps} steps.",
     plane:
-      "Output {name} over the plane of both inputs; the examples as circles (target above ½) and crosses",
+      "Output {name} over the plane of both inputs: red squares where it is above {middle}, blue discs where it is below. The examples are circles if their target is above, crosses if it is below.",
     plane_label: "Output over the plane of the inputs",
     fit: "Output by input; the examples as circles",
     fit_label: "The output as a curve",
@@ -336,7 +336,8 @@ const WORDS = {
     graph_unit: "第 {number} 层第 {unit} 个单元：z = {z}，a = {a}，δ = {delta}，b = {b}",
     loss_curve: "损失随步数的变化",
     loss_curve_label: "损失在 {steps} 步内从 {first} 变为 {last}。",
-    plane: "输出 {name} 在两个输入平面上的值；样本为圆圈（目标大于 ½）和叉号",
+    plane:
+      "输出 {name} 在两个输入平面上的值：大于 {middle} 处为红色方块，小于处为蓝色圆点。样本的目标大于它的为圆圈，小于的为叉号。",
     plane_label: "输出在输入平面上的值",
     fit: "输出随输入的变化；样本为圆圈",
     fit_label: "输出曲线",

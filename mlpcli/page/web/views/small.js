@@ -220,12 +220,14 @@ export class SmallView {
       this.examples.map(({ x }) => x[1]),
       0.25,
     );
+    const targets = this.examples.map(({ t }) => t[j]);
+    const middle = names ? 0.5 : (Math.min(...targets) + Math.max(...targets)) / 2;
     const values = new Float64Array(PLANE_CELLS ** 2);
     for (let k = 0; k < values.length; k++) {
       const across = ((k % PLANE_CELLS) + 0.5) / PLANE_CELLS;
       const down = (Math.floor(k / PLANE_CELLS) + 0.5) / PLANE_CELLS;
       const x = [left + across * (right - left), top - down * (top - bottom)];
-      values[k] = this.output(x, j) - 0.5;
+      values[k] = this.output(x, j) - middle;
     }
     const canvas = element("canvas", {
       role: "img",
@@ -239,7 +241,7 @@ export class SmallView {
       const px = ((x[0] - left) / (right - left)) * canvas.width;
       const py = ((top - x[1]) / (top - bottom)) * canvas.height;
       context.beginPath();
-      if (t[j] > 0.5) {
+      if (t[j] > middle) {
         context.arc(px, py, 8, 0, 2 * Math.PI);
       } else {
         context.moveTo(px - 7, py - 7);
@@ -255,7 +257,7 @@ export class SmallView {
       context.stroke();
     }
     const name = names ? names[j] : "1";
-    return figureOf(canvas, say("plane", { name }));
+    return figureOf(canvas, say("plane", { name, middle: short(middle) }));
   }
 }
 
