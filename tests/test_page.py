@@ -275,3 +275,13 @@ def test_the_mathematics_knows_nothing_of_the_browser():
 def test_a_page_of_a_network_whose_data_are_elsewhere(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert facts_of(make_page(finished.folder))["tests"] is None
+
+
+def test_a_network_of_plain_images_has_no_drawn_digits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    boxed = load_checkpoint(mlpcli.load_model("boxed").path)
+    plain = {**boxed.config, "data": {"dataset": "folder", "path": "gone", "prepare": "none"}}
+    save_checkpoint(Path("plain.safetensors"), dataclasses.replace(boxed, config=plain))
+    facts = facts_of(make_page(Path("plain.safetensors")))
+    assert facts["network"]["preparation"] == "none"
+    assert facts["tests"] is None

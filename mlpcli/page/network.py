@@ -47,6 +47,7 @@ def network_facts(model: Model) -> dict[str, Any]:
         "normalization": dataclasses.asdict(model.normalization),
         "shaping": dataclasses.asdict(shaping),
         "image_shape": model.image_shape,
+        "preparation": model.preparation,
         "class_names": model.class_names,
         "learning_rate": learning_rate(model.config),
     }

@@ -33,7 +33,7 @@ def test_image_facts(
     try:
         dataset, source = _test_set(model, data_dir, trust_paths, reporter), "test"
     except DataError as error:
-        if model.image_shape != DIGIT_SHAPE or model.class_names != numbered(10):
+        if not _reads_drawn_digits(model):
             reporter.remark(f"The page has no test images: {error}")
             return None
         reporter.remark(f"The page has digits that mlpcli draws, and no test images: {error}")
@@ -47,6 +47,11 @@ def test_image_facts(
         "labels": found.labels[chosen].tolist(),
         "predictions": found.predictions[chosen].tolist(),
     }
+
+
+def _reads_drawn_digits(model: Model) -> bool:
+    is_of_digits = (model.image_shape, model.class_names) == (DIGIT_SHAPE, numbered(10))
+    return is_of_digits and model.preparation == "digit"
 
 
 def _test_set(

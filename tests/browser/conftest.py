@@ -1,8 +1,9 @@
 """Pages in a real browser: Chromium, driven by Playwright. Skipped, saying why, without them."""
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,18 +55,32 @@ def boxed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(browser: "Browser") -> Iterator[type[OpenPage]]:
+def opened(browser: "Browser") -> Iterator[Callable[..., OpenPage]]:
     """`opened(path, **options)`: a page in a window of its own.
 
     At the end none may have asked for anything from elsewhere, or have met an error.
     """
+    with opening(browser) as each:
+        yield each
+
+
+@pytest.fixture(scope="module")
+def opened_for_all(browser: "Browser") -> Iterator[Callable[..., OpenPage]]:
+    """The same, for pages that the tests of a module share."""
+    with opening(browser) as each:
+        yield each
+
+
+@contextlib.contextmanager
+def opening(browser: "Browser") -> Iterator[Callable[..., OpenPage]]:
+    """Yield what opens pages; then close them, and check what they have done."""
     pages: list[OpenPage] = []
 
-    def opening(path: Path, **options: object) -> OpenPage:
+    def open_page(path: Path, **options: object) -> OpenPage:
         pages.append(OpenPage(browser, path, **options))
         return pages[-1]
 
-    yield opening  # type: ignore[misc]
+    yield open_page
     for page in pages:
         page.close()
     for page in pages:

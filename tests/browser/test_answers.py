@@ -41,13 +41,21 @@ def test_strokes_of_each_digit(opened, boxed, tmp_path, by_touch):
     assert page.run("scrollY") == 0 or not by_touch
 
 
-def test_the_page_stays_where_it_is_while_a_finger_draws(opened, boxed):
-    page = opened(boxed, has_touch=True, viewport={"width": 360, "height": 640})
-    page.draw([])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_page_stays_where_it_is_while_a_finger_draws(opened, boxed, width):
+    page = opened(boxed, has_touch=True, viewport={"width": width, "height": 640})
+    pad = "mlpcli.page.pad.canvas.getBoundingClientRect().top"
     page.page.locator("#pad").scroll_into_view_if_needed()
-    before = page.run("scrollY")
+    page.run("mlpcli.page.pickFirst()")
+    clear = "document.getElementById('clear').click()"  # where it is: nothing may scroll to it
+    before = page.run("scrollY"), page.run(pad)
     page.stroke([(140, 250), (140, 100), (140, 20)], by_touch=True)
-    assert page.run("scrollY") == before
+    assert (page.run("scrollY"), page.run(pad)) == before
+    page.run(clear)
+    assert (page.run("scrollY"), page.run(pad)) == before
+    assert page.run("mlpcli.page.pad.strokes.length") == 0
+    page.stroke([(20, 140), (260, 140)], by_touch=True)  # no digit: the longest answer
+    assert (page.run("scrollY"), page.run(pad)) == before
     assert page.run("mlpcli.page.pad.strokes.length") == 1
 
 
@@ -108,14 +116,13 @@ def test_images_at_random_sizes_and_places(opened, boxed, data_dir, tmp_path):
         pytest.skip("the files of MNIST are not in ../shared/mnist")
     images, rng = idx.read_images(path), np.random.default_rng(0)
     page, model = opened(boxed), mlpcli.load_model("boxed")
+    paths = [tmp_path / f"{number}.png" for number in range(200)]
+    for path in paths:
+        placed(images, rng).save(path)
     agreeing = 0
-    for _ in range(200):
-        pad = placed(images, rng)
-        pad.save(tmp_path / "pad.png")
-        page.open_picture(tmp_path / "pad.png")
-        shown = page.run("mlpcli.page.problem ? null : Array.from(mlpcli.page.probabilities)")
+    for path, shown in zip(paths, page.answers_to(paths), strict=True):
         try:
-            expected = model.predict_proba(prepare(tmp_path / "pad.png").pixels)[0]
+            expected = model.predict_proba(prepare(path).pixels)[0]
         except ImageError:
             agreeing += shown is None
             continue

@@ -109,12 +109,12 @@ class OpenPage:
         """Return an array of the page's."""
         return np.array(self.run(f"Array.from({expression})"))
 
-    def place(self, point: Point) -> Point:
-        """Return a point of the pad in pixels of the window."""
+    def places(self, points: list[Point]) -> list[Point]:
+        """Return points of the pad in pixels of the window."""
         self.page.locator("#pad").scroll_into_view_if_needed()
         box = self.page.locator("#pad").bounding_box()
-        x, y = (side * box["width"] / PAD for side in point)
-        return box["x"] + x, box["y"] + y
+        scale = box["width"] / PAD
+        return [(box["x"] + scale * x, box["y"] + scale * y) for x, y in points]
 
     def draw(self, strokes: list[list[Point]], *, by_touch: bool = False) -> None:
         """Draw on an empty pad, with the mouse or with a finger, and wait for the answer."""
@@ -124,34 +124,48 @@ class OpenPage:
         self.wait("!mlpcli.page.pad.isDrawing && mlpcli.page.pad.frame === 0")
 
     def stroke(self, points: list[Point], *, by_touch: bool = False) -> None:
-        """Draw a line through points of the pad."""
-        first, *others = points
+        """Draw a line through points of the pad, where it was before: no hand follows it."""
+        first, *others = self.places(points)
         if by_touch:
             self._touch("touchStart", first)
             for point in others:
                 self._touch("touchMove", point)
             self._touch("touchEnd")
             return
-        self.page.mouse.move(*self.place(first))
+        self.page.mouse.move(*first)
         self.page.mouse.down()
         for point in others:
-            self.page.mouse.move(*self.place(point), steps=4)
+            self.page.mouse.move(*point)
         self.page.mouse.up()
 
     def _touch(self, kind: str, point: Point | None = None) -> None:
         self._devtools = getattr(self, "_devtools", None) or self.context.new_cdp_session(self.page)
-        places = [self.place(point)] if point else []
-        touches = [{"x": x, "y": y} for x, y in places]
+        touches = [{"x": point[0], "y": point[1]}] if point else []
         self._devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
     def open_picture(self, path: Path) -> None:
         """Open an image file as if it were dropped."""
-        content = base64.b64encode(path.read_bytes()).decode()
-        self.run(
-            "content => mlpcli.page.openPicture("
-            "new Blob([Uint8Array.from(atob(content), c => c.charCodeAt(0))]))",
-            content,
-        )
+        self.answers_to([path])
+
+    def answers_to(self, paths: list[Path]) -> list[list[float] | None]:
+        """Open one image file after the other; return the probabilities, None where no digit is.
+
+        Only the last is drawn in the views: nobody looks at the others.
+        """
+        contents = [base64.b64encode(path.read_bytes()).decode() for path in paths]
+        script = """async (contents) => {
+            const { page } = mlpcli;
+            const views = page.views;
+            const found = [];
+            for (const [k, content] of contents.entries()) {
+                const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+                page.views = k === contents.length - 1 ? views : [{ show() {} }];
+                await page.openPicture(new Blob([bytes]));
+                found.push(page.problem ? null : Array.from(page.probabilities));
+            }
+            return found;
+        }"""
+        return list(self.run(script, contents))
 
     def picture(self) -> Image.Image:
         """Return what is on the pad."""

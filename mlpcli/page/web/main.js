@@ -3,7 +3,7 @@
 import { makeLoss } from "./mathematics/losses.js";
 import { descend, Layer, Network } from "./mathematics/network.js";
 import { NoDigit } from "./mathematics/ink.js";
-import { greyOf, prepare } from "./mathematics/prepare.js";
+import { asItIs, greyOf, prepare } from "./mathematics/prepare.js";
 import { shaped } from "./mathematics/shaping.js";
 import { BackwardView } from "./views/backward.js";
 import { byId, element } from "./views/dom.js";
@@ -64,9 +64,10 @@ class Page {
     this.picked = null; // the number of a test image
     this.label = null; // the class that it should be, once somebody has said so
     this.chosenLabel = null;
-    this.problem = "nothing_yet";
+    this.isPlain = facts.preparation === "none"; // it reads pictures as they are, not ink
+    this.problem = this.nothingYet;
     this.pixels = null;
-    this.pad = new Pad(() => this.drawn());
+    this.pad = new Pad(() => this.drawn(), this.isPlain ? facts.image_shape : null);
     this.views = [new ForwardView(this), new BackwardView(this), new StagesView(this)];
     this.listen();
   }
@@ -127,7 +128,7 @@ class Page {
       const isRight = label === prediction;
       const words = say(isRight ? "test_right" : "test_wrong", { label, prediction });
       const canvas = element("canvas", { "aria-hidden": "true" });
-      drawInk(canvas, this.testPixels(k), facts.image_shape);
+      drawInk(canvas, this.inkOf(this.testPixels(k)), facts.image_shape);
       const text = isRight ? label : `✗ ${say("tested", { label, prediction })}`;
       const button = element(
         "button",
@@ -151,6 +152,15 @@ class Page {
     return this.tests.images.subarray(k * size, (k + 1) * size);
   }
 
+  get nothingYet() {
+    return this.isPlain ? "nothing_yet_plain" : "nothing_yet";
+  }
+
+  /** Return how dark each pixel is: what is no ink has white at 255. */
+  inkOf(pixels) {
+    return this.isPlain ? pixels.map((value) => 255 - value) : pixels;
+  }
+
   /** Begin with the first test image that is read wrongly: it has the most to show. */
   pickFirst() {
     if (this.tests?.labels.length) {
@@ -168,7 +178,7 @@ class Page {
   pick(k) {
     this.picked = k;
     this.chosenLabel = this.tests.labels[k];
-    this.pad.showPixels(this.testPixels(k), this.facts.image_shape);
+    this.pad.showPixels(this.inkOf(this.testPixels(k)), this.facts.image_shape);
     this.see(this.testPixels(k));
   }
 
@@ -177,11 +187,12 @@ class Page {
     this.picked = null;
     this.chosenLabel = null;
     if (this.pad.isEmpty) {
-      this.see(null, "nothing_yet");
+      this.see(null, this.nothingYet);
       return;
     }
     try {
-      this.see(prepare(greyOf(this.pad.imageData()), this.facts.image_shape));
+      const read = this.isPlain ? asItIs : prepare;
+      this.see(read(greyOf(this.pad.imageData()), this.facts.image_shape));
     } catch (error) {
       if (!(error instanceof NoDigit)) {
         throw error;
@@ -275,7 +286,8 @@ class Page {
     const { facts } = this;
     const none = facts.class_names.map(() => 0);
     const shape = facts.image_shape;
-    drawInk(byId("seen"), this.pixels ?? new Uint8Array(shape[0] * shape[1]), shape);
+    const ink = this.pixels ? this.inkOf(this.pixels) : new Uint8Array(shape[0] * shape[1]);
+    drawInk(byId("seen"), ink, shape);
     this.showAnswer();
     fillBars(
       byId("probabilities"),

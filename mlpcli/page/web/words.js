@@ -31,6 +31,7 @@ const WORDS = {
     brush: "Brush",
     threshold: "Unsure below",
     nothing_yet: "Draw a digit, or choose a test image.",
+    nothing_yet_plain: "Draw or open a picture, or choose a test image.",
     unsure: "unsure, perhaps {answer}",
     answer: "{name} ({percent})",
     true_answer: "{answer}. The test image is a {label}.",
@@ -65,6 +66,7 @@ const WORDS = {
     unit_title: "Unit {unit} of layer {number}",
     unit_title_output: "Unit {unit} of layer {number}: {name}",
     incoming: "Its weights: red squares wait for ink, blue discs for none.",
+    incoming_plain: "Its weights: red squares wait for light, blue discs for dark.",
     products: "x times weight: what speaks for it here, and against.",
     from: "from",
     times: "activation × weight",
@@ -89,6 +91,8 @@ const WORDS = {
     pixels_title: "Which pixels would have to change",
     pixels_text:
       "∂ {score}/∂x: more ink in a red square speaks for {name}, in a blue disc against it. The strongest is {largest}.",
+    pixels_plain_text:
+      "∂ {score}/∂x: more light in a red square speaks for {name}, in a blue disc against it. The strongest is {largest}.",
     gradients_title: "How much each layer would learn",
     layer_number: "layer",
     shape: "W",
@@ -118,6 +122,8 @@ const WORDS = {
     stage_input: "the input",
     stage_input_text:
       "The pixels from 0 (ground) to 255 (ink) become numbers around 0: minus the mean {mean}, divided by the standard deviation {std}, both of the training images.",
+    stage_input_plain_text:
+      "The pixels from 0 (black) to 255 (white) become numbers around 0: minus the mean {mean}, divided by the standard deviation {std}, both of the training images.",
     stage_forward: "layer {number} forward",
     stage_forward_text:
       "Each unit adds up its inputs, each times a weight, and a bias; σ bends the sum.",
@@ -211,6 +217,7 @@ const WORDS = {
     brush: "笔画粗细",
     threshold: "低于此值为不确定",
     nothing_yet: "请写一个数字，或选择一张测试图像。",
+    nothing_yet_plain: "请绘制或打开一张图片，或选择一张测试图像。",
     unsure: "不确定，可能是 {answer}",
     answer: "{name}（{percent}）",
     true_answer: "{answer}。该测试图像的真实类别是 {label}。",
@@ -245,6 +252,7 @@ const WORDS = {
     unit_title: "第 {number} 层第 {unit} 个单元",
     unit_title_output: "第 {number} 层第 {unit} 个单元：{name}",
     incoming: "它的权重：红色方块处期待有墨，蓝色圆点处期待无墨。",
+    incoming_plain: "它的权重：红色方块处期待亮，蓝色圆点处期待暗。",
     products: "x 乘以权重：此处哪些像素支持它，哪些反对它。",
     from: "来自",
     times: "激活值 × 权重",
@@ -268,6 +276,8 @@ const WORDS = {
     pixels_title: "哪些像素需要改变",
     pixels_text:
       "∂ {score}/∂x：红色方块处墨越多越支持 {name}，蓝色圆点处则越反对。最强处为 {largest}。",
+    pixels_plain_text:
+      "∂ {score}/∂x：红色方块处越亮越支持 {name}，蓝色圆点处则越反对。最强处为 {largest}。",
     gradients_title: "每一层会学到多少",
     layer_number: "层",
     shape: "W",
@@ -295,6 +305,8 @@ const WORDS = {
     stage_input: "输入",
     stage_input_text:
       "像素从 0（背景）到 255（墨）变为 0 附近的数：减去平均值 {mean}，再除以标准差 {std}，二者都取自训练图像。",
+    stage_input_plain_text:
+      "像素从 0（黑）到 255（白）变为 0 附近的数：减去平均值 {mean}，再除以标准差 {std}，二者都取自训练图像。",
     stage_forward: "第 {number} 层前向",
     stage_forward_text: "每个单元把输入乘以权重后相加，再加偏置；σ 将和弯曲。",
     stage_forward_last_text: "每个单元把输入乘以权重后相加，再加偏置。",

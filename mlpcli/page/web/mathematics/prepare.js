@@ -1,6 +1,7 @@
-// Preparing an image of a digit as MNIST's were: see mlpcli/reading/digit.py.
+// What a network sees of an image: an image of a digit is prepared as MNIST's were (see
+// mlpcli/reading/digit.py), one of something else is scaled (see mlpcli/reading/plain.py).
 //
-// This is the way of a clean drawing or photograph. What `mlpcli predict` does beyond it (ruled and
+// The first is the way of a clean drawing or photograph. What `mlpcli predict` does beyond it (ruled and
 // squared paper, forms, dithered images, images without sharp edges) is left out.
 
 import {
@@ -44,6 +45,13 @@ export function prepare(grey, shape) {
   return centred(
     digit.map((value) => roundToEven(Math.fround(value * 255))),
     shape,
+  );
+}
+
+/** Return a grey image in 0 .. 1 as bytes (height * width), black 0 and white 255. */
+export function asItIs(grey, [height, width]) {
+  return Uint8Array.from(resized(grey, height, width).values, (value) =>
+    roundToEven(Math.fround(clamp(value, 0, 1) * 255)),
   );
 }
 

@@ -90,7 +90,8 @@ export class BackwardView {
     const { facts, network, traced, label, target } = this.page;
     const { score, dx } = evidenceFor(network, traced, target, facts.loss.name);
     const largest = figure(largestSize(dx));
-    const text = say("pixels_text", { score, name: facts.class_names[label], largest });
+    const words = this.page.isPlain ? "pixels_plain_text" : "pixels_text";
+    const text = say(words, { score, name: facts.class_names[label], largest });
     const canvas = element("canvas", { role: "img", "aria-label": text, class: "map" });
     drawCells(canvas, dx, facts.image_shape[1], MAP_CELL);
     byId("evidence").replaceChildren(

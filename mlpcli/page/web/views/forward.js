@@ -121,7 +121,7 @@ export class ForwardView {
     return element(
       "div",
       { class: "pictures" },
-      draw(weights, "incoming"),
+      draw(weights, this.page.isPlain ? "incoming_plain" : "incoming"),
       draw(products, "products"),
     );
   }

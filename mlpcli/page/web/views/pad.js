@@ -5,9 +5,18 @@ import { drawInk } from "./draw.js";
 
 /** A canvas to draw on. Its size in pixels does not depend on the screen, nor do its strokes. */
 export class Pad {
-  /** `changed` is called whenever what is on the pad has changed. */
-  constructor(changed) {
+  /**
+   * `changed` is called whenever what is on the pad has changed.
+   *
+   * With a `shape` [height, width] the pad has the proportions of such images, and each picture
+   * fills it: the network sees the whole pad.
+   */
+  constructor(changed, shape = null) {
     this.canvas = byId("pad");
+    this.isFilled = shape !== null;
+    if (shape) {
+      this.takeProportions(shape);
+    }
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.changed = changed;
     this.strokes = [];
@@ -23,6 +32,16 @@ export class Pad {
       });
     }
     this.show();
+  }
+
+  takeProportions([height, width]) {
+    const { canvas } = this;
+    const scale = canvas.width / Math.max(height, width);
+    const narrower = width / Math.max(height, width);
+    canvas.style.maxWidth = `calc(${narrower} * ${getComputedStyle(canvas).maxWidth})`;
+    canvas.width = Math.max(1, Math.round(width * scale));
+    canvas.height = Math.max(1, Math.round(height * scale));
+    canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
   }
 
   get isEmpty() {
@@ -96,7 +115,7 @@ export class Pad {
     this.changed();
   }
 
-  /** Show a picture: an image or a canvas, as large as the pad allows, its aspect kept. */
+  /** Show a picture: an image or a canvas, as large as the pad allows. */
   showPicture(picture) {
     this.strokes = [];
     this.picture = picture;
@@ -120,7 +139,9 @@ export class Pad {
     if (this.picture) {
       const { width, height } = this.picture;
       const scale = Math.min(canvas.width / width, canvas.height / height);
-      const [w, h] = [width * scale, height * scale];
+      const [w, h] = this.isFilled
+        ? [canvas.width, canvas.height]
+        : [width * scale, height * scale];
       context.imageSmoothingEnabled = smooth;
       context.imageSmoothingQuality = "high";
       context.drawImage(this.picture, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
@@ -138,7 +159,7 @@ export class Pad {
     }
   }
 
-  /** Return the RGBA bytes of what is on the pad, or of the picture at its own size. */
+  /** Return the RGBA bytes of what is on the pad. */
   imageData() {
     return this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
   }

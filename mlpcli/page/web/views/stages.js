@@ -154,13 +154,16 @@ function headingOf(unit) {
   return say("number_of_unit", { unit: unit + 1 });
 }
 
-function inputStage({ facts, pixels, pixel, traced }, notation) {
+function inputStage({ facts, isPlain, pixels, pixel, traced }, notation) {
   const [, width] = facts.image_shape;
   const { mean, std } = facts.normalization;
   const place = { row: Math.floor(pixel / width) + 1, column: (pixel % width) + 1 };
   return {
     title: say("stage_input"),
-    text: say("stage_input_text", { mean: figure(mean), std: figure(std) }),
+    text: say(isPlain ? "stage_input_plain_text" : "stage_input_text", {
+      mean: figure(mean),
+      std: figure(std),
+    }),
     formulas: [`x = (pixel − ${mean.toFixed(4)}) / ${std.toFixed(4)}`],
     shapes: [`x ${notation.vector(pixels.length)}`],
     heading: say("number_of_pixel", { unit: pixel + 1, ...place }),
