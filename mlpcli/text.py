@@ -32,9 +32,10 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def listed(words: Sequence[str]) -> str:
-    """Return two or more words as: a, b and c."""
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """Return at least one word as: a, b and c."""
+    *others, last = words
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -97,7 +97,7 @@ def test_every_problem_at_once_each_with_its_line():
         ),
         "c.yaml:7: data.train_size: expected an integer from 1 to 1000000000, found 0",
         (
-            "c.yaml:8: data.class_names: expected a list of 2 to 256 items, each text,"
+            "c.yaml:8: data.class_names: expected a list of 2 to 1000 items, each text,"
             " found a list of 1 item"
         ),
         "c.yaml:10: network.hidden[1]: expected an integer from 1 to 65536, found 0",
@@ -122,8 +122,8 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
         (
             "c.yaml:27: training.foo: unknown key;"
-            " valid keys: epochs, batch_size, workers, monitor, averaging, early_stopping,"
-            " stop_at_loss, pictures"
+            " valid keys: epochs, batch_size, start_from, start_from_sha256, workers, monitor,"
+            " averaging, early_stopping, stop_at_loss, pictures"
         ),
     ]
 
@@ -284,8 +284,8 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
     )
     assert problems("c.yaml") == [
         (
-            "c.yaml:1: data.class_names: only for dataset idx or table, found dataset 'synthetic';"
-            " data.class_names=null takes it out"
+            "c.yaml:1: data.class_names: only for dataset folder, csv, npz, idx, arrays or table,"
+            " found dataset 'synthetic'; data.class_names=null takes it out"
         ),
         (
             "c.yaml:3: network.output_activation: expected identity, found 'sigmoid': softmax is"
@@ -755,3 +755,14 @@ def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
 
 def test_the_shipped_names():
     assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())
+
+
+def test_paths_of_shipped_configs_start_where_one_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config("kaggle").data.path == tmp_path / "train.csv"
+    assert load_config("corrections").data.path == tmp_path / "wrong"
+    other = tmp_path / "folder" / "mine.yaml"
+    other.parent.mkdir()
+    other.write_text("data: {dataset: csv, path: t.csv, test_path: u.csv}")
+    data = load_config(other).data
+    assert data.paths == (other.parent / "t.csv", other.parent / "u.csv")

@@ -1,5 +1,6 @@
 """A sweep from its beginning to its end, its tasks run in this process and out of order."""
 
+import csv
 import json
 import shutil
 
@@ -280,3 +281,28 @@ def test_importance_belongs_to_the_parameter_that_matters(bars, tmp_path):
     }
     importance = drive(described, tmp_path / "s").importance
     assert importance["optimizer.learning_rate"] > 0.8
+
+
+def test_trials_go_on_from_a_network_if_they_say_so(tmp_path):
+    bars = write_bars(tmp_path / "bars")
+    given = mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+    described = {
+        "base": str(bars),
+        "parameters": {
+            "training.start_from": [str(given.folder), None],
+            "network.hidden": [[8], [4]],
+        },
+    }
+    result = drive(described, tmp_path / "sweep")
+    assert [trial.state for trial in result.trials] == ["done", "impossible", "done", "done"]
+    assert "network.hidden" in result.trials[1].reason
+    from_it, from_scratch = (
+        next(csv.DictReader((trial.trainings[0].folder / "metrics.csv").read_text().splitlines()))
+        for trial in (result.trials[0], result.trials[2])
+    )
+    assert float(from_it["train_loss"]) < 0.5 * float(from_scratch["train_loss"])
+    again = {**described, "base": mlpcli.load_config(bars).model_dump(mode="json")}
+    (given.folder / "weights" / "best.safetensors").unlink()
+    (given.folder / "weights" / "last.safetensors").unlink()
+    gone = drive(again, tmp_path / "gone")
+    assert [trial.state for trial in gone.trials] == ["impossible", "impossible", "done", "done"]

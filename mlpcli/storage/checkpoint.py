@@ -220,6 +220,8 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     # These two raise an error if their settings are impossible.
     build_loss(config["loss"])
     Shaping.from_settings(config["data"])
+    if config["data"].get("prepare", "digit") not in ("digit", "none"):
+        raise ValueError("an unknown preparation of images")
     activation, output_activation = settings["activation"], settings["output_activation"]
     each = [activation] if isinstance(activation, str) else activation
     for name in (*each, output_activation):

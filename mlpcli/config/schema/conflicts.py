@@ -11,13 +11,23 @@ from mlpcli.config.schema.network import NetworkConfig
 from mlpcli.config.schema.optimizers import OptimizerConfig
 from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
 from mlpcli.config.schema.training import TrainingConfig
+from mlpcli.text import listed
 
 IMAGE_SETTINGS = ("deslant", "digit_width", "interpolation")
 """the settings that shape images"""
+OWN_IMAGES = ("folder", "csv", "npz", "idx", "arrays")
 ONLY_FOR = {
     "files": ("idx",),
+    "path": ("folder", "csv", "npz"),
+    "test_path": ("folder", "csv", "npz"),
+    "test_share": ("folder", "csv", "npz", "arrays"),
+    "image_size": ("folder", "csv", "npz"),
+    "prepare": ("folder",),
+    "on_error": ("folder", "csv"),
+    "label_column": ("csv",),
+    "mix": OWN_IMAGES,
     "table": ("table",),
-    "class_names": ("idx", "table"),
+    "class_names": (*OWN_IMAGES, "table"),
     "added_digits": ("mnist",),
 }
 """settings of data that only some datasets have"""
@@ -50,6 +60,16 @@ def conflicts(
         yield from _regression_conflicts(loss, data)
     yield from _network_conflicts(network, loss, optimizer, training)
     yield from _monitor_conflicts(data, schedule, training)
+    yield from _start_conflicts(data, training)
+
+
+def _start_conflicts(data: DataConfig, training: TrainingConfig) -> Iterator[Conflict]:
+    if training.start_from is None and training.start_from_sha256 is not None:
+        message = "found a SHA-256, but there is no training.start_from that could have it"
+        yield Conflict("training.start_from_sha256", ("training.start_from",), message)
+    if training.start_from is not None and data.dataset == "table":
+        message = "found a network of images, but a table has none"
+        yield Conflict("training.start_from", ("data.dataset",), message)
 
 
 def _monitor_conflicts(
@@ -123,11 +143,30 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
             "idx needs data.files with train_images, train_labels, test_images and test_labels"
         )
         yield Conflict("data.dataset", ("data.files",), message)
+    if data.dataset in ONLY_FOR["path"] and data.path is None:
+        message = f"{data.dataset} needs data.path, which says what is read"
+        yield Conflict("data.dataset", ("data.path",), message)
+    usual_share = DataConfig.model_fields["test_share"].default
+    if data.test_path is not None and data.test_share != usual_share:
+        message = "expected no share: data.test_path has the test images, and none are held out"
+        yield Conflict("data.test_share", ("data.test_path",), message)
+    if data.test_share == 0 and data.mix is None:
+        message = "expected a share above 0: without data.mix there are no other test images"
+        yield Conflict("data.test_share", ("data.mix",), message)
+    if data.mix is not None and data.mix.added_digits and data.mix.dataset != "mnist":
+        message = f"only for dataset mnist, found dataset {data.mix.dataset!r}"
+        yield Conflict("data.mix.added_digits", ("data.mix.dataset",), message)
+    if data.mix is not None and isinstance(data.validation, int) and data.validation:
+        message = (
+            f"expected a share below 1, found {data.validation}: with data.mix, that share of each"
+            " dataset is held out"
+        )
+        yield Conflict("data.validation", ("data.mix",), message)
     for key, datasets in ONLY_FOR.items():
         default = DataConfig.model_fields[key].default
         if getattr(data, key) != default and data.dataset not in datasets:
             message = (
-                f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
+                f"only for dataset {listed(datasets, 'or')}, found dataset {data.dataset!r};"
                 f" data.{key}={'null' if default is None else default} takes it out"
             )
             yield Conflict(f"data.{key}", ("data.dataset",), message)
