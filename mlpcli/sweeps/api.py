@@ -78,7 +78,9 @@ def sweep(
         WriteError: the sweep cannot be recorded.
         Interrupted: Ctrl-C stopped it; `resume_sweep` continues it.
     """
-    base = config.model_dump(mode="json") if isinstance(config, Config) else config
+    base = (
+        config.model_dump(mode="json", exclude_unset=True) if isinstance(config, Config) else config
+    )
     base = str(base) if isinstance(base, Path) else base
     described = load_sweep({"base": base, "parameters": parameters, **settings})
     backend = Backend(workers, scheduler, data_dir)

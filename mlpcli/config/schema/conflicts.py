@@ -15,6 +15,11 @@ from mlpcli.text import listed
 
 IMAGE_SETTINGS = ("deslant", "digit_width", "interpolation")
 """the settings that shape images"""
+DECIDED_BY_START = {
+    "network": {"hidden", "activation", "output_activation", "batch_norm"},
+    "data": {*IMAGE_SETTINGS, "prepare", "image_size"},
+}
+"""settings that the network decides which `training.start_from` names"""
 OWN_IMAGES = ("folder", "csv", "npz", "idx", "arrays")
 ONLY_FOR = {
     "files": ("idx",),
