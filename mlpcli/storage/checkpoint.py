@@ -115,9 +115,13 @@ class Checkpoint:
 
     def for_prediction(self) -> MLP:
         """Return the network with its averaged parameters, if there are any."""
-        if self.average is None:
+        average = self.average
+        if average is None and not self.is_exported:
+            name = OPTIMIZERS[self.config["optimizer"]["name"]].evaluated
+            average = None if name is None else self.optimizer[name]
+        if average is None:
             return self.network.for_prediction()
-        return self.network.with_parameters(self.average, self.running_average).for_prediction()
+        return self.network.with_parameters(average, self.running_average).for_prediction()
 
 
 def export(checkpoint: Checkpoint) -> Checkpoint:
