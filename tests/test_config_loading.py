@@ -17,7 +17,10 @@ from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")
 
-OPTIMIZERS = "adagrad, adam, adamw, momentum, nadam, nesterov, rmsprop, sgd"
+OPTIMIZERS = (
+    "adagrad, adam, adamw, lion, momentum, muon, nadam, nesterov, rmsprop, schedule_free_adamw,"
+    " schedule_free_sgd, sgd"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -345,6 +348,32 @@ def test_binary_cross_entropy_has_its_own_activation():
 def test_the_list_of_activations_is_compared_with_valid_layers_only():
     found = problems({"network": {"hidden": [0], "activation": ["relu", "tanh"]}})
     assert found == ["network.hidden[0]: expected an integer from 1 to 65536, found 0"]
+
+
+@pytest.mark.parametrize("name", ["schedule_free_sgd", "schedule_free_adamw"])
+def test_what_does_not_fit_an_optimizer_without_a_schedule(name):
+    load_config({"optimizer": name, "schedule": {"warmup_epochs": 1}})
+    found = problems(
+        {
+            "optimizer": {"name": name, "max_norm": 1},
+            "schedule": "cosine",
+            "training": {"averaging": {}},
+        }
+    )
+    assert [line.split(": expected")[0] for line in found] == [
+        "schedule.name",
+        "training.averaging",
+        "optimizer.max_norm",
+    ]
+    assert found[0] == (
+        f"schedule.name: expected constant, found 'cosine': {name} has an average in its place"
+        " (schedule.warmup_epochs may be set)"
+    )
+
+
+def test_muon_is_for_hidden_layers():
+    (problem,) = problems({"optimizer": "muon", "network": {"hidden": []}})
+    assert problem.startswith("optimizer.name: found 'muon', which is adamw where")
 
 
 def test_conflicts_show_beside_other_problems():

@@ -51,14 +51,11 @@ def start_of(content: bytes, path: Path) -> Start:
         raise ConfigError(
             f"training.start_from: {path} was trained on a table of numbers and knows no images."
         )
-    network = checkpoint.network
-    if checkpoint.average is not None:
-        network = network.with_parameters(checkpoint.average, checkpoint.running_average)
     return Start(
         name="boxed" if path == BOXED else str(path),
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
-        network=network,
+        network=checkpoint.evaluated,
         normalization=checkpoint.normalization,
         image_shape=checkpoint.image_shape,
         class_names=checkpoint.class_names,

@@ -35,7 +35,7 @@ class EpochLog:
             setup.config.training.stop_at_loss is not None
             and len(setup.batches) == 1
             and setup.validation is None
-            and setup.average is None
+            and setup.evaluated is setup.network.theta
         )
         self._before_the_step = [each.copy() for each in setup.arrays if self._may_take_back]
         stopping = setup.config.training.early_stopping

@@ -96,14 +96,24 @@ class Setup:
         fraction = self.schedule(middle_of_step, max(self.config.training.epochs, 1))
         return self.config.optimizer.learning_rate * fraction
 
+    @property
+    def evaluated(self) -> Array:
+        """The parameters (P,) that are evaluated and used: averaged, if the config wants it."""
+        if self.average is not None:
+            return self.average
+        name = self.optimizer.evaluated
+        return self.network.theta if name is None else self.vectors[name]
+
     def for_prediction(self) -> MLP:
-        """Return the network as it is evaluated and used: averaged, if the config wants it."""
-        if self.average is None:
+        """Return the network as it is evaluated and used."""
+        if self.evaluated is self.network.theta:
             return self.network.for_prediction()
-        return self.network.with_parameters(self.average, self.running_average).for_prediction()
+        return self.network.with_parameters(self.evaluated, self.running_average).for_prediction()
 
     def begin_averages(self) -> None:
-        """Set the averages to the numbers that the network has."""
+        """Set the averages to the numbers that the network has, those of the optimizer too."""
+        for name in self.optimizer.begins_at_theta:
+            self.vectors[name][...] = self.network.theta
         if self.average is not None:
             self.average[...] = self.network.theta
         if self.running_average is not None:
@@ -233,13 +243,17 @@ def assemble(
         training = with_normal_targets(training, target_normalization)
         validation = validation and with_normal_targets(validation, target_normalization)
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
-    optimizer = building.build_optimizer(config)
     averaging = config.training.averaging
     average: Array | None = None
     if averaging:
         average = shared_zeros(network.theta.shape, network.dtype)
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
+    schedule, epochs = building.build_schedule(config), max(config.training.epochs, 1)
+    steps_per_epoch = len(batches)
+    optimizer = building.build_optimizer(
+        config, lambda t: schedule((t - 0.5) / steps_per_epoch, epochs)
+    )
     workers = worker_count(
         config.training.workers,
         network.sizes,
@@ -255,8 +269,8 @@ def assemble(
         network=network,
         loss=building.build_loss(config.loss.model_dump()),
         optimizer=optimizer,
-        vectors=building.build_vectors(optimizer.vectors, network),
-        schedule=building.build_schedule(config),
+        vectors=building.build_vectors(optimizer, network),
+        schedule=schedule,
         average=average,
         running_average=(network.running.copy() if averaging and network.batch_norms else None),
         plateau=building.build_plateau(config),

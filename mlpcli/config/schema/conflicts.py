@@ -8,7 +8,12 @@ from mlpcli.config.schema.data import SYNTHETIC_TRAIN_SIZE, DataConfig, TableCon
 from mlpcli.config.schema.initializers import UniformInitializer
 from mlpcli.config.schema.losses import LossConfig, losses_for
 from mlpcli.config.schema.network import NetworkConfig
-from mlpcli.config.schema.optimizers import OptimizerConfig
+from mlpcli.config.schema.optimizers import (
+    MuonConfig,
+    OptimizerConfig,
+    ScheduleFreeAdamwConfig,
+    ScheduleFreeSgdConfig,
+)
 from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
 from mlpcli.config.schema.training import TrainingConfig
 from mlpcli.text import listed
@@ -63,7 +68,8 @@ def conflicts(
         yield from _table_conflicts(data, table or TableConfig())
     if table is not None and table.is_regression:
         yield from _regression_conflicts(loss, data)
-    yield from _network_conflicts(network, loss, optimizer, training)
+    yield from _network_conflicts(network, loss, training)
+    yield from _optimizer_conflicts(network, optimizer, schedule, training)
     yield from _monitor_conflicts(data, schedule, training)
     yield from _start_conflicts(data, training)
 
@@ -101,8 +107,40 @@ def _monitor_conflicts(
             yield Conflict(key, ("data.validation",), message)
 
 
+def _optimizer_conflicts(
+    network: NetworkConfig,
+    optimizer: OptimizerConfig,
+    schedule: ScheduleConfig,
+    training: TrainingConfig,
+) -> Iterator[Conflict]:
+    hidden, name = len(network.hidden), ("optimizer.name",)
+    if optimizer.max_norm is not None and not hidden:
+        message = (
+            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
+            " network.hidden has none"
+        )
+        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
+    if isinstance(optimizer, MuonConfig) and not hidden:
+        message = "found 'muon', which is adamw where there are no hidden layers; expected adamw"
+        yield Conflict("optimizer.name", ("network.hidden",), message)
+    if not isinstance(optimizer, ScheduleFreeSgdConfig | ScheduleFreeAdamwConfig):
+        return
+    if schedule.name != "constant":
+        message = (
+            f"expected constant, found {schedule.name!r}: {optimizer.name} has an average in its"
+            " place (schedule.warmup_epochs may be set)"
+        )
+        yield Conflict("schedule.name", name, message)
+    if training.averaging is not None:
+        message = f"expected null: {optimizer.name} has an average of its own"
+        yield Conflict("training.averaging", name, message)
+    if optimizer.max_norm is not None:
+        message = f"expected null: {optimizer.name} makes all weights anew from its average"
+        yield Conflict("optimizer.max_norm", name, message)
+
+
 def _network_conflicts(
-    network: NetworkConfig, loss: LossConfig, optimizer: OptimizerConfig, training: TrainingConfig
+    network: NetworkConfig, loss: LossConfig, training: TrainingConfig
 ) -> Iterator[Conflict]:
     names, hidden = network.activation, len(network.hidden)
     if not isinstance(names, str) and len(names) != hidden:
@@ -128,12 +166,6 @@ def _network_conflicts(
             f" the loss {loss.name} and must be the only activation of the last layer"
         )
         yield Conflict("network.output_activation", ("loss",), message)
-    if optimizer.max_norm is not None and not hidden:
-        message = (
-            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
-            " network.hidden has none"
-        )
-        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
     if network.batch_norm and training.batch_size == 1:
         message = (
             "cannot normalise over a batch of one example; expected training.batch_size of at"
