@@ -10,7 +10,14 @@ import numpy as np
 
 from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
 from mlpcli.data import idx, synthetic, table
-from mlpcli.data.dataset import Dataset, UInt8Array, numbered, split_validation, subset
+from mlpcli.data.dataset import (
+    Dataset,
+    UInt8Array,
+    numbered,
+    of_classes,
+    split_validation,
+    subset,
+)
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES, PublishedFile
 from mlpcli.errors import DataError
@@ -70,12 +77,14 @@ class DataLoader:
         if config.validation != 0:
             rng = generator(self.seed, Purpose.VALIDATION)
             training, validation = split_validation(training, config.validation, rng)
-        if not config.added_digits:
-            return training, validation
-        drawn = self._synthetic(0, config.added_digits, worldwide=True)
-        images = np.concatenate([training.images, drawn.images])
-        labels = np.concatenate([training.labels, drawn.labels])
-        return dataclasses.replace(training, images=images, labels=labels), validation
+        if config.added_digits:
+            drawn = self._synthetic(0, config.added_digits, worldwide=True)
+            images = np.concatenate([training.images, drawn.images])
+            labels = np.concatenate([training.labels, drawn.labels])
+            training = dataclasses.replace(training, images=images, labels=labels)
+        if config.train_classes is not None:
+            training = of_classes(training, config.train_classes, "data.train_classes")
+        return training, validation
 
     def test(self, class_names: tuple[str, ...], raw: Dataset | None = None) -> Dataset:
         """Return the test set, with the classes of the training set.
