@@ -4,6 +4,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from test_worked_example import W1, W2, assert_exact
 from mlpcli.cli.main import command
 from mlpcli.config.loading import load_config
 from mlpcli.errors import ConfigError
-from mlpcli.explaining.documents.mathml import mathml, mathml_number
+from mlpcli.explaining.documents.mathml import COMMA, mathml, mathml_number
 from mlpcli.explaining.first_steps import explain_training
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.text import number
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 WORKED = ("explain", "--config", "examples/worked_3_2_3")
 
@@ -450,6 +453,28 @@ def test_a_page_fits_and_its_brackets_do_not_hang_on_a_font():
     assert tables == page.count('<div class="scroll"><table>') > 0
 
 
+def test_what_is_wider_than_a_phone_is_smaller_or_says_that_it_can_be_moved():
+    """Looked at in Chromium at 1200 and 375 pixels; here, that what did it is still there."""
+    page = worked("html")
+    assert "div.scroll, div.quantities > div, p.formula > span {\n  background:\n    linear" in page
+    phone = page[page.index("@media (max-width: 40rem)") : page.index("@media (prefers-color")]
+    assert "white-space: normal" in phone
+    assert "div.quantities math { font-size" in phone
+    digits = ("--config", "quickstart", "data.train_size=20", "network.hidden=[]")
+    page = explain("explain", *digits, "--format", "html")
+    matrices = re.findall('<mtable class="(.*?)">(.*?)</mtable>', page)
+    assert {look for look, _ in matrices} == {"matrix wide"}  # ten columns, one for each digit
+    page = explain("explain", "boxed", str(DOCS / "seven.png"), "--format", "html")
+    assert "<td>unit\N{NO-BREAK SPACE}93</td>" in page
+
+
+def test_a_gradient_shares_a_line_with_its_difference():
+    page = worked("html")
+    line = '<div class="break"></div><div>' + r"<math[^>]*><mrow><mrow><mfrac>.*?∂</mo><msub><mi>b"
+    assert len(re.findall(line, page)) == 2
+    assert "div.break { flex-basis: 100%" in page
+
+
 def test_numbers_below_each_other_end_below_each_other():
     delta = "<mphantom><mn>−</mn></mphantom><mn>0.138712</mn>"
     page = explain("explain", "--config", "examples/xor", "--format", "html")
@@ -560,10 +585,11 @@ def test_the_n_of_a_smoothed_target_is_defined():
 def test_numbers_in_mathml():
     assert "<mo>+</mo><mn>1e-05</mn><mo>/</mo>" in mathml("t + 1e-05 / n")
     assert "<mn>2.5e+10</mn>" in mathml("2.5e+10")
-    assert "<mi>erf</mi><mo>(</mo>" in mathml("erf(z)")
+    assert "<mi>erf</mi><mrow><mo>(</mo><mi>z</mi><mo>)</mo></mrow>" in mathml("erf(z)")
     assert '<mn>2</mn><mspace width="0.17em"/><mi>exp</mi>' in mathml("2 exp(z)")
     assert '(</mo><mo form="prefix">−</mo><mi>z</mi>' in mathml("exp(−z)")
-    assert "<msup><mo>)</mo><mn>2</mn></msup>" in mathml("(z − t)²")
+    difference = "<mrow><mo>(</mo><mi>z</mi><mo>−</mo><mi>t</mi><mo>)</mo></mrow>"
+    assert f"<mrow><msup>{difference}<mn>2</mn></msup></mrow>" in mathml("(z − t)²")
     assert "<mn>1.2</mn><mo>·</mo><msup><mn>10</mn><mn>−5</mn></msup>" in mathml_number("1.2e-05")
 
 
@@ -649,6 +675,16 @@ def test_label_smoothing_stands_in_the_formulae():
     text = worked("text", "loss={name: cross_entropy, label_smoothing: 0.1}")
     assert "L = −Σ t′ log p    t′ = (1 − 0.1) t + 0.1 / n" in text
     assert "δ₂ = ∂L/∂z₂ = p − t′" in text
+
+
+def test_roots_and_nested_brackets_in_mathml():
+    assert "<mrow><msqrt><mi>s</mi></msqrt><mo>+</mo><mi>ε</mi></mrow>" in mathml("√s + ε")
+    found = mathml("g / √(v (1 + ε))")
+    inner = "<mrow><mo>(</mo><mn>1</mn><mo>+</mo><mi>ε</mi><mo>)</mo></mrow>"
+    assert f"<mo>/</mo><msqrt><mi>v</mi>{inner}</msqrt></mrow>" in found
+    assert mathml("max(0, z)").count(COMMA) == 1
+    for unbalanced in ("(a", "a)", "(a (b)"):
+        ET.fromstring(mathml(unbalanced))
 
 
 def test_words_in_mathml():

@@ -121,6 +121,26 @@ def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset
     return dataset.take(np.sort(_stratified_sample(dataset.labels, size, rng)))
 
 
+def of_classes(dataset: Dataset, classes: Sequence[int], setting: str) -> Dataset:
+    """Return the examples of some classes, in their order, as `setting` asks for.
+
+    The dataset still has all class names, so that a network has an output for each.
+
+    Raises:
+        DataError: there is no such class, or no example of any of them.
+    """
+    n = len(dataset.class_names)
+    for label in classes:
+        if label >= n:
+            raise DataError(
+                f"{setting} asks for the class {label}, but there are only {n}, 0 to {n - 1}."
+            )
+    chosen = np.flatnonzero(np.isin(dataset.labels, classes))
+    if not len(chosen):
+        raise DataError(f"{setting} leaves none of the {len(dataset):,} images to train on.")
+    return dataset.take(chosen)
+
+
 def split_validation(
     dataset: Dataset, validation: int | float, rng: Generator
 ) -> tuple[Dataset, Dataset]:

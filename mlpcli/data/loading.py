@@ -14,7 +14,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.conflicts import ONLY_FOR
 from mlpcli.config.schema.data import DataConfig, MixConfig
 from mlpcli.data.classes import with_classes
-from mlpcli.data.dataset import Dataset, split_validation, subset
+from mlpcli.data.dataset import Dataset, of_classes, split_validation, subset
 from mlpcli.data.mixing import common_classes, mixed
 from mlpcli.data.published import cache
 from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_home
@@ -92,13 +92,15 @@ class DataLoader:
             rng = generator(self.seed, Purpose.VALIDATION)
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:
-            return self._mixed(config.mix, training, validation)
-        if not config.added_digits:
-            return training, validation
-        drawn = draw_digits(self.seed, 0, config.added_digits, worldwide=True)
-        images = np.concatenate([training.images, drawn.images])
-        labels = np.concatenate([training.labels, drawn.labels])
-        return dataclasses.replace(training, images=images, labels=labels), validation
+            training, validation = self._mixed(config.mix, training, validation)
+        elif config.added_digits:
+            drawn = draw_digits(self.seed, 0, config.added_digits, worldwide=True)
+            images = np.concatenate([training.images, drawn.images])
+            labels = np.concatenate([training.labels, drawn.labels])
+            training = dataclasses.replace(training, images=images, labels=labels)
+        if config.train_classes is not None:
+            training = of_classes(training, config.train_classes, "data.train_classes")
+        return training, validation
 
     def _mixed(
         self, mix: MixConfig, training: Dataset, validation: Dataset | None

@@ -251,6 +251,9 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
     if data.augmentation != AugmentationConfig():
         message = "only for images, found dataset 'table'; data.augmentation=null takes it out"
         yield Conflict("data.augmentation", ("data.dataset",), message)
+    if data.train_classes is not None and table.labels is None:
+        message = "a regression has no classes; data.train_classes=null takes it out"
+        yield Conflict("data.train_classes", ("data.table",), message)
     if data.class_names is not None and table.labels is None:
         message = "a regression has no classes; data.class_names=null takes it out"
         yield Conflict("data.class_names", ("data.table",), message)

@@ -243,6 +243,12 @@ class DataConfig(Section):
         " a share below 1. A tenth measures accuracy well and leaves nearly all to learn from;"
         " 0 trains on everything, which is the default for a table.",
     )
+    train_classes: Labels | None = Field(
+        default=None,
+        description="Train on the images of these classes alone, by their labels from 0 on, out of"
+        " those that the settings above choose; validation and test keep all. Shows what a network"
+        " makes of classes that it has never seen. null: all classes.",
+    )
     added_digits: int = Field(
         default=0,
         ge=0,
