@@ -40,7 +40,8 @@ ONLY_IN = {
     "requests": {"data"},
     "PIL": {"data", "reading"},
     "safetensors": set(),
-    "threadpoolctl": {"parallel", "storage"},
+    "threadpoolctl": {"parallel"},
+    "packaging": {"cli"},
 }
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "runs": "List runs, or compare two.",
     "data": "Fetch, verify, list and preview datasets.",
     "config": "List the shipped configs, or print the schema.",
+    "doctor": "Show the installation and the machine, for a report of a fault.",
 }
 MOST_LINES, LONGEST_LINE = 100, 1000
 """limits of a message, because a file may have endless problems"""
