@@ -11,6 +11,7 @@ PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
     {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
+    {"notebook"},
     {"nn", "config", "parallel"},
     {"data"},
     {"reading", "training"},
