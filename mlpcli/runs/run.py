@@ -82,12 +82,14 @@ class Run:
             ("best epoch", f"{self.best_epoch:,}" if rows else "none: nothing was trained"),
             ("time", f"{self.seconds:.1f} s"),
         ]
-        results = [("", "loss", "accuracy")]
+        results: list[tuple[str, ...]] = [("", "loss", "accuracy")]
         if self.best is not None:
             results.append(("training", *_cells(self.best.train_loss, self.best.train_accuracy)))
         if self.best is not None and self.best.val_loss is not None:
             results.append(("validation", *_cells(self.best.val_loss, self.best.val_accuracy)))
         results.append(("test", *_cells(self.test.loss, self.test.accuracy)))
+        if self.test.accuracy is None:
+            results = [row[:2] for row in results]
         try:
             layers = notebook.table(layer_rows(self.load_model().network), has_header=True)
         except CheckpointError:  # the folder is no longer there
