@@ -1,5 +1,6 @@
 """Words and numbers as people read them."""
 
+import re
 from collections.abc import Sequence
 
 from mlpcli.errors import printable
@@ -8,6 +9,19 @@ from mlpcli.errors import printable
 def file_name(name: str) -> str:
     """Return a file's name on one line, whatever characters it has."""
     return printable(name).replace("\n", "\\n")
+
+
+def without_password(text: str) -> str:
+    """Return `text` without the user and password of the addresses in it."""
+    return re.sub(r"://[^\s'\"]*@", "://", text)
+
+
+def size(n_bytes: int) -> str:
+    """Return a size in decimal units: 950 bytes, 11.6 MB, 8.2 GB."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.1f} {unit}"
+    return count(n_bytes, "byte")
 
 
 def percent(share: float) -> str:

@@ -11,6 +11,7 @@ PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
     {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
+    {"notebook"},
     {"nn", "config", "parallel", "reading"},
     {"data"},
     {"training"},
@@ -40,7 +41,8 @@ ONLY_IN = {
     "requests": {"data"},
     "PIL": {"data", "reading"},
     "safetensors": set(),
-    "threadpoolctl": {"parallel", "storage"},
+    "threadpoolctl": {"parallel"},
+    "packaging": {"cli"},
 }
 
 

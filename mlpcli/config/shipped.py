@@ -27,6 +27,11 @@ def _names() -> list[str]:
     )
 
 
+def schema_file() -> Path:
+    """Return the JSON Schema that lies beside the shipped configs."""
+    return _folder() / "schema.json"
+
+
 def find_config(source: str | Path) -> Path:
     """Return the file that `source` names: an existing file, or else a shipped config.
 

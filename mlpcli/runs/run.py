@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpcli import notebook
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import with_arrays
 from mlpcli.errors import CheckpointError, DivergedError, Interrupted
+from mlpcli.inference.layer_table import layer_rows
 from mlpcli.inference.model import Model, load_model
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
@@ -21,6 +23,7 @@ from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import Checkpoint
 from mlpcli.storage.environment import add_session, environment
 from mlpcli.storage.run_folder import RunFolder, has_ended, wall_time
+from mlpcli.text import count, number, percent
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.loop import FROM_THE_START, check_start, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
@@ -55,6 +58,52 @@ class Run:
     def best(self) -> EpochMetrics | None:
         """The row of the best epoch; None in a run of no epochs."""
         return self.history[self.best_epoch - 1] if self.history else None
+
+    def __repr__(self) -> str:
+        epochs = count(len(self.history), "epoch")
+        best = f", the best {self.best_epoch:,}" if self.history else ""
+        loss, accuracy = _cells(self.test.loss, self.test.accuracy)
+        right = f"{accuracy} right, " if accuracy else ""
+        return f"<Run {self.folder}: {epochs}{best}; test: {right}loss {loss}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: curves, the results, and the network's layers."""
+        rows = self.history
+        curves = [
+            notebook.Curves(
+                quantity,
+                {
+                    word: [getattr(row, f"{part}_{quantity}") for row in rows]
+                    for part, word in (("train", "training"), ("val", "validation"))
+                },
+                self.best_epoch,
+            )
+            for quantity in ("loss", "accuracy")
+        ]
+        facts = [
+            ("epochs", f"{len(rows):,} of {self.config.training.epochs:,}"),
+            ("best epoch", f"{self.best_epoch:,}" if rows else "none: nothing was trained"),
+            ("time", f"{self.seconds:.1f} s"),
+        ]
+        results: list[tuple[str, ...]] = [("", "loss", "accuracy")]
+        if self.best is not None:
+            results.append(("training", *_cells(self.best.train_loss, self.best.train_accuracy)))
+        if self.best is not None and self.best.val_loss is not None:
+            results.append(("validation", *_cells(self.best.val_loss, self.best.val_accuracy)))
+        results.append(("test", *_cells(self.test.loss, self.test.accuracy)))
+        if self.test.accuracy is None:
+            results = [row[:2] for row in results]
+        try:
+            layers = notebook.table(layer_rows(self.load_model().network), has_header=True)
+        except CheckpointError:  # the folder is no longer there
+            layers = ""
+        return notebook.page(
+            f"Run {self.folder}",
+            notebook.plots(*curves),
+            notebook.table(facts),
+            notebook.table(results, has_header=True),
+            layers,
+        )
 
     def load_model(self) -> Model:
         """Load the network of the best epoch."""
@@ -245,6 +294,10 @@ def _test(recorder: Recorder) -> Evaluation:
     except CheckpointError as error:
         what = "an output or the loss on the test set is not finite"
         raise diverged(recorder.setup, what) from error
+
+
+def _cells(loss: float, accuracy: float | None) -> tuple[str, str]:
+    return number(loss), "" if accuracy is None else percent(accuracy)
 
 
 def _finished(recorder: Recorder, test: Evaluation) -> Run:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import AccuracyError, ConfigError
 from mlpcli.text import count, number, percent, table
@@ -28,7 +28,14 @@ COLUMNS = ("target", "output", "error")
 
 
 @click.command("evaluate")
-@click.argument("checkpoints", type=options.PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.argument(
+    "checkpoints",
+    type=options.PATH,
+    nargs=-1,
+    required=True,
+    metavar="CHECKPOINT...",
+    shell_complete=candidates.checkpoints_or_sweeps,
+)
 @click.option(
     "--best",
     type=click.IntRange(min=1),
@@ -112,7 +119,7 @@ def command(
 
 def _networks(checkpoints: tuple[Path, ...], best: int | None) -> list[Path]:
     """Return the checkpoints, with the best networks of a sweep in its place."""
-    from mlpcli.storage.records import is_sweep
+    from mlpcli.storage.folders import is_sweep
 
     networks: list[Path] = []
     for path in checkpoints:

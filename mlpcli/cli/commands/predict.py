@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import CheckpointError, ImageError
 from mlpcli.text import count, file_name
 
@@ -39,6 +39,7 @@ ONLY_FOR_IMAGES = (
     "checkpoints",
     type=options.PATH,
     multiple=True,
+    shell_complete=candidates.checkpoints,
     help="A run folder or a .safetensors file; given several times, the networks answer together, "
     "by the mean of their probabilities.  [default: the newest run; where there is none, boxed, "
     "the network that comes with mlpcli]",

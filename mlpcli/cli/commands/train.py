@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import Interrupted, MlpcliError, printable
 from mlpcli.files import as_argument
 from mlpcli.text import count, number, percent
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     "resumed",
     type=options.PATH,
     metavar="RUN",
+    shell_complete=candidates.checkpoints,
     help="Resume a run: its folder, or a checkpoint in it.",
 )
 @options.trust_paths
