@@ -36,7 +36,7 @@ WITHOUT_FILES = ("synthetic", "table")
 POLL_SECONDS = 0.2
 """how long a result is waited for before signals and the time are looked at"""
 WRITE_SECONDS = 2.0
-"""how often results.csv is written while trials end"""
+"""how often results.csv and the journal are written while trials end"""
 
 
 class _OutOfTimeError(Exception):
@@ -322,4 +322,5 @@ class Driver:
         write_text(
             self.folder.results, results_csv([row(self.sweep, trial) for trial in self.trials])
         )
+        self._journal.write()
         self._written = time.perf_counter()

@@ -69,11 +69,14 @@ def command(
     mlpcli sweep --resume sweeps/mnist trials=50                 with more trials
     """
     from mlpcli.cli.extras import require
+    from mlpcli.sweeps import fork_server
 
-    require("optuna", "sweep", "`mlpcli sweep`")
-    require("distributed", "sweep", "`mlpcli sweep`")
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers does not go with --scheduler, which has workers.")
+    if scheduler is None and not print_sweep:
+        fork_server.start()
+    require("optuna", "sweep", "`mlpcli sweep`")
+    require("distributed", "sweep", "`mlpcli sweep`")
     sweep = _described(arguments, configs, resumed)
     if print_sweep:
         click.echo(sweep.as_yaml(), nl=False)
