@@ -1,5 +1,6 @@
 """A sweep whose workers, driver or scheduler die ends with the same bytes, or with a message."""
 
+import contextlib
 import json
 import os
 import random
@@ -94,6 +95,16 @@ def workers_of(process):
         return []
 
 
+def session_of(process):
+    """All processes that have come from one that `started` has started, and run still."""
+    found = []
+    for each in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(each.pid) == process.pid:
+                found.append(each)
+    return found
+
+
 def wait_for(path, process):
     """Wait until a file or folder is there, for as long as the process runs."""
     while not path.exists():
@@ -147,6 +158,16 @@ def test_the_process_that_starts_workers_is_killed(folder, expected, started):
     _, left = psutil.wait_procs(workers, timeout=30)
     assert not left
     assert timeless_sweep(sweep) == expected
+
+
+def test_a_command_that_cannot_begin_leaves_no_process(started):
+    process = started("sweep", "--config", "nowhere")
+    assert "nowhere" in said(process)  # all have closed its output
+    assert process.returncode == 2
+    ends = time.monotonic() + 30
+    while left := session_of(process):
+        assert time.monotonic() < ends, left
+        time.sleep(0.05)
 
 
 def test_a_driver_that_is_killed(folder, expected, started, count):
