@@ -140,7 +140,7 @@ def bar(
     name: str, total: int, done: int = 0, form: str = BAR, *, position: int | None = None
 ) -> "tqdm[Any]":
     """Return a bar that is taken away when it is closed; `position` is its line, from 0 on."""
-    return tqdm(
+    return _Bar(
         desc=name,
         total=total,
         initial=done,
@@ -149,6 +149,18 @@ def bar(
         leave=False,
         dynamic_ncols=True,
     )
+
+
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """Leaves the cursor at the left, where the ^C that a terminal echoes does not break the line.
+
+    What is drawn later, or taken away, would otherwise be a line too low.
+    """
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        super().display(msg, pos)
+        self.fp.write("\r")
+        self.fp.flush()
 
 
 def _write_line(text: str) -> None:

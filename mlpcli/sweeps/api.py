@@ -11,19 +11,15 @@ from mlpcli.config.sweep_loading import Sweep, load_sweep
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES
-from mlpcli.errors import ConfigError
 from mlpcli.files import write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.runs.starting import read_start
-from mlpcli.storage.records import differences
 from mlpcli.sweeps.cluster import Cluster
 from mlpcli.sweeps.driver import Driver
 from mlpcli.sweeps.results import SweepResult
+from mlpcli.sweeps.resumption import changed
 from mlpcli.sweeps.sweep_folder import SweepFolder
-
-MAY_CHANGE = ("trials", "minutes")
-"""settings that a resumed sweep may change"""
 
 
 @dataclass(frozen=True)
@@ -140,25 +136,6 @@ def resume(
     with folder.locked(), _working(sweep, backend, reporter) as cluster:
         write_text(folder.sweep, sweep.as_yaml())
         return _drive(sweep, folder, cluster, backend, reporter)
-
-
-def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
-    """Return the sweep of a folder with changes, or raise ConfigError if it cannot have them."""
-    before = load_sweep(folder.sweep)
-    after = load_sweep(folder.sweep, overrides=overrides)
-    found = differences(
-        before.settings.model_dump(mode="json"), after.settings.model_dump(mode="json")
-    )
-    problems = [
-        f"{key}: was {old} and would be {new}; a resumed sweep may change trials and minutes only."
-        for key, (old, new) in sorted(found.items())
-        if key not in MAY_CHANGE
-    ]
-    if after.trials < before.trials:
-        problems.append(f"trials: expected at least {before.trials}, found {after.trials}")
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return after
 
 
 @contextlib.contextmanager

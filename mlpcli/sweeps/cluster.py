@@ -13,9 +13,7 @@ import logging
 import operator
 import pickle
 import queue
-import signal
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing import resource_tracker
 from typing import Any, Self
 
 import dask
@@ -29,6 +27,7 @@ import mlpcli
 from mlpcli.errors import ClusterError, MlpcliError
 from mlpcli.parallel.processors import available_cores
 from mlpcli.reporting import Reporter
+from mlpcli.sweeps import fork_server
 
 CONNECT_SECONDS = 10
 ENDED = (Status.closed, Status.failed)
@@ -39,6 +38,12 @@ SETTINGS = {
     # A checkpoint of a large network is a large argument.
     "distributed.admin.large-graph-warning-threshold": "1TB",
     "distributed.comm.retry.count": 2,
+    # What Dask watches for its dashboard costs a worker and the driver time at every trial.
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.disk": False,
 }
 
 
@@ -76,7 +81,8 @@ class Cluster:
             ClusterError: the scheduler cannot be reached, or a worker is not fit.
         """
         _silence_dask()
-        self._stack.enter_context(dask.config.set(SETTINGS))
+        method = {"distributed.worker.multiprocessing-method": fork_server.start_method()}
+        self._stack.enter_context(dask.config.set(SETTINGS | method))
         with self._closing_if_it_fails():
             if self._scheduler is None:
                 self._local = self._stack.enter_context(_local_cluster())
@@ -179,9 +185,13 @@ class Cluster:
         # A worker without mlpcli fails in `pickle.loads`, with a message. If Dask itself had to
         # unpickle our function there, the worker would end without one.
         *first, last = arguments
-        packed = pickle.dumps(functools.partial(_on_worker, versions(), function, *first))
-        call = self._client.submit(pickle.loads, packed, pure=False)
-        future = self._client.submit(operator.call, call, last, pure=False)
+        call = functools.partial(_on_worker, versions(), function, *first)
+        if isinstance(last, Future):
+            loaded = self._client.submit(pickle.loads, pickle.dumps(call), pure=False)
+            future = self._client.submit(operator.call, loaded, last, pure=False)
+        else:  # half the work for Dask
+            packed = pickle.dumps(_CalledAsLoaded(functools.partial(call, last)))
+            future = self._client.submit(pickle.loads, packed, pure=False)
         self._running[future.key] = label, function, arguments, losses
         self._futures[future.key] = future
         future.add_done_callback(self._ended.put)  # type: ignore[no-untyped-call]
@@ -281,15 +291,8 @@ def _local_cluster() -> Any:
 
 
 async def _spare_workers_signals() -> None:
-    """Leave it to the driver what Ctrl-C and a closed terminal mean.
-
-    Worker processes are started by this thread, Dask's own, and inherit what it blocks.
-    """
-    if hasattr(signal, "pthread_sigmask"):
-        # Python's tracker of resources inherits this, too, and lets Ctrl-C through as it starts.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    """Spare worker processes signals, which are started by this thread, Dask's own."""
+    fork_server.spare_children_signals()
 
 
 async def _identity(address: str) -> str:
@@ -306,6 +309,16 @@ async def _identity(address: str) -> str:
         raise TimeoutError(f"no answer within {CONNECT_SECONDS} s") from error
     finally:
         await there.close_rpc()  # type: ignore[no-untyped-call]
+
+
+class _CalledAsLoaded:
+    """A call whose pickle becomes its result, where it is loaded."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return operator.call, (self._call,)
 
 
 def _on_worker(expected: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:

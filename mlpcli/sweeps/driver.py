@@ -38,7 +38,7 @@ WITHOUT_FILES = ("synthetic", "table")
 POLL_SECONDS = 0.2
 """how long a result is waited for before signals and the time are looked at"""
 WRITE_SECONDS = 2.0
-"""how often results.csv is written while trials end"""
+"""how often results.csv and the journal are written while trials end"""
 
 
 class _OutOfTimeError(Exception):
@@ -89,15 +89,17 @@ class Driver:
         """
         try:
             stopped = self._train_all()
-            test = self._test_best()
+            self._submit_tests()
+            importance = importances(self.sweep, self.trials)
+            test = self._test_results()
         except Interrupted:
-            self._write(self._result("interrupted", {}))
+            self._write_unfinished("interrupted")
             raise
         except ClusterError as error:
-            self._write(self._result("cluster_failed", {}))
+            self._write_unfinished("cluster_failed")
             resume = f"mlpcli sweep --resume {as_argument(self.folder.path)}"
             raise ClusterError(f"{error} What is done is saved; to resume: {resume}") from error
-        result = self._result(stopped, test)
+        result = self._result(stopped, importance, test)
         self._write(result)
         return result
 
@@ -297,16 +299,17 @@ class Driver:
         except (OSError, ValueError, KeyError, TypeError):
             return 0.0
 
-    def _test_best(self) -> dict[int, Mapping[str, Any]]:
-        """Evaluate the best trial on the test set, with each of its seeds."""
-        best = next(iter(self.ranking), None)
+    def _submit_tests(self) -> None:
+        """Have the best trial evaluated on the test set, with each of its seeds."""
+        for best in self.ranking[:1]:
+            for training in best.trainings:
+                task = self._task(training, until=0)
+                data = self._data_for(training.config)
+                self.cluster.submit(training, evaluate_on_test, task, data)
+
+    def _test_results(self) -> dict[int, Mapping[str, Any]]:
+        """Return what came of `_submit_tests`, and write it into the summaries of the runs."""
         found: dict[int, Mapping[str, Any]] = {}
-        if best is None:
-            return found
-        for training in best.trainings:
-            task = self._task(training, until=0)
-            data = self._data_for(training.config)
-            self.cluster.submit(training, evaluate_on_test, task, data)
         while not self.cluster.is_idle:
             if got := self.cluster.next_result(POLL_SECONDS):
                 training, figures = got
@@ -315,7 +318,9 @@ class Driver:
                 write_json(file, read_json(file, MOST_BYTES) | figures)
         return {seed: found[seed] for seed in sorted(found)}
 
-    def _result(self, stopped: str, test: Mapping[int, Mapping[str, Any]]) -> SweepResult:
+    def _result(
+        self, stopped: str, importance: Mapping[str, float], test: Mapping[int, Mapping[str, Any]]
+    ) -> SweepResult:
         return SweepResult(
             folder=self.folder.path,
             sweep=self.sweep,
@@ -323,8 +328,11 @@ class Driver:
             stopped=stopped,
             seconds=self._seconds_before + self._seconds,
             test=test,
-            importance=importances(self.sweep, self.trials),
+            importance=importance,
         )
+
+    def _write_unfinished(self, stopped: str) -> None:
+        self._write(self._result(stopped, importances(self.sweep, self.trials), {}))
 
     def _write(self, result: SweepResult) -> None:
         self._write_results()
@@ -336,4 +344,5 @@ class Driver:
         write_text(
             self.folder.results, results_csv([row(self.sweep, trial) for trial in self.trials])
         )
+        self._journal.write()
         self._written = time.perf_counter()

@@ -6,11 +6,18 @@ the folders of its trials.
 
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+from optuna.storages.journal import (
+    BaseJournalBackend,
+    JournalFileBackend,
+    JournalFileOpenLock,
+    JournalFileSymlinkLock,
+)
 from optuna.trial import TrialState
 
 from mlpcli.config.sweep_loading import Sweep
@@ -24,9 +31,10 @@ STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
 
 class Journal:
-    """Writes the study of a sweep, anew each time the sweep begins or resumes.
+    """The study of a sweep, written anew each time the sweep begins or resumes.
 
-    Whatever writes raises WriteError if it cannot.
+    Raises:
+        WriteError: the file cannot be written.
     """
 
     def __init__(self, path: Path, name: str, sweep: Sweep) -> None:
@@ -35,13 +43,10 @@ class Journal:
         self._minimize = sweep.minimize
         self._trials: dict[int, optuna.Trial] = {}
         self._begun = 0
-        lock = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
         with os_errors_as(WriteError, path, "cannot be written"):
-            path.unlink(missing_ok=True)
-            Path(f"{path}.lock").unlink(missing_ok=True)
-            backend = JournalFileBackend(str(path), lock_obj=lock(str(path)))
+            self._lines = _Lines(path)
             self._study = optuna.create_study(
-                storage=JournalStorage(backend),
+                storage=JournalStorage(self._lines),
                 study_name=name,
                 direction=direction(sweep),
                 sampler=optuna.samplers.RandomSampler(seed=0),
@@ -52,16 +57,14 @@ class Journal:
         if trial.number < self._begun:
             return
         self._begun += 1
-        with os_errors_as(WriteError, self._path, "cannot be written"):
-            self._study.enqueue_trial(encoded(trial.values))
-            self._trials[trial.number] = self._study.ask(self._distributions)
+        self._study.enqueue_trial(encoded(trial.values))
+        self._trials[trial.number] = self._study.ask(self._distributions)
 
     def report(self, trial: Trial, epoch: int) -> None:
         """Add the value that a trial has after an epoch."""
         value = trial.value(self._minimize, epoch)
         if value is not None and trial.number in self._trials:
-            with os_errors_as(WriteError, self._path, "cannot be written"):
-                self._trials[trial.number].report(value, epoch)
+            self._trials[trial.number].report(value, epoch)
 
     def end(self, trial: Trial) -> None:
         """Add what has become of a trial, unless that is known."""
@@ -70,10 +73,40 @@ class Journal:
         state = STATES.get(trial.state, TrialState.FAIL)
         value = trial.value(self._minimize) if state == TrialState.COMPLETE else None
         found = self._trials.pop(trial.number)
+        if trial.reason:
+            found.set_user_attr("reason", trial.reason)
+        self._study.tell(found, value, state=state)
+
+    def write(self) -> None:
+        """Write what is new to the file; WriteError if that cannot be."""
         with os_errors_as(WriteError, self._path, "cannot be written"):
-            if trial.reason:
-                found.set_user_attr("reason", trial.reason)
-            self._study.tell(found, value, state=state)
+            self._lines.write()
+
+
+class _Lines(BaseJournalBackend):
+    """The lines of a journal, that nobody else adds any to; `write` adds the new ones to its file.
+
+    Optuna's own backend would flush each of a trial's many lines to the disk, and read it again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lines: list[dict[str, Any]] = []
+        self._written = 0
+        path.unlink(missing_ok=True)
+        Path(f"{path}.lock").unlink(missing_ok=True)
+        lock = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
+        self._file = JournalFileBackend(str(path), lock_obj=lock(str(path)))
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self._lines += logs
+
+    def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
+        return self._lines[log_number_from:]
+
+    def write(self) -> None:
+        """Add the new lines to the file."""
+        self._file.append_logs(self._lines[self._written :])
+        self._written = len(self._lines)
 
 
 def importances(sweep: Sweep, trials: list[Trial]) -> dict[str, float]:

@@ -208,7 +208,7 @@ class _Run:
             None,
             self.seconds + time.perf_counter() - started,
         )
-        here = _environment() | {"seed": self.setup.config.seed}
+        here = environment_here() | {"seed": self.setup.config.seed}
         files = {
             "config.yaml": resolved_yaml(self.setup.config).encode(),
             "environment.json": self.task.run.get("environment.json") or _json(here),
@@ -231,8 +231,8 @@ def _impossible(task: Task, config: Config, error: Exception) -> Files:
 
 
 @functools.cache
-def _environment() -> dict[str, Any]:
-    """Return this machine's environment, which takes a moment to find out."""
+def environment_here() -> dict[str, Any]:
+    """Return the environment of this process, which takes a moment to find out."""
     return environment(seed=0, workers=1)
 
 

@@ -1,6 +1,7 @@
 """What goes to stdout and what to stderr, in a pipe, in a terminal, and where nothing fits."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from helpers.processes import in_terminal, started
 
 import mlpcli
+from mlpcli.cli.reporters import bar
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 SEVEN = Path(__file__).parents[2] / "docs" / "seven.png"
@@ -130,6 +132,14 @@ def test_in_a_terminal_there_are_bars(bars, tmp_path):
     for part in ("epochs", "batches", "3/3", "█"):
         assert part in text
     assert text.count("validation loss") == 3
+
+
+@pytest.mark.parametrize("position", [0, 2])
+def test_the_cursor_waits_at_the_left(capsys, position):
+    """There the ^C that a terminal echoes breaks no line, and the bar is taken away whole."""
+    drawn = bar("epochs", 3, position=position)
+    assert re.search(r"epochs[^\r]+\r$", capsys.readouterr().err)
+    drawn.close()
 
 
 @full_device

@@ -1,5 +1,6 @@
 """A sweep whose workers, driver or scheduler die ends with the same bytes, or with a message."""
 
+import contextlib
 import json
 import os
 import random
@@ -74,13 +75,34 @@ def started(folder, command):
         process.communicate()
 
 
+def fork_server_of(process):
+    """The process that starts a sweep's workers; None if there is none, as on macOS."""
+    try:
+        children = psutil.Process(process.pid).children()
+        return next((each for each in children if "forkserver" in " ".join(each.cmdline())), None)
+    except psutil.Error:
+        return None
+
+
 def workers_of(process):
     """The worker processes of a sweep."""
     try:
+        if server := fork_server_of(process):
+            return server.children()
         children = psutil.Process(process.pid).children(recursive=True)
         return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
     except psutil.Error:
         return []
+
+
+def session_of(process):
+    """All processes that have come from one that `started` has started, and run still."""
+    found = []
+    for each in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(each.pid) == process.pid:
+                found.append(each)
+    return found
 
 
 def wait_for(path, process):
@@ -118,6 +140,34 @@ def test_workers_that_are_killed(folder, expected, started, count):
     count("kills of a sweep's worker", kills)
     assert kills >= 3
     assert timeless_sweep(sweep) == expected
+
+
+def test_the_process_that_starts_workers_is_killed(folder, expected, started):
+    """Its workers end with it, and others are started."""
+    process = started("sweep", *SWEEP, "--workers", 2, "--sweeps-dir", "unserved")
+    sweep = folder / "unserved" / "bars"
+    wait_for(sweep / "trials" / "0003", process)
+    server = fork_server_of(process)
+    if server is None:
+        pytest.skip("workers are started without one here")
+    workers = workers_of(process)
+    server.kill()
+    output = said(process)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+    _, left = psutil.wait_procs(workers, timeout=30)
+    assert not left
+    assert timeless_sweep(sweep) == expected
+
+
+def test_a_command_that_cannot_begin_leaves_no_process(started):
+    process = started("sweep", "--config", "nowhere")
+    assert "nowhere" in said(process)  # all have closed its output
+    assert process.returncode == 2
+    ends = time.monotonic() + 30
+    while left := session_of(process):
+        assert time.monotonic() < ends, left
+        time.sleep(0.05)
 
 
 def test_a_driver_that_is_killed(folder, expected, started, count):

@@ -78,18 +78,23 @@ def command(
     mlpcli sweep --resume sweeps/mnist                           from where it stopped
     mlpcli sweep --resume sweeps/mnist trials=50                 with more trials
     """
-    from mlpcli.cli.extras import require
-
-    require("optuna", "sweep", "`mlpcli sweep`")
-    require("distributed", "sweep", "`mlpcli sweep`")
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers does not go with --scheduler, which has workers.")
+    if scheduler is None and not print_sweep:
+        from mlpcli.sweeps import fork_server
+
+        fork_server.start()  # first, because it takes as long as all that comes before a training
     sweep = _described(arguments, configs, resumed)
     if print_sweep:
         click.echo(sweep.as_yaml(), nl=False)
         return
 
+    from mlpcli.cli.extras import require
     from mlpcli.cli.reporters import reporter
+
+    require("optuna", "sweep", "`mlpcli sweep`")
+    require("distributed", "sweep", "`mlpcli sweep`")
+
     from mlpcli.sweeps import api
     from mlpcli.sweeps.sweep_folder import SweepFolder
 
@@ -120,7 +125,7 @@ def _described(
 
     files = [each for each in arguments if "=" not in each]
     if resumed is not None:
-        from mlpcli.sweeps.api import changed
+        from mlpcli.sweeps.resumption import changed
         from mlpcli.sweeps.sweep_folder import SweepFolder
 
         if files or configs or options.is_given("sweeps_dir"):

@@ -1,0 +1,30 @@
+"""What a sweep that is resumed may change."""
+
+from collections.abc import Sequence
+
+from mlpcli.config.sweep_loading import Sweep, load_sweep
+from mlpcli.errors import ConfigError
+from mlpcli.storage.records import differences
+from mlpcli.sweeps.sweep_folder import SweepFolder
+
+MAY_CHANGE = ("trials", "minutes")
+"""settings that a resumed sweep may change"""
+
+
+def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
+    """Return the sweep of a folder with changes, or raise ConfigError if it cannot have them."""
+    before = load_sweep(folder.sweep)
+    after = load_sweep(folder.sweep, overrides=overrides)
+    found = differences(
+        before.settings.model_dump(mode="json"), after.settings.model_dump(mode="json")
+    )
+    problems = [
+        f"{key}: was {old} and would be {new}; a resumed sweep may change trials and minutes only."
+        for key, (old, new) in sorted(found.items())
+        if key not in MAY_CHANGE
+    ]
+    if after.trials < before.trials:
+        problems.append(f"trials: expected at least {before.trials}, found {after.trials}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return after
