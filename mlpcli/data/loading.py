@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
-from mlpcli.data import idx, synthetic, table
+from mlpcli.data import idx, table
 from mlpcli.data.dataset import Dataset, UInt8Array, numbered, split_validation, subset
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES, PublishedFile
@@ -124,6 +124,8 @@ class DataLoader:
                 f"{size:,} drawn digits are asked for, but at most {most:,} can be drawn; make "
                 "data.train_size, data.test_size or data.added_digits smaller."
             )
+        from mlpcli.data import synthetic  # the pen computes much when it is imported
+
         images, labels = synthetic.draw(self.seed, range(start, start + size), worldwide=worldwide)
         return Dataset(images, labels, DIGIT_SHAPE, numbered(10))
 
