@@ -96,6 +96,8 @@ def command(debug: bool) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line, write what went wrong on stderr, and return the exit code."""
     _make_streams_dependable()
+    # pydantic would ask every package that is installed whether it has a plugin.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     stdout = sys.stdout
     try:
         if "_MLPCLI_COMPLETE" in os.environ:  # a shell asks; click finds the classes made there

@@ -75,7 +75,7 @@ def build_config(
     sources = [*files, *overrides]
     values = merged(files, overrides)
     values.setdefault("name", run_name)
-    words = SchemaWords(config_schema())
+    words = SchemaWords(config_schema)
     problems = [each for source in sources for each in _unknown_null_keys(words, source.values)]
     try:
         config = Config.model_validate(values)

@@ -6,8 +6,9 @@ always agree with it.
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,11 +52,17 @@ class SchemaWords:
     """Describes the problems of values that a schema checks.
 
     Args:
-        root: the JSON Schema, such as `config_schema()`.
+        schema: returns the JSON Schema, such as `config_schema`; called when there is something to
+            describe, because making it takes as long as reading a config.
     """
 
-    def __init__(self, root: SchemaNode) -> None:
-        self.root = root
+    def __init__(self, schema: Callable[[], SchemaNode]) -> None:
+        self._schema = schema
+
+    @cached_property
+    def root(self) -> SchemaNode:
+        """The JSON Schema."""
+        return self._schema()
 
     def problems_of(self, error: ValidationError, values: Mapping[str, Any]) -> list[Problem]:
         """Return pydantic's errors in `values` as problems, one for each setting.

@@ -259,7 +259,7 @@ class _Reading:
         try:
             settings = SweepConfig.model_validate(values)
         except ValidationError as error:
-            problems += SchemaWords(sweep_schema()).problems_of(error, values)
+            problems += SchemaWords(sweep_schema).problems_of(error, values)
         problems += _wrong_keys(values.get("parameters"))
         if problems:
             raise ConfigError(report(problems, sources))
@@ -370,7 +370,7 @@ def grid_values(parameter: ParameterConfig) -> tuple[Any, ...]:
 
 def _wrong_keys(parameters: Any) -> Iterator[Problem]:
     """Yield the problem of each parameter that is no setting, or none that may differ."""
-    words = SchemaWords(config_schema())
+    words = SchemaWords(config_schema)
     for key in parameters if isinstance(parameters, Mapping) else ():
         path = ("parameters", key)
         if key in INSTEAD:
@@ -388,7 +388,7 @@ def _impossible_values(reading: _Reading, base: Config) -> Iterator[str]:
     reported as impossible.
     """
     parameters = reading.values().get("parameters")
-    words = SchemaWords(config_schema())
+    words = SchemaWords(config_schema)
     candidates = {
         key: list(_candidates(parameter))
         for key, parameter in (parameters.items() if isinstance(parameters, Mapping) else ())

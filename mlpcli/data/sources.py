@@ -22,7 +22,7 @@ from mlpcli.config.schema.data import (
     DataFiles,
     TableConfig,
 )
-from mlpcli.data import idx, npz, synthetic, table
+from mlpcli.data import idx, npz, table
 from mlpcli.data.classes import classes_of, labelled, with_classes
 from mlpcli.data.csv_table import read_table
 from mlpcli.data.dataset import Dataset, UInt8Array, held_out, numbered
@@ -104,6 +104,8 @@ def draw_digits(seed: int, start: int, size: int, *, worldwide: bool = False) ->
             f"{size:,} drawn digits are asked for, but at most {most:,} can be drawn; make "
             "data.train_size, data.test_size or data.added_digits smaller."
         )
+    from mlpcli.data import synthetic  # the pen computes much when it is imported
+
     images, labels = synthetic.draw(seed, range(start, start + size), worldwide=worldwide)
     return Dataset(images, labels, DIGIT_SHAPE, numbered(10))
 

@@ -1,6 +1,7 @@
 """Draws the pictures of runs into a folder."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def draw_pictures(
         WriteError: a picture cannot be written.
     """
     import_matplotlib()
-    from mlpcli.pictures import style
+    from mlpcli.pictures.side_by_side import draw_and_save
 
     names = list(only)
     if with_landscape:
@@ -71,15 +72,13 @@ def draw_pictures(
         output = first.pictures
     labels = _labels(subjects)
     suffix = "_compared" if len(subjects) > 1 else ""
-    written = []
     make_folder(output)
-    with style.house_style():
-        for name in dict.fromkeys(names):
-            picture = load(name).draw(subjects, labels)
-            path = output / f"{name}{suffix}.{file_format}"
-            style.save(picture, path, file_format)
-            written.append(path)
-    return written
+    pictures = [
+        (partial(load(name).draw, subjects, labels), output / f"{name}{suffix}.{file_format}")
+        for name in dict.fromkeys(names)
+    ]
+    draw_and_save(pictures, file_format)
+    return [path for _, path in pictures]
 
 
 def _check_request(folders: Sequence[Path], names: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Draws the pictures of a sweep into a folder."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def draw_pictures(
             known = ", ".join(SWEEP_PICTURES)
             raise ConfigError(f"There is no picture of sweeps named {name!r}; there are {known}.")
     import_matplotlib()
-    from mlpcli.pictures import style
+    from mlpcli.pictures.side_by_side import draw_and_save
     from mlpcli.pictures.sweep_subject import SweepSubject
 
     subject = SweepSubject(result)
@@ -56,14 +57,13 @@ def draw_pictures(
     if output is None:
         output = SweepFolder(result.folder).pictures
         refuse_links_outside(result.folder, [output, *output.glob("*")], "sweep")
-    written = []
     make_folder(output)
-    with style.house_style():
-        for name in dict.fromkeys(names):
-            path = output / f"{name}.{file_format}"
-            style.save(load_of_sweeps(name).draw(subject), path, file_format)
-            written.append(path)
-    return written
+    pictures = [
+        (partial(load_of_sweeps(name).draw, subject), output / f"{name}.{file_format}")
+        for name in dict.fromkeys(names)
+    ]
+    draw_and_save(pictures, file_format)
+    return [path for _, path in pictures]
 
 
 def why_nothing(result: SweepResult) -> str:

@@ -80,6 +80,9 @@ def save(picture: Figure, path: Path, file_format: Format) -> None:
         WriteError: it could not be written.
     """
     content = BytesIO()
+    if picture.axes and (layout := picture.get_layout_engine()):
+        layout.execute(picture)  # savefig would draw everything twice for it
+        picture.set_layout_engine("none")
     metadata = {"Date": None} if file_format == "svg" else {}
     picture.savefig(content, format=file_format, metadata=metadata)
     write_bytes(path, content.getvalue())

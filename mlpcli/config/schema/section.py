@@ -29,7 +29,13 @@ MOST_NUMBERS = 65536
 class Section(BaseModel):
     """A group of settings, which refuses unknown keys, conversions and later changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        defer_build=True,  # of most sections only the whole config is ever validated
+    )
 
 
 def wrong(expected: str) -> PydanticCustomError:

@@ -86,5 +86,5 @@ class TrainingConfig(Section):
     pictures: bool = Field(
         default=True,
         description="Whether `mlpcli train` leaves pictures of the run in pictures/; drawing them"
-        " takes about two seconds.",
+        " takes about a second on two cores.",
     )
