@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.legend import Legend
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
@@ -110,6 +111,25 @@ def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter("")
+
+
+def legend_outside(
+    picture: Figure,
+    handles: Sequence[Any],
+    names: Sequence[str] | None = None,
+    *,
+    most: int,
+    loc: Literal["outside upper center", "outside lower center"] = "outside upper center",
+    **look: Any,
+) -> Legend:
+    """Add a legend beside the panels, in as many columns as fit into the width, `most` at most."""
+    own = names or [str(handle.get_label()) for handle in handles]
+    for columns in range(most, 0, -1):
+        legend: Legend = picture.legend(handles, own, loc=loc, ncols=columns, **look)
+        if columns == 1 or legend.get_window_extent().width <= picture.bbox.width:
+            break
+        legend.remove()
+    return legend
 
 
 def heading(picture: Figure, text: str) -> None:
