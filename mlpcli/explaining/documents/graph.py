@@ -107,15 +107,14 @@ def _means(graphs: Sequence[Graph]) -> Section:
 
 def _two_modes(graph: Graph) -> Section:
     """Return forward mode beside reverse mode, with what each costs."""
-    parameters = [node for node in graph.nodes if node.kind == "parameter"]
-    seed, edges = parameters[0], len(graph.edges)
+    seed, edges = _seed(graph), len(graph.edges)
     forward = forward_mode(graph, seed)
     rows = [["node", f"forward: ∂node/∂{seed.name}", "reverse: ∂L/∂node", "nudged: Δnode"]]
     for node in graph.nodes:
         if node.kind == "operation" or node is seed or node.kind == "loss":
             changes = forward[node.name], node.gradient, graph.nudged[node.name]
             rows.append([node.name, *(_written(np.asarray(each)) for each in changes)])
-    n = len(parameters)
+    n = sum(node.kind == "parameter" for node in graph.nodes)
     return Section(
         "Forward mode and reverse mode",
         words="Forward mode carries the derivatives with respect to one parameter along the "
@@ -130,12 +129,23 @@ def _two_modes(graph: Graph) -> Section:
     )
 
 
+def _seed(graph: Graph) -> Node:
+    """Return the first parameter, from which forward mode goes."""
+    return next(node for node in graph.nodes if node.kind == "parameter")
+
+
 def graph_facts(graphs: Sequence[Graph]) -> dict[str, Any]:
     """Return the same for JSON, with every digit."""
+    first = graphs[0]
+    if len(graphs) == 1 and first.detail == "layers":
+        return _facts(first)
     if len(graphs) == 1:
-        return _facts(graphs[0])
+        seed = _seed(first)
+        nudged = {name: _fact(change) for name, change in first.nudged.items()}
+        modes = {"parameter": seed.name, "forward": forward_mode(first, seed)}
+        return _facts(first) | modes | {"nudge": NUDGE, "nudged": nudged}
     return {
-        "config": graphs[0].name,
+        "config": first.name,
         "examples": [_facts(graph) for graph in graphs],
         "mean_gradients": {name: _fact(mean) for name, mean in mean_gradients(graphs).items()},
     }
