@@ -66,6 +66,9 @@ svg { max-width: 100%; height: auto; }
   body { --ground: #1b1b1b; color: #ddd; }
   a { color: #8ab4f8; }
   p.shapes { color: #aaa; }
+  th, td { border-color: #555; }
+  span.up { color: #56b4e9; }
+  span.down { color: #ff8c42; }
 }
 @media print { body { max-width: none; margin: 0; } }
 """
