@@ -1,9 +1,13 @@
 """Words and numbers as people read them."""
 
 import re
+import textwrap
+import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 from mlpcli.errors import printable
+from mlpcli.language import _, language
 
 
 def file_name(name: str) -> str:
@@ -46,18 +50,66 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def listed(words: Sequence[str], conjunction: str = "and") -> str:
+def listed(words: Sequence[str], conjunction: Literal["and", "or"] = "and") -> str:
     """Return at least one word as: a, b and c."""
     *others, last = words
-    return f"{', '.join(others)} {conjunction} {last}" if others else last
+    if not others:
+        return last
+    first = _(", ").join(others)
+    if conjunction == "or":
+        return _("{words} or {last}", words=first, last=last)
+    return _("{words} and {last}", words=first, last=last)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return lines of columns, the first aligned to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *others in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        cells = [filled(first, widths[0])]
+        cells += [
+            " " * (width - columns(cell)) + cell
+            for cell, width in zip(others, widths[1:], strict=True)
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a line takes: two for each Chinese character."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(unicodedata.east_asian_width(each) in "WF" for each in text)
+
+
+def filled(text: str, width: int) -> str:
+    """Return a line with spaces behind it, so that it takes this many columns."""
+    return text + " " * (width - columns(text))
+
+
+_WIDE = "\u2e80-\u9fff\uff00-\uffef"
+_CLOSING, _OPENING = "，。；：、！？）》”", "（《“"
+_PIECE = re.compile(
+    rf"[{_OPENING}]*(?:[{_WIDE}]|[^{_WIDE}\s{_OPENING}{_CLOSING}]+)[{_CLOSING}]*\s*|\S+\s*"
+)
+"""what stays on one line: a Chinese character or a word, with its marks and the space behind it"""
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return lines of at most so many columns.
+
+    Chinese has no spaces between words: there a line may end behind each character, but not before
+    a mark that belongs to what precedes it.
+    """
+    if language() == "en":
+        return textwrap.wrap(text, width)
+    lines, line = [], ""
+    for piece in _PIECE.findall(text):
+        if line and columns(line + piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+        while columns(line.rstrip()) > width:  # a word that is longer than a line
+            lines.append(line[:width])
+            line = line[width:]
+    return [*lines, line.rstrip()] if line.strip() else lines

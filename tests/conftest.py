@@ -30,7 +30,13 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUES
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own mirror, cache and proxy out of the tests."""
-    for name in (*PROXY_VARIABLES, "CURL_CA_BUNDLE", "MLPCLI_MIRROR", "MLPCLI_DATA"):
+    for name in (
+        *PROXY_VARIABLES,
+        "CURL_CA_BUNDLE",
+        "MLPCLI_MIRROR",
+        "MLPCLI_DATA",
+        "MLPCLI_LANGUAGE",
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

@@ -347,6 +347,10 @@ def test_a_nudge_goes_through_every_node():
     text = explain("--config", "examples/chain", "--format", "text").output
     change = above["L"] - here["L"]
     assert f"  L              -0.005025           1.000000    {change:.4e}\n" in text
+    facts = json.loads(explain("--config", "examples/chain", "--format", "json").output)
+    assert (facts["parameter"], facts["nudge"]) == ("W₁", 0.01)
+    assert facts["nudged"]["L"] == pytest.approx(change, rel=1e-9)
+    assert facts["forward"]["L"] == pytest.approx(float(graph.node("W₁").gradient), rel=1e-12)
 
 
 def test_columns_name_the_same_numbers_the_other_way_round():

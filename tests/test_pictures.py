@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from helpers.runs import PICTURES_OF_IMAGES, Told
 from matplotlib.contour import QuadContourSet
+from matplotlib.lines import Line2D
 from PIL import Image
 
 import mlpcli
@@ -269,6 +270,26 @@ def test_the_curves_drawn_are_the_columns_of_metrics_csv(run):
     )
     assert rate.lines[0].get_ydata().tolist() == [row.learning_rate for row in run.history]
     assert all(axes.get_ylabel() for axes in picture.axes)
+
+
+@pytest.mark.parametrize("labels", [["bars"], ["bars", "cars"], [f"{i:040}" for i in range(9)]])
+def test_a_legend_is_no_wider_than_its_picture(run, labels):
+    record = read_record(run.folder)
+    with style.house_style():
+        picture = curves.draw([record] * len(labels), labels)
+        picture.draw_without_rendering()
+        box = picture.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= picture.bbox.width
+
+
+def test_a_short_legend_has_all_its_columns():
+    picture = style.figure(8, 4)
+    handles = [Line2D([], [], label=name) for name in "abc"]
+    legend = style.legend_outside(picture, handles, most=3)
+    picture.draw_without_rendering()
+    texts = legend.get_texts()
+    assert len({text.get_window_extent().y0 for text in texts}) == 1
+    assert picture.legends == [legend]
 
 
 def test_gradients_are_drawn_by_layer(tmp_path):

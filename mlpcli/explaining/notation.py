@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from mlpcli.explaining.trace import LayerTrace, StepTrace
+from mlpcli.language import N_
 from mlpcli.nn.arrays import Array
 
 NotationName = Literal["rows", "columns"]
@@ -68,9 +69,9 @@ class Notation:
     x = "x"
     shift = 0
     """added to a layer's number for its units"""
-    unit_in_W = "column"
-    index_words = "W[i,j] is the weight from number i of what comes in to unit j of the layer"
-    words = (
+    unit_in_W = N_("column")
+    index_words = N_("W[i,j] is the weight from number i of what comes in to unit j of the layer")
+    words = N_(
         "In rows: z₁ = x W₁ + b₁, an example is a row, layer 1 is the first with weights. "
         "`--notation columns` writes z⁽²⁾ = W⁽¹⁾ a⁽¹⁾ + b⁽¹⁾."
     )
@@ -135,9 +136,9 @@ class Columns(Notation):
     name = "columns"
     x = "a⁽¹⁾"
     shift = 1
-    unit_in_W = "row"
-    index_words = "W[j,i] is the weight to unit j from number i of what comes in"
-    words = (
+    unit_in_W = N_("row")
+    index_words = N_("W[j,i] is the weight to unit j from number i of what comes in")
+    words = N_(
         "In columns: z⁽²⁾ = W⁽¹⁾ a⁽¹⁾ + b⁽¹⁾, an example is a column, layer 1 is the input, "
         "a⁽¹⁾ = x. `--notation rows` writes z₁ = x W₁ + b₁, as the code does."
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlpcli.explaining.notation import ROWS, Notation
 from mlpcli.explaining.trace import LayerTrace
+from mlpcli.language import _
 from mlpcli.nn.arrays import Labels
 from mlpcli.text import listed
 
@@ -33,16 +34,22 @@ def one_sign_words(layer: LayerTrace, notation: Notation = ROWS) -> str:
     symbols = notation.of(layer)
     n = layer.delta.shape[1]
     if len(units) == n:
-        whose = "of a unit" if n > 1 else "of the unit"
+        whose = _("of a unit") if n > 1 else _("of the unit")
     else:
         names = [str(unit + 1) for unit in units[:MOST_NAMED]]
         if len(units) > MOST_NAMED:
-            names.append(f"{len(units) - MOST_NAMED} more")
-        whose = f"of each of the units {listed(names)}" if len(names) > 1 else f"of unit {names[0]}"
-    sign = f"the sign of its {symbols.delta}"
+            names.append(_("{n} more", n=len(units) - MOST_NAMED))
+        whose = _("of unit {name}", name=names[0])
+        if len(names) > 1:
+            whose = _("of each of the units {names}", names=listed(names))
+    sign = _("the sign of its {delta}", delta=symbols.delta)
     if len(layer.delta) > 1:
-        sign += ", which is the same for every example"
-    return (
-        f"No number in {symbols.input} is negative: so all entries of ∂L/∂{symbols.W} {whose} have "
-        f"{sign}, and this step moves all its weights up, or all down."
+        sign = _("{sign}, which is the same for every example", sign=sign)
+    return _(
+        "No number in {input} is negative: so all entries of ∂L/∂{W} {whose} have {sign}, and this "
+        "step moves all its weights up, or all down.",
+        input=symbols.input,
+        W=symbols.W,
+        whose=whose,
+        sign=sign,
     )

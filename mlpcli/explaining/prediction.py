@@ -12,6 +12,7 @@ from mlpcli.data.published.cache import data_directory
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.explaining.trace import StepTrace, trace_step
 from mlpcli.inference.model import Model, load_model
+from mlpcli.language import N_
 from mlpcli.nn.arrays import Array, one_hot
 from mlpcli.nn.losses import CrossEntropy, Loss
 from mlpcli.nn.network import MLP
@@ -183,7 +184,7 @@ def _evidence(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[str, Array]
         score = "log p"
         network.send_back(t - loss.prediction(z))
     else:
-        score = "output"
+        score = N_("output")
         network.send_back(t.copy())
     first = network.dense[0]
     return score, first.backward(first.delta).copy()

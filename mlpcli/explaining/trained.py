@@ -21,6 +21,7 @@ from mlpcli.explaining.graph import Graph, graph_of
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import trace_step
 from mlpcli.inference.model import Model, load_model
+from mlpcli.language import _
 from mlpcli.nn.arrays import Array, one_hot
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
@@ -80,16 +81,16 @@ def ask(
     t: Array | None = None
     if inputs is not None:
         x = np.array([parse_row(inputs, model.input_names)])
-        what = f"asked for {inputs}"
+        what = _("asked for {inputs}", inputs=inputs)
     else:
         cache = data_directory(data_dir)
         loader = DataLoader(config.data, config.seed, cache, reporter or Reporter())
-        training, _ = loader.training_and_validation()
+        training, _validation = loader.training_and_validation()
         number = example or 1
         if number > len(training):
             raise ConfigError(f"--example {number}: there are {len(training):,} of them.")
         row = training.take(np.array([number - 1]))
-        x, t, what = row.images, np.empty((1, n_out)), f"example {number}"
+        x, t, what = row.images, np.empty((1, n_out)), _("example {n}", n=number)
         row.write_targets(np.array([0]), t)
     if target is not None:
         t = _target(model, target)

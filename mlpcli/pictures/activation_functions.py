@@ -1,7 +1,6 @@
 """Each activation beside its derivative, with the range in which it saturates."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mlpcli.explaining.saturation import Character, character, curves
+from mlpcli.language import N_, _
 from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid
+from mlpcli.text import wrapped
 from mlpcli.training.saturated_start import FLAT
 
 REACH = 8.0
@@ -19,8 +20,8 @@ REACH = 8.0
 PALE = "#E4E4E4"
 PAIRS = 2
 """activations in a row"""
-READING = (
-    f"Activations and their derivatives. Grey: saturated, the slope stays below {FLAT:g}. The mean "
+READING = N_(
+    "Activations and their derivatives. Grey: saturated, the slope stays below {flat:g}. The mean "
     "output is that for z from the standard normal distribution; where it is 0, the output is "
     "centred."
 )
@@ -44,7 +45,7 @@ def draw(activations: Sequence[Activation]) -> Figure:
         right.set_ylabel("da/dz")
     for axes in panels[len(activations) :].ravel():
         axes.set_axis_off()
-    picture.suptitle(textwrap.fill(READING, 70 * columns), fontsize=10)
+    picture.suptitle("\n".join(wrapped(_(READING, flat=FLAT), 70 * columns)), fontsize=10)
     return picture
 
 
@@ -52,8 +53,13 @@ def output_text(found: Character) -> str:
     """Return the range of the output, and whether it is centred on zero."""
     low, high = _bound(found.lowest), _bound(found.highest)
     if found.is_centred:
-        return f"output {low} … {high}, centred on 0"
-    return f"output {low} … {high}, not centred: mean {found.mean_output:.2f}"
+        return _("output {low} … {high}, centred on 0", low=low, high=high)
+    return _(
+        "output {low} … {high}, not centred: mean {mean:.2f}",
+        low=low,
+        high=high,
+        mean=found.mean_output,
+    )
 
 
 def saturation_text(found: Character) -> str:
@@ -63,7 +69,9 @@ def saturation_text(found: Character) -> str:
         ranges.append(f"z < {_bound(found.saturates_below)}")
     if found.saturates_above is not None:
         ranges.append(f"z > {_bound(found.saturates_above)}")
-    return f"saturates: {' and '.join(ranges)}" if ranges else "saturates nowhere"
+    if not ranges:
+        return _("saturates nowhere")
+    return _("saturates: {ranges}", ranges=_(" and ").join(ranges))
 
 
 def _panel(axes: Axes, z: Array, y: Array, found: Character, colour: str, dashes: str) -> None:

@@ -17,6 +17,7 @@ from mlpcli.pictures.style import (
     GREY,
     figure,
     grid,
+    legend_outside,
     line_style,
     logarithmic,
     marked,
@@ -79,7 +80,7 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
         logarithmic([loss], positive)
     for axes in panels:
         grid(axes)
-    picture.legend(handles=_legend(records, labels), loc="outside upper center", ncols=3)
+    legend_outside(picture, _legend(records, labels), most=3)
     return picture
 
 

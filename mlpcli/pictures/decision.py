@@ -19,7 +19,7 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.fit import answers, spread
-from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label, shown
+from mlpcli.pictures.style import COLOURS, MARKERS, figure, legend_outside, run_label, shown
 from mlpcli.pictures.subject import Subject
 
 PLACES, MARGIN = 161, 0.25
@@ -116,12 +116,12 @@ def _draw_regions(
     if any((surface.answer == UNDECIDED).any() for surface in surfaces):
         handles.append(Patch(facecolor=UNDECIDED_COLOUR, edgecolor="black", linewidth=0.5))
         names = [*names, f"none, ahead by less than {100 * AHEAD:g} %"]
-    picture.legend(
+    legend_outside(
+        picture,
         handles,
         names,
+        most=int(picture.get_figwidth() / 1.7),
         title="predicted in the region; the symbols are examples",
-        loc="outside upper center",
-        ncols=int(picture.get_figwidth() / 1.7),
         handleheight=1.4,
     )
 
@@ -182,8 +182,7 @@ def _draw_outputs(
         label = f"output {halfway:.3g}, halfway"
         handles.append(Line2D([], [], color="black", linestyle="--", linewidth=2.2, label=label))
     if handles:
-        ncols = max(2, int(picture.get_figwidth() / 2.2))
-        picture.legend(handles=handles, loc="outside upper center", ncols=ncols)
+        legend_outside(picture, handles, most=max(2, int(picture.get_figwidth() / 2.2)))
 
 
 def _why_not(run: Subject) -> str | None:

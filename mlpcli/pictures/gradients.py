@@ -15,6 +15,7 @@ from mlpcli.pictures.style import (
     DASHES,
     figure,
     grid,
+    legend_outside,
     line_style,
     logarithmic,
     marked,
@@ -69,7 +70,7 @@ def draw(
         grid(axes)
     deepest = max(panels[0], key=lambda axes: len(axes.lines))
     handles, names = deepest.get_legend_handles_labels()
-    picture.legend(handles, names, loc="outside upper center", ncols=int(width / 1.25))
+    legend_outside(picture, handles, names, most=int(width / 1.25))
     return picture
 
 

@@ -6,7 +6,6 @@ columns, with the weights on the arrows between them.
 
 import itertools
 import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from mlpcli.explaining.graph import Edge, Graph, Node, product
+from mlpcli.language import N_, _
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, shown
+from mlpcli.text import columns, wrapped
 
 BOX, ROW, UNIT_ROW, MARGIN = 0.52, 1.02, 1.25, 0.3
 """in inches: height of a box, of a row of a chain, of a row of units; margin of the sheet"""
@@ -48,20 +49,20 @@ FOOT_WIDTH = 120
 """width of the text at the foot, in characters"""
 
 TITLES = {
-    "operations": "each operation is a box",
-    "units": "each unit is a box",
-    "layers": "too large for every number, so each layer is a box",
+    "operations": N_("each operation is a box"),
+    "units": N_("each unit is a box"),
+    "layers": N_("too large for every number, so each layer is a box"),
 }
-READING = (
+READING = N_(
     "In each box: its value, and below that the slope ∂L/∂ of the loss. On each arrow: the local "
     "derivative.\nThe slope of a box is the product of the derivatives along its path to L, summed "
     "over the paths."
 )
-OF_WEIGHTS = (
+OF_WEIGHTS = N_(
     "An arrow's weight is its local derivative, and the slope along that weight is what goes in "
     "times the slope\nof the box at the arrow's end. The slope along a bias is that of its box."
 )
-OF_LAYERS = (
+OF_LAYERS = N_(
     "In each box: the shape and the norm of a layer's values, and the norm of the slope ∂L/∂ of "
     "the loss.\nOn each arrow: the Jacobian. The slope of a box is 1, the slope of L, times the "
     "Jacobians on the way back to the box."
@@ -161,14 +162,15 @@ class _Sheet:
         graph = graphs[0]
         self.left = self.top = 0.0
         sizes = "-".join(map(str, graph.sizes))
-        which = f", example {graph.example}" if graph.example else ""
+        which = _(", example {n}", n=graph.example) if graph.example else ""
         if len(graphs) > 1:
-            which = f", examples {', '.join(str(each.example) for each in graphs)}"
-        title = f"{shown(graph.name)}, {sizes}{which}: {TITLES[graph.detail]}"
+            numbers = ", ".join(str(each.example) for each in graphs)
+            which = _(", examples {numbers}", numbers=numbers)
+        title = f"{shown(graph.name)}, {sizes}{which}: {_(TITLES[graph.detail])}"
         foot = _foot(graphs)
         foot_lines = foot.split("\n")
-        foot_width = 0.95 * SMALL * CHARACTER * max(map(len, foot_lines))
-        inner = max(width, foot_width, 11 * CHARACTER * len(title))
+        foot_width = 0.95 * SMALL * CHARACTER * max(map(columns, foot_lines))
+        inner = max(width, foot_width, 11 * CHARACTER * columns(title))
         full_width = inner + 2 * MARGIN
         full_height = height + 0.17 * len(foot_lines) + 1.15
         left, top = MARGIN + (inner - width) / 2, 0.65
@@ -184,7 +186,7 @@ class _Sheet:
     def example(self, graph: Graph, width: float) -> None:
         """Draw the head of one of several graphs."""
         loss = _number(graph.node("L").value)
-        text = f"Example {graph.example}, L = {loss}"
+        text = _("Example {n}, L = {loss}", n=graph.example, loss=loss)
         y = self.top + 0.3
         self._axes.text(0, y, text, ha="left", va="center", fontsize=MEDIUM, fontweight="bold")
         self._axes.plot([0, width], [y - 0.2, y - 0.2], color=GREY, linewidth=0.6)
@@ -343,7 +345,10 @@ def _lines(node: Node) -> tuple[str, ...]:
         name += f" = {node.operation}"
     if node.value.size == 1:
         return (_summary(name, node.value), _summary(slope, node.gradient))
-    return (_summary(name, node.value), f"{slope}: norm {np.linalg.norm(node.gradient):.4g}")
+    return (
+        _summary(name, node.value),
+        _("{name}: norm {norm:.4g}", name=slope, norm=np.linalg.norm(node.gradient)),
+    )
 
 
 def _edge_text(edge: Edge) -> str:
@@ -368,7 +373,7 @@ def _summary(name: str, value: Array) -> str:
     if value.size == 1:
         return f"{name} = {_number(value)}"
     shape = "×".join(map(str, value.shape))
-    return f"{name}: {shape}, norm {np.linalg.norm(value):.4g}"
+    return _("{name}: {shape}, norm {norm:.4g}", name=name, shape=shape, norm=np.linalg.norm(value))
 
 
 def _number(value: Array) -> str:
@@ -384,31 +389,39 @@ def _foot(graphs: Sequence[Graph]) -> str:
     graph, mean = graphs[0], ""
     if len(graphs) > 1:
         losses = [float(each.node("L").value.item()) for each in graphs]
-        mean = (
-            f"\nThe loss of the batch is the mean, {_number(np.array(np.mean(losses)))}, and each "
-            "slope of it is the mean of the slopes."
+        mean = "\n" + _(
+            "The loss of the batch is the mean, {mean}, and each slope of it is the mean of the "
+            "slopes.",
+            mean=_number(np.array(np.mean(losses))),
         )
     if graph.detail == "layers":
-        return f"{OF_LAYERS}{mean}"
-    indices = f"In brackets: the number of a unit; {graph.notation.index_words}."
+        return f"{_(OF_LAYERS)}{mean}"
+    indices = _(
+        "In brackets: the number of a unit; {indices}.", indices=_(graph.notation.index_words)
+    )
     if not graph.is_chain:
-        return f"{READING}\n{OF_WEIGHTS}\n{indices}{mean}"
+        return f"{_(READING)}\n{_(OF_WEIGHTS)}\n{indices}{mean}"
     first = next(node for node in graph.nodes if node.kind == "parameter")
     paths = list(graph.paths(first))
     if len(paths) > 1 or mean:
-        return f"{READING}{mean}"
+        return f"{_(READING)}{mean}"
     (path,) = paths
     factors = " · ".join(_number(edge.derivative) for edge in path if edge.symbol != "1")
     slope = _number(np.array(product(path)))
-    whole = f"Without the factors 1: ∂L/∂{first.name} = {factors} = {slope}"
-    return f"{READING}\n{textwrap.fill(whole, FOOT_WIDTH)}"
+    whole = _(
+        "Without the factors 1: ∂L/∂{name} = {factors} = {slope}",
+        name=first.name,
+        factors=factors,
+        slope=slope,
+    )
+    return "\n".join([_(READING), *wrapped(whole, FOOT_WIDTH)])
 
 
 def _box_width(lines: Sequence[str]) -> float:
-    return 0.24 + MEDIUM * CHARACTER * max(map(len, lines))
+    return 0.24 + MEDIUM * CHARACTER * max(map(columns, lines))
 
 
 def _size(text: str) -> tuple[float, float]:
     """Return the width and height of a label, in inches."""
     lines = text.split("\n")
-    return SMALL * CHARACTER * max(map(len, lines)) + 0.06, 0.13 * len(lines) + 0.06
+    return SMALL * CHARACTER * max(map(columns, lines)) + 0.06, 0.13 * len(lines) + 0.06

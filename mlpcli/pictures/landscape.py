@@ -25,7 +25,7 @@ from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.pictures.catalogue import RunPicture
-from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label
+from mlpcli.pictures.style import COLOURS, MARKERS, figure, legend_outside, run_label
 from mlpcli.pictures.subject import Subject, noun
 from mlpcli.pictures.weight_path import Watcher, WeightPath, follow
 from mlpcli.storage.checkpoint import load_checkpoint
@@ -178,9 +178,7 @@ def draw(
         axes.set_axis_off()
     names = [name for own in labels for name in own]
     apart = {path.epochs_apart for landscape in landscapes for path in landscape.followed}
-    legend = picture.legend(
-        handles=_legend(names, apart), loc="outside upper center", ncols=4 if across == 1 else 6
-    )
+    legend = legend_outside(picture, _legend(names, apart), most=4 if across == 1 else 6)
     legend.set_frame_on(True)
     legend.get_frame().set_facecolor("#BBBBBB")
     return picture

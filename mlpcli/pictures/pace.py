@@ -14,6 +14,7 @@ from mlpcli.pictures.style import (
     FEW_DECADES,
     figure,
     grid,
+    legend_outside,
     line_style,
     logarithmic,
     marked,
@@ -85,7 +86,7 @@ def draw(paces: Sequence[Pace], noun: str = "images") -> Figure:
     if min(losses) > 0 and 10 * min(losses) < max(losses) < FEW_DECADES * min(losses):
         logarithmic([by_epoch], losses)
     handles, names = by_epoch.get_legend_handles_labels()
-    picture.legend(handles, names, loc="outside upper center", ncols=3)
+    legend_outside(picture, handles, names, most=3)
     return picture
 
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.explaining.trace import LayerTrace
+from mlpcli.language import N_, _
 from mlpcli.nn.arrays import Labels
 from mlpcli.pictures.style import COLOURS, DOWN, GREY, UP, figure, grid, shown
 
@@ -44,10 +45,15 @@ def draw(name: str, traced: TracedPrediction) -> Figure:
     _outputs(outputs.subplots(1, 3, sharey=True), traced, classes)
     _learning(learning.subplots(1, 2), traced)
     predicted, label = (shown(traced.class_names[i]) for i in (traced.predicted, traced.label))
-    title = f"{shown(name)}: taken for {predicted}"
-    title += f"; one step of SGD towards {label}, learning rate {step.learning_rate:g}"
+    title = _(
+        "{file}: taken for {predicted}; one step of SGD towards {label}, learning rate {rate:g}",
+        file=shown(name),
+        predicted=predicted,
+        label=label,
+        rate=step.learning_rate,
+    )
     if len(hidden) < n_hidden:
-        title += f"; the first {len(hidden)} of {n_hidden} hidden layers"
+        title += _("; the first {drawn} of {n} hidden layers", drawn=len(hidden), n=n_hidden)
     picture.suptitle(title, fontsize=11)
     return picture
 
@@ -57,26 +63,27 @@ def _images(panels: Sequence[Axes], traced: TracedPrediction) -> None:
     saw, speaks, table = panels
     height, width = traced.pixels.shape
     saw.imshow(traced.pixels, cmap="gray_r", vmin=0, vmax=255)
-    saw.set_title(f"What it saw, {height}×{width}")
+    saw.set_title(_("What it saw, {height}×{width}", height=height, width=width))
     largest = float(np.abs(traced.for_the_label).max()) or 1.0
     drawn = speaks.imshow(traced.for_the_label, cmap="gray", vmin=-largest, vmax=largest)
     if min(height, width) > 1 and traced.pixels.min() < 128 <= traced.pixels.max():
         speaks.contour(traced.pixels, levels=[128], colors=COLOURS[1], linewidths=1.0)
-    speaks.set_title(f"Which pixels speak for {shown(traced.class_names[traced.label])}")
+    label = shown(traced.class_names[traced.label])
+    speaks.set_title(_("Which pixels speak for {label}", label=label))
     bar = speaks.figure.colorbar(drawn, ax=speaks, shrink=0.85)
-    bar.set_label(f"∂ {traced.score}/∂x: ink speaks against … for")
+    bar.set_label(_("∂ {score}/∂x: ink speaks against … for", score=_(traced.score)))
     for axes in (saw, speaks):
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
     norms = [float(np.linalg.norm(layer.W.gradient)) for layer in traced.step.layers]
     places = np.arange(len(norms))
     table.barh(places, norms, **BARS, height=0.6)
-    table.set_yticks(places, [f"layer {layer.number}" for layer in traced.step.layers])
+    table.set_yticks(places, [_("layer {n}", n=layer.number) for layer in traced.step.layers])
     table.invert_yaxis()
-    table.set_xlabel("norm of ∂L/∂W")
+    table.set_xlabel(_("norm of ∂L/∂W"))
     table.xaxis.set_major_locator(MaxNLocator(4))
     table.ticklabel_format(axis="x", scilimits=(-2, 3))
-    table.set_title("How much each layer would learn")
+    table.set_title(_("How much each layer would learn"))
     grid(table)
 
 
@@ -87,9 +94,16 @@ def _activations(axes: Axes, layer: LayerTrace, n_layers: int) -> None:
     axes.axhline(0, color=GREY, linewidth=0.7)
     axes.set_xlim(0.4, len(a) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    above = f"{np.count_nonzero(a > 0)} of {len(a)} units are above 0"
-    axes.set_title(f"Layer {layer.number} of {n_layers}, {layer.activation}: {above}", loc="left")
-    axes.set(xlabel="unit", ylabel="activation")
+    title = _(
+        "Layer {layer} of {layers}, {name}: {above} of {n} units are above 0",
+        layer=layer.number,
+        layers=n_layers,
+        name=layer.activation,
+        above=np.count_nonzero(a > 0),
+        n=len(a),
+    )
+    axes.set_title(title, loc="left")
+    axes.set(xlabel=_("unit"), ylabel=_("activation"))
     grid(axes)
 
 
@@ -103,8 +117,8 @@ def _outputs(panels: Sequence[Axes], traced: TracedPrediction, classes: Labels) 
     outputs.set_yticks(places, [shown(traced.class_names[i]) for i in classes])
     outputs.invert_yaxis()
     all_drawn = len(classes) == len(traced.class_names)
-    outputs.set_title("Outputs" if all_drawn else f"Outputs, {len(classes)} furthest off")
-    outputs.set(xlabel="output", ylabel="class")
+    outputs.set_title(_("Outputs") if all_drawn else _("Outputs, {n} furthest off", n=len(classes)))
+    outputs.set(xlabel=_("output"), ylabel=_("class"))
     p, t = step.prediction[0][classes], step.target[0][classes]
     arrows.plot(p, places, "o", color="black", markersize=4)
     arrows.plot(t, places, "|", color=COLOURS[1], markersize=11, mew=2)
@@ -116,16 +130,20 @@ def _outputs(panels: Sequence[Axes], traced: TracedPrediction, classes: Labels) 
             arrows.annotate("", xy=(end, place), xytext=(start, place), arrowprops=style)
     room = 0.06 * (high - low)
     arrows.set_xlim(low - room, high + room)
-    arrows.set_title("What each output should do (blue: rise,\nred: fall): go from p to t")
-    smoothed = "" if np.array_equal(step.target, step.t) else ", smoothed"
-    arrows.set_xlabel(f"dot: p, the prediction; bar: t, the target{smoothed}")
+    arrows.set_title(_("What each output should do (blue: rise,\nred: fall): go from p to t"))
+    is_smoothed = not np.array_equal(step.target, step.t)
+    arrows.set_xlabel(
+        _("dot: p, the prediction; bar: t, the target, smoothed")
+        if is_smoothed
+        else _("dot: p, the prediction; bar: t, the target")
+    )
     before, later = traced.probabilities[classes], traced.probabilities_after[classes]
     after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")
     after.barh(places + 0.2, later, height=0.36, color=COLOURS[0], edgecolor="black")
     both = np.concatenate([before, later])
     after.set_xlim(min(0.0, float(both.min())), max(1.0, float(both.max())))
-    after.set_title("p before the step (pale)\nand after it (dark)")
-    after.set_xlabel("p, the prediction")
+    after.set_title(_("p before the step (pale)\nand after it (dark)"))
+    after.set_xlabel(_("p, the prediction"))
     for axes in panels:
         axes.set_ylim(len(classes) - 0.4, -0.6)
         grid(axes)
@@ -134,18 +152,22 @@ def _outputs(panels: Sequence[Axes], traced: TracedPrediction, classes: Labels) 
 def _learning(panels: Sequence[Axes], traced: TracedPrediction) -> None:
     """Draw the weights of the last layer that the step raises and lowers most."""
     changes = strongest_changes(traced, MOST_WEIGHTS)
-    source = "unit" if len(traced.step.layers) > 1 else "pixel"
+    source = N_("unit {n}") if len(traced.step.layers) > 1 else N_("pixel {n}")
     raised = [each for each in changes if each.change > 0]
     lowered = [each for each in changes if each.change < 0]
+    titles = (
+        _("Weights of the last layer that are raised most"),
+        _("Weights of the last layer that are lowered most"),
+    )
     for axes, chosen, title, colour in zip(
-        panels, (raised, lowered), ("raised", "lowered"), (UP, DOWN), strict=True
+        panels, (raised, lowered), titles, (UP, DOWN), strict=True
     ):
         places = np.arange(len(chosen))
         axes.barh(places, [each.change for each in chosen], color=colour, edgecolor="black")
-        names = [f"{source} {each.unit} → {shown(each.class_name)}" for each in chosen]
+        names = [f"{_(source, n=each.unit)} → {shown(each.class_name)}" for each in chosen]
         axes.set_yticks(places, names)
         axes.invert_yaxis()
-        axes.set_title(f"Weights of the last layer that are {title} most")
-        axes.set_xlabel("change, −η ∂L/∂W")
+        axes.set_title(title)
+        axes.set_xlabel(_("change, −η ∂L/∂W"))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         grid(axes)

@@ -15,7 +15,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mlpcli.pictures.catalogue import RunPicture, without_hidden_layer
-from mlpcli.pictures.style import COLOURS, figure, grid, heading, logarithmic, run_label
+from mlpcli.pictures.style import (
+    COLOURS,
+    figure,
+    grid,
+    heading,
+    legend_outside,
+    logarithmic,
+    run_label,
+)
 from mlpcli.pictures.subject import Subject, noun
 from mlpcli.training.setup import Setup
 
@@ -91,7 +99,7 @@ def draw(runs: Sequence[list[LayerSpread]], labels: Sequence[str], noun: str = "
     )
     panels[1][0].set_ylabel("standard deviation\n(a: no unit; ∂L/∂z: loss per unit)")
     handles, names = panels[1][0].get_legend_handles_labels()
-    picture.legend(handles, names, loc="outside lower center", ncols=2)
+    legend_outside(picture, handles, names, most=2, loc="outside lower center")
     heading(
         picture,
         f"Before the first step: how far the signal of training {noun} spreads on its way forward, "

@@ -5,6 +5,7 @@ colours are those of Okabe and Ito (2008), and colour scales are monotonic in li
 """
 
 import contextlib
+import logging
 import math
 import textwrap
 import unicodedata
@@ -17,11 +18,21 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
+from matplotlib.font_manager import (
+    FontProperties,
+    findfont,
+    findSystemFonts,
+    fontManager,
+    get_font,
+    get_font_names,
+)
+from matplotlib.legend import Legend
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from mlpcli.errors import ConfigError
 from mlpcli.files import write_bytes
+from mlpcli.language import language
 
 Format = Literal["png", "svg"]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31")
@@ -42,6 +53,23 @@ HEADING_CHARACTER = 0.085
 """mean width of a character of a heading, in inches, with some to spare"""
 FINEST = 28
 """side to which smaller images are enlarged, in pixels, so that the gaps can be narrow"""
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "STHeiti",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "SimHei",
+    "Noto Sans CJK JP",  # under this name matplotlib finds the file that has all of Noto's
+    "Arial Unicode MS",
+)
+"""fonts with Chinese characters that Linux, Windows and macOS have, best first"""
 STYLE: Any = {
     "figure.dpi": 110,
     "savefig.dpi": 110,
@@ -65,7 +93,37 @@ def house_style() -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
+        if language() == "zh":
+            mpl.rcParams["font.family"] = [*STYLE["font.family"], _chinese_font()]
+            logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it has no bold
         yield
+
+
+def _chinese_font() -> str:
+    """Return the name of an installed font with Chinese characters.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = _installed_font() or _installed_font(since_the_list=True)
+    if found is None:
+        raise ConfigError(
+            "No font with Chinese characters is installed, so the picture cannot be drawn in "
+            "Chinese; install one, such as Noto Sans CJK SC (on Debian and Ubuntu: apt install "
+            "fonts-noto-cjk), or draw it in English with --language en."
+        )
+    return found
+
+
+def _installed_font(*, since_the_list: bool = False) -> str | None:
+    """Return a font of matplotlib's list, or one installed since that was made."""
+    if since_the_list:
+        known = {entry.fname for entry in fontManager.ttflist}
+        for path in set(findSystemFonts()) - known:
+            with contextlib.suppress(OSError, RuntimeError):  # a damaged font
+                fontManager.addfont(path)
+    names = set(get_font_names())
+    return next((name for name in CHINESE_FONTS if name in names), None)
 
 
 def figure(width: float, height: float) -> Figure:
@@ -115,6 +173,25 @@ def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
         axes.yaxis.set_minor_formatter("")
 
 
+def legend_outside(
+    picture: Figure,
+    handles: Sequence[Any],
+    names: Sequence[str] | None = None,
+    *,
+    most: int,
+    loc: Literal["outside upper center", "outside lower center"] = "outside upper center",
+    **look: Any,
+) -> Legend:
+    """Add a legend beside the panels, in as many columns as fit into the width, `most` at most."""
+    own = names or [str(handle.get_label()) for handle in handles]
+    for columns in range(most, 0, -1):
+        legend: Legend = picture.legend(handles, own, loc=loc, ncols=columns, **look)
+        if columns == 1 or legend.get_window_extent().width <= picture.bbox.width:
+            break
+        legend.remove()
+    return legend
+
+
 def heading(picture: Figure, text: str) -> None:
     """Write a title over a whole figure, in as many lines as its width asks for."""
     columns = int(picture.get_figwidth() / HEADING_CHARACTER)
@@ -145,9 +222,12 @@ def shortened(name: str, longest: int) -> str:
 
 
 def _drawable(name: str) -> str:
-    font = get_font(findfont("DejaVu Sans"))
+    families = [FontProperties(family=[name]) for name in mpl.rcParams["font.family"]]
+    fonts = [get_font(findfont(each)) for each in families]
     text = unicodedata.normalize("NFC", name)
-    return "".join(c if font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
+    return "".join(
+        c if any(font.get_char_index(ord(c)) for font in fonts) else f"U+{ord(c):04X}" for c in text
+    )
 
 
 def mosaic(tiles: NDArray[Any], columns: int, gap: tuple[int, int]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mlpcli.explaining.documents.ways import outputs_shown, units_shown
 from mlpcli.explaining.ways import Ways
+from mlpcli.language import _
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.pictures.style import COLOURS, DOWN, GREY, UP, figure, grid, shown
 
@@ -28,37 +29,58 @@ def draw(name: str, found: Ways) -> Figure:
     label, output = (shown(found.traced.class_names[i]) for i in (found.traced.label, j))
     z, p = float(step.layers[-1].z[0, j]), float(step.prediction[0, j])
     _draw_terms(terms, found, places, units)
-    terms.set_title(f"What output {output} is made of: the terms a·w of its sum, and b", loc="left")
+    terms.set_title(
+        _("What output {output} is made of: the terms a·w of its sum, and b", output=output),
+        loc="left",
+    )
     of_parameters = np.append(found.of_weights[units], found.of_bias)
     _draw_rows(
         moves,
         [
-            ("its weights, in\nproportion to a", of_parameters, _largest(found.of_weights)),
+            (_("its weights, in\nproportion to a"), of_parameters, _largest(found.of_weights)),
             (
-                "the activations, in\nproportion to w",
+                _("the activations, in\nproportion to w"),
                 np.append(found.of_activations[units], np.nan),
                 _largest(found.of_activations),
             ),
         ],
     )
-    moves.set_title(f"How each should move, to lower the loss by output {output} alone", loc="left")
+    moves.set_title(
+        _("How each should move, to lower the loss by output {output} alone", output=output),
+        loc="left",
+    )
     largest = max(_largest(found.wishes), _largest(found.total))
     rows = [
-        (f"output {shown(found.traced.class_names[i])}", found.wishes[units, i], largest)
+        (
+            _("output {name}", name=shown(found.traced.class_names[i])),
+            found.wishes[units, i],
+            largest,
+        )
         for i in outputs
     ]
-    rows.append(("all, added up", found.total[units], largest))
+    rows.append((_("all, added up"), found.total[units], largest))
     _draw_rows(wishes, rows)
     wishes.axhline(0.5, color="black", linewidth=0.8)
-    wishes.set_title("What each output wishes of each activation (on one scale)", loc="left")
+    wishes.set_title(_("What each output wishes of each activation (on one scale)"), loc="left")
     wishes.set_xticks([*places, len(places)], [*(str(i + 1) for i in units), "b"])
     wishes.set_xlim(-0.6, len(places) + 0.6)
-    some = "" if len(units) == len(found.activations) else f", {len(units)} that matter most"
-    wishes.set_xlabel(f"unit of the layer before{some}")
+    wishes.set_xlabel(
+        _("unit of the layer before")
+        if len(units) == len(found.activations)
+        else _("unit of the layer before, {n} that matter most", n=len(units))
+    )
     picture.suptitle(
-        f"{shown(name)}, which shows {label}: output {output} sums up to {z:.3g}, answers {p:.3g} "
-        f"and should answer {step.target[0, j]:.3g}\n"
-        "↑ blue: should rise, its gradient is negative    ↓ red: should fall    long: much",
+        _(
+            "{file}, which shows {label}: output {output} sums up to {z:.3g}, answers {p:.3g} and "
+            "should answer {t:.3g}\n"
+            "↑ blue: should rise, its gradient is negative    ↓ red: should fall    long: much",
+            file=shown(name),
+            label=label,
+            output=output,
+            z=z,
+            p=p,
+            t=step.target[0, j],
+        ),
         fontsize=10,
     )
     return picture
@@ -73,7 +95,7 @@ def _draw_terms(axes: Axes, found: Ways, places: Labels, units: Labels) -> None:
         axes.annotate(text, (place, 1), (0, -2), xycoords=("data", "axes fraction"), **BESIDE)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.35 * (high - low))
-    axes.set_ylabel("term")
+    axes.set_ylabel(_("term"))
     grid(axes)
 
 
@@ -88,7 +110,7 @@ BESIDE: dict[str, Any] = {
 def _draw_rows(axes: Axes, rows: list[tuple[str, Array, float]]) -> None:
     """Draw a row of arrows for each name, its numbers, and the number with the longest arrow."""
     n = len(rows)
-    for i, (_, numbers, largest) in enumerate(rows):
+    for i, (_name, numbers, largest) in enumerate(rows):
         middle = n - 1 - i
         for place, number in enumerate(numbers.tolist()):
             if np.isnan(number):

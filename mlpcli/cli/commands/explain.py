@@ -10,6 +10,7 @@ import click
 
 from mlpcli.cli import candidates, options
 from mlpcli.errors import ConfigError
+from mlpcli.language import LOCALES, VARIABLE, _, speaking
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,6 +114,15 @@ class Explanation:
     help="Write it to a file instead: .png and .svg are drawn, .html, .md, .json and .txt written. "
     " [default: graph.png with --graph, activations.png with --activations]",
 )
+@click.option(
+    "--language",
+    type=click.Choice(list(LOCALES)),
+    default="en",
+    show_default=True,
+    envvar=VARIABLE,
+    show_envvar=True,
+    help="The language of the words: English or Chinese.",
+)
 @options.data_dir
 def command(
     arguments: tuple[str, ...],
@@ -129,6 +139,7 @@ def command(
     ways: str | None,
     form: str | None,
     output: Path | None,
+    language: str,
     data_dir: Path | None,
 ) -> None:
     """Show every number of a training step, or of a trained network's answer.
@@ -148,6 +159,7 @@ def command(
     mlpcli explain runs/xor --inputs 0,1 --target 1
     mlpcli explain runs/three_ways photo.png --label 2 --ways 2
     mlpcli explain --activations tanh relu
+    mlpcli explain --config examples/xor --language zh
     """
     of_row = inputs is not None or (example is not None and not configs)
     is_run = not configs and not activations
@@ -190,6 +202,7 @@ def command(
         raise click.UsageError("Drawn is only the graph: add --graph, or write an .html file.")
     from mlpcli.explaining.notation import NOTATIONS
 
+    click.get_current_context().with_resource(speaking(language))
     notation = NOTATIONS[notation_name]
     if activations:
         explanation = _activations(arguments)
@@ -345,7 +358,7 @@ def _row(
         from mlpcli.explaining.prediction import explain_training_image
 
         traced_image = explain_training_image(run, example, data_dir=data_dir, reporter=report)
-        return _sheet(f"example {example}", traced_image, ways, notation)
+        return _sheet(_("example {n}", n=example), traced_image, ways, notation)
     if ways is not None:
         raise ConfigError("--ways is of a network that learned from images; this one did not.")
     asked = ask(run, inputs, example, target, data_dir=data_dir, reporter=report)

@@ -6,15 +6,24 @@ from typing import Any
 
 from mlpcli.explaining.documents.document import Document, Section, Subsection
 from mlpcli.explaining.saturation import character
+from mlpcli.language import N_, _
 from mlpcli.nn.activations import Activation
 from mlpcli.training.saturated_start import FLAT
 
-HEADER = ("activation", "saturates below", "above", "lowest", "highest", "mean output", "centred")
+HEADER = (
+    N_("activation"),
+    N_("saturates below"),
+    N_("above"),
+    N_("lowest"),
+    N_("highest"),
+    N_("mean output"),
+    N_("centred"),
+)
 
 
 def activation_document(activations: Sequence[Activation]) -> Document:
     """Return a table of the activations, and the formula of each."""
-    rows: list[Sequence[str]] = [HEADER]
+    rows: list[Sequence[str]] = [[_(each) for each in HEADER]]
     for activation in activations:
         found = character(activation)
         rows.append(
@@ -25,21 +34,24 @@ def activation_document(activations: Sequence[Activation]) -> Document:
                 _bound(found.lowest),
                 _bound(found.highest),
                 _rounded(found.mean_output),
-                "yes" if found.is_centred else "no",
+                _("yes") if found.is_centred else _("no"),
             ]
         )
     sections = [
         Section(
-            "Where they saturate, and what they put out",
-            words=f"An activation is saturated where its slope stays below {FLAT:g}: less than a "
-            "hundredth of the error that comes back passes. Its mean output is that for z from the "
-            "standard normal distribution; it is centred on zero where that is 0.",
+            _("Where they saturate, and what they put out"),
+            words=_(
+                "An activation is saturated where its slope stays below {flat:g}: less than a "
+                "hundredth of the error that comes back passes. Its mean output is that for z from "
+                "the standard normal distribution; it is centred on zero where that is 0.",
+                flat=FLAT,
+            ),
             rows=rows,
         ),
-        Section("Their formulae"),
+        Section(_("Their formulae")),
         *(Subsection(activation.name, formula=activation.formula) for activation in activations),
     ]
-    return Document("Activations and their derivatives", sections)
+    return Document(_("Activations and their derivatives"), sections)
 
 
 def activation_facts(activations: Sequence[Activation]) -> dict[str, Any]:
@@ -61,7 +73,7 @@ def activation_facts(activations: Sequence[Activation]) -> dict[str, Any]:
 
 def _bound(value: float | None) -> str:
     if value is None:
-        return "nowhere"
+        return _("nowhere")
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return _rounded(value)

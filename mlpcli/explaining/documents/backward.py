@@ -18,6 +18,7 @@ from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.one_sign import one_sign_words
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, StepTrace
+from mlpcli.language import _, joined
 from mlpcli.nn.losses import Brier
 from mlpcli.training.building import build_loss
 
@@ -45,7 +46,7 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace, notation: Notatio
     quantities: list[Quantity] = []
     meaning: list[str] = []
     if layer is step.layers[-1]:
-        where = "where the error begins"
+        title = _("Layer {n}: where the error begins", n=n)
         loss = build_loss(config.loss.model_dump())
         formula = _of_squares(notation) if isinstance(loss, Brier) else loss.delta_formula
         error, *meaning = notation.of_the_loss(formula, step).split(APART)
@@ -56,7 +57,7 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace, notation: Notatio
             quantities.append(Quantity("jacobian", jacobian, loss.jacobian(layer.a[0])))
         shapes = f"{shape}"
     else:
-        where = "the error sent back"
+        title = _("Layer {n}: the error sent back", n=n)
         behind = step.layers[layer.number]
         its = notation.of(behind)
         error = notation.sent_back(its.delta, its.W)
@@ -81,7 +82,7 @@ def _error(config: Config, step: StepTrace, layer: LayerTrace, notation: Notatio
             Quantity(f"slope{n}", slope, notation.examples(layer.slope)),
         ]
         quantities = [*own, *quantities]
-    title, formula = f"Layer {n}: {where}", APART.join([formula, *meaning])
+    formula = APART.join([formula, *meaning])
     return Subsection(title, formula=formula, shapes=shapes, quantities=quantities)
 
 
@@ -97,18 +98,22 @@ def _back_through_batch_norm(
     n = symbols.number
     dy, dgamma, dbeta = (f"∂L/∂{each}" for each in (symbols.y, symbols.gamma, symbols.beta))
     if examples == 1:
-        words = "The running mean and variance are constants."
+        words = _("The running mean and variance are constants.")
         inner = dy
     else:
-        words = "The mean and variance depend on every sum, so the error goes through them too."
+        words = _("The mean and variance depend on every sum, so the error goes through them too.")
         inner = f"({dy} − {dbeta} / B − {symbols.s} ⊙ {dgamma} / B)"
     return Subsection(
-        f"Layer {n}: back through the normalisation",
+        _("Layer {n}: back through the normalisation", n=n),
         words=words,
         formula=f"{dgamma} = Σ {dy} ⊙ {symbols.s}{APART}{dbeta} = Σ {dy}{APART}{symbols.delta} = "
         f"∂L/∂{symbols.z} = {symbols.gamma} / √({symbols.v} + ε) ⊙ {inner}",
-        shapes=f"sum over the examples → {notation.vector(norm.gamma.value).shape}{APART}"
-        f"{dy_written.shape} → {dy_written.shape}",
+        shapes=APART.join(
+            [
+                _("sum over the examples → {shape}", shape=notation.vector(norm.gamma.value).shape),
+                f"{dy_written.shape} → {dy_written.shape}",
+            ]
+        ),
         quantities=[
             *_beside_its_difference("gamma", layer, notation),
             *_beside_its_difference("beta", layer, notation),
@@ -128,14 +133,17 @@ def _gradient(layer: LayerTrace, notation: Notation) -> Section:
     dW, db = f"∂L/∂{symbols.W}", f"∂L/∂{symbols.b}"
     words = ""
     if layer.relative_error is not None:
-        words = f"Relative error against the differences: {layer.relative_error:.1e}. "
-    words += one_sign_words(layer, notation)
+        words = _(
+            "Relative error against the differences: {error:.1e}.", error=layer.relative_error
+        )
+    words = joined(words, one_sign_words(layer, notation))
     return Subsection(
-        f"Layer {symbols.number}: the gradient",
-        words=words.strip(),
+        _("Layer {n}: the gradient", n=symbols.number),
+        words=words,
         formula=f"{dW} = {notation.outer(symbols.input, symbols.delta)}{APART}"
         f"{db} = Σ {symbols.delta}",
-        shapes=f"{factors} → {W.shape}{APART}sum over the examples → {b.shape}",
+        shapes=f"{factors} → {W.shape}{APART}"
+        + _("sum over the examples → {shape}", shape=b.shape),
         quantities=[
             *_beside_its_difference("W", layer, notation),
             *_beside_its_difference("b", layer, notation),
@@ -150,7 +158,7 @@ def _beside_its_difference(name: str, layer: LayerTrace, notation: Notation) -> 
     quantities = [Quantity(f"d{key}", symbol, notation.parameter(name, trace.gradient))]
     if trace.numerical is not None:
         numerical = notation.parameter(name, trace.numerical)
-        quantities.append(Quantity(f"numerical_d{key}", BY_DIFFERENCES, numerical))
+        quantities.append(Quantity(f"numerical_d{key}", _(BY_DIFFERENCES), numerical))
     return quantities
 
 
@@ -167,16 +175,18 @@ def _of_each_example(
         quantities = [
             Quantity(
                 f"d{key}_of_example_{examples[i]}",
-                f"of example {examples[i]}",
+                _("of example {n}", n=examples[i]),
                 notation.parameter(name, gradient),
             )
             for i, gradient in zip(order, each, strict=True)
         ]
         mean = notation.parameter(name, each.mean(axis=0))
-        quantities.append(Quantity(f"d{key}_mean", "their mean", mean))
+        quantities.append(Quantity(f"d{key}_mean", _("their mean"), mean))
         yield Subsection(
-            f"Layer {symbols.number}: {symbol} of each example",
-            words="L is the mean of the examples' losses, so its gradient is the mean of theirs.",
+            _("Layer {n}: {symbol} of each example", n=symbols.number, symbol=symbol),
+            words=_(
+                "L is the mean of the examples' losses, so its gradient is the mean of theirs."
+            ),
             quantities=quantities,
         )
 
@@ -187,12 +197,12 @@ def _three_factors(layer: LayerTrace, notation: Notation) -> Section:
     a, z, W = symbols.a, symbols.z, symbols.W
     slope = f"σ′({symbols.given})"
     return Subsection(
-        f"Layer {n}: the same as a product of three factors",
+        _("Layer {n}: the same as a product of three factors", n=n),
         formula=f"∂L/∂{W} = ∂{z}/∂{W} ∂{a}/∂{z} ∂L/∂{a} = {symbols.input} {slope} ∂L/∂{a}",
         quantities=[
             Quantity(f"factor_a{symbols.before}", symbols.input, layer.a_in),
             Quantity(f"factor_slope{n}", slope, layer.slope),
             Quantity(f"factor_da{n}", f"∂L/∂{a}", layer.da),
-            Quantity(f"product{n}", "product", layer.a_in * layer.slope * layer.da),
+            Quantity(f"product{n}", _("product"), layer.a_in * layer.slope * layer.da),
         ],
     )

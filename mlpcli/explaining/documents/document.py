@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.language import N_
 from mlpcli.nn.arrays import Array
 from mlpcli.text import number
 
@@ -13,7 +14,7 @@ MOST_NUMBERS, MOST_COLUMNS = 64, 10
 """size of the largest array shown in full; of others there is a summary"""
 APART = 4 * " "
 """separates two formulae"""
-BY_DIFFERENCES = "by differences"
+BY_DIFFERENCES = N_("by differences")
 """symbol of a gradient by differences; it follows the same one by backpropagation"""
 
 
@@ -42,10 +43,10 @@ class Quantity:
         """Return figures that describe an array too large to show."""
         v = self.values.astype(np.float64)
         return {
-            "min": float(v.min()),
-            "max": float(v.max()),
-            "mean": float(v.mean()),
-            "norm": float(np.linalg.norm(v)),
+            N_("min"): float(v.min()),
+            N_("max"): float(v.max()),
+            N_("mean"): float(v.mean()),
+            N_("norm"): float(np.linalg.norm(v)),
         }
 
     def facts(self) -> dict[str, Any]:

@@ -11,12 +11,18 @@ from mlpcli.explaining.documents.document import APART, Quantity, Section, Subse
 from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, StepTrace
+from mlpcli.language import N_, _, joined
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.layers import BatchNorm
 from mlpcli.text import listed
 from mlpcli.training.building import build_loss
 
+PREDICTIONS = {
+    "probabilities": N_("The probabilities"),
+    "decisions": N_("The decisions"),
+}
+"""titles for what the losses compare with the target"""
 MOST_EXAMPLES = 20
 """number of examples that are listed"""
 
@@ -48,25 +54,27 @@ def _given(traced: TracedSteps, notation: Notation) -> Iterator[Section]:
     seen = [x]
     if has_target:
         seen.append(Quantity("t", "t", notation.examples(step.t)))
-    title = "The example" if len(step.x) == 1 else "The examples"
+    title = _("The example") if len(step.x) == 1 else _("The examples")
     if columns is None or traced.inputs is None or columns.normalization.changes_nothing:
         words = _examples(traced.examples, notation)
         if columns is not None and columns.has_names:
-            words += f" The inputs are {_listed(columns.inputs)}."
-        yield Subsection(title, words=words.strip(), quantities=seen)
+            words = joined(words, _("The inputs are {names}.", names=_listed(columns.inputs)))
+        yield Subsection(title, words=words, quantities=seen)
         return
-    given = [Quantity("inputs", "inputs", notation.examples(traced.inputs))]
-    formulae = ["x = (inputs − mean) / std"]
+    given = [Quantity("inputs", _("inputs"), notation.examples(traced.inputs))]
+    formulae = [_("x = (inputs − mean) / std")]
     if has_target and traced.targets is not None:
-        given.append(Quantity("targets", "targets", notation.examples(traced.targets)))
-        formulae.append("t = (targets − mean) / std")
+        given.append(Quantity("targets", _("targets"), notation.examples(traced.targets)))
+        formulae.append(_("t = (targets − mean) / std"))
     words = _examples(traced.examples, notation)
     yield Subsection(
-        title, words=f"{words} The inputs are {_listed(columns.inputs)}.".strip(), quantities=given
+        title,
+        words=joined(words, _("The inputs are {names}.", names=_listed(columns.inputs))),
+        quantities=given,
     )
     yield Subsection(
-        "Standardised",
-        words="Each column has the mean and the standard deviation of the training set.",
+        _("Standardised"),
+        words=_("Each column has the mean and the standard deviation of the training set."),
         formula=APART.join(formulae),
         quantities=seen,
     )
@@ -87,12 +95,15 @@ def _answer(traced: TracedSteps, columns: TableColumns, notation: Notation) -> S
     if columns.is_regression:
         normalization, formula = columns.target_normalization, ""
         if not normalization.changes_nothing:
-            formula = f"answer = {notation.of(step.layers[-1]).output} std + mean"
-        words = f"Of {_listed(columns.outputs)}." if columns.outputs[0] != "1" else ""
-        quantity = Quantity("answer", "answer", notation.examples(normalization.undone(z)))
-        return Subsection("The answer", words=words, formula=formula, quantities=[quantity])
+            formula = _("answer = {z} std + mean", z=notation.of(step.layers[-1]).output)
+        words = ""
+        if columns.outputs[0] != "1":
+            words = _("Of {names}.", names=_listed(columns.outputs))
+        quantity = Quantity("answer", _("answer"), notation.examples(normalization.undone(z)))
+        return Subsection(_("The answer"), words=words, formula=formula, quantities=[quantity])
     answers = [columns.outputs[i] for i in z.argmax(axis=1)]
-    return Subsection("The answer", words=f"{', '.join(answers)}, the largest output.")
+    words = _("{classes}, the largest output.", classes=", ".join(answers))
+    return Subsection(_("The answer"), words=words)
 
 
 def _examples(examples: Sequence[int], notation: Notation) -> str:
@@ -102,9 +113,11 @@ def _examples(examples: Sequence[int], notation: Notation) -> str:
     numbers = ", ".join(str(n) for n in examples[:MOST_EXAMPLES])
     if len(examples) > MOST_EXAMPLES:
         numbers += ", …"
-    each = notation.name.removesuffix("s").capitalize()
-    which = "Example" if len(examples) == 1 else f"{each} by {each.lower()}, examples"
-    return f"{which} {numbers} of the training set."
+    if len(examples) == 1:
+        return _("Example {numbers} of the training set.", numbers=numbers)
+    if notation.name == "rows":
+        return _("Row by row, examples {numbers} of the training set.", numbers=numbers)
+    return _("Column by column, examples {numbers} of the training set.", numbers=numbers)
 
 
 def _dropout(config: Config, layer: LayerTrace, mask: Array, notation: Notation) -> Section:
@@ -112,10 +125,14 @@ def _dropout(config: Config, layer: LayerTrace, mask: Array, notation: Notation)
     rate = dropout.input if layer.number == 1 else dropout.hidden
     symbols, shape = notation.of(layer), notation.examples(mask).shape
     return Subsection(
-        f"Layer {symbols.number}: dropout of what comes in",
-        words=f"Each number of {symbols.mask} is 0 with probability {rate:g} and "
-        f"1 / (1 − {rate:g}) otherwise, drawn anew in every step; a prediction is made without. "
-        "The probability is rounded to a 65,536th.",
+        _("Layer {n}: dropout of what comes in", n=symbols.number),
+        words=_(
+            "Each number of {mask} is 0 with probability {rate:g} and 1 / (1 − {rate:g}) "
+            "otherwise, drawn anew in every step; a prediction is made without. The probability is "
+            "rounded to a 65,536th.",
+            mask=symbols.mask,
+            rate=rate,
+        ),
         formula=f"{symbols.input} = {symbols.before_dropout} ⊙ {symbols.mask}",
         shapes=f"{shape} {shape} → {shape}",
         quantities=[
@@ -131,7 +148,7 @@ def _weighted_sum(layer: LayerTrace, notation: Notation) -> Section:
     a, z = notation.examples(layer.a_in), notation.examples(layer.z)
     factors = notation.pair(str(a.shape), str(W.shape))
     return Subsection(
-        f"Layer {symbols.number}: the weighted sum",
+        _("Layer {n}: the weighted sum", n=symbols.number),
         formula=f"{symbols.z} = {notation.product(symbols.input, symbols.W)} + {symbols.b}",
         shapes=f"{factors} + {b.shape} → {z.shape}",
         quantities=[
@@ -150,15 +167,26 @@ def _batch_norm(
     mu, v, s, y = symbols.mu, symbols.v, symbols.s, symbols.y
     gamma, beta = symbols.gamma, symbols.beta
     if examples > 1:
-        whose = (
-            f"{mu} and {v} are mean and variance of each unit over the examples. {mu} removes "
-            f"{symbols.b} again, so its gradient is 0, up to rounding; {beta} replaces it"
+        words = _(
+            "{mu} and {v} are mean and variance of each unit over the examples. {mu} removes {b} "
+            "again, so its gradient is 0, up to rounding; {beta} replaces it; ε = {epsilon:g}.",
+            mu=mu,
+            v=v,
+            b=symbols.b,
+            beta=beta,
+            epsilon=BatchNorm.EPSILON,
         )
     else:
-        whose = f"One example has no variance: {mu} and {v} are the running mean and variance"
+        words = _(
+            "One example has no variance: {mu} and {v} are the running mean and variance; "
+            "ε = {epsilon:g}.",
+            mu=mu,
+            v=v,
+            epsilon=BatchNorm.EPSILON,
+        )
     return Subsection(
-        f"Layer {n}: batch normalisation",
-        words=f"{whose}; ε = {BatchNorm.EPSILON:g}.",
+        _("Layer {n}: batch normalisation", n=n),
+        words=words,
         formula=f"{s} = ({symbols.z} − {mu}) / √({v} + ε){APART}{y} = {gamma} ⊙ {s} + {beta}",
         shapes=f"{notation.examples(layer.z).shape} → {notation.examples(norm.y).shape}",
         quantities=[
@@ -182,7 +210,7 @@ def _activation(layer: LayerTrace, notation: Notation) -> Section:
         formula = f"{symbols.a} = σ({symbols.given}){APART}{sigma}"
         shapes = f"{a.shape} → {a.shape}"
     return Subsection(
-        f"Layer {n}: the activation, {layer.activation}",
+        _("Layer {n}: the activation, {name}", n=n, name=layer.activation),
         formula=formula,
         shapes=shapes,
         quantities=[Quantity(f"a{n}", symbols.a, a)],
@@ -194,7 +222,7 @@ def _probabilities(config: Config, step: StepTrace, notation: Notation) -> Itera
     if loss.prediction_formula:
         p = notation.examples(step.prediction)
         yield Subsection(
-            f"The {loss.prediction_name}",
+            _(PREDICTIONS[loss.prediction_name]),
             formula=notation.of_the_loss(loss.prediction_formula, step),
             shapes=f"{p.shape} → {p.shape}",
             quantities=[Quantity("p", notation.prediction(step), p)],
@@ -208,9 +236,9 @@ def _loss(config: Config, step: StepTrace, notation: Notation) -> Section:
         formula += APART + loss.target_formula
     has_n = re.search(r"\bn\b", formula)
     return Subsection(
-        "The loss",
-        words=f"n = {step.t.shape[1]}, the number of outputs." if has_n else "",
+        _("The loss"),
+        words=_("n = {n}, the number of outputs.", n=step.t.shape[1]) if has_n else "",
         formula=formula,
-        shapes="mean over the examples" if len(step.x) > 1 else "",
+        shapes=_("mean over the examples") if len(step.x) > 1 else "",
         quantities=[Quantity("loss", "L", np.array([step.loss]))],
     )

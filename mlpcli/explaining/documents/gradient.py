@@ -9,8 +9,9 @@ from mlpcli.explaining.documents.arrows import arrow
 from mlpcli.explaining.documents.document import Section, Subsection
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import LayerTrace
+from mlpcli.language import _, counted, joined
 from mlpcli.nn.arrays import Array
-from mlpcli.text import count, number
+from mlpcli.text import number
 
 MOST_ENTRIES = 20
 """length of a gradient that is listed whole, in its order"""
@@ -25,24 +26,32 @@ def gradient_section(
     """Return the signs, the length and the entries of the gradient of all layers' parameters."""
     facts = gradient_facts(layers, notation)
     numbers, up, down = facts["numbers"], facts["negative"], facts["positive"]
-    zeros = f" and {numbers - up - down:,} that are 0" if up + down < numbers else ""
-    words = (
-        "∇L has the slope of L along every weight and bias: one vector of "
-        f"{count(numbers, 'number')}, {down:,} positive, {up:,} negative{zeros}. Its length is "
-        f"{number(facts['norm'])}. It points the way in which L rises fastest, so a step goes "
-        "against it: a weight should rise where its entry is negative."
+    zeros = ""
+    if up + down < numbers:
+        zeros = _(" and {n:,} that are 0", n=numbers - up - down)
+    words = _(
+        "∇L has the slope of L along every weight and bias: one vector of {numbers}, {down:,} "
+        "positive, {up:,} negative{zeros}. Its length is {length}. It points the way in which L "
+        "rises fastest, so a step goes against it: a weight should rise where its entry is "
+        "negative.",
+        numbers=counted("{n} number", "{n} numbers", numbers),
+        down=down,
+        up=up,
+        zeros=zeros,
+        length=number(facts["norm"]),
     )
     if any(layer.W.value.size > 1 for layer in layers):
-        words += f" In brackets is the number of a unit; {notation.index_words}."
+        place = _("In brackets is the number of a unit; {what}.", what=_(notation.index_words))
+        words = joined(words, place)
     entries = facts["entries"]
     if len(entries) < numbers:
-        words += f" The {len(entries)} entries furthest from 0:"
+        words = joined(words, _("The {n} entries furthest from 0:", n=len(entries)))
     largest = max(map(abs, entries.values()))
-    rows = [["weight or bias", "entry of ∇L", "should go"]]
+    rows = [[_("weight or bias"), _("entry of ∇L"), _("should go")]]
     for name, value in entries.items():
         sign = "+" if value > 0 else ""
         rows.append([name, sign + number(value), arrow(-value, largest, LONGEST_ARROW)])
-    return kind("The gradient, one vector", words=words, rows=rows)
+    return kind(_("The gradient, one vector"), words=words, rows=rows)
 
 
 def gradient_facts(layers: Sequence[LayerTrace], notation: Notation) -> dict[str, Any]:

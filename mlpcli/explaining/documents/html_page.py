@@ -12,6 +12,7 @@ from mlpcli.explaining.documents.document import (
     Section,
 )
 from mlpcli.explaining.documents.mathml import MATH, mathml, mathml_number, mathml_parts
+from mlpcli.language import _, joined, language
 from mlpcli.nn.arrays import Array
 
 MANY_COLUMNS = 8
@@ -66,6 +67,9 @@ svg { max-width: 100%; height: auto; }
   body { --ground: #1b1b1b; color: #ddd; }
   a { color: #8ab4f8; }
   p.shapes { color: #aaa; }
+  th, td { border-color: #555; }
+  span.up { color: #56b4e9; }
+  span.down { color: #ff8c42; }
 }
 @media print { body { max-width: none; margin: 0; } }
 """
@@ -78,7 +82,7 @@ def as_html(document: Document) -> str:
     if opening := _opening(document):
         body = f"{opening}\n{body}"
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{language()}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
         f"{body}\n</body>\n</html>\n"
@@ -89,12 +93,11 @@ def _opening(document: Document) -> str:
     parts = []
     if document.see:
         address = html.escape(document.see)
-        parts.append(
-            f'All symbols, beside those of other texts: <a href="{address}">{address}</a>.'
-        )
+        link = f'<a href="{address}">{address}</a>'
+        parts.append(_("All symbols, beside those of other texts: {link}.", link=link))
     if document.opening:
         parts.append(html.escape(document.opening))
-    return f"<p>{' '.join(parts)}</p>" if parts else ""
+    return f"<p>{joined(*parts)}</p>" if parts else ""
 
 
 def _html_section(section: Section) -> str:
@@ -145,7 +148,7 @@ def _html_quantity(quantity: Quantity) -> str:
     if not quantity.is_small:
         summary = quantity.summary()
         figures = [f"{value:.4g}" for value in summary.values()]
-        header = _html_row(["", "shape", *summary], "th")
+        header = _html_row(["", _("shape"), *map(_, summary)], "th")
         row = _html_row([quantity.symbol, str(quantity.values.shape), *figures], "td")
         return _scrolling(f"<table>{header}{row}</table>")
     symbol = f"<mrow>{mathml_parts(quantity.symbol)}</mrow>"

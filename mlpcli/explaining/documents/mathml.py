@@ -15,7 +15,8 @@ _BEFORE_A_SIGN = ("", "(", "=", "←", ",", "/")
 _FUNCTION = "(?:exp|erf|log|max|min|tanh|softmax|softplus|sign)(?![A-Za-z])"
 _MARKS = "".join((*_BELOW, *_ABOVE, PRIME))
 _NAME = f"(?:{_FUNCTION}|[A-Za-zα-ωΑ-Ω]{HAT}?)[{_MARKS}]*"
-_WORD = f"(?!{_FUNCTION})[A-Za-z]{{2,}}"
+_CHINESE = "\u3400-\u9fff"
+_WORD = f"(?:(?!{_FUNCTION})[A-Za-z]{{2,}}|[{_CHINESE}]+)"
 _TOKEN = re.compile(
     rf"(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<words>{_WORD}(?: {_WORD})*)|(?P<name>{_NAME})"
     r"|(?P<closing>\)²?)|(?P<number>[0-9.½]+(?:e[-+]?[0-9]+)?)"

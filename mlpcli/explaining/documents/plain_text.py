@@ -1,12 +1,12 @@
 """A document as plain text, or as Markdown."""
 
-import textwrap
 from bisect import bisect_left
 
 from mlpcli import half_blocks
 from mlpcli.explaining.documents.document import APART, BY_DIFFERENCES, Document, Quantity, Section
+from mlpcli.language import _, joined
 from mlpcli.nn.arrays import Array
-from mlpcli.text import table
+from mlpcli.text import columns, filled, table, wrapped
 
 PAGE_WIDTH = 100
 LEAST_INK = 0.35
@@ -15,13 +15,13 @@ LEAST_INK = 0.35
 
 def as_text(document: Document) -> str:
     """Return plain text, at most `PAGE_WIDTH` columns wide where its parts allow."""
-    parts = [f"{document.title}\n{'=' * len(document.title)}"]
+    parts = [f"{document.title}\n{'=' * columns(document.title)}"]
     if opening := _opening(document, document.see):
-        parts.append("\n".join(textwrap.wrap(opening, PAGE_WIDTH)))
+        parts.append("\n".join(wrapped(opening, PAGE_WIDTH)))
     for section in document.sections:
         lines = [section.title]
         if section.level == 2:
-            lines.append("-" * len(section.title))
+            lines.append("-" * columns(section.title))
         parts.append("\n".join([*lines, *_plain_body(section)]))
     return "\n\n".join(parts)
 
@@ -42,12 +42,12 @@ def as_markdown(document: Document) -> str:
 
 
 def _opening(document: Document, link: str) -> str:
-    see = f"All symbols, beside those of other texts: {link}. " if document.see else ""
-    return f"{see}{document.opening}"
+    see = _("All symbols, beside those of other texts: {link}.", link=link) if document.see else ""
+    return joined(see, document.opening)
 
 
 def _plain_body(section: Section, *, words: bool = True) -> list[str]:
-    lines = textwrap.wrap(section.words, PAGE_WIDTH) if words else []
+    lines = wrapped(section.words, PAGE_WIDTH) if words else []
     if section.formula:
         parts = section.formula.split(APART)
         if section.shapes:
@@ -56,7 +56,7 @@ def _plain_body(section: Section, *, words: bool = True) -> list[str]:
     blocks: list[list[str]] = []
     for each in section.quantities:
         block = _plain_quantity(each)
-        if each.symbol == BY_DIFFERENCES:  # stays beside what it is compared with
+        if each.symbol == _(BY_DIFFERENCES):  # stays beside what it is compared with
             block = _side_by_side([blocks.pop(), block])
         blocks.append(block)
     lines += [f"    {line}" for line in _side_by_side(blocks)]
@@ -71,7 +71,7 @@ def _joined(parts: list[str]) -> list[str]:
     """Return formulae beside each other, in lines no wider than the page."""
     lines: list[str] = []
     for part in parts:
-        if lines and len(lines[-1]) + len(APART) + len(part) <= PAGE_WIDTH:
+        if lines and columns(lines[-1]) + len(APART) + columns(part) <= PAGE_WIDTH:
             lines[-1] += APART + part
         else:
             lines.append(part)
@@ -81,21 +81,21 @@ def _joined(parts: list[str]) -> list[str]:
 def _plain_quantity(quantity: Quantity) -> list[str]:
     head = f"{quantity.symbol} = "
     if not quantity.is_small:
-        figures = "  ".join(f"{key} {value:.4g}" for key, value in quantity.summary().items())
+        figures = "  ".join(f"{_(key)} {value:.4g}" for key, value in quantity.summary().items())
         return [f"{head}{quantity.values.shape}  {figures}"]
     rows = quantity.rows()
     width = max((len(cell) for row in rows for cell in row), default=0)
     lines = ["  ".join(cell.rjust(width) for cell in row) for row in rows]
-    return [(head if i == 0 else " " * len(head)) + line for i, line in enumerate(lines)]
+    return [(head if i == 0 else " " * columns(head)) + line for i, line in enumerate(lines)]
 
 
 def _side_by_side(blocks: list[list[str]]) -> list[str]:
     """Return blocks of lines beside each other, in bands that fit on the page when indented."""
     bands: list[list[str]] = []
     for block in blocks:
-        width = max(map(len, block))
-        padded = [line.ljust(width) for line in block]
-        if bands and len(bands[-1][0]) + 4 + width <= PAGE_WIDTH - 4:
+        width = max(map(columns, block))
+        padded = [filled(line, width) for line in block]
+        if bands and columns(bands[-1][0]) + 4 + width <= PAGE_WIDTH - 4:
             bands[-1] = _beside(bands[-1], padded)
         else:
             bands.append(padded)
@@ -106,8 +106,8 @@ def _beside(left: list[str], right: list[str]) -> list[str]:
     """Return two rectangles of text beside each other, the lower one filled with spaces."""
     lines = []
     for i in range(max(len(left), len(right))):
-        a = left[i] if i < len(left) else " " * len(left[0])
-        b = right[i] if i < len(right) else " " * len(right[0])
+        a = left[i] if i < len(left) else " " * columns(left[0])
+        b = right[i] if i < len(right) else " " * columns(right[0])
         lines.append(f"{a}    {b}")
     return lines
 

@@ -12,6 +12,7 @@ from mlpcli.explaining.documents.gradient import gradient_facts, gradient_sectio
 from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
+from mlpcli.language import N_, _, joined
 from mlpcli.nn.arrays import Array
 from mlpcli.text import number, percent
 
@@ -23,9 +24,9 @@ LEVELS = "·▁▂▃▄▅▆▇█"
 def prediction_document(name: str, traced: TracedPrediction, notation: Notation = ROWS) -> Document:
     """Return the document; `name` is the image file's name."""
     return Document(
-        f"{name}, as the network sees it",
+        _("{file}, as the network sees it", file=name),
         list(_sections(traced, notation)),
-        opening=notation.words,
+        opening=_(notation.words),
         see=SYMBOLS,
     )
 
@@ -72,80 +73,108 @@ def prediction_facts(
 
 def _sections(traced: TracedPrediction, notation: Notation) -> Iterator[Section]:
     step, names = traced.step, traced.class_names
-    yield Section("What it saw", image=traced.pixels / 255.0)
-    yield Section("Layer by layer")
+    yield Section(_("What it saw"), image=traced.pixels / 255.0)
+    yield Section(_("Layer by layer"))
     for layer in step.layers[:-1]:
         active = int(np.count_nonzero(layer.a > 0))
         yield Subsection(
-            f"Layer {notation.of(layer).number}, {layer.activation}",
-            words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
+            _("Layer {n}, {name}", n=notation.of(layer).number, name=layer.activation),
+            words=_(
+                "{active} of {n} units are above 0: {levels}",
+                active=active,
+                n=layer.a.shape[1],
+                levels=_levels(layer.a[0]),
+            ),
             quantities=[Quantity("a", notation.of(layer).a, notation.examples(layer.a))],
         )
-    answer = f"Its answer is {names[traced.predicted]}."
+    answer = _("Its answer is {name}.", name=names[traced.predicted])
     if traced.temperature != 1:
-        answer += (
-            " p is what training compares with the target. `mlpcli predict` divides the outputs by "
-            f"the run's temperature first, {traced.temperature:.3f}, and then says "
-            f"{percent(float(traced.calibrated[traced.predicted]))}."
+        answer = joined(
+            answer,
+            _(
+                "p is what training compares with the target. `mlpcli predict` divides the outputs "
+                "by the run's temperature first, {temperature:.3f}, and then says {percent}.",
+                temperature=traced.temperature,
+                percent=percent(float(traced.calibrated[traced.predicted])),
+            ),
         )
     before, after = traced.probabilities, traced.probabilities_after
-    rows = [["class", "output", "p"]]
+    rows = [[_("class"), _("output"), "p"]]
     for name, z, p in zip(names, step.layers[-1].a[0], before, strict=True):
         rows.append([name, f"{z:.4f}", f"{p:.4f}"])
-    yield Section("What it says", words=answer, rows=rows)
-    rows = [["class", "p − t", "should go"]]
+    yield Section(_("What it says"), words=answer, rows=rows)
+    rows = [[_("class"), "p − t", _("should go")]]
     for name, p, t in zip(names, step.prediction[0], step.target[0], strict=True):
         rows.append([name, f"{p - t:+.4f}", arrow(float(t - p), 1.0, LONGEST_ARROW)])
     yield Section(
-        "What each output should do",
-        words=f"The target t is {_target(traced)}; p is what the loss compares with it. "
-        "The arrow is as long as the distance from p to t.",
+        _("What each output should do"),
+        words=_(
+            "The target t is {target}; p is what the loss compares with it. The arrow is as long "
+            "as the distance from p to t.",
+            target=_target(traced),
+        ),
         rows=rows,
     )
-    came_from = "unit" if len(step.layers) > 1 else "pixel"
-    rows = [["from", "activation", "to class", "change"]]
+    came_from = N_("unit {n}") if len(step.layers) > 1 else N_("pixel {n}")
+    rows = [[_("from"), _("activation"), _("to class"), _("change")]]
     for each in strongest_changes(traced, MOST_WEIGHTS):
         activation, change = f"{each.activation:.4f}", f"{each.change:+.3e}"
-        rows.append([f"{came_from} {each.unit}", activation, each.class_name, change])
+        rows.append([_(came_from, n=each.unit), activation, each.class_name, change])
     yield Section(
-        "The weights that one step would change most",
-        words="In the last layer, by −η ∂L/∂W; those of the strongest units, to the outputs that "
-        "are furthest off.",
+        _("The weights that one step would change most"),
+        words=_(
+            "In the last layer, by −η ∂L/∂W; those of the strongest units, to the outputs that are "
+            "furthest off."
+        ),
         rows=rows,
     )
     yield _pixels(traced)
-    header = ["layer", "weights", "norm of ∂L/∂W"]
+    header = [_("layer"), _("weights"), _("norm of ∂L/∂W")]
     rows = [header, *(gradient_cells(layer, notation) for layer in step.layers)]
-    yield Section("How much each layer would learn", rows=rows)
+    yield Section(_("How much each layer would learn"), rows=rows)
     yield gradient_section(step.layers, notation, Section)
-    rows = [["class", "p before", "p after"]]
+    rows = [[_("class"), _("p before"), _("p after")]]
     for name, p, q in zip(names, before, after, strict=True):
         rows.append([name, f"{p:.4f}", f"{q:.4f}"])
     yield Section(
-        "After one step of SGD",
-        words=f"On this image alone, with learning rate {step.learning_rate:g}; the loss goes "
-        f"from {number(step.loss)} to {number(step.loss_after)}. The checkpoint stays as it is.",
+        _("After one step of SGD"),
+        words=_(
+            "On this image alone, with learning rate {rate:g}; the loss goes from {before} to "
+            "{after}. The checkpoint stays as it is.",
+            rate=step.learning_rate,
+            before=number(step.loss),
+            after=number(step.loss_after),
+        ),
         rows=rows,
     )
 
 
 def _target(traced: TracedPrediction) -> str:
     t, label = traced.step.target[0], traced.label
-    own = f"{t[label]:.4g} for the class {traced.class_names[label]}"
+    own, name = t[label], traced.class_names[label]
     if np.array_equal(t, traced.step.t[0]):
-        return f"{own} and 0 for the others"
-    return f"smoothed, as the loss asks: {own} and {t.min():.4g} for the others"
+        return _("{own:.4g} for the class {name} and 0 for the others", own=own, name=name)
+    return _(
+        "smoothed, as the loss asks: {own:.4g} for the class {name} and {other:.4g} for the others",
+        own=own,
+        name=name,
+        other=t.min(),
+    )
 
 
 def _pixels(traced: TracedPrediction) -> Section:
     label = traced.class_names[traced.label]
     largest = float(np.abs(traced.for_the_label).max())
     return Section(
-        f"Which pixels speak for {label}",
-        words=f"∂ {traced.score}/∂x at each pixel, with the {traced.score} of {label}: more ink "
-        f"speaks for {label} where it is positive (in text + strong, ' weak; on a page blue) and "
-        "against it where it is negative (- strong, . weak; red). The strongest is "
-        f"{largest:.2e}.",
+        _("Which pixels speak for {label}", label=label),
+        words=_(
+            "∂ {score}/∂x at each pixel, with the {score} of {label}: more ink speaks for {label} "
+            "where it is positive (in text + strong, ' weak; on a page blue) and against it where "
+            "it is negative (- strong, . weak; red). The strongest is {largest:.2e}.",
+            score=_(traced.score),
+            label=label,
+            largest=largest,
+        ),
         image=traced.for_the_label / (largest or 1.0),
         is_signed=True,
     )

@@ -18,21 +18,22 @@ from mlpcli.explaining.documents.update import drops, learning_rate, new_paramet
 from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.trace import StepTrace
-from mlpcli.text import count, number
+from mlpcli.language import N_, _, counted, joined
+from mlpcli.text import number
 
 MOST_LOSSES = 20
 """number of losses that are listed"""
-LARGE = (
-    f" Arrays of more than {MOST_NUMBERS} numbers or {MOST_COLUMNS} columns are shown as their"
-    " shape, min, max, mean and norm."
+LARGE = N_(
+    "Arrays of more than {numbers} numbers or {columns} columns are shown as their shape, min, "
+    "max, mean and norm."
 )
-DIFFERENCES = "Beside each gradient is its centred difference: (L(w + h) − L(w − h)) / 2h."
-NO_DIFFERENCES = (
+DIFFERENCES = N_("Beside each gradient is its centred difference: (L(w + h) − L(w − h)) / 2h.")
+NO_DIFFERENCES = N_(
     "The network has too many parameters to take the centred difference of each; `mlpcli gradcheck`"
     " compares a sample of them."
 )
-KINK = (
-    f"{DIFFERENCES} Some of them are off, because a unit stands at the kink of its activation, and"
+KINK = N_(
+    "Some of them are off, because a unit stands at the kink of its activation, and"
     " the difference is taken across it."
 )
 
@@ -42,50 +43,66 @@ def step_document(config: Config, traced: TracedSteps, notation: Notation = ROWS
     first, trained = traced.shown, traced.trained
     forward = list(forward_sections(config, traced, notation))
     sizes = "-".join(str(n) for n in _sizes(first))
-    row = "example" if len(first.x) == 1 else f"of the B = {len(first.x):,} examples"
-    each = notation.name.removesuffix("s")
-    words = (
-        f"{sizes}, {config.dtype}; loss {config.loss.name}; {config.optimizer.name} with learning "
-        f"rate {learning_rate(config, first)}; {count(len(first.x), 'example')} a step. Every "
-        f"array has a {each} for each {row}."
+    row = _(notation.name.removesuffix("s"))
+    words = _(
+        "{sizes}, {dtype}; loss {loss}; {optimizer} with learning rate {rate}; {examples} a step.",
+        sizes=sizes,
+        dtype=config.dtype,
+        loss=config.loss.name,
+        optimizer=config.optimizer.name,
+        rate=learning_rate(config, first),
+        examples=counted("{n} example", "{n} examples", len(first.x)),
     )
+    each = N_("Every array has a {row} for each example.")
+    if len(first.x) > 1:
+        each = N_("Every array has a {row} for each of the B = {n:,} examples.")
+    words = joined(words, _(each, row=row, n=len(first.x)))
     if trained is not None:
-        words = (
-            f"{sizes}, {config.dtype}; loss {config.loss.name}; trained for "
-            f"{count(trained.epochs, 'epoch')}. What is tried below changes no file."
+        words = _(
+            "{sizes}, {dtype}; loss {loss}; trained for {epochs}. What is tried below changes no "
+            "file.",
+            sizes=sizes,
+            dtype=config.dtype,
+            loss=config.loss.name,
+            epochs=counted("{n} epoch", "{n} epochs", trained.epochs),
         )
     if not all(each.is_small for part in forward for each in part.quantities):
-        words += LARGE
+        words = joined(words, _(LARGE, numbers=MOST_NUMBERS, columns=MOST_COLUMNS))
     if first.crosses_a_kink:
-        differences = KINK
+        differences = joined(_(DIFFERENCES), _(KINK))
     elif first.layers[0].W.numerical is not None:
-        differences = DIFFERENCES
+        differences = _(DIFFERENCES)
     else:
-        differences = NO_DIFFERENCES
-    sections = [Section("The network", words=words), Section("Forward"), *forward]
+        differences = _(NO_DIFFERENCES)
+    sections = [Section(_("The network"), words=words), Section(_("Forward")), *forward]
     if trained is None or trained.has_target:
         sections += [
-            Section("Backward", words=differences),
+            Section(_("Backward"), words=differences),
             *backward_sections(config, traced, notation),
-            Section("Update"),
+            Section(_("Update")),
             *update_sections(config, first, notation, traced.number),
         ]
     else:
         sections.append(
-            Section("Backward", words="--target says what the output should be: then there is one.")
+            Section(
+                _("Backward"),
+                words=_("--target says what the output should be: then there is one."),
+            )
         )
     if len(traced.losses) > 2:
         sections.append(_further_steps(traced, notation))
     if traced.deaths:
         sections.append(deaths_section(traced.deaths, notation))
-    return Document(_title(config, traced), sections, opening=notation.words, see=SYMBOLS)
+    return Document(_title(config, traced), sections, opening=_(notation.words), see=SYMBOLS)
 
 
 def _title(config: Config, traced: TracedSteps) -> str:
     if traced.trained is not None:
         return f"{traced.trained.name}, {traced.trained.what}"
-    which = "step by step" if traced.number == 1 else f"step {traced.number:,}"
-    return f"Training {config.name or 'a network'}, {which}"
+    name = config.name or _("a network")
+    if traced.number == 1:
+        return _("Training {name}, step by step", name=name)
+    return _("Training {name}, step {n:,}", name=name, n=traced.number)
 
 
 def step_facts(config: Config, traced: TracedSteps, notation: Notation = ROWS) -> dict[str, Any]:
@@ -134,15 +151,18 @@ def _further_steps(traced: TracedSteps, notation: Notation) -> Section:
     shown = sorted({round(i * steps / MOST_LOSSES) for i in range(MOST_LOSSES + 1)})
     words = ""
     if traced.batches > 1:
-        words = (
-            f"An epoch has {traced.batches:,} batches, so each loss is of another batch than the "
-            "one before, until the last: that of the last step's batch after it. "
+        words = _(
+            "An epoch has {n:,} batches, so each loss is of another batch than the one before, "
+            "until the last: that of the last step's batch after it.",
+            n=traced.batches,
         )
     if drops(traced.shown):
-        words += "Each is measured with the units switched off that its own step draws."
+        words = joined(
+            words, _("Each is measured with the units switched off that its own step draws.")
+        )
     return Section(
-        f"After {count(steps, 'step')}",
-        words=words.strip(),
-        rows=[["steps done", "loss"], *([f"{i:,}", number(losses[i])] for i in shown)],
+        _("After {steps}", steps=counted("{n} step", "{n} steps", steps)),
+        words=words,
+        rows=[[_("steps done"), _("loss")], *([f"{i:,}", number(losses[i])] for i in shown)],
         quantities=new_parameters(traced.last, notation),
     )

@@ -11,6 +11,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import LayerTrace, ParameterTrace, StepTrace
+from mlpcli.language import N_, _
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.text import listed, number
@@ -18,6 +19,19 @@ from mlpcli.text import listed, number
 PENALTIES = {"weight_decay": "λ", "l1": "κ"}
 BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
 """symbols of batch normalisation, numbers of layers included, that an optimizer may use too"""
+
+_SCHEDULE_FREE = N_(
+    "fₜ is what a warm-up leaves of the learning rate; x is what is validated and used"
+)
+ABOUT_FORMULAE = {
+    "schedule_free_sgd": _SCHEDULE_FREE,
+    "schedule_free_adamw": _SCHEDULE_FREE,
+    "muon": N_(
+        "the formulae up to U Vᵀ, which five rounds of Newton and Schulz's iteration find, are for"
+        " every W (n × k) but the last; the others, which are AdamW's, for all else"
+    ),
+}
+"""what a reader of an optimizer's formula must know"""
 
 
 def update_sections(
@@ -28,9 +42,13 @@ def update_sections(
     if changes:
         yield from changes
         yield Subsection(
-            "The gradient that the step takes",
+            _("The gradient that the step takes"),
             quantities=[
-                Quantity(f"taken_{p.key}", f"g of {p.symbol}", p.written(p.trace.taken))
+                Quantity(
+                    f"taken_{p.key}",
+                    _("{symbol} of {parameter}", symbol="g", parameter=p.symbol),
+                    p.written(p.trace.taken),
+                )
                 for p in _parameters(step, notation)
             ],
         )
@@ -39,42 +57,53 @@ def update_sections(
     def memory(prefix: str, when: str) -> list[Quantity]:
         return [
             Quantity(
-                f"{prefix}{vector}_{p.key}", f"{symbols[vector]} of {p.symbol}", p.written(values)
+                f"{prefix}{vector}_{p.key}",
+                _("{symbol} of {parameter}", symbol=symbols[vector], parameter=p.symbol),
+                p.written(values),
             )
             for p in _parameters(step, notation)
             for vector, values in getattr(p.trace, when).items()
         ]
 
     if number_of_step > 1 and (before := memory("before_", "state_before")):
-        yield Subsection(f"What {config.optimizer.name} remembers before it", quantities=before)
+        yield Subsection(
+            _("What {name} remembers before it", name=config.optimizer.name), quantities=before
+        )
     yield _the_step(config, step, notation, number_of_step, gradient_is_changed=bool(changes))
     remembered = memory("", "state")
     if remembered:
-        yield Subsection(f"What {config.optimizer.name} remembers after it", quantities=remembered)
+        yield Subsection(
+            _("What {name} remembers after it", name=config.optimizer.name), quantities=remembered
+        )
     if step.lengths:
         yield Subsection(
-            "The longest weights",
-            words=f"The weights into a hidden unit are no longer than c = "
-            f"{config.optimizer.max_norm:g}: each unit's {notation.unit_in_W} of W is shortened "
-            "where it is. "
-            "Below are the lengths before that; the weights above are those after it.",
+            _("The longest weights"),
+            words=_(
+                "The weights into a hidden unit are no longer than c = {c:g}: each unit's {row} of "
+                "W is shortened where it is. Below are the lengths before that; the weights above "
+                "are those after it.",
+                c=config.optimizer.max_norm,
+                row=_(notation.unit_in_W),
+            ),
             formula="w ← w min(1, c / |w|)",
             quantities=[
-                Quantity(f"lengths{i}", f"|w| in {notation.write('W', i)}", lengths)
+                Quantity(f"lengths{i}", _("|w| in {W}", W=notation.write("W", i)), lengths)
                 for i, lengths in enumerate(step.lengths, 1)
             ],
         )
-    end = ", with the same units switched off." if drops(step) else "."
+    said = N_("{before} before, {after} after.")
+    if drops(step):
+        said = N_("{before} before, {after} after, with the same units switched off.")
     yield Subsection(
-        "The loss after it",
-        words=f"{number(step.loss)} before, {number(step.loss_after)} after{end}",
+        _("The loss after it"),
+        words=_(said, before=number(step.loss), after=number(step.loss_after)),
         quantities=[Quantity("loss_after", "L", np.array([step.loss_after]))],
     )
-    rows = [["layer", "weights", "norm of ∂L/∂W", "relative error against differences"]]
+    rows = [[_("layer"), _("weights"), _("norm of ∂L/∂W"), _("relative error against differences")]]
     for layer in step.layers:
-        error = "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}"
+        error = _("not taken") if layer.relative_error is None else f"{layer.relative_error:.1e}"
         rows.append([*gradient_cells(layer, notation), error])
-    yield Subsection("The gradient of each layer", rows=rows)
+    yield Subsection(_("The gradient of each layer"), rows=rows)
 
 
 def gradient_cells(layer: LayerTrace, notation: Notation) -> list[str]:
@@ -89,10 +118,10 @@ def learning_rate(config: Config, step: StepTrace) -> str:
     if step.learning_rate == rate:
         return f"{rate:g}"
     fraction = step.learning_rate / rate
-    by = "by the schedule, " + schedule.name
+    by = N_("{now:g} ({rate:g} × {fraction:g} by the schedule, {name})")
     if schedule.warmup_epochs:
-        by += " after a warm-up"
-    return f"{step.learning_rate:g} ({rate:g} × {fraction:g} {by})"
+        by = N_("{now:g} ({rate:g} × {fraction:g} by the schedule, {name} after a warm-up)")
+    return _(by, now=step.learning_rate, rate=rate, fraction=fraction, name=schedule.name)
 
 
 def new_parameters(step: StepTrace, notation: Notation) -> list[Quantity]:
@@ -131,23 +160,27 @@ def _parameters(step: StepTrace, notation: Notation) -> Iterator[_Parameters]:
 def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Section]:
     settings = config.optimizer
     if settings.clip_norm is not None:
-        done = "so it stays as it is."
+        done = _("so it stays as it is.")
         if step.clipped_norm < step.gradient_norm:
             factor = step.clipped_norm / step.gradient_norm
-            done = f"so it is shortened by the factor {factor:.6g}."
+            done = _("so it is shortened by the factor {factor:.6g}.", factor=factor)
         yield Subsection(
-            "The gradient is clipped to a length",
-            words=f"The whole gradient is no longer than c = {settings.clip_norm:g}: its length "
-            f"is {step.gradient_norm:.6g}, {done}",
+            _("The gradient is clipped to a length"),
+            words=_(
+                "The whole gradient is no longer than c = {c:g}: its length is {norm:.6g}, {done}",
+                c=settings.clip_norm,
+                norm=step.gradient_norm,
+                done=done,
+            ),
             formula="g ← g min(1, c / |g|)",
             quantities=[
-                Quantity("gradient_norm", "|g| before", np.array([step.gradient_norm])),
-                Quantity("clipped_norm", "|g| after", np.array([step.clipped_norm])),
+                Quantity("gradient_norm", _("|g| before"), np.array([step.gradient_norm])),
+                Quantity("clipped_norm", _("|g| after"), np.array([step.clipped_norm])),
             ],
         )
     if settings.clip_value is not None:
         yield Subsection(
-            "Each number of the gradient is clipped",
+            _("Each number of the gradient is clipped"),
             words=f"c = {settings.clip_value:g}",
             formula="g ← max(−c, min(g, c))",
         )
@@ -158,8 +191,8 @@ def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Sectio
         formulae.append("g ← g + κ sign(W)")
     if formulae:
         yield Subsection(
-            "The gradient of the penalties is added",
-            words="For weights only, not for biases.",
+            _("The gradient of the penalties is added"),
+            words=_("For weights only, not for biases."),
             formula=APART.join(formulae),
         )
 
@@ -182,24 +215,28 @@ def _the_step(
             said.append(f"{symbol} = {getattr(settings, key):g}")
     words = f"{', '.join(said)}, g = ∂L/∂θ"
     if gradient_is_changed:
-        words += ", as changed above"
+        words += _(", as changed above")
     if optimizer.vectors and number_of_step == 1:
-        first = [
+        first = _(" and ").join(
             f"{symbol} = {'θ' if name in optimizer.begins_at_theta else '0'}"
             for name, symbol in optimizer.vectors.items()
-        ]
-        words += f"; {' and '.join(first)} at first"
+        )
+        words += _("; {first} at first", first=first)
     if "ᵗ" in formula or "ₜ" in formula:
-        words += f"; t = {number_of_step:,} counts the steps"
+        words += _("; t = {n:,} counts the steps", n=number_of_step)
     if decay:
-        words += "; the weights, not the biases, decay before the step"
-    if optimizer.said:
-        words += f"; {optimizer.said}"
+        words += _("; the weights, not the biases, decay before the step")
+    if what := ABOUT_FORMULAE.get(settings.name):
+        words += _("; {what}", what=_(what))
     twice = [each for each in BATCH_NORM if re.search(rf"(?<![a-z]){each}(?![a-z])", formula)]
     if config.network.batch_norm and twice:
-        words += f". Here {listed(twice)} are {settings.name}'s, not the layers'"
+        words += _(
+            ". Here {symbols} are {name}'s, not the layers'",
+            symbols=listed(twice),
+            name=settings.name,
+        )
     return Subsection(
-        f"The step, {settings.name}",
+        _("The step, {name}", name=settings.name),
         words=words,
         formula=f"{decay}{APART}{formula}" if decay else formula,
         quantities=new_parameters(step, notation),

@@ -10,12 +10,13 @@ from mlpcli.explaining.documents.arrows import arrow
 from mlpcli.explaining.documents.document import Document, Section
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.ways import Ways
+from mlpcli.language import N_, _, counted, joined
 from mlpcli.nn.arrays import Array, Labels
-from mlpcli.text import count, number
+from mlpcli.text import number
 
 MOST_UNITS, MOST_OUTPUTS = 20, 10
 LONGEST_ARROW = 12
-SIGNS = (
+SIGNS = N_(
     "An arrow points the way in which the number should go to lower the loss, against its "
     "gradient: ↑ (blue) where the gradient is negative, ↓ (red) where it is positive, as long as "
     "it is large. Where you read that a negative gradient means down, the sign is wrong."
@@ -25,9 +26,9 @@ SIGNS = (
 def ways_document(name: str, found: Ways, notation: Notation = ROWS) -> Document:
     """Return the document; `name` is the image file's name."""
     return Document(
-        f"{name}: three ways to change the output {_class(found)}",
+        _("{file}: three ways to change the output {name}", file=name, name=_class(found)),
         list(_sections(found, notation)),
-        opening=notation.words,
+        opening=_(notation.words),
         see=SYMBOLS,
     )
 
@@ -73,55 +74,72 @@ def _sections(found: Ways, notation: Notation) -> Iterator[Section]:
     symbols = notation.of(last)
     z, p, t = float(last.z[0, j]), float(step.prediction[0, j]), float(step.target[0, j])
     n = len(found.activations)
-    title = f"The output {_class(found)} is a sum of {count(n + 1, 'term')}"
+    title = _(
+        "The output {name} is a sum of {terms}",
+        name=_class(found),
+        terms=counted("{n} term", "{n} terms", n + 1),
+    )
     label = found.traced.class_names[found.traced.label]
     yield Section(
         title,
-        words=f"The sum is {number(z)}, and the answer {number(p)}. The image shows {label}, so "
-        f"it should be {t:.4g}, {_wish(found)}.",
+        words=_(
+            "The sum is {z}, and the answer {p}. The image shows {label}, so it should be {t:.4g}, "
+            "{wish}.",
+            z=number(z),
+            p=number(p),
+            label=label,
+            t=t,
+            wish=_wish(found),
+        ),
         formula=f"{symbols.z} = Σ {notation.product(symbols.input, symbols.W)} + {symbols.b}",
         rows=_terms(found, units),
     )
     yield Section(
-        "Its three ways", words=f"{_three_ways(found)} {SIGNS}", rows=_moves(found, units)
+        _("Its three ways"), words=joined(_three_ways(found), _(SIGNS)), rows=_moves(found, units)
     )
     unit = 10 ** (math.floor(math.log10(float(np.abs(found.wishes).max()) or 1.0)) - 1)
     yield Section(
-        "What all outputs wish of each unit",
-        words="Each output would move the units before it, too, in its own favour. Added up, the "
-        "wishes are the way in which each unit should go; they are passed on to the layer before, "
-        f"and that is backpropagation. The sum is −∂L/∂{symbols.input}. In units of {unit:g}:",
+        _("What all outputs wish of each unit"),
+        words=_(
+            "Each output would move the units before it, too, in its own favour. Added up, the "
+            "wishes are the way in which each unit should go; they are passed on to the layer "
+            "before, and that is backpropagation. The sum is −∂L/∂{input}. In units of {unit:g}:",
+            input=symbols.input,
+            unit=unit,
+        ),
         rows=_wishes(found, units, unit),
     )
 
 
 def _wish(found: Ways) -> str:
     if not found.of_bias:
-        return "and has nothing to wish"
-    return f"and wishes to {'rise' if found.of_bias > 0 else 'fall'}"
+        return _("and has nothing to wish")
+    return _("and wishes to rise") if found.of_bias > 0 else _("and wishes to fall")
 
 
 def _three_ways(found: Ways) -> str:
     brightest = int(found.activations.argmax())
     heaviest = int(np.abs(found.weights).argmax())
-    return (
+    return _(
         "The bias moves the output whatever the image. A weight moves it in proportion to the "
-        f"activation it is multiplied by, that of unit {brightest + 1} most; an activation in "
-        f"proportion to its weight, that of unit {heaviest + 1} most. A step changes the weights "
-        "and biases; an activation changes by those before it."
+        "activation it is multiplied by, that of unit {brightest} most; an activation in "
+        "proportion to its weight, that of unit {heaviest} most. A step changes the weights and "
+        "biases; an activation changes by those before it.",
+        brightest=brightest + 1,
+        heaviest=heaviest + 1,
     )
 
 
 def _terms(found: Ways, units: Labels) -> list[list[str]]:
-    rows = [["", "activation", "weight", "product"]]
+    rows = [["", _("activation"), _("weight"), _("product")]]
     for i in units:
         a, w, term = (float(each[i]) for each in (found.activations, found.weights, found.terms))
-        rows.append([f"unit {i + 1}", f"{a:.4f}", f"{w:+.4f}", f"{term:+.4f}"])
+        rows.append([_("unit {n}", n=i + 1), f"{a:.4f}", f"{w:+.4f}", f"{term:+.4f}"])
     others = np.setdiff1d(np.arange(len(found.terms)), units)
     if len(others):
-        rows.append([f"{len(others)} others", "", "", f"{found.terms[others].sum():+.4f}"])
-    rows.append(["bias", "", "", f"{found.bias:+.4f}"])
-    rows.append(["sum", "", "", f"{found.terms.sum() + found.bias:+.4f}"])
+        rows.append([_("{n} others", n=len(others)), "", "", f"{found.terms[others].sum():+.4f}"])
+    rows.append([_("bias"), "", "", f"{found.bias:+.4f}"])
+    rows.append([_("sum"), "", "", f"{found.terms.sum() + found.bias:+.4f}"])
     return rows
 
 
@@ -129,12 +147,12 @@ def _moves(found: Ways, units: Labels) -> list[list[str]]:
     """Return a table with arrows; those of the bias and the weights share one scale."""
     of_parameters = max(abs(found.of_bias), float(np.abs(found.of_weights).max()))
     of_activations = float(np.abs(found.of_activations).max())
-    rows = [["", "the weight (∝ activation)", "", "the activation (∝ weight)", ""]]
+    rows = [["", _("the weight (∝ activation)"), "", _("the activation (∝ weight)"), ""]]
     for i in units:
         moved, wished = float(found.of_weights[i]), float(found.of_activations[i])
         rows.append(
             [
-                f"unit {i + 1}",
+                _("unit {n}", n=i + 1),
                 signed(moved),
                 arrow(moved, of_parameters, LONGEST_ARROW),
                 signed(wished),
@@ -142,19 +160,19 @@ def _moves(found: Ways, units: Labels) -> list[list[str]]:
             ]
         )
     of_bias = arrow(found.of_bias, of_parameters, LONGEST_ARROW)
-    rows.append(["bias", signed(found.of_bias), of_bias, "", ""])
+    rows.append([_("bias"), signed(found.of_bias), of_bias, "", ""])
     return rows
 
 
 def _wishes(found: Ways, units: Labels, unit: float) -> list[list[str]]:
     names, outputs = found.traced.class_names, outputs_shown(found)
     largest = float(np.abs(found.total).max())
-    rows = [["", *(f"of {names[j]}" for j in outputs), "of all", ""]]
+    rows = [["", *(_("of {name}", name=names[j]) for j in outputs), _("of all"), ""]]
     for i in units:
         cells = [f"{float(found.wishes[i, j]) / unit:+.1f}" for j in outputs]
         total = float(found.total[i])
         arrow_ = arrow(total, largest, LONGEST_ARROW)
-        rows.append([f"unit {i + 1}", *cells, f"{total / unit:+.1f}", arrow_])
+        rows.append([_("unit {n}", n=i + 1), *cells, f"{total / unit:+.1f}", arrow_])
     return rows
 
 

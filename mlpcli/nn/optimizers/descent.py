@@ -20,8 +20,6 @@ class SGD:
 
     formula: ClassVar[str] = "θ ← θ − η g"
     """of a step, for people to read; four spaces separate its parts"""
-    said: ClassVar[str] = ""
-    """what a reader of the formula must know"""
     symbols: ClassVar[Mapping[str, str]] = {}
     """setting → its symbol in the formula"""
     vectors: ClassVar[Mapping[str, str]] = {}

@@ -45,10 +45,6 @@ class Muon(AdamW):
         "m ← μ m + (1 − μ) g    u = μ m + (1 − μ) g    u = U S Vᵀ    "
         f"W ← W − 0.2 η √max(n, k) U Vᵀ    {AdamW.formula}"
     )
-    said = (
-        "the formulae up to U Vᵀ, which five rounds of Newton and Schulz's iteration find, are for"
-        " every W (n × k) but the last; the others, which are AdamW's, for all else"
-    )
     symbols: ClassVar[Mapping[str, str]] = {"momentum": "μ", **AdamW.symbols}
 
     def __init__(self, *, momentum: float = 0.95, **settings: float) -> None:

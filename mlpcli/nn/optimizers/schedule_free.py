@@ -32,7 +32,6 @@ class ScheduleFreeSGD(SGD):
     """
 
     formula = f"z ← z − η g    {_AVERAGES}    θ ← (1 − β) z + β x"
-    said = "fₜ is what a warm-up leaves of the learning rate; x is what is validated and used"
     symbols: ClassVar[Mapping[str, str]] = {"momentum": "β"}
     vectors: ClassVar[Mapping[str, str]] = {"base": "z", "average": "x"}
     begins_at_theta = frozenset({"base", "average"})
