@@ -1,7 +1,7 @@
-"""Makes the pictures of lessons.md: `python docs/make_lesson_pictures.py [NAME...]`, with mlpcli installed.
+"""Makes the pictures of lessons.md: `python docs/make_lesson_pictures.py [NAME...]`.
 
-It types the lines of each lesson in a temporary folder, and takes the first picture that the last one
-names by `--only`.
+It types the lines of each lesson in a temporary folder, and takes the first picture that the last
+one names by `--only`.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Links that leave docs/ and still stay in the site.
 
 The pages are read in the repository, where a link may lead to any file, and as a site, which has
-nothing but its pages. So here a link to a file that is a page (`repository_pages` in conf.py) becomes
-one to that page; any other file of text, or folder, gets a page of its own, under `source/`; and the
-name of a file in `code` becomes a link to it.
+nothing but its pages. So here a link to a file that is a page (`repository_pages` in conf.py)
+becomes one to that page; any other file of text, or folder, gets a page of its own, under
+`source/`; and the name of a file in `code` becomes a link to it.
 """
 
 import os
