@@ -88,8 +88,7 @@ def is_alike(printed, shown):
     found = re.match(f"({FIGURE})".join(words), printed)
     if found is None:
         return False
-    pairs = zip(found.groups(), re.findall(FIGURE, shown), strict=True)
-    return all(a == b if len(b) == 1 else is_near(a, b) for a, b in pairs)
+    return all(map(is_near, found.groups(), re.findall(FIGURE, shown)))
 
 
 def is_near(printed, shown):
@@ -100,7 +99,8 @@ def is_near(printed, shown):
 def options_of(line):
     """What a line's command makes of its options, without running it."""
     name, *arguments = shlex.split(line.removeprefix("mlpcli "), comments=True)
-    found, context = command, click.Context(command)
+    found: click.Command = command
+    context = click.Context(command)
     while isinstance(found, click.Group):
         found = found.get_command(context, name)
         assert found is not None, name
