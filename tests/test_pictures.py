@@ -48,7 +48,7 @@ from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.setup import prepare
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "pictures.md"
 
 
 @pytest.fixture
@@ -582,9 +582,9 @@ def test_a_run_without_an_epoch_is_not_drawn(own):
         draw_pictures(own.folder)
 
 
-def test_the_readme_lists_every_picture():
+def test_the_reference_lists_every_picture():
     rows = "".join(f"| `{name}` | {entry.shows} |\n" for name, entry in PICTURES.items())
-    assert f"| picture | shows |\n| --- | --- |\n{rows}\n" in README.read_text(encoding="utf-8")
+    assert f"| picture | shows |\n| --- | --- |\n{rows}\n" in PAGE.read_text(encoding="utf-8")
 
 
 NAMES = [r"$\bad$", "猫", "a name that is far too long for an axis"]

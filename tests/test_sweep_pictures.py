@@ -412,10 +412,11 @@ def test_seeds_alone_have_a_picture_of_their_own(tmp_path):
 # Files
 
 
-def test_the_readme_lists_every_picture():
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+def test_the_reference_lists_every_picture():
+    path = Path(__file__).parents[1] / "docs" / "reference" / "pictures.md"
+    page = path.read_text(encoding="utf-8")
     for name, entry in SWEEP_PICTURES.items():
-        assert f"| `{name}` | {entry.shows} |" in readme
+        assert f"| `{name}` | {entry.shows} |" in page
 
 
 def test_every_picture_of_a_sweep(mixed):

@@ -175,7 +175,7 @@ class Model:
 
     @property
     def preparation(self) -> str:
-        """How an image file becomes what it reads: a key of `reading.preparations.PREPARATIONS`."""
+        """How an image file becomes what it reads, by a name in `mlpcli.reading.preparations`."""
         return str(self.config["data"].get("prepare", "digit"))
 
     @property

@@ -25,7 +25,7 @@ class SweepResult:
     trials: Sequence[Trial]
     """by number"""
     stopped: str
-    """why it stopped: all_trials_done, minutes or interrupted"""
+    """all_trials_done, minutes or interrupted"""
     seconds: float
     """wall time, of all sessions"""
     test: Mapping[int, Mapping[str, Any]]

@@ -214,7 +214,7 @@ class DataConfig(Section):
     )
     mix: MixConfig | None = Field(
         default=None,
-        description="null: your own images alone. {}: mnist beside them, as MixConfig has it.",
+        description="null: your own images alone. {}: mnist beside them, by defaults.",
     )
     files: DataFiles | None = Field(
         default=None, description="The files to read; with dataset idx, and only then."
@@ -230,12 +230,12 @@ class DataConfig(Section):
     train_size: ImageCount | None = Field(
         default=None,
         description="How many training images are used, those for validation included. null:"
-        f" all of them; for synthetic, {SYNTHETIC_TRAIN_SIZE} are drawn.",
+        f" all of them; for synthetic, {SYNTHETIC_TRAIN_SIZE:,} are drawn.",
     )
     test_size: ImageCount | None = Field(
         default=None,
         description="How many test images are used. null: all of them; for synthetic,"
-        f" {SYNTHETIC_TEST_SIZE} are drawn.",
+        f" {SYNTHETIC_TEST_SIZE:,} are drawn.",
     )
     validation: Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.1,

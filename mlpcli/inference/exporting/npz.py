@@ -1,6 +1,6 @@
 """A trained network as a NumPy archive: the numbers and names that computing it needs.
 
-`docs/export.md` lists the arrays, and computes a network from them.
+`docs/how_to/export.md` lists the arrays, and computes a network from them.
 """
 
 import io
@@ -48,7 +48,7 @@ def _arrays(exported: Exported, dtype: np.dtype[Any]) -> dict[str, Any]:
 
 def left_out(exported: Exported) -> str:
     """Return what such a file cannot hold, as a sentence."""
-    parts = ["how its numbers are computed with (docs/export.md shows it)"]
+    parts = ["how its numbers are computed with (docs/how_to/export.md shows it)"]
     if exported.shaping.changes_images:
         parts.append("how each digit is shaped first (data.deslant, data.digit_width)")
     return f"An .npz file cannot say {', nor '.join(parts)}."
