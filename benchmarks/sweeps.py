@@ -2,30 +2,31 @@
 
     python benchmarks/sweeps.py [--trials 24] [--repeats 3] [CONFIG] [KEY=VALUE]...
 
-The sweeps run in turn, as whole commands. CONFIG is `smoke` by default, of real MNIST.
+The sweeps run in turn, as whole commands, of so many trials and of three times as many: what the
+further trials take is free of the start and the end. CONFIG is `smoke` by default, of real MNIST.
+Each figure is the least of its repetitions.
 """
 
 import argparse
 import csv
-import json
-import statistics
+import itertools
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-Seconds = tuple[float, float, float]
-"""of the whole command, from the start of its workers, and of its trainings together"""
+Seconds = tuple[float, float]
+"""of the whole command, and of its trainings together"""
 
 
-def measure(arguments: argparse.Namespace, workers: int, folder: Path) -> Seconds:
+def measure(arguments: argparse.Namespace, workers: int, trials: int, folder: Path) -> Seconds:
     """Run a sweep of so many learning rates, and return what it took."""
     rates = "optimizer.learning_rate={low: 0.01, high: 0.1}"
     started = time.perf_counter()
     subprocess.run(
         [
             *("mlpcli", "sweep", "--config", arguments.config, rates, "sampler=random"),
-            *(f"trials={arguments.trials}", "training.pictures=false", f"--workers={workers}"),
+            *(f"trials={trials}", "training.pictures=false", f"--workers={workers}"),
             *(f"--sweeps-dir={folder}", "name=sweep", "--quiet", *arguments.overrides),
         ],
         check=True,
@@ -33,10 +34,8 @@ def measure(arguments: argparse.Namespace, workers: int, folder: Path) -> Second
     )
     whole = time.perf_counter() - started
     newest = max(folder.iterdir(), key=lambda path: path.stat().st_mtime)
-    driven = json.loads((newest / "summary.json").read_text())["seconds"]
     with (newest / "results.csv").open() as file:
-        trained = sum(float(row["seconds"]) for row in csv.DictReader(file))
-    return whole, driven, trained
+        return whole, sum(float(row["seconds"]) for row in csv.DictReader(file))
 
 
 def main() -> None:
@@ -46,26 +45,28 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    found: dict[int, list[Seconds]] = {1: [], 2: []}
+    few, many = arguments.trials, 3 * arguments.trials
+    found: dict[tuple[int, int], list[Seconds]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(arguments.repeats):
-            for workers, rows in found.items():
-                rows.append(measure(arguments, workers, Path(folder)))
-    print("| workers | whole command | from the start of the workers | sum of the trainings |")
+            for workers, trials in itertools.product((1, 2), (few, many)):
+                took = measure(arguments, workers, trials, Path(folder))
+                found.setdefault((workers, trials), []).append(took)
+    whole = {key: min(seconds for seconds, _ in each) for key, each in found.items()}
+    beside = {key: min(seconds - trained for seconds, trained in found[key]) for key in found}
+    further = {workers: (whole[workers, many] - whole[workers, few]) for workers in (1, 2)}
+    print(f"| workers | {few} trials | {many} trials | each further trial |")
     print("| --- | --- | --- | --- |")
-    for workers, rows in found.items():
-        columns = [statistics.median(column) for column in zip(*rows, strict=True)]
-        print(f"| {workers} | " + " | ".join(f"{seconds:.2f} s" for seconds in columns) + " |")
-    for i, what in enumerate(("whole command", "from the start of the workers")):
-        ratios = [one[i] / two[i] for one, two in zip(found[1], found[2], strict=True)]
-        print(f"two workers against one, {what}: {statistics.median(ratios):.2f}")
-    for workers, rows in found.items():
-        beside = [workers * whole - trained for whole, _, trained in rows]
-        each = statistics.median(beside) / arguments.trials
-        share = statistics.median(
-            b / trained for b, (_, _, trained) in zip(beside, rows, strict=True)
-        )
-        print(f"beside its trainings, {workers} workers: {each:.3f} s a trial, {100 * share:.1f} %")
+    for workers in (1, 2):
+        times = f"{whole[workers, few]:.2f} s | {whole[workers, many]:.2f} s"
+        print(f"| {workers} | {times} | {further[workers] / (many - few):.3f} s |")
+    for trials in (few, many):
+        faster = whole[1, trials] / whole[2, trials]
+        print(f"two workers against one, {trials} trials: {faster:.2f}")
+    print(f"two workers against one, further trials: {further[1] / further[2]:.2f}")
+    for trials in (few, many):
+        each = beside[1, trials] / trials
+        print(f"beside its trainings, one worker, {trials} trials: {each:.3f} s a trial")
 
 
 if __name__ == "__main__":

@@ -255,10 +255,10 @@ def test_what_is_drawn_stays_within_the_picture_and_apart(name, overrides):
         for other in extents[:i]:
             assert not one.overlaps(other)
     for box in axes.patches:
-        inside = [e for e in extents if box.get_window_extent().overlaps(e)]
         if hasattr(box, "get_boxstyle"):
-            assert len(inside) == 1
             frame = box.get_window_extent()
+            inside = [extent for extent in extents if frame.overlaps(extent)]
+            assert len(inside) == 1
             assert frame.x0 < inside[0].x0 < inside[0].x1 < frame.x1
 
 

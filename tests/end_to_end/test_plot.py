@@ -144,10 +144,9 @@ def test_a_damaged_table_is_data(run, folder, damage):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"MPLBACKEND": "nonsense"},
-        {"MPLBACKEND": "TkAgg"},
-        dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), os.devnull),
-        {"MPLCONFIGDIR": os.devnull},
+        {"MPLBACKEND": "nonsense"}
+        | dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), os.devnull),
+        {"MPLBACKEND": "TkAgg", "MPLCONFIGDIR": os.devnull},
     ],
 )
 def test_settings_of_matplotlib_that_do_not_suit_a_picture(run_process, folder, variables):

@@ -60,10 +60,10 @@ def test_its_trainings_are_listed_and_evaluated(swept, run):
     assert (none.returncode, "no folder of a sweep" in none.stderr) == (2, True)
 
 
-def test_resuming_what_is_done_changes_nothing(swept, run_process):
+def test_resuming_what_is_done_changes_nothing(swept, run):
     folder, first = swept
     before = timeless_sweep(folder / "sweeps" / "bars")
-    again = run_process("sweep", "--resume", "sweeps/bars", "--workers", 1, at=folder)
+    again = run("sweep", "--resume", "sweeps/bars", "--workers", 1, at=folder)
     assert again.returncode == 0, again.stderr
     assert timeless_sweep(folder / "sweeps" / "bars") == before
     without_time = [each.stdout.rpartition("Time:")[0] for each in (first, again)]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.processes import started
+from helpers.digits import write_bars
+from helpers.processes import in_process, started
 from helpers.runs import timeless
 
 import mlpcli
@@ -183,13 +184,24 @@ def test_resume_of_a_finished_run_a_longer_one_and_a_refused_one(run, bars, tmp_
     assert run("train", "--resume", "runs/nothing").returncode == 4
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """What `train` is given for a long run, and what an uninterrupted one leaves."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    arguments = ["-c", write_bars(folder / "bars"), "training.epochs=100", "training.workers=2"]
+    assert in_process("train", *arguments, cwd=folder).returncode == 0
+    return arguments, timeless(folder / "runs" / "bars")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_path, name):
+def test_interrupted_it_prints_the_command_that_goes_on(
+    uninterrupted, run, command, tmp_path, name
+):
+    arguments, whole = uninterrupted
     here = tmp_path / "here"  # and the data elsewhere, so that the command must trust their paths
     here.mkdir()
-    settings = ["training.epochs=100", "training.workers=2"]
-    process = started(command, "train", "-c", bars, *settings, cwd=here)
+    process = started(command, "train", *arguments, cwd=here)
     while not process.stderr.readline().startswith("epoch   2"):
         assert process.poll() is None
     process.send_signal(getattr(signal, name))
@@ -201,11 +213,10 @@ def test_interrupted_it_prints_the_command_that_goes_on(run, command, bars, tmp_
     assert last.startswith("mlpcli: Interrupted. " if name == "SIGINT" else "mlpcli: Terminated. ")
     folder = here / "runs" / "bars"
     assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
-    program, *arguments = shlex.split(last.partition("To resume: ")[2])
+    program, *resuming = shlex.split(last.partition("To resume: ")[2])
     assert program == "mlpcli"
-    assert run(*arguments, at=here).returncode == 0
-    assert run("train", "-c", bars, *settings, "--runs-dir", "whole", at=here).returncode == 0
-    assert timeless(folder) == timeless(here / "whole" / "bars")
+    assert run(*resuming, at=here).returncode == 0
+    assert timeless(folder) == whole
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs nohup")
