@@ -19,6 +19,7 @@ from mlpcli.sweeps.cluster import Cluster
 from mlpcli.sweeps.driver import Driver
 from mlpcli.sweeps.results import SweepResult
 from mlpcli.sweeps.sweep_folder import SweepFolder
+from mlpcli.text import setting
 
 MAY_CHANGE = ("trials", "minutes")
 """settings that a resumed sweep may change"""
@@ -146,7 +147,8 @@ def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
         before.settings.model_dump(mode="json"), after.settings.model_dump(mode="json")
     )
     problems = [
-        f"{key}: was {old} and would be {new}; a resumed sweep may change trials and minutes only."
+        f"{key}: was {setting(old)} and would be {setting(new)}; a resumed sweep may change trials "
+        "and minutes only."
         for key, (old, new) in sorted(found.items())
         if key not in MAY_CHANGE
     ]
