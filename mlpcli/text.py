@@ -1,10 +1,11 @@
 """Words and numbers as people read them."""
 
+import json
 import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from mlpcli.errors import printable
 from mlpcli.language import _, language
@@ -48,6 +49,11 @@ def number(value: float, largest: float | None = None) -> str:
 def count(n: int, one: str, many: str = "") -> str:
     """Return a number with its noun: 1 epoch, 2,000 epochs."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def setting(value: Any) -> str:
+    """Return a setting's value as a config has it: null, true, [30, 10] or relu."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def listed(words: Sequence[str], conjunction: Literal["and", "or"] = "and") -> str:

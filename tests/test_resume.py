@@ -478,17 +478,22 @@ def test_other_changes_are_refused_each_by_its_name(train):
     folder = train("training.epochs=1").folder
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
     changes = ["optimizer.learning_rate=0.01", "seed=5", "name=other", "schedule=cosine"]
+    changes += ["network.batch_norm=true", "data.train_classes=[0, 2]"]
     with pytest.raises(ConfigError) as caught:
         mlpcli.resume(folder, [*changes, "training.epochs=3"])
     told = str(caught.value).splitlines()
     assert [line.partition(":")[0] for line in told] == [
+        "data.train_classes",
         "name",
+        "network.batch_norm",
         "optimizer.learning_rate",
         "schedule.final_fraction",
         "schedule.name",
         "seed",
     ]
-    assert "was 0.05 and would be 0.01" in told[1]
+    assert "was null and would be [0, 2]" in told[0]
+    assert "was false and would be true" in told[2]
+    assert "was 0.05 and would be 0.01" in told[3]
     with pytest.raises(ConfigError, match="unknown key"):
         mlpcli.resume(folder, ["training.epoch=3"])
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before

@@ -19,7 +19,7 @@ from mlpcli.files import as_argument, os_errors_as, write_bytes, write_text
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, to_bytes
 from mlpcli.storage.records import differences
 from mlpcli.storage.run_folder import RunFolder
-from mlpcli.text import listed
+from mlpcli.text import listed, setting
 from mlpcli.training.metrics import EpochMetrics, optional_columns
 from mlpcli.training.setup import Setup
 
@@ -205,8 +205,9 @@ def _refuse_other_changes(before: Config, after: Config, folder: RunFolder) -> N
     changes = differences(before.model_dump(mode="json"), after.model_dump(mode="json"))
     allowed = listed(MAY_CHANGE)
     lines = [
-        f"{key}: was {old} and would be {new}; a resumed run may change {allowed} only. "
-        f"For a new run: mlpcli train --config {as_argument(folder.config)} {key}=..."
+        f"{key}: was {setting(old)} and would be {setting(new)}; a resumed run may change "
+        f"{allowed} only. For a new run: mlpcli train --config {as_argument(folder.config)} "
+        f"{key}=..."
         for key, (old, new) in sorted(changes.items())
         if not key.startswith(MAY_CHANGE)
     ]

@@ -6,6 +6,7 @@ from mlpcli.config.sweep_loading import Sweep, load_sweep
 from mlpcli.errors import ConfigError
 from mlpcli.storage.records import differences
 from mlpcli.sweeps.sweep_folder import SweepFolder
+from mlpcli.text import setting
 
 MAY_CHANGE = ("trials", "minutes")
 """settings that a resumed sweep may change"""
@@ -19,7 +20,8 @@ def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
         before.settings.model_dump(mode="json"), after.settings.model_dump(mode="json")
     )
     problems = [
-        f"{key}: was {old} and would be {new}; a resumed sweep may change trials and minutes only."
+        f"{key}: was {setting(old)} and would be {setting(new)}; a resumed sweep may change trials "
+        "and minutes only."
         for key, (old, new) in sorted(found.items())
         if key not in MAY_CHANGE
     ]
