@@ -3,7 +3,6 @@
 import json
 import re
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -85,6 +84,8 @@ def columns(text: str) -> int:
     """Return how many columns of a terminal a line takes: two for each Chinese character."""
     if text.isascii():
         return len(text)
+    import unicodedata  # a library that English does not need
+
     return len(text) + sum(unicodedata.east_asian_width(each) in "WF" for each in text)
 
 

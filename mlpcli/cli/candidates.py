@@ -6,7 +6,7 @@ settings are read from the JSON Schema that comes with the configs.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import click
 from click.shell_completion import CompletionItem
 
 Candidates = list[CompletionItem[str]]
-Completer = Callable[[click.Context, click.Parameter, str], Candidates]
 
 SWEEP_SETTINGS = {
     "sampler": ("grid", "random", "tpe"),
@@ -80,10 +79,12 @@ def sweeps(context: click.Context, _parameter: click.Parameter, incomplete: str)
     return _or_files(_folders(context, incomplete, of_runs=False), incomplete, "dir")
 
 
-def run_names(context: click.Context, _option: click.Parameter, incomplete: str) -> Candidates:
-    """Return the names of runs without their folder."""
-    names = [Path(path).name for path in _folders(context, "", of_runs=True)]
-    return [_item(name) for name in names if name.startswith(incomplete)]
+def run_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> Candidates:
+    """Return the names of the runs in the usual folder."""
+    from mlpcli.storage.folders import is_run
+
+    paths = map(Path, _entries("runs"))
+    return [_item(p.name) for p in paths if p.name.startswith(incomplete) and is_run(p)]
 
 
 def explained(context: click.Context, argument: click.Parameter, incomplete: str) -> Candidates:

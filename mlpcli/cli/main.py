@@ -145,7 +145,7 @@ def _message_and_code(error: BaseException, arguments: list[str]) -> tuple[str, 
         case OSError(filename=None):  # a stream, not a file
             return f"The output cannot be written: {error.strerror}.", NOT_WRITTEN
     fault = f"A fault of mlpcli: {type(error).__name__}: {error}."
-    request = "Please report it, with what the same command shows with --debug."
+    request = "Please report it, with what this command shows with --debug, and `mlpcli doctor`."
     return f"{fault} {request}", INTERNAL_ERROR
 
 
