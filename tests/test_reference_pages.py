@@ -12,9 +12,9 @@ from pydantic import BaseModel
 import mlpcli
 from mlpcli import errors
 from mlpcli.cli.main import COMMANDS, command
-from mlpcli.config.shipped import config_names
 from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.sweep import SweepConfig
+from mlpcli.config.shipped import config_names
 
 SETTINGS = PAGES["docs/reference/settings.md"]
 GENERAL, OF_SWEEPS = SETTINGS.split("## In a sweep file")
