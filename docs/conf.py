@@ -16,10 +16,11 @@ copyright = f"2026, {author}"  # noqa: A001 (Sphinx's name for it)
 version = release = mlpcli.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_click",
+    "mathml",
     "repository",
 ]
 exclude_patterns = ["notebooks/.ipynb_checkpoints"]
@@ -28,7 +29,7 @@ highlight_language = "bash"  # of blocks that name none: lines to type
 default_role = "code"  # what one backtick means in docstrings and in the help of commands
 smartquotes = False  # it would make a dash of --option
 
-myst_enable_extensions = ["attrs_block", "colon_fence"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
 # Files of the repository that are pages of the site, too. A link to one leads to its page, and the
@@ -42,6 +43,11 @@ repository_pages = {
     "configs/published/README.md": "published",
     "tests/faults/README.md": "explanation/faults",
 }
+
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # seconds
+nb_output_stderr = "remove"  # of progress
 
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
@@ -57,6 +63,7 @@ gettext_compact = False
 gettext_uuid = False
 gettext_location = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "mlpcli"
 html_static_path = ["_static"]

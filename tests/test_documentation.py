@@ -165,7 +165,7 @@ def test_every_file_and_every_example_that_is_named_exists(name):
 
 
 EXPORT = PAGES["docs/how_to/export.md"]
-EXPORTS = re.findall(r"```\nmlpcli (export .*)\n```", EXPORT)
+EXPORTS = re.findall(r"```\nmlpcli (export \S+ \S+\.(?:onnx|npz))\n```", EXPORT)
 NO_IMAGES = "np.zeros((2, 28, 28), np.uint8)"
 
 

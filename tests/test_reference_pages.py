@@ -14,6 +14,7 @@ from mlpcli import errors
 from mlpcli.cli.main import COMMANDS, command
 from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.sweep import SweepConfig
+from mlpcli.config.shipped import config_names
 
 SETTINGS = PAGES["docs/reference/settings.md"]
 GENERAL, OF_SWEEPS = SETTINGS.split("## In a sweep file")
@@ -90,6 +91,13 @@ def test_every_name_of_python_is_there():
     page = PAGES["docs/reference/python.md"]
     listed = re.findall(r"(?m)^\.\. auto(?:class|function):: mlpcli\.(\w+)$", page)
     assert sorted(["__version__", *listed]) == sorted(mlpcli.__all__)
+
+
+def test_every_shipped_config_is_in_the_table():
+    table = PAGES["docs/how_to/configs.md"]
+    for name in config_names():
+        group = f"{name.partition('/')[0]}/..." if "/" in name else name
+        assert f"`{group}`" in table, name
 
 
 def test_every_command_is_in_the_readme():
