@@ -1,5 +1,7 @@
 """What may name a class, apart from the schema, which loading a network need not import."""
 
+NO_DIGIT = "no digit"
+"""the class of what shows none of the others: a network that has it can refuse an image"""
 MOST_CLASSES = 1000
 """most classes that a network can have"""
 

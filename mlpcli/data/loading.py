@@ -15,6 +15,7 @@ from mlpcli.config.schema.data import DataConfig, MixConfig
 from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset, split_validation, subset
 from mlpcli.data.mixing import common_classes, mixed
+from mlpcli.data.no_digits import no_digits, with_no_digit
 from mlpcli.data.published import cache
 from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_home
 from mlpcli.errors import ConfigError, DataError
@@ -85,12 +86,18 @@ class DataLoader:
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:
             return self._mixed(config.mix, training, validation)
-        if not config.added_digits:
-            return training, validation
-        drawn = draw_digits(self.seed, 0, config.added_digits, worldwide=True)
-        images = np.concatenate([training.images, drawn.images])
-        labels = np.concatenate([training.labels, drawn.labels])
-        return dataclasses.replace(training, images=images, labels=labels), validation
+        added = []
+        if config.added_digits:
+            added.append(draw_digits(self.seed, 0, config.added_digits, worldwide=True))
+        if config.no_digits:
+            added.append(no_digits(training, config.no_digits, self.seed))
+            training = with_no_digit(training)
+            validation = validation and with_no_digit(validation)
+        if added:
+            images = np.concatenate([training.images, *(each.images for each in added)])
+            labels = np.concatenate([training.labels, *(each.labels for each in added)])
+            training = dataclasses.replace(training, images=images, labels=labels)
+        return training, validation
 
     def _mixed(
         self, mix: MixConfig, training: Dataset, validation: Dataset | None
@@ -111,6 +118,7 @@ class DataLoader:
             dataset=mix.dataset,
             validation=self.config.validation,
             added_digits=mix.added_digits,
+            no_digits=mix.no_digits,
         )
         return dataclasses.replace(self, config=data, arrays=None)
 
@@ -128,6 +136,8 @@ class DataLoader:
             dataset = self._source.test(class_names)
         if config.mix is not None:
             dataset = with_classes(dataset, class_names, "The test set")
+        if config.no_digits:
+            dataset = with_no_digit(dataset)
         if config.test_size is None or config.dataset == "synthetic":
             return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)

@@ -73,10 +73,10 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
             f"{model.path}: this network was trained on a table of numbers and knows no images; "
             "`mlpcli explain --config` shows how it learns."
         )
-    if label is not None and label not in model.class_names:
+    if label is not None and label not in model.output_names:
         raise ConfigError(
             f"--label {label}: the network knows no such class; its classes are "
-            f"{', '.join(model.class_names)}."
+            f"{', '.join(model.output_names)}."
         )
     found = PREPARATIONS[model.preparation](image, model.image_shape).pixels
     pixels = model.seen(found)
@@ -84,9 +84,9 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        probabilities = model.predict_proba(found)
+        probabilities = model.output_probabilities(found)
         predicted = int(probabilities[0].argmax())
-        target = predicted if label is None else model.class_names.index(label)
+        target = predicted if label is None else model.output_names.index(label)
         t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)
         score, for_the_label = _evidence(network, model.loss, x, t)
         rate = _learning_rate(model)
@@ -96,7 +96,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
     shape = model.image_shape
     return TracedPrediction(
         pixels.reshape(shape),
-        model.class_names,
+        model.output_names,
         target,
         predicted,
         step,

@@ -1,5 +1,6 @@
 """A trained network, ready to use."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlpcli.config.class_names import NO_DIGIT
 from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.no_digits import with_no_digit
 from mlpcli.data.normalization import Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
@@ -35,7 +38,8 @@ class Model:
     normalization: Normalization
     image_shape: tuple[int, int]
     """(height, width)"""
-    class_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    """a class for each output; perhaps "no digit" is among them"""
     config: dict[str, Any]
     """the resolved config of the run that trained it"""
     epoch: int
@@ -45,30 +49,89 @@ class Model:
     temperature: float = 1.0
     """divisor of its outputs that calibrates its probabilities"""
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that it answers with: without "no digit", which refuses to answer."""
+        return tuple(name for name in self.output_names if name != NO_DIGIT)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it has learned what is no digit."""
+        return NO_DIGIT in self.output_names
+
     def predict_proba(self, x: ArrayLike) -> Array:
-        """Return the probability of each class: (N, n_classes).
+        """Return the probability of each class: (N, n_classes), given that it is one of them.
 
         Args:
             x: images of whole numbers from 0 (background) to 255 (ink), as in MNIST:
                 (N, height, width), (N, height * width), or one image (height, width).
         """
-        return self.evaluate(self._unlabelled(x)).probabilities
+        return self._among_classes(self._evaluated(self._unlabelled(x))).probabilities
+
+    def judge(self, x: ArrayLike) -> tuple[Array, Array]:
+        """Return the probability of each class (N, n_classes), and of none of them (N,).
+
+        Together they are 1 for each image. The latter is 0 for a network that has not learned what
+        is no digit.
+        """
+        probabilities = self.output_probabilities(x)
+        if not self.refuses:
+            return probabilities, np.zeros(len(probabilities), probabilities.dtype)
+        none = self.output_names.index(NO_DIGIT)
+        return np.delete(probabilities, none, axis=1), probabilities[:, none]
+
+    def output_probabilities(self, x: ArrayLike) -> Array:
+        """Return the probability of each of `output_names`: (N, n_out)."""
+        return self._evaluated(self._unlabelled(x)).probabilities
 
     def predict(self, x: ArrayLike) -> Labels:
         """Return the index of each image's class: (N,); `x` as in `predict_proba`."""
-        return self.evaluate(self._unlabelled(x)).predictions
+        return self._among_classes(self._evaluated(self._unlabelled(x))).predictions
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
-        """Evaluate the network on a labelled dataset."""
+        """Evaluate the network on a labelled dataset.
+
+        Where all images show one of the classes, it has to say which: it may not refuse.
+        """
+        found = self._evaluated(dataset)
+        if NO_DIGIT in dataset.class_names:
+            none = self.output_names.index(NO_DIGIT)
+            if (dataset.labels == none).any():
+                return found
+        return self._among_classes(found)
+
+    def _among_classes(self, found: Evaluation) -> Evaluation:
+        """Return an evaluation of all outputs as one of the classes, where refusing is none."""
+        if not self.refuses:
+            return found
+        none = self.output_names.index(NO_DIGIT)
+        probabilities = _given_a_class(found.probabilities, none)
+        uncalibrated = found.uncalibrated
+        if uncalibrated is not None:
+            uncalibrated = _given_a_class(uncalibrated, none)
+        largest = found.predictions - (found.predictions > none)
+        refused = found.predictions == none
+        return dataclasses.replace(
+            found,
+            predictions=np.where(refused, probabilities.argmax(axis=1), largest),
+            probabilities=probabilities,
+            uncalibrated=uncalibrated,
+            class_names=self.class_names,
+        )
+
+    def _evaluated(self, dataset: Dataset) -> Evaluation:
+        """Evaluate all outputs of the network."""
+        if self.refuses:
+            dataset = with_no_digit(dataset)
         if dataset.image_shape != self.image_shape:
             raise DataError(
                 f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
                 f"{_by(self.image_shape)}; evaluate it on images of that size."
             )
-        if len(dataset.class_names) != len(self.class_names):
+        if len(dataset.class_names) != len(self.output_names):
             raise DataError(
                 f"The dataset has {len(dataset.class_names)} classes, but the network knows "
-                f"{len(self.class_names)}; evaluate it on a dataset of as many."
+                f"{len(self.output_names)}; evaluate it on a dataset of as many."
             )
         seen = self.as_seen(dataset)
         # A network writes into its buffers, so each call has a network of its own.
@@ -108,7 +171,7 @@ class Model:
     def _unlabelled(self, x: ArrayLike) -> Dataset:
         images = self._images(x)
         unknown = np.zeros(len(images), np.intp)
-        return Dataset(images, unknown, self.image_shape, self.class_names)
+        return Dataset(images, unknown, self.image_shape, self.output_names)
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)
@@ -135,6 +198,15 @@ class Model:
         return images.reshape(len(images), n_in).astype(np.uint8)
 
 
+def _given_a_class(probabilities: Array, none: int) -> Array:
+    """Return probabilities (N, n) without the output `none`, so that each row adds up to 1."""
+    digits = np.delete(probabilities, none, axis=1)
+    total = digits.sum(axis=1, keepdims=True)
+    tiny = np.finfo(digits.dtype).tiny
+    shares: Array = np.where(total > tiny, digits / np.maximum(total, tiny), 1 / digits.shape[1])
+    return shares
+
+
 def load_model(path: str | Path) -> Model:
     """Load a trained network from a checkpoint, or from a run folder (its best epoch).
 
@@ -148,7 +220,7 @@ def load_model(path: str | Path) -> Model:
         loss=build_loss(checkpoint.config["loss"]),
         normalization=checkpoint.normalization,
         image_shape=checkpoint.image_shape,
-        class_names=checkpoint.class_names,
+        output_names=checkpoint.class_names,
         config=checkpoint.config,
         epoch=checkpoint.epoch,
         temperature=checkpoint.temperature,

@@ -8,7 +8,8 @@ writing a digit, add an entry to SKELETONS.
 The shapes were sketched by hand. Most were then fitted to MNIST training images, 200 of each digit:
 points moved to their mean positions, and shares towards the frequency with which each fitted best.
 MNIST's writers were Americans, so each skeleton has two shares: theirs, and an estimate for the
-world, where a 1 often has a long flag and a 7 a bar.
+world, where a 1 often has a long flag or is as wide as high, a 4 is closed or like a lightning, a 7
+has a bar, and a 9 a gap.
 """
 
 from dataclasses import dataclass
@@ -61,7 +62,13 @@ SKELETONS = (
             (.51, 1.0)], worldwide=0.30),
     _shape(1, "long flag and base", 0, [(.12, .36), (.30, .20), (.51, .00, CORNER), (.51, .50),
             (.51, 1.0)],
-           [(.14, 1.0), (.50, 1.0), (.88, .99)], worldwide=0.20),
+           [(.14, 1.0), (.50, 1.0), (.88, .99)], worldwide=0.15),
+    _shape(1, "long upstroke", 0, [(.00, .58), (.28, .28), (.58, .00, CORNER), (.55, .50),
+            (.52, 1.0)], worldwide=0.25),
+    _shape(1, "upstroke from the foot", 0, [(-.06, .84), (.24, .44), (.58, .00, CORNER),
+            (.55, .50), (.52, 1.0)], worldwide=0.12),
+    _shape(1, "wide upstroke", 0, [(-.15, .50), (.30, .28), (.78, .00, CORNER), (.76, .50),
+            (.70, 1.0)], worldwide=0.20),
 
     _shape(2, "plain", 0.14, [(.10, .22), (.36, .05), (.71, .06), (.80, .32), (.51, .64),
             (.10, .96, CORNER), (.49, .96), (.96, .93)], worldwide=0.30),
@@ -89,10 +96,23 @@ SKELETONS = (
            [(.64, .02), (.63, .36), (.62, .69), (.63, 1.0)], worldwide=0.30),
     _shape(4, "one stroke", 0.11, [(.19, .07), (.11, .38), (.21, .48), (.57, .47),
             (.73, .14, CORNER), (.69, .51), (.67, 1.0)]),
+    _shape(4, "closed and narrow", 0, [(.66, .00), (.44, .30), (.18, .60, CORNER), (.50, .60),
+            (.86, .56)],
+           [(.66, .00), (.63, .34), (.58, .68), (.52, 1.05)], worldwide=0.30),
+    _shape(4, "closed in one stroke", 0, [(.94, .60), (.48, .62), (.06, .60, CORNER), (.34, .30),
+            (.64, .00, CORNER), (.63, .50), (.61, 1.0)], worldwide=0.12),
+    _shape(4, "lightning", 0, [(.55, .00), (.32, .27), (.10, .54, CORNER), (.42, .52),
+            (.78, .47, CORNER), (.66, .74), (.52, 1.05)], worldwide=0.15),
+    _shape(4, "lightning with a stem", 0, [(.42, .00), (.24, .28), (.06, .56, CORNER), (.46, .56),
+            (.88, .52)],
+           [(.68, .28), (.62, .64), (.52, 1.04)], worldwide=0.20),
 
     _shape(5, "hat apart", 0.34, [(.30, .07), (.23, .24), (.17, .47, CORNER), (.44, .42),
             (.76, .53), (.75, .83), (.39, .99), (.07, .89)],
            [(.30, .06), (.58, .04), (.93, .03)]),
+    _shape(5, "long hat", 0, [(.28, .10), (.20, .26), (.14, .46, CORNER), (.44, .40), (.70, .56),
+            (.66, .84), (.34, .98), (.04, .90)],
+           [(.30, .10), (.72, .06), (1.20, .00)], worldwide=0.20),
     _shape(5, "one stroke", 0.38, [(.97, .00), (.61, .05), (.35, .09, CORNER), (.24, .25),
             (.17, .44, CORNER), (.48, .46), (.73, .62), (.68, .89), (.34, .98), (.07, .86)]),
     _shape(5, "like an S", 0.28, [(.91, .01), (.58, .05), (.31, .16), (.25, .36), (.55, .51),
@@ -116,6 +136,9 @@ SKELETONS = (
     _shape(7, "bar", 0.13, [(.15, .09), (.45, .07), (.78, .08, CORNER), (.67, .35), (.55, .68),
             (.45, 1.02)],
            [(.29, .55), (.56, .51), (.86, .49)], worldwide=0.40),
+    _shape(7, "bar and serif", 0, [(.04, .26), (.10, .08, CORNER), (.44, .09), (.80, .06, CORNER),
+            (.66, .36), (.54, .68), (.44, 1.04)],
+           [(.24, .55), (.54, .51), (.86, .47)], worldwide=0.25),
     _shape(7, "hooked", 0.06, [(.06, .34), (.12, .10), (.34, .12), (.58, .14), (.80, .06, CORNER),
             (.70, .40), (.56, 1.0)]),
 
@@ -138,5 +161,10 @@ SKELETONS = (
             (.41, .48), (.68, .34), (.73, .15), (.72, .39), (.64, .71), (.57, 1.04)]),
     _shape(9, "curved tail", 0.11, [(.74, .15), (.49, .02), (.22, .22), (.25, .44), (.56, .42),
             (.74, .16, CORNER), (.78, .56), (.62, .93), (.34, 1.0), (.14, .88)], worldwide=0.25),
+    _shape(9, "gapped", 0, [(.64, .12), (.38, .04), (.18, .24), (.26, .46), (.56, .44)],
+           [(.76, .04), (.74, .36), (.71, .70), (.66, 1.05)], worldwide=0.18),
+    _shape(9, "gapped, with a curved tail", 0, [(.64, .12), (.38, .04), (.18, .24), (.26, .46),
+            (.56, .44)],
+           [(.76, .04), (.78, .50), (.62, .92), (.34, 1.0), (.14, .88)], worldwide=0.10),
 )
 # fmt: on
