@@ -28,6 +28,9 @@ THIN = 0.3
 """most of its box that a frame fills"""
 LEAST_FRAMED = 0.3
 """least size of what a frame holds, as a fraction of its shorter side; the dot in a 0 is smaller"""
+SIDE_DEPTH, LEAST_SIDE, LEAST_SIDES = 0.12, 0.75, 3
+"""depth of a side of a frame, as a fraction of its size; its least inked part; and how many sides a
+frame has at least"""
 MANY, LEAST_OF_MANY = 3, 0.01
 """number of parts in a table, and their least ink as a fraction of the table's"""
 LEAST_KEPT = 0.4
@@ -122,8 +125,17 @@ class Parts:
             ]
             large = size[inside] >= LEAST_FRAMED * min(self.height[i], self.width[i])
             many = np.count_nonzero(self.mass[inside] >= LEAST_OF_MANY * self.mass[i]) >= MANY
-            frames[i] = large.any() or many
+            frames[i] = (large.any() or many) and self._has_sides(int(i))
         return frames
+
+    def _has_sides(self, index: int) -> bool:
+        """Return whether ink runs along at least three sides of a part's box, as a C's does not."""
+        own = self.labels[self.box(index)] == index + 1
+        height, width = own.shape
+        down, across = max(1, round(SIDE_DEPTH * height)), max(1, round(SIDE_DEPTH * width))
+        rows = (own[:down].any(axis=0), own[-down:].any(axis=0))
+        columns = (own[:, :across].any(axis=1), own[:, -across:].any(axis=1))
+        return bool(sum(side.mean() >= LEAST_SIDE for side in (*rows, *columns)) >= LEAST_SIDES)
 
     def mask(self, kept: Mask) -> Mask:
         """Return (H, W), the pixels of the parts `kept` (count,)."""
