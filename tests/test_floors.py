@@ -17,7 +17,7 @@ FROM_THE_GROUND_UP = [
     {"storage"},
     {"inference"},
     {"runs"},
-    {"explaining"},
+    {"explaining", "page"},
     {"pictures"},
     {"__init__"},
     {"cli"},

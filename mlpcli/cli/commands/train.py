@@ -165,6 +165,8 @@ def _result_text(run: "Run") -> str:
 
 def _what_next(run: "Run", data_dir: Path | None) -> str:
     from mlpcli.data.published.cache import option_for
+    from mlpcli.data.table import training_rows
+    from mlpcli.page.small_networks import may_be_drawn
 
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
@@ -173,7 +175,9 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
     mine = "your own image of a digit" if reads_digits else "your own image"
     evaluate = (f"mlpcli evaluate {folder}{its_data}", report)
     predict = (f"mlpcli predict photo.png --checkpoint {folder}", mine)
-    lines = [evaluate, predict]
+    page = f"mlpcli page {folder}{its_data} --open"
+    watch = (page, "draw in the browser, and watch the network forward and back")
+    lines = [evaluate, predict, watch]
     if run.config.data.dataset == "synthetic":
         cache = option_for(data_dir)
         lines = [
@@ -181,9 +185,12 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
             evaluate,
             (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"),
             predict,
+            watch,
         ]
-    if run.config.data.dataset == "table":
+    if run.config.data.table is not None:
         explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
         lines = [evaluate, (explain, "each step of its training, with its numbers")]
+        if may_be_drawn(run.config, training_rows(run.config.data.table, None)):
+            lines.append((page, "the network itself, drawn with its numbers"))
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)
