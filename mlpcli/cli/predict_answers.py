@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpcli.config.class_names import NO_DIGIT
+from mlpcli.config.class_names import NO_DIGIT, REFUSED_FROM
 from mlpcli.data.labels_table import labelled_files
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mlpcli.inference.committee import Committee
 
 UNSURE = "unsure"
-REFUSED_FROM = 0.8
-"""probability of being no digit from which an image is refused; 0.2 % of MNIST's test images are"""
 LEAST_JUDGED_SIDE = 12
 """pixels of the longer side of what may be refused: in less, any digit is blurred"""
 MOST_NAMED = 5

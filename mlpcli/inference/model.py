@@ -113,6 +113,7 @@ class Model:
         refused = found.predictions == none
         return dataclasses.replace(
             found,
+            labels=found.labels - (found.labels > none),
             predictions=np.where(refused, probabilities.argmax(axis=1), largest),
             probabilities=probabilities,
             uncalibrated=uncalibrated,

@@ -3,8 +3,8 @@
 
 import { clamp, closed, Grid, median, negative, odd, shrunk, withoutGrain } from "./grid.js";
 
+const [SIDE_FOR_INK, INK_BLUR] = [128, 0.1];
 const BLUR_SIDE = 64;
-const GROUND_BLUR = 0.2;
 const GROUND_WINDOW = 0.33;
 const LEAST_LIGHT = 0.02;
 const PLANE_FITS = 5;
@@ -12,8 +12,8 @@ const ROUNDING = 1e-12;
 
 /** Return whether the ink in a grey image is darker than its ground. */
 export function isDarkOnLight(grey) {
-  const small = shrunk(grey, BLUR_SIDE);
-  const ground = blurred(small, GROUND_BLUR * Math.max(small.height, small.width));
+  const small = shrunk(grey, SIDE_FOR_INK);
+  const ground = blurred(small, INK_BLUR * Math.max(small.height, small.width));
   return small.map((value, k) => (value - ground.values[k]) ** 3).sum() < 0;
 }
 
