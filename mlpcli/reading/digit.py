@@ -88,23 +88,24 @@ def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Pre
     Raises:
         ImageError: there is no digit in it; the message names no file.
     """
-    dark = is_dark_on_light(grey)
+    small = shrunk(grey, DIGIT_SIDE)
+    dark = is_dark_on_light(small)
     exact = 1 - grey if dark else grey
     already_prepared = float(np.median(border(exact))) == 0 and is_already_prepared(exact, shape)
     if already_prepared:
         box = box_of(exact > 0)
         found = digit = exact[box]
     else:
-        found, box = _digit(grey, dark)
+        found, box = _digit(grey, small, dark)
         digit = fitted(found, shape)
     refuse_no_digit(found)
     pixels = np.rint(digit * 255).astype(np.uint8)
     return Prepared(centred(pixels, shape).ravel(), dark, already_prepared, box)
 
 
-def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W)."""
-    digit, box = _large_digit(grey, dark)
+def _digit(grey: FloatArray, small: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
+    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W), of shrunk `small`."""
+    digit, box = _large_digit(small, grey.shape, dark)
     size = longer_side(box)
     if size < LEAST_DIGIT_SIZE:
         raise ImageError("no digit found: there is nothing but specks.")
@@ -112,20 +113,20 @@ def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
         return digit, box
     refuse_no_digit(digit, is_small=True)
     view = widened(box, SURROUNDINGS * size, grey.shape)
-    digit, box = _large_digit(grey[view], dark)
+    close_up = grey[view]
+    digit, box = _large_digit(shrunk(close_up, DIGIT_SIDE), close_up.shape, dark)
     return digit, moved(box, view)
 
 
-def _large_digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """Return the same for a digit that is not small in its image."""
-    small = shrunk(grey, DIGIT_SIDE)
+def _large_digit(small: FloatArray, shape: tuple[int, ...], dark: bool) -> tuple[FloatArray, Box]:
+    """Return the same of a digit that is not small in its image, and the box for its `shape`."""
     found = find_ink(small, dark)
     mask = digit_mask(found)
     refuse_without_edges(found.ink, mask)
     soft = full_contrast(found.ink, found.threshold) * sliding_max(mask, 3)
     box = box_of(mask)
     digit = widened_strokes(soft[box], stroke_width(mask))
-    return digit, rescaled(box, small.shape, grey.shape)
+    return digit, rescaled(box, small.shape, shape)
 
 
 def prepare_many(

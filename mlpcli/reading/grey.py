@@ -67,8 +67,11 @@ def _strongest_channel(colours: UInt8Array) -> UInt8Array:
     if colours.shape[-1] == 1:
         return colours[..., 0]
     factor = math.ceil(max(colours.shape) / _CHANNEL_SIDE)
-    averaged = np.asarray(Image.fromarray(colours).reduce(factor), np.float32)
-    spread = [smoothed(channel, 2).std() for channel in np.moveaxis(averaged, -1, 0)]
+    averaged = np.asarray(Image.fromarray(colours).reduce(factor))
+    if (averaged == averaged[..., :1]).all():
+        return colours[..., 0]
+    channels = np.ascontiguousarray(np.moveaxis(averaged, -1, 0), np.float32)
+    spread = [smoothed(channel, 2).std() for channel in channels]
     return colours[..., int(np.argmax(spread))]
 
 

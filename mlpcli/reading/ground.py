@@ -8,6 +8,7 @@ import numpy as np
 from mlpcli.reading.morphology import (
     FloatArray,
     closed,
+    framed_by_itself,
     median,
     odd,
     sliding_max,
@@ -61,7 +62,7 @@ def ink_on_ground(
     smooth = without_grain(sided)
     if continued:
         reach = side // 2
-        ground = closed(np.pad(smooth, reach, "edge"), side)[reach:-reach, reach:-reach]
+        ground = closed(framed_by_itself(smooth, reach), side)[reach:-reach, reach:-reach]
     else:
         slope = plane(sided)
         fill = closed if dark else _filled  # shadows lie along the border, glows do not
@@ -96,25 +97,29 @@ def plane(grey: FloatArray) -> FloatArray:
     small = shrunk(grey, _BLUR_SIDE)
     height, width = small.shape
     step = 2 if max(height, width) > _BLUR_SIDE // 2 else 1  # every other pixel is enough
-    design = _plane_design(height, width).reshape(height, width, 3)[::step, ::step].reshape(-1, 3)
+    design = _plane_design(height, width, step)
     values = small[::step, ::step].ravel()
-    kept = np.ones(len(values), bool)
+    near, heights = design, values
     for _ in range(_PLANE_FITS):
-        near = design[kept]
-        weights = np.linalg.lstsq(near.T @ near, near.T @ values[kept], rcond=None)[0]
-        distance = np.abs(values - design @ weights)
+        weights = np.linalg.lstsq(near @ near.T, near @ heights, rcond=None)[0]
+        distance = np.abs(values - weights @ design)
         kept = distance <= median(distance)
-    level, downwards, across = weights
+        if kept.all():  # all lie on the plane
+            break
+        near, heights = design[:, kept], values[kept]
+    level, downwards, across = weights.tolist()
     down, right = downwards * _from_middle(grey.shape[0]), across * _from_middle(grey.shape[1])
     found: FloatArray = level + np.add.outer(down, right)
     return found
 
 
 @functools.lru_cache(16)
-def _plane_design(height: int, width: int) -> FloatArray:
-    """Return (height * width, 3): 1 and each pixel's place, from -1 to 1 down and across."""
-    down, across = np.repeat(_from_middle(height), width), np.tile(_from_middle(width), height)
-    return np.stack([np.ones(height * width), down, across], axis=1)
+def _plane_design(height: int, width: int, step: int) -> FloatArray:
+    """Return (3, n): 1 and the place, from -1 to 1 down and across, of every `step`-th pixel."""
+    down, across = np.meshgrid(
+        _from_middle(height)[::step], _from_middle(width)[::step], indexing="ij"
+    )
+    return np.stack([np.ones(down.size), down.ravel(), across.ravel()])
 
 
 def _from_middle(side: int) -> FloatArray:

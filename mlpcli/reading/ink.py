@@ -9,7 +9,16 @@ from mlpcli.reading.boxes import box_of
 from mlpcli.reading.grid import without_grid
 from mlpcli.reading.ground import GROUND_WINDOW, ink_on_ground
 from mlpcli.reading.labelling import labelled
-from mlpcli.reading.morphology import FloatArray, Mask, median, odd, opened, sliding_max, smoothed
+from mlpcli.reading.morphology import (
+    FloatArray,
+    Mask,
+    median,
+    odd,
+    opened,
+    quantile,
+    sliding_max,
+    smoothed,
+)
 from mlpcli.reading.resizing import resized, shrunk
 from mlpcli.reading.ruled_lines import without_ruling
 
@@ -46,6 +55,9 @@ not"""
 RIM_SIDE, RIM_ROW, RIM_MARGIN = 0.2, 0.08, 8
 """least fraction of a side that is rim where the side has a rim at all; of a row beside it, as far
 as that reaches; and how many pixels more are left out"""
+
+LEVELS = 256
+"""of ink that are told apart where ground and ink are divided"""
 
 BLANK = "no digit found: the image is blank, or its ink too faint."
 
@@ -146,7 +158,7 @@ def _level_around(ink: FloatArray, threshold: float) -> FloatArray:
     """Return the strongest ink (H, W) around each pixel, no less than LEAST_PEN of the usual."""
     small = shrunk(ink, PEN_SIDE)
     window = odd(PEN_WINDOW * max(small.shape))
-    usual = float(np.quantile(ink[ink > threshold], 0.9))
+    usual = quantile(ink[ink > threshold], 0.9)
     level = smoothed(sliding_max(smoothed(small), window), 2)
     share = np.clip(level / max(float(level.max()), 1e-6), LEAST_PEN, 1)
     return usual * resized(share, ink.shape)
@@ -213,8 +225,11 @@ def ink_threshold(ink: FloatArray) -> float:
 
     Otsu, "A threshold selection method from gray-level histograms", 1979.
     """
-    counts, edges = np.histogram(ink, bins=256, range=(0, float(ink.max())))
+    largest = float(ink.max())
+    edges = np.linspace(0, largest, LEVELS + 1)
     centres = (edges[:-1] + edges[1:]) / 2
+    level = np.minimum(ink.ravel() * (LEVELS / largest), LEVELS - 1).astype(np.uint8)
+    counts = np.bincount(level, minlength=LEVELS)
     # The last bin is never ground, so both classes have pixels: level 0 and the maximum.
     ground_count = np.cumsum(counts)[:-1]
     ground_sum = np.cumsum(counts * centres)[:-1]

@@ -12,7 +12,14 @@ from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_page_ink
 from mlpcli.reading.labelling import stretches
 from mlpcli.reading.lines import reading_order
-from mlpcli.reading.morphology import FloatArray, IntArray, Mask, sliding_max
+from mlpcli.reading.morphology import (
+    FloatArray,
+    IntArray,
+    Mask,
+    framed,
+    framed_by_itself,
+    sliding_max,
+)
 from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
 from mlpcli.reading.parts import Parts, joined, parts_of, refuse_crowd, refuse_too_many
 from mlpcli.reading.resizing import resized, shrunk
@@ -166,9 +173,9 @@ def _as_high_as_digits(parts: Parts, usual: float) -> Mask:
 
 def alone(ink: FloatArray, piece: Piece) -> FloatArray:
     """Return the ink (h, w) of one digit, where it is its own, with empty margins."""
-    near = sliding_max(np.pad(piece.own, 1), 3)
-    soft = np.pad(ink[piece.box], 1, "edge") * near
-    return np.pad(np.clip(soft, 0, 1), max(piece.own.shape) // 4)
+    near = sliding_max(framed(piece.own, 1), 3)
+    soft = framed_by_itself(ink[piece.box], 1) * near
+    return framed(np.clip(soft, 0, 1), max(piece.own.shape) // 4)
 
 
 def _usual_height(parts: Parts) -> float:

@@ -16,7 +16,7 @@ from mlpcli.reading.boxes import box_of, moved
 from mlpcli.reading.fitting import centred, fitted
 from mlpcli.reading.ink import full_contrast
 from mlpcli.reading.lines import reading_order
-from mlpcli.reading.morphology import UInt8Array, sliding_max
+from mlpcli.reading.morphology import UInt8Array, framed, framed_by_itself, sliding_max
 from mlpcli.reading.page import Page, Piece
 from mlpcli.reading.parts import refuse_too_many
 from mlpcli.reading.stroke_width import stroke_width, widened_strokes
@@ -137,8 +137,8 @@ class _Reader:
         return max(self._read[id(piece)][2] * REFUSED, LEAST_CONFIDENCE)
 
     def _prepared(self, piece: Piece) -> UInt8Array:
-        near = sliding_max(np.pad(piece.own, 1), 3)
-        ink = np.pad(self._page.ink[piece.box], 1, "edge")
+        near = sliding_max(framed(piece.own, 1), 3)
+        ink = framed_by_itself(self._page.ink[piece.box], 1)
         soft = full_contrast(ink, self._page.threshold) * near
         if soft.max() == 0:
             soft = near.astype(np.float64)

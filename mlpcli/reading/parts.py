@@ -109,6 +109,8 @@ class Parts:
     def frames(self) -> Mask:
         """(count,) whether each part is drawn around others, as the boxes of a form are."""
         count = len(self.mass)
+        if count == 1:
+            return np.zeros(1, bool)
         pixels = np.bincount(self.labels.ravel(), minlength=count + 1)[1:]
         thin = pixels < THIN * self.height * self.width
         frames = np.zeros(count, bool)
@@ -203,6 +205,8 @@ def digit_mask(found: Ink) -> Mask:
     rims = sure_mass < SURE_SHARE * parts.mass
     if rims.all():
         raise ImageError("no digit found: there is nothing but light and shadow.")
+    if len(rims) == 1:
+        return mask
     mask = parts.mask(~rims & ~parts.frames)
     groups = parts_of(mask, found.ink, reach=max(1, round(GAP * stroke_width(mask) / 2)))
     kept = _belonging(groups)
