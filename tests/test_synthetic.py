@@ -131,8 +131,8 @@ def test_every_skeleton_is_well_formed(skeleton: Skeleton):
         assert len(stroke) >= 2
         assert len(stroke[0]) == len(stroke[-1]) == 2, "a stroke cannot turn at its end"
         places = np.array([point[:2] for point in stroke])
-        assert places.min() >= -0.2
-        assert places.max() <= 1.25
+        assert places.min() >= -0.05
+        assert places.max() <= 1.1
         assert np.abs(np.diff(places, axis=0)).sum(axis=1).min() > 0, "a point stands twice"
 
 

@@ -21,8 +21,8 @@ from mlpcli.reading.morphology import FloatArray, sliding_max
 
 SIGNS_SHARE = 0.6
 """share of drawn signs; the rest are made in equal parts in the ways of `_WAYS`"""
-MIRRORED = (3, 4, 6, 7, 9)
-"""digits whose mirror image is none; a 2 and a 5 are nearly each other's"""
+MIRRORED = (3, 4, 7, 9)
+"""digits whose mirror image is none; a 2 and a 5 are nearly each other's, and a 6 is a looped 2"""
 LAID = (2, 3, 4, 5, 6, 7, 8, 9)
 """digits that are none when they lie on their side"""
 LEAST_WIDTH = 0.45

@@ -44,6 +44,9 @@ REFUSED = 0.3
 """confidence of the reading that a piece which looks like no digit is none, and not several"""
 LEFT_OUT = 0.2
 """confidence of the reading that a low piece is a speck"""
+FRAGMENT = 0.1
+"""share that is left of the confidence of a digit made of a cut-off piece and ink that it does not
+touch"""
 MOST_CANDIDATES = 4000
 """most readings that are tried on a page: one of digits needs a few hundred"""
 LONGEST = 40
@@ -190,6 +193,7 @@ class _Lattice:
                 ):
                     self.candidates[first, last] = joined
         ends = np.cumsum([0, *map(len, cut)]).tolist()
+        self._ends = frozenset(ends)
         self._wholes = dict(zip(itertools.pairwise(ends), pieces, strict=True))
         self.candidates |= self._wholes
 
@@ -207,6 +211,8 @@ class _Lattice:
                     reading = reader.confidence(piece)
                     if (first, end) in self._wholes:
                         reading = max(reading, reader.refusal(piece))
+                    elif self._is_fragment(first, end):
+                        reading *= FRAGMENT
                     ways.append((score[first] + np.log(reading), first, piece))
             atom = self._atoms[last - 1]
             if atom.height < LOW * self._usual:
@@ -224,6 +230,11 @@ class _Lattice:
                 digits.append((digit, float(1 / (1 + np.exp(-better)))))
             last = first
         return digits[::-1]
+
+    def _is_fragment(self, first: int, last: int) -> bool:
+        """Return whether the atoms are of several pieces, and not all of each."""
+        of_several = any(end in self._ends for end in range(first + 1, last))
+        return of_several and not (first in self._ends and last in self._ends)
 
 
 def _cut(piece: Piece, usual: float) -> list[Piece]:
