@@ -49,6 +49,9 @@ OVERLAP = 0.5
 """least fraction of the narrower stroke's width that lies above or below the other"""
 LEAST_STROKE_WIDTH = 0.35
 """least width of a digit's strokes, as a fraction of the usual one; less is left of a line"""
+BESIDE_BORDER, LEAST_STROKE_BESIDE = 0.02, 0.6
+"""distance from the image's border, as a fraction of its longer side, in which the edge of a sheet
+may lie, and the least width of strokes there; digits have more than 0.7, an edge less than 0.5"""
 WIDE_RIM = 0.35
 """size of what the border cuts, as a fraction of the page's longer side, that is no digit but the
 edge of a sheet, a table or a shadow"""
@@ -124,11 +127,22 @@ def _find(page: FloatArray, dark: bool) -> Page:
         for box in [parts.box(part)]
     ]
     widths = [stroke_width(piece.own) for piece in pieces]
-    thin = LEAST_STROKE_WIDTH * float(np.median(widths)) if pieces else 0
-    pieces = [piece for piece, width in zip(pieces, widths, strict=True) if width >= thin]
+    usual_width = float(np.median(widths)) if pieces else 0
+    pieces = [
+        piece
+        for piece, width in zip(pieces, widths, strict=True)
+        if width >= _least_stroke(piece, ink.shape) * usual_width
+    ]
     if not pieces:
         raise ImageError("no digit found: nothing on the page has the shape of one.")
     return Page(ink, found.threshold, usual, pieces, dark)
+
+
+def _least_stroke(piece: Piece, shape: tuple[int, ...]) -> float:
+    beside = BESIDE_BORDER * max(shape)
+    sides = zip(piece.box, shape, strict=True)
+    is_beside = any(side.start < beside or side.stop > extent - beside for side, extent in sides)
+    return LEAST_STROKE_BESIDE if is_beside else LEAST_STROKE_WIDTH
 
 
 def digits_by_shape(page: Page) -> Iterator[tuple[Piece, int, int]]:

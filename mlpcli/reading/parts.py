@@ -10,6 +10,7 @@ from mlpcli.reading.boxes import Box
 from mlpcli.reading.ink import Ink
 from mlpcli.reading.labelling import labelled, smallest_connected
 from mlpcli.reading.morphology import FloatArray, IntArray, Mask, sliding_max
+from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
 from mlpcli.reading.stroke_width import stroke_width
 
 GAP = 2.0
@@ -91,10 +92,18 @@ class Parts:
         rows = slice(int(self.top[index]), int(self.bottom[index]))
         return rows, slice(int(self.left[index]), int(self.right[index]))
 
-    def extent(self, kept: Mask) -> int:
-        """Return the longer side of the box around the parts `kept` (count,)."""
+    def shape_of(self, kept: Mask) -> tuple[int, int]:
+        """Return height and width of the box around the parts `kept` (count,)."""
         height = self.bottom[kept].max() - self.top[kept].min()
-        return int(max(height, self.right[kept].max() - self.left[kept].min()))
+        return int(height), int(self.right[kept].max() - self.left[kept].min())
+
+    def extent_with(self, kept: Mask) -> IntArray:
+        """Return (count,), the longer side of the box around the parts `kept` and each part."""
+        height = np.maximum(self.bottom, self.bottom[kept].max())
+        height = height - np.minimum(self.top, self.top[kept].min())
+        width = np.maximum(self.right, self.right[kept].max())
+        extent: IntArray = np.maximum(height, width - np.minimum(self.left, self.left[kept].min()))
+        return extent
 
     def distance(self, kept: Mask) -> IntArray:
         """Return (count,), how far each part's box is from the box around those `kept`."""
@@ -217,12 +226,19 @@ def digit_mask(found: Ink) -> Mask:
 
 
 def _belonging(groups: Parts) -> Mask:
-    """Return (count,), which parts are the digit: the main one, and in turn what is near it."""
+    """Return (count,), which parts are the digit: the main one, and in turn what is near it.
+
+    How near that is depends on the size of what is kept. A part that lies is only a stroke, as the
+    hat of a 5 is, and says nothing of the size of its digit: that of both together counts.
+    """
     kept = np.zeros(len(groups.mass), bool)
     kept[groups.main] = True
     enough = groups.mass >= LEAST_SHARE * groups.mass[groups.main]
     while True:
-        more = enough & (groups.distance(kept) <= NEAR * groups.extent(kept))
+        height, width = groups.shape_of(kept)
+        lies = height < LEAST_HEIGHT_TO_WIDTH * width
+        extent = groups.extent_with(kept) if lies else max(height, width)
+        more = enough & (groups.distance(kept) <= NEAR * extent)
         if not (more & ~kept).any():
             return kept
         kept |= more

@@ -1,7 +1,18 @@
 // The ground under the ink: whether it is lighter or darker, and how it is lit; as in
 // mlpcli/reading/ground.py.
 
-import { clamp, closed, Grid, median, negative, odd, shrunk, withoutGrain } from "./grid.js";
+import {
+  clamp,
+  closed,
+  Grid,
+  median,
+  negative,
+  odd,
+  shrunk,
+  slidingMax,
+  slidingMin,
+  withoutGrain,
+} from "./grid.js";
 
 const [SIDE_FOR_INK, INK_BLUR] = [128, 0.1];
 const BLUR_SIDE = 64;
@@ -63,11 +74,12 @@ export function inkOnGround(grey, dark, continued = false) {
       right: reach + grey.width,
     });
   } else {
-    ground = closed(smooth, window);
+    const fill = dark ? closed : filledWithin; // shadows lie along the border, glows do not
+    ground = fill(smooth, window);
     const weights = planeThrough(sided);
     if (isSlope(weights)) {
       const slope = plane(weights, grey).values;
-      const upright = closed(
+      const upright = fill(
         smooth.map((value, k) => value - slope[k]),
         window,
       ).values;
@@ -79,6 +91,20 @@ export function inkOnGround(grey, dark, continued = false) {
     const ink = dark ? difference / Math.max(light, LEAST_LIGHT) : difference;
     return Math.min(Math.max(ink, 0), 1);
   });
+}
+
+/** Return an image closed by windows that lie wholly inside it. */
+function filledWithin(image, window) {
+  const { height, width } = image;
+  if (Math.min(height, width) <= window) {
+    return closed(image, window);
+  }
+  const reach = window >> 1;
+  const isInside = (k, extent) => k >= reach && k < extent - reach;
+  const inside = slidingMax(image, window).map((value, k) =>
+    isInside(Math.trunc(k / width), height) && isInside(k % width, width) ? value : Infinity,
+  );
+  return slidingMin(inside, window);
 }
 
 /** Return the place of row or column k of `extent`, from -1 to 1. */
