@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlpcli.config.class_names import NO_DIGIT
+from mlpcli.config.class_names import NO_DIGIT, NO_DIGIT_ODDS
 from mlpcli.data.dataset import Dataset, UInt8Array
 from mlpcli.data.no_digits import with_no_digit
 from mlpcli.data.normalization import Normalization
@@ -71,13 +71,15 @@ class Model:
     def judge(self, x: ArrayLike) -> tuple[Array, Array]:
         """Return the probability of each class (N, n_classes), and of none of them (N,).
 
-        Together they are 1 for each image. The latter is 0 for a network that has not learned what
-        is no digit.
+        Together they are 1 for each image. The latter counts NO_DIGIT_ODDS times what the network
+        says, and is 0 for one that has not learned what is no digit.
         """
         probabilities = self.output_probabilities(x)
         if not self.refuses:
             return probabilities, np.zeros(len(probabilities), probabilities.dtype)
         none = self.output_names.index(NO_DIGIT)
+        probabilities[:, none] *= NO_DIGIT_ODDS
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
         return np.delete(probabilities, none, axis=1), probabilities[:, none]
 
     def output_probabilities(self, x: ArrayLike) -> Array:

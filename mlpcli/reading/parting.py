@@ -44,6 +44,8 @@ REFUSED = 0.3
 """confidence of the reading that a piece which looks like no digit is none, and not several"""
 LEFT_OUT = 0.2
 """confidence of the reading that a low piece is a speck"""
+CUT = 0.6
+"""share that is left of the confidence of a digit that is cut off another"""
 FRAGMENT = 0.1
 """share that is left of the confidence of a digit made of a cut-off piece and ink that it does not
 touch"""
@@ -213,6 +215,8 @@ class _Lattice:
                         reading = max(reading, reader.refusal(piece))
                     elif self._is_fragment(first, end):
                         reading *= FRAGMENT
+                    elif not self._is_of_wholes(first, end):
+                        reading *= CUT
                     ways.append((score[first] + np.log(reading), first, piece))
             atom = self._atoms[last - 1]
             if atom.height < LOW * self._usual:
@@ -234,7 +238,11 @@ class _Lattice:
     def _is_fragment(self, first: int, last: int) -> bool:
         """Return whether the atoms are of several pieces, and not all of each."""
         of_several = any(end in self._ends for end in range(first + 1, last))
-        return of_several and not (first in self._ends and last in self._ends)
+        return of_several and not self._is_of_wholes(first, last)
+
+    def _is_of_wholes(self, first: int, last: int) -> bool:
+        """Return whether the atoms are whole pieces."""
+        return first in self._ends and last in self._ends
 
 
 def _cut(piece: Piece, usual: float) -> list[Piece]:
