@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     DROPOUT = 6
     TEST_SHARE = 7
     MIX = 8
+    NO_DIGITS = 9
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, *within: int) -> np.random.Generator:

@@ -15,7 +15,7 @@ from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import BOXED
 
-RIGHT_ON_MNIST = 9_932
+RIGHT_ON_MNIST = 9_935
 SHARED_MNIST = Path(__file__).parents[1].parent / "shared" / "mnist"
 
 
@@ -42,7 +42,7 @@ def test_its_accuracy_on_the_test_set(monkeypatch, tmp_path):
     assert np.count_nonzero(judged.predictions == judged.labels) == pytest.approx(
         RIGHT_ON_MNIST, abs=2
     )
-    assert judged.accuracy >= 0.988
+    assert judged.accuracy >= 0.992
 
 
 def test_it_answers_where_no_run_is(tmp_path, monkeypatch, bars):

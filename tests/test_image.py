@@ -210,7 +210,7 @@ def test_the_box_is_in_pixels_of_the_upright_image(reader, orientation, file_for
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
 def test_a_page_is_looked_at_as_finely_as_is_said(monkeypatch, side, file_format):
     look = Mock(side_effect=ImageError("seen"))
-    monkeypatch.setattr("mlpcli.reading.digit.digits_on_page", look)
+    monkeypatch.setattr("mlpcli.reading.digit.find_page", look)
     with pytest.raises(ImageError, match="seen"):
         prepare_many(as_file(draw_ell().resize((side, side * 4 // 5)), file_format))
     assert max(look.call_args.args[0].shape) >= min(side, PAGE_SIDE)

@@ -24,8 +24,7 @@ COSTLY = {
     "smaller digits": "more than 2,000 parts",
     "touching digits": "more than 2,000 parts",
     "salt and pepper": "more than 2,000 parts",
-    "stripes": "more than 2,000 parts",
-    "diagonals": "strokes that enclose each other",
+    "stripes": "the paper is ruled, and nothing is on it",
 }
 
 
@@ -68,7 +67,7 @@ def test_what_no_page_has_is_refused_before_any_digit_is_prepared(monkeypatch, p
     "pattern",
     [
         *("small digits", "checkerboard of 4", "salt and pepper, half", "shapes"),
-        *("spiral", "comb", "thick comb"),
+        *("spiral", "comb", "thick comb", "diagonals"),
     ],
 )
 def test_a_page_takes_bounded_memory(pattern):

@@ -56,7 +56,9 @@ def test_the_numbers_of_the_boxed_network_are_exact(boxed):
     network = mlpcli.load_model("boxed").network
     facts = facts_of(boxed)["network"]
     assert facts["dtype"] == "float16"
-    assert facts["sizes"] == [784, 256, 256, 10]
+    assert facts["sizes"] == [784, 276, 256, 11]
+    assert facts["class_names"] == [*"0123456789", "no digit"]
+    assert facts["no_digit"] == 10
     for layer, dense in zip(facts["layers"], network.dense, strict=True):
         assert np.array_equal(numbers(layer["W"], dense.W.shape, "<f2"), dense.W)
         assert np.array_equal(numbers(layer["b"], dense.b.shape, "<f2"), dense.b)

@@ -13,8 +13,9 @@ from mlpcli.reading.digit import prepare_array
 from mlpcli.reading.dither import without_dots
 from mlpcli.reading.ground import ink_on_ground, plane
 from mlpcli.reading.labelling import labelled
+from mlpcli.reading.lines import reading_order
 from mlpcli.reading.morphology import closed, odd, opened, sliding_max, without_grain
-from mlpcli.reading.page import digits_on_page, reading_order
+from mlpcli.reading.page import digits_on_page
 from mlpcli.reading.ruled_lines import without_ruling
 from mlpcli.reading.stroke_width import stroke_width
 from mlpcli.reading.touching import separated
@@ -130,7 +131,11 @@ def test_rows_may_climb():
     top = np.array([60, 12, 20, 16, 8, 55])
     left = np.array([0, 20, 0, 10, 30, 20])
     # two rows from the left: 2, 3, 1, 4 climbs; 0, 5 lies below
-    assert reading_order(top, top + 20, left) == [2, 3, 1, 4, 0, 5]
+    boxes = [
+        (slice(row, row + 20), slice(column, column + 8))
+        for row, column in zip(top.tolist(), left.tolist(), strict=True)
+    ]
+    assert reading_order(boxes) == [[2, 3, 1, 4], [0, 5]]
 
 
 @pytest.mark.parametrize("seed", range(3))

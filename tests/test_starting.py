@@ -185,7 +185,7 @@ def test_boxed(tmp_path, monkeypatch):
     path = tmp_path / "c.yaml"
     path.write_text("data: {train_size: 60, test_size: 20}\ntraining: {start_from: boxed}")
     run = mlpcli.train(mlpcli.load_config(path))
-    assert run.config.network.hidden == (256, 256)
+    assert run.config.network.hidden == (276, 256)
     assert str(run.config.training.start_from) == "boxed"
     assert run.test.accuracy > 0.8
 

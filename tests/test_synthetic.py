@@ -9,7 +9,7 @@ import pytest
 from mlpcli.data.dice import Dice
 from mlpcli.data.synthetic import draw
 from mlpcli.data.synthetic.handwriting import choose_skeletons, write
-from mlpcli.data.synthetic.pen import control_points, path_weights
+from mlpcli.data.synthetic.pen import DIGITS
 from mlpcli.data.synthetic.rendering import fit_into_box, render
 from mlpcli.data.synthetic.skeletons import SKELETONS, Skeleton
 
@@ -157,7 +157,7 @@ def test_every_skeleton_draws_ink():
 
 
 def test_a_path_passes_through_its_control_points():
-    for weights, points, skeleton in zip(path_weights(), control_points(), SKELETONS, strict=True):
+    for weights, points, skeleton in zip(DIGITS.weights, DIGITS.points, SKELETONS, strict=True):
         np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
         path = weights @ points.T
         used = sum(map(len, skeleton.strokes))
@@ -167,7 +167,7 @@ def test_a_path_passes_through_its_control_points():
 
 
 def test_a_path_has_no_jumps_but_between_strokes():
-    for weights, points, skeleton in zip(path_weights(), control_points(), SKELETONS, strict=True):
+    for weights, points, skeleton in zip(DIGITS.weights, DIGITS.points, SKELETONS, strict=True):
         steps = np.hypot(*np.diff(weights @ points.T, axis=0).T)
         assert (steps > 0.08).sum() <= len(skeleton.strokes) - 1
 

@@ -5,17 +5,24 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpcli.config.class_names import NO_DIGIT, REFUSED_FROM
 from mlpcli.data.labels_table import labelled_files
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
+from mlpcli.reading.boxes import longer_side
 from mlpcli.reading.digit import Prepared
 from mlpcli.text import count, file_name, percent
 
+if TYPE_CHECKING:
+    from mlpcli.inference.committee import Committee
+
 UNSURE = "unsure"
+LEAST_JUDGED_SIDE = 12
+"""pixels of the longer side of what may be refused: in less, any digit is blurred"""
 MOST_NAMED = 5
 
 
@@ -29,6 +36,15 @@ class Answer:
     """every class with its probability, the likeliest first"""
     sure: bool
     """the probability reaches the threshold"""
+    no_digit: float = 0.0
+    """the probability that it is none of the classes"""
+    of_many: bool = False
+    """the image may have other digits"""
+
+    @property
+    def is_refused(self) -> bool:
+        """It is rather no digit than any."""
+        return self.no_digit >= REFUSED_FROM
 
     @property
     def digit(self) -> str:
@@ -54,16 +70,21 @@ class Answer:
     def text(self, top: int) -> str:
         """Return the `top` likeliest classes for people."""
         ranking = ", ".join(f"{name} ({percent(p)})" for name, p in self.ranking[:top])
+        if self.is_refused:
+            return f"{NO_DIGIT} ({percent(self.no_digit)}), perhaps {ranking}"
         return ranking if self.sure else f"{UNSURE}, perhaps {ranking}"
 
     def facts(self, top: int | None) -> dict[str, Any]:
         """Return the answer for programs."""
+        place = {"line": self.prepared.line, "place": self.prepared.place} if self.of_many else {}
         return {
             "file": self.file,
+            **place,
             "digit": self.digit,
             "probability": self.probability,
             "sure": self.sure,
             "probabilities": dict(self.ranking[:top]),
+            "no_digit": self.no_digit,
             "preparation": {
                 "inverted": self.prepared.inverted,
                 "already_prepared": self.prepared.already_prepared,
@@ -72,13 +93,43 @@ class Answer:
         }
 
 
+def answers(
+    file: str,
+    prepared: Sequence[Prepared],
+    committee: "Committee",
+    threshold: float,
+    *,
+    of_many: bool,
+) -> list[Answer]:
+    """Let networks answer each prepared digit of an image file.
+
+    Where it is doubtful how digits that touch are parted, that is in the probabilities.
+    """
+    pixels = np.stack([each.pixels for each in prepared])
+    names, found = committee.class_names, []
+    for each, digits, none in zip(prepared, *committee.judge(pixels), strict=True):
+        no_digit = float(none) if longer_side(each.box) >= LEAST_JUDGED_SIDE else 0.0
+        probabilities = digits * each.certainty
+        one = answer(file, each, probabilities, names, threshold, no_digit, of_many=of_many)
+        found.append(one)
+    return found
+
+
 def answer(
-    file: str, prepared: Prepared, probabilities: Array, names: Sequence[str], threshold: float
+    file: str,
+    prepared: Prepared,
+    probabilities: Array,
+    names: Sequence[str],
+    threshold: float,
+    no_digit: float = 0.0,
+    *,
+    of_many: bool = False,
 ) -> Answer:
     """Rank the classes `names` (n,) by their `probabilities` (n,)."""
     order = np.argsort(-probabilities, kind="stable")
     ranking = [(names[i], float(probabilities[i])) for i in order]
-    return Answer(file, prepared, ranking, ranking[0][1] >= threshold)
+    sure = ranking[0][1] >= threshold and no_digit < REFUSED_FROM
+    return Answer(file, prepared, ranking, sure, no_digit, of_many)
 
 
 def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:

@@ -1,5 +1,12 @@
 """What may name a class, apart from the schema, which loading a network need not import."""
 
+NO_DIGIT = "no digit"
+"""the class of what shows none of the others: a network that has it can refuse an image"""
+NO_DIGIT_ODDS = 3.0
+"""how much more what is no digit counts than it did in training: people photograph more kinds of it
+than can be drawn, and those look more like digits"""
+REFUSED_FROM = 0.92
+"""probability of being no digit, so counted, from which an image is refused"""
 MOST_CLASSES = 1000
 """most classes that a network can have"""
 

@@ -16,6 +16,7 @@ from mlpcli.config.schema.data import DataConfig, MixConfig
 from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset, of_classes, split_validation, subset
 from mlpcli.data.mixing import common_classes, mixed
+from mlpcli.data.no_digits import no_digits, with_no_digit
 from mlpcli.data.published import cache
 from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_home
 from mlpcli.errors import ConfigError, DataError
@@ -93,10 +94,16 @@ class DataLoader:
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:
             training, validation = self._mixed(config.mix, training, validation)
-        elif config.added_digits:
-            drawn = draw_digits(self.seed, 0, config.added_digits, worldwide=True)
-            images = np.concatenate([training.images, drawn.images])
-            labels = np.concatenate([training.labels, drawn.labels])
+        added = []
+        if config.added_digits:
+            added.append(draw_digits(self.seed, 0, config.added_digits, worldwide=True))
+        if config.no_digits:
+            added.append(no_digits(training, config.no_digits, self.seed))
+            training = with_no_digit(training)
+            validation = validation and with_no_digit(validation)
+        if added:
+            images = np.concatenate([training.images, *(each.images for each in added)])
+            labels = np.concatenate([training.labels, *(each.labels for each in added)])
             training = dataclasses.replace(training, images=images, labels=labels)
         if config.train_classes is not None:
             training = of_classes(training, config.train_classes, "data.train_classes")
@@ -121,6 +128,7 @@ class DataLoader:
             dataset=mix.dataset,
             validation=self.config.validation,
             added_digits=mix.added_digits,
+            no_digits=mix.no_digits,
         )
         return dataclasses.replace(self, config=data, arrays=None)
 
@@ -137,6 +145,8 @@ class DataLoader:
         dataset = raw or self.raw_test(class_names)
         if config.mix is not None:
             dataset = with_classes(dataset, class_names, "The test set")
+        if config.no_digits:
+            dataset = with_no_digit(dataset)
         if config.test_size is None or config.dataset == "synthetic":
             return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)

@@ -108,10 +108,10 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
             f"{model.path}: this network was trained on a table of numbers and knows no images; "
             "`mlpcli explain RUN --inputs` shows what it makes of a row of numbers."
         )
-    if label is not None and label not in model.class_names:
+    if label is not None and label not in model.output_names:
         raise ConfigError(
             f"--label {label}: the network knows no such class; its classes are "
-            f"{', '.join(model.class_names)}."
+            f"{', '.join(model.output_names)}."
         )
     found = PREPARATIONS[model.preparation](image, model.image_shape).pixels
     return _traced(model, found, label)
@@ -123,9 +123,9 @@ def _traced(model: Model, found: UInt8Array, label: str | None) -> TracedPredict
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        calibrated = model.predict_proba(found)[0]
+        calibrated = model.output_probabilities(found)[0]
         predicted = int(calibrated.argmax())
-        target = predicted if label is None else model.class_names.index(label)
+        target = predicted if label is None else model.output_names.index(label)
         t = one_hot(np.array([target]), len(calibrated), network.dtype)
         score, for_the_label = _evidence(network, model.loss, x, t)
         rate = _learning_rate(model)
@@ -135,7 +135,7 @@ def _traced(model: Model, found: UInt8Array, label: str | None) -> TracedPredict
     shape = model.image_shape
     return TracedPrediction(
         pixels.reshape(shape),
-        model.class_names,
+        model.output_names,
         target,
         predicted,
         step,

@@ -26,7 +26,7 @@ class Committee:
         first = self.models[0]
         for model in self.models[1:]:
             ours, theirs = (
-                (each.image_shape, each.class_names, each.preparation) for each in (first, model)
+                (each.image_shape, each.output_names, each.preparation) for each in (first, model)
             )
             if ours != theirs:
                 raise CheckpointError(
@@ -49,10 +49,20 @@ class Committee:
         """The names of the classes."""
         return self.models[0].class_names
 
+    @property
+    def refuses(self) -> bool:
+        """Whether they have learned what is no digit."""
+        return self.models[0].refuses
+
     def predict_proba(self, x: ArrayLike) -> Array:
         """Return the mean of the models' probabilities (N, n_classes); `x` as for `Model`."""
         mean: Array = np.mean([model.predict_proba(x) for model in self.models], axis=0)
         return mean
+
+    def judge(self, x: ArrayLike) -> tuple[Array, Array]:
+        """Return the means of what `Model.judge` returns: (N, n_classes) and (N,)."""
+        digits, none = zip(*(model.judge(x) for model in self.models), strict=True)
+        return np.mean(digits, axis=0), np.mean(none, axis=0)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -91,7 +101,7 @@ class Committee:
             labels=dataset.labels,
             predictions=mean.argmax(axis=1),
             probabilities=mean,
-            class_names=self.class_names,
+            class_names=evaluations[0].class_names,
         )
 
 

@@ -130,6 +130,7 @@ def _choice(split: Split, data: DataConfig, seed: int) -> dict[str, Any]:
         "data.validation": data.validation,
         "data.added_digits": data.added_digits if split == "train" else None,
         "data.train_classes": data.train_classes if split == "train" else None,
+        "data.no_digits": data.no_digits if split == "train" else None,
         "data.files": files and (files.train_images, files.train_labels),
         "data.mix": data.mix,
         **own,

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlpcli import notebook
+from mlpcli.config.class_names import NO_DIGIT, NO_DIGIT_ODDS
 from mlpcli.data.dataset import Dataset, FloatArray, UInt8Array, named_inputs
+from mlpcli.data.no_digits import with_no_digit
 from mlpcli.data.normalization import PLAIN, Normalization, with_normal_targets
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
@@ -42,7 +44,8 @@ class Model:
     normalization: Normalization
     image_shape: tuple[int, int]
     """(height, width)"""
-    class_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    """a class for each output; perhaps "no digit" is among them"""
     config: dict[str, Any]
     """the resolved config of the run that trained it"""
     epoch: int
@@ -93,8 +96,18 @@ class Model:
         layers = notebook.table(layer_rows(self.network), has_header=True)
         return notebook.page(f"Network {sizes(self.network)}", notebook.table(facts), layers)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that it answers with: without "no digit", which refuses to answer."""
+        return tuple(name for name in self.output_names if name != NO_DIGIT)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it has learned what is no digit."""
+        return NO_DIGIT in self.output_names
+
     def predict_proba(self, x: ArrayLike) -> Array:
-        """Return the probability of each class: (N, n_classes).
+        """Return the probability of each class: (N, n_classes), given that it is one of them.
 
         Args:
             x: images of whole numbers from 0 (background) to 255 (ink), as in MNIST:
@@ -109,30 +122,81 @@ class Model:
                 f"{self.path}: this network learned a regression and knows no classes; predict "
                 "returns its outputs."
             )
-        return self.evaluate(self._unlabelled(x)).probabilities
+        return self._among_classes(self._evaluated(self._unlabelled(x))).probabilities
+
+    def judge(self, x: ArrayLike) -> tuple[Array, Array]:
+        """Return the probability of each class (N, n_classes), and of none of them (N,).
+
+        Together they are 1 for each image. The latter counts NO_DIGIT_ODDS times what the network
+        says, and is 0 for one that has not learned what is no digit.
+        """
+        probabilities = self.output_probabilities(x)
+        if not self.refuses:
+            return probabilities, np.zeros(len(probabilities), probabilities.dtype)
+        none = self.output_names.index(NO_DIGIT)
+        probabilities[:, none] *= NO_DIGIT_ODDS
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return np.delete(probabilities, none, axis=1), probabilities[:, none]
+
+    def output_probabilities(self, x: ArrayLike) -> Array:
+        """Return the probability of each of `output_names`: (N, n_out)."""
+        return self._evaluated(self._unlabelled(x)).probabilities
 
     def predict(self, x: ArrayLike) -> NDArray[Any]:
         """Return the index of the class of each image or row: (N,); `x` as in `predict_proba`.
 
         Of a regression, return the outputs (N, n_out), in the units of its targets.
         """
-        found = self.evaluate(self._unlabelled(x))
-        return found.predictions if found.outputs is None else found.outputs
+        found = self._evaluated(self._unlabelled(x))
+        return self._among_classes(found).predictions if found.outputs is None else found.outputs
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on a labelled dataset.
 
         Where targets are normalised, the loss is of the normalised ones, as in training.
+
+        Where all images show one of the classes, it has to say which: it may not refuse.
         """
+        found = self._evaluated(dataset)
+        if NO_DIGIT in dataset.class_names:
+            none = self.output_names.index(NO_DIGIT)
+            if (dataset.labels == none).any():
+                return found
+        return self._among_classes(found)
+
+    def _among_classes(self, found: Evaluation) -> Evaluation:
+        """Return an evaluation of all outputs as one of the classes, where refusing is none."""
+        if not self.refuses:
+            return found
+        none = self.output_names.index(NO_DIGIT)
+        probabilities = _given_a_class(found.probabilities, none)
+        uncalibrated = found.uncalibrated
+        if uncalibrated is not None:
+            uncalibrated = _given_a_class(uncalibrated, none)
+        largest = found.predictions - (found.predictions > none)
+        refused = found.predictions == none
+        return dataclasses.replace(
+            found,
+            labels=found.labels - (found.labels > none),
+            predictions=np.where(refused, probabilities.argmax(axis=1), largest),
+            probabilities=probabilities,
+            uncalibrated=uncalibrated,
+            class_names=self.class_names,
+        )
+
+    def _evaluated(self, dataset: Dataset) -> Evaluation:
+        """Evaluate all outputs of the network."""
+        if self.refuses:
+            dataset = with_no_digit(dataset)
         if dataset.image_shape != self.image_shape:
             raise DataError(
                 f"The images are {_by(dataset.image_shape)} pixels, but the network was trained on "
                 f"{_by(self.image_shape)}; evaluate it on images of that size."
             )
-        if len(dataset.class_names) != len(self.class_names):
+        if len(dataset.class_names) != len(self.output_names):
             raise DataError(
                 f"The dataset has {len(dataset.class_names)} classes, but the network knows "
-                f"{len(self.class_names)}; evaluate it on a dataset of as many."
+                f"{len(self.output_names)}; evaluate it on a dataset of as many."
             )
         seen = self.as_seen(dataset)
         # A network writes into its buffers, so each call has a network of its own.
@@ -205,8 +269,8 @@ class Model:
     def _unlabelled(self, x: ArrayLike) -> Dataset:
         images = self._rows(x) if self.learned_from_a_table else self._images(x)
         unknown = np.zeros(len(images), np.intp)
-        targets = np.zeros((len(images), len(self.class_names))) if self.is_regression else None
-        return Dataset(images, unknown, self.image_shape, self.class_names, targets)
+        targets = np.zeros((len(images), len(self.output_names))) if self.is_regression else None
+        return Dataset(images, unknown, self.image_shape, self.output_names, targets)
 
     def _rows(self, x: ArrayLike) -> FloatArray:
         names = self.input_names
@@ -246,6 +310,15 @@ class Model:
         return images.reshape(len(images), n_in).astype(np.uint8)
 
 
+def _given_a_class(probabilities: Array, none: int) -> Array:
+    """Return probabilities (N, n) without the output `none`, so that each row adds up to 1."""
+    digits = np.delete(probabilities, none, axis=1)
+    total = digits.sum(axis=1, keepdims=True)
+    tiny = np.finfo(digits.dtype).tiny
+    shares: Array = np.where(total > tiny, digits / np.maximum(total, tiny), 1 / digits.shape[1])
+    return shares
+
+
 def load_model(path: str | Path) -> Model:
     """Load a trained network from a checkpoint, or from a run folder (its best epoch).
 
@@ -263,7 +336,7 @@ def model_of(checkpoint: Checkpoint, path: Path) -> Model:
         loss=build_loss(checkpoint.config["loss"]),
         normalization=checkpoint.normalization,
         image_shape=checkpoint.image_shape,
-        class_names=checkpoint.class_names,
+        output_names=checkpoint.class_names,
         config=checkpoint.config,
         epoch=checkpoint.epoch,
         temperature=checkpoint.temperature,

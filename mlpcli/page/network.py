@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.config.class_names import NO_DIGIT, NO_DIGIT_ODDS, REFUSED_FROM
 from mlpcli.data.shaping import Shaping
 from mlpcli.inference.model import Model
 from mlpcli.nn.activations import ACTIVATIONS
@@ -48,7 +49,9 @@ def network_facts(model: Model) -> dict[str, Any]:
         "shaping": dataclasses.asdict(shaping),
         "image_shape": model.image_shape,
         "preparation": model.preparation,
-        "class_names": model.class_names,
+        "class_names": model.output_names,
+        "no_digit": model.output_names.index(NO_DIGIT) if model.refuses else None,
+        "refused_from": REFUSED_FROM / (REFUSED_FROM + NO_DIGIT_ODDS * (1 - REFUSED_FROM)),
         "learning_rate": learning_rate(model.config),
     }
 

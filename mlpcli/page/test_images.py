@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.config.class_names import NO_DIGIT
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, IntArray, numbered
@@ -41,12 +42,21 @@ def test_image_facts(
         dataset, source = Dataset(images, labels, DIGIT_SHAPE, numbered(10)), "drawn"
     found = model.evaluate(dataset)
     chosen = np.concatenate([_right(found, N_RIGHT), _surest_mistakes(found, N_WRONG)])
+    output = _outputs(model, len(found.class_names))
     return {
         "source": source,
         "images": base64.b64encode(dataset.images[chosen].tobytes()).decode(),
-        "labels": found.labels[chosen].tolist(),
-        "predictions": found.predictions[chosen].tolist(),
+        "labels": output[found.labels[chosen]].tolist(),
+        "predictions": output[found.predictions[chosen]].tolist(),
     }
+
+
+def _outputs(model: Model, n_classes: int) -> IntArray:
+    """Return (n_classes,), the network's output for each class of an evaluation."""
+    outputs = np.arange(len(model.output_names))
+    if n_classes == len(outputs):
+        return outputs
+    return np.delete(outputs, model.output_names.index(NO_DIGIT))
 
 
 def _reads_drawn_digits(model: Model) -> bool:
@@ -63,9 +73,8 @@ def _test_set(
         config.data, config.seed, cache, reporter, may_fetch=False, trust_paths=trust_paths
     )
     dataset = loader.test(model.class_names)
-    if dataset.image_shape != model.image_shape or len(dataset.class_names) != len(
-        model.class_names
-    ):
+    known = (len(model.class_names), len(model.output_names))
+    if dataset.image_shape != model.image_shape or len(dataset.class_names) not in known:
         raise DataError("the test images that its config names are not those of this network.")
     return dataset
 

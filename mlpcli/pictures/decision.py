@@ -194,7 +194,7 @@ def _why_not(run: Subject) -> str | None:
 
 
 def _share_answers(one: Subject, other: Subject) -> bool:
-    same_names = one.model.class_names == other.model.class_names
+    same_names = one.model.output_names == other.model.output_names
     return one.is_regression == other.is_regression and same_names
 
 

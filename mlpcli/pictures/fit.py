@@ -41,7 +41,7 @@ def answers(model: Model, x: Array) -> Array:
         CheckpointError: an output is not finite.
     """
     unknown = np.zeros(len(x), np.intp)
-    dataset = Dataset(x, unknown, (1, x.shape[1]), model.class_names)
+    dataset = Dataset(x, unknown, (1, x.shape[1]), model.output_names)
     found = [z.copy() for z, _ in outputs(model.network, dataset, model.normalization)]
     numbers: Array = np.concatenate(found)
     model.refuse_unless_finite(numbers)

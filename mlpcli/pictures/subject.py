@@ -104,7 +104,7 @@ class Subject:
     @cached_property
     def test(self) -> Dataset:
         """The test set."""
-        return self._loader.test(self.model.class_names)
+        return self._loader.test(self.model.output_names)
 
     @cached_property
     def evaluation(self) -> Evaluation:

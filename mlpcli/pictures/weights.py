@@ -29,7 +29,7 @@ def draw(model: Model) -> Figure:
         captions = [f"unit {i + 1}" for i in units]
         what = f"{W.shape[1]} units"
     else:
-        captions = [shown(model.class_names[i]) for i in units]
+        captions = [shown(model.output_names[i]) for i in units]
         what = f"{W.shape[1]} classes"
     title = f"Weights of the first layer: {what} of {W.shape[0]} pixels each"
     if len(units) < W.shape[1]:

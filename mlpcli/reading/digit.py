@@ -7,6 +7,7 @@ al., "Gradient-based learning applied to document recognition", 1998, section II
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +24,8 @@ from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_ink, full_contrast
 from mlpcli.reading.morphology import FloatArray, UInt8Array, sliding_max
 from mlpcli.reading.not_a_digit import refuse_no_digit
-from mlpcli.reading.page import PAGE_SIDE, digits_on_page
+from mlpcli.reading.page import PAGE_SIDE, alone, digits_by_shape, find_page
+from mlpcli.reading.parting import Judge, found_digits
 from mlpcli.reading.parts import digit_mask
 from mlpcli.reading.resizing import shrunk
 from mlpcli.reading.stroke_width import stroke_width, widened_strokes
@@ -51,6 +53,12 @@ class Prepared:
     """the image was like MNIST's own: at most moved, neither scaled nor stretched in contrast"""
     box: Box
     """rows and columns of the digit, in pixels of the upright image or of the array"""
+    line: int = 1
+    """number of its line on a page, from 1 at the top"""
+    place: int = 1
+    """its place in the line, from 1 at the left"""
+    certainty: float = 1.0
+    """how sure it is that this is one digit and whole, where others touch it"""
 
 
 def prepare(
@@ -80,23 +88,24 @@ def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Pre
     Raises:
         ImageError: there is no digit in it; the message names no file.
     """
-    dark = is_dark_on_light(grey)
+    small = shrunk(grey, DIGIT_SIDE)
+    dark = is_dark_on_light(small)
     exact = 1 - grey if dark else grey
     already_prepared = float(np.median(border(exact))) == 0 and is_already_prepared(exact, shape)
     if already_prepared:
         box = box_of(exact > 0)
         found = digit = exact[box]
     else:
-        found, box = _digit(grey, dark)
+        found, box = _digit(grey, small, dark)
         digit = fitted(found, shape)
     refuse_no_digit(found)
     pixels = np.rint(digit * 255).astype(np.uint8)
     return Prepared(centred(pixels, shape).ravel(), dark, already_prepared, box)
 
 
-def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W)."""
-    digit, box = _large_digit(grey, dark)
+def _digit(grey: FloatArray, small: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
+    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W), of shrunk `small`."""
+    digit, box = _large_digit(small, grey.shape, dark)
     size = longer_side(box)
     if size < LEAST_DIGIT_SIZE:
         raise ImageError("no digit found: there is nothing but specks.")
@@ -104,41 +113,67 @@ def _digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
         return digit, box
     refuse_no_digit(digit, is_small=True)
     view = widened(box, SURROUNDINGS * size, grey.shape)
-    digit, box = _large_digit(grey[view], dark)
+    close_up = grey[view]
+    digit, box = _large_digit(shrunk(close_up, DIGIT_SIDE), close_up.shape, dark)
     return digit, moved(box, view)
 
 
-def _large_digit(grey: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """Return the same for a digit that is not small in its image."""
-    small = shrunk(grey, DIGIT_SIDE)
+def _large_digit(small: FloatArray, shape: tuple[int, ...], dark: bool) -> tuple[FloatArray, Box]:
+    """Return the same of a digit that is not small in its image, and the box for its `shape`."""
     found = find_ink(small, dark)
     mask = digit_mask(found)
     refuse_without_edges(found.ink, mask)
     soft = full_contrast(found.ink, found.threshold) * sliding_max(mask, 3)
     box = box_of(mask)
     digit = widened_strokes(soft[box], stroke_width(mask))
-    return digit, rescaled(box, small.shape, grey.shape)
+    return digit, rescaled(box, small.shape, shape)
 
 
 def prepare_many(
-    source: Path | BinaryIO, shape: tuple[int, int] = MNIST_SHAPE, remark: Remark = no_remark
+    source: Path | BinaryIO,
+    shape: tuple[int, int] = MNIST_SHAPE,
+    remark: Remark = no_remark,
+    judge: Judge | None = None,
 ) -> list[Prepared]:
     """Read an image of many digits and prepare each, in reading order.
+
+    With a `judge`, a network decides where digits that touch are parted, and which pieces are one;
+    without one, only their shapes do.
 
     Raises:
         ImageError: the file is not a readable image, or has no digit in it.
     """
     # Decoding averages by whole factors: to no less than half of this.
     grey, full_shape = read_grey(source, 2 * PAGE_SIDE, remark)
-    dark = is_dark_on_light(grey)
-    found = []
     try:
-        for ink, box in digits_on_page(grey):
-            with contextlib.suppress(ImageError):  # a spot among the digits
-                box = rescaled(box, grey.shape, full_shape)
-                found.append(replace(prepare_array(ink, shape), box=box, inverted=dark))
+        found = _found_by(judge, grey, shape) if judge else list(_found_by_shape(grey, shape))
     except ImageError as error:
         raise ImageError(f"{source_name(source)}: {error}") from error
     if not found:
         raise ImageError(f"{source_name(source)}: no digit found: there is nothing but spots.")
-    return found
+    return [replace(each, box=rescaled(each.box, grey.shape, full_shape)) for each in found]
+
+
+def _found_by_shape(grey: FloatArray, shape: tuple[int, int]) -> Iterator[Prepared]:
+    page = find_page(grey)
+    for piece, line, place in digits_by_shape(page):
+        box = rescaled(piece.box, page.ink.shape, grey.shape)
+        with contextlib.suppress(ImageError):  # a spot among the digits
+            found = prepare_array(alone(page.ink, piece), shape)
+            yield replace(found, box=box, inverted=page.dark, line=line, place=place)
+
+
+def _found_by(judge: Judge, grey: FloatArray, shape: tuple[int, int]) -> list[Prepared]:
+    page = find_page(grey)
+    return [
+        Prepared(
+            each.pixels,
+            page.dark,
+            already_prepared=False,
+            box=rescaled(each.piece.box, page.ink.shape, grey.shape),
+            line=each.line,
+            place=each.place,
+            certainty=each.certainty,
+        )
+        for each in found_digits(page, shape, judge)
+    ]

@@ -4,7 +4,16 @@ import numpy as np
 
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import box_of, longer_side, widened
-from mlpcli.reading.morphology import FloatArray, Mask, median, sliding_max, sliding_min, smoothed
+from mlpcli.reading.morphology import (
+    FloatArray,
+    Mask,
+    framed_by_itself,
+    median,
+    quantile,
+    sliding_max,
+    sliding_min,
+    smoothed,
+)
 from mlpcli.reading.stroke_width import outline, stroke_width
 
 LEAST_RISE = 0.25
@@ -28,10 +37,12 @@ def refuse_without_edges(ink: FloatArray, mask: Mask) -> None:
     view = widened(box, _MARGIN, mask.shape)
     mask = mask[view]
     level = smoothed(ink[view]) * sliding_max(mask, 2 * _MARGIN - 1)
-    full = float(np.quantile(level[mask], 0.9))
+    full = quantile(level[mask], 0.9)
     stroke = stroke_width(mask)
-    slopes = np.gradient(np.pad(level, 1, "edge"))
-    rise = np.hypot(*slopes)[1:-1, 1:-1][sliding_max(mask, 3) & ~sliding_min(mask, 3)]
+    at_the_edge = sliding_max(mask, 3) & ~sliding_min(mask, 3)
+    wide = framed_by_itself(level, 1)
+    down, across = wide[2:, 1:-1] - wide[:-2, 1:-1], wide[1:-1, 2:] - wide[1:-1, :-2]
+    rise = np.hypot(down[at_the_edge], across[at_the_edge]) / 2
     if median(rise) * stroke < LEAST_RISE * full:
         raise ImageError("no digit found: there is nothing but noise.")
     between = np.count_nonzero((level > 0.3 * full) & (level <= 0.7 * full))

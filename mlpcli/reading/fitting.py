@@ -1,8 +1,10 @@
 """MNIST's frame: the digit's box scaled to 20×20, its centre of mass in the middle of 28×28."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpcli.reading.boxes import box_of
 from mlpcli.reading.morphology import FloatArray, UInt8Array
@@ -50,11 +52,15 @@ def centred(pixels: UInt8Array, shape: tuple[int, int]) -> UInt8Array:
     MNIST's middle is the pixel (14, 14) of 28×28, to the nearest. A digit whose mass lies far to
     one side is moved only as far as the frame allows.
     """
-    rows, columns = np.indices(pixels.shape)
     image = np.zeros(shape, np.uint8)
     top, left = (
-        min(max(0, math.floor(side / 2 + 0.5 - np.average(index, weights=pixels))), side - extent)
-        for side, index, extent in zip(shape, (rows, columns), pixels.shape, strict=True)
+        min(max(0, math.floor(side / 2 + 0.5 - _middle(mass))), side - len(mass))
+        for side, mass in zip(shape, (pixels.sum(axis=1), pixels.sum(axis=0)), strict=True)
     )
     image[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     return image
+
+
+def _middle(mass: NDArray[np.unsignedinteger[Any]]) -> float:
+    """Return the place of the centre of a mass (n,)."""
+    return float(mass @ np.arange(len(mass), dtype=mass.dtype)) / float(mass.sum())

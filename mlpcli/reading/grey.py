@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlpcli.reading.morphology import FloatArray, UInt8Array, row_strips, smoothed
+from mlpcli.reading.morphology import FloatArray, UInt8Array, median, row_strips, smoothed
+
+INKED = 0.4
+"""least difference of ink from the ground, as a fraction of the largest"""
+LOST, MOST_LOST = 0.4, 0.1
+"""least share of a colour's difference that the strongest channel shows, and how much of the ink
+may have less; red ink is white in the red channel"""
 
 _CHANNEL_SIDE = 160  # pixels of the shrunk image on which the channel is chosen
 
@@ -67,9 +73,33 @@ def _strongest_channel(colours: UInt8Array) -> UInt8Array:
     if colours.shape[-1] == 1:
         return colours[..., 0]
     factor = math.ceil(max(colours.shape) / _CHANNEL_SIDE)
-    averaged = np.asarray(Image.fromarray(colours).reduce(factor), np.float32)
-    spread = [smoothed(channel, 2).std() for channel in np.moveaxis(averaged, -1, 0)]
-    return colours[..., int(np.argmax(spread))]
+    averaged = np.asarray(Image.fromarray(colours).reduce(factor))
+    if (averaged == averaged[..., :1]).all():
+        return colours[..., 0]
+    channels = np.ascontiguousarray(np.moveaxis(averaged, -1, 0), np.float32)
+    spread = [smoothed(channel, 2).std() for channel in channels]
+    strongest = int(np.argmax(spread))
+    ground = np.array([median(channel.ravel()) for channel in channels])
+    difference = channels - ground[:, np.newaxis, np.newaxis]
+    size = np.abs(difference)
+    largest = size.max(axis=0)
+    inked = largest > INKED * largest.max()
+    lost = inked & (size[strongest] < LOST * largest)
+    if np.count_nonzero(lost) <= MOST_LOST * np.count_nonzero(inked):
+        return colours[..., strongest]
+    return _on_white(colours, ground, dark=float(difference[:, inked].mean()) < 0)
+
+
+def _on_white(colours: UInt8Array, ground: NDArray[Any], *, dark: bool) -> UInt8Array:
+    """Return (H, W), how far each pixel of (H, W, 3) is from the ground (3,), dark on white.
+
+    The channel that is farthest counts: pens of several colours have none in common.
+    """
+    found = np.empty(colours.shape[:2], np.uint8)
+    for rows in row_strips(len(colours)):
+        farther = ground - colours[rows] if dark else colours[rows] - ground
+        found[rows] = 255 - np.clip(farther.max(axis=-1), 0, 255)
+    return found
 
 
 def border(image: NDArray[Any]) -> NDArray[Any]:

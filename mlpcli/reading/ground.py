@@ -5,28 +5,40 @@ import math
 
 import numpy as np
 
-from mlpcli.reading.morphology import FloatArray, closed, median, odd, without_grain
+from mlpcli.reading.morphology import (
+    FloatArray,
+    closed,
+    framed_by_itself,
+    median,
+    odd,
+    sliding_max,
+    sliding_min,
+    without_grain,
+)
 from mlpcli.reading.resizing import shrunk
 
 GROUND_WINDOW = 0.33
 """side of the window, as a fraction of the image's longer side; what is as wide is ground"""
-GROUND_BLUR = 0.2
-"""sigma of the blur that leaves only the ground, as a fraction of the image's longer side"""
 LEAST_LIGHT = 0.02
 """darkest ground by which ink is divided: a darker one would only amplify noise"""
 
-_BLUR_SIDE = 64  # a blur as wide as GROUND_BLUR loses nothing on an image of this size
+SIDE_FOR_INK, INK_BLUR = 128, 0.1
+"""pixels of the image on which the side of the ink is decided, and the blur that leaves only what
+it lies on: at fewer pixels thin strokes vanish, and a wider blur lets a dark rim decide"""
+
+_BLUR_SIDE = 64  # a plane loses nothing on an image of this size
 _PLANE_FITS = 5
 
 
-def is_dark_on_light(grey: FloatArray) -> bool:
+def is_dark_on_light(grey: FloatArray, side: int = SIDE_FOR_INK, blur: float = INK_BLUR) -> bool:
     """Return whether the ink in `grey` (H, W) is darker than the ground.
 
     Ink differs from its surroundings more than noise and shade do: cubed, its few large differences
     outweigh the many small ones.
     """
-    small = shrunk(grey, _BLUR_SIDE)
-    return float(((small - blurred(small, GROUND_BLUR * max(small.shape))) ** 3).sum()) < 0
+    small = shrunk(grey, side)
+    difference = small - blurred(small, blur * max(small.shape))
+    return float((difference * difference * difference).sum()) < 0  # ** takes far longer
 
 
 def ink_on_ground(
@@ -50,14 +62,30 @@ def ink_on_ground(
     smooth = without_grain(sided)
     if continued:
         reach = side // 2
-        ground = closed(np.pad(smooth, reach, "edge"), side)[reach:-reach, reach:-reach]
+        ground = closed(framed_by_itself(smooth, reach), side)[reach:-reach, reach:-reach]
     else:
         slope = plane(sided)
-        ground = np.minimum(closed(smooth, side), slope + closed(smooth - slope, side))
+        fill = closed if dark else _filled  # shadows lie along the border, glows do not
+        ground = np.minimum(fill(smooth, side), slope + fill(smooth - slope, side))
     difference = ground - sided
     if dark:
         difference = difference / np.maximum(ground, LEAST_LIGHT)
     return np.clip(difference, 0, 1)
+
+
+def _filled(image: FloatArray, window: int) -> FloatArray:
+    """Return (H, W) closed by windows that lie wholly inside it.
+
+    So a stroke along the border is filled as one in the middle is.
+    """
+    if min(image.shape) <= window:
+        return closed(image, window)
+    reach = window // 2
+    largest = sliding_max(image, window)
+    inside = np.full_like(largest, np.inf)
+    middle = (slice(reach, -reach), slice(reach, -reach))
+    inside[middle] = largest[middle]
+    return np.asarray(sliding_min(inside, window))
 
 
 def plane(grey: FloatArray) -> FloatArray:
@@ -69,25 +97,29 @@ def plane(grey: FloatArray) -> FloatArray:
     small = shrunk(grey, _BLUR_SIDE)
     height, width = small.shape
     step = 2 if max(height, width) > _BLUR_SIDE // 2 else 1  # every other pixel is enough
-    design = _plane_design(height, width).reshape(height, width, 3)[::step, ::step].reshape(-1, 3)
+    design = _plane_design(height, width, step)
     values = small[::step, ::step].ravel()
-    kept = np.ones(len(values), bool)
+    near, heights = design, values
     for _ in range(_PLANE_FITS):
-        near = design[kept]
-        weights = np.linalg.lstsq(near.T @ near, near.T @ values[kept], rcond=None)[0]
-        distance = np.abs(values - design @ weights)
+        weights = np.linalg.lstsq(near @ near.T, near @ heights, rcond=None)[0]
+        distance = np.abs(values - weights @ design)
         kept = distance <= median(distance)
-    level, downwards, across = weights
+        if kept.all():  # all lie on the plane
+            break
+        near, heights = design[:, kept], values[kept]
+    level, downwards, across = weights.tolist()
     down, right = downwards * _from_middle(grey.shape[0]), across * _from_middle(grey.shape[1])
     found: FloatArray = level + np.add.outer(down, right)
     return found
 
 
 @functools.lru_cache(16)
-def _plane_design(height: int, width: int) -> FloatArray:
-    """Return (height * width, 3): 1 and each pixel's place, from -1 to 1 down and across."""
-    down, across = np.repeat(_from_middle(height), width), np.tile(_from_middle(width), height)
-    return np.stack([np.ones(height * width), down, across], axis=1)
+def _plane_design(height: int, width: int, step: int) -> FloatArray:
+    """Return (3, n): 1 and the place, from -1 to 1 down and across, of every `step`-th pixel."""
+    down, across = np.meshgrid(
+        _from_middle(height)[::step], _from_middle(width)[::step], indexing="ij"
+    )
+    return np.stack([np.ones(down.size), down.ravel(), across.ravel()])
 
 
 def _from_middle(side: int) -> FloatArray:

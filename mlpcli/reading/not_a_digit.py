@@ -5,7 +5,7 @@ import numpy as np
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import box_of
 from mlpcli.reading.labelling import labelled
-from mlpcli.reading.morphology import FloatArray, Mask, sliding_min
+from mlpcli.reading.morphology import FloatArray, Mask, framed, sliding_min
 from mlpcli.reading.resizing import resized
 
 SOLID = 0.5
@@ -50,7 +50,7 @@ def refuse_no_digit(digit: FloatArray, *, is_small: bool = False) -> None:
 
 def holes(mask: Mask) -> int:
     """Return how many places the true pixels of (H, W) enclose, without the smallest."""
-    ground, _ = labelled(~np.pad(mask, 1), corners=False)  # the first part is the outside
+    ground, _ = labelled(~framed(mask, 1), corners=False)  # the first part is the outside
     return int(np.count_nonzero(np.bincount(ground.ravel())[2:] > LEAST_HOLE * mask.size))
 
 
@@ -59,4 +59,7 @@ def holds_square(mask: Mask, side: float) -> bool:
     window = int(side) + 1
     if window % 2 == 0:  # a sliding window has a middle
         window += 1
-    return bool(sliding_min(np.pad(mask, window // 2), window).any())
+    if window > min(mask.shape):
+        return False
+    reach = window // 2
+    return bool(sliding_min(mask, window)[reach:-reach, reach:-reach].any())

@@ -1,6 +1,7 @@
-"""Finding every digit in an image of many, in reading order."""
+"""Finding what may be digits in an image of many: pieces of ink, in lines as they are read."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,19 +9,37 @@ from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import Box, rescaled
 from mlpcli.reading.forms import without_boxes
 from mlpcli.reading.ground import is_dark_on_light
-from mlpcli.reading.ink import find_ink
+from mlpcli.reading.ink import find_page_ink
 from mlpcli.reading.labelling import stretches
-from mlpcli.reading.morphology import FloatArray, IntArray, Mask, sliding_max
+from mlpcli.reading.lines import reading_order
+from mlpcli.reading.morphology import (
+    FloatArray,
+    IntArray,
+    Mask,
+    framed,
+    framed_by_itself,
+    sliding_max,
+)
 from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
 from mlpcli.reading.parts import Parts, joined, parts_of, refuse_crowd, refuse_too_many
-from mlpcli.reading.resizing import shrunk
+from mlpcli.reading.resizing import resized, shrunk
+from mlpcli.reading.stroke_width import stroke_width
 from mlpcli.reading.touching import separated
 
 PAGE_SIDE = 1200
 """longer side of a page, in pixels: with forty rows, a digit still has twenty"""
+SMALL_DIGITS, ENLARGED_DIGITS = 30, 52
+"""height of digits, in pixels, below which a page is searched again, enlarged so that they have the
+other: thin strokes of small ones run together"""
+MOST_ENLARGED = 4
+"""how often, at most"""
 PAGE_WINDOW = 0.1
 """window for the ground, as a fraction of the longer side: wider than any stroke, but narrow enough
 to follow shadows"""
+ROW_WINDOW = 0.33
+"""the same as a fraction of the shorter side, of a page that is a single row"""
+SIDE_SHOWING_STROKES, NARROW_BLUR = 256, 0.05
+"""pixels at which thin strokes are still seen, and the blur that leaves a dark rim out"""
 LEAST_DIGIT_HEIGHT, MOST_DIGIT_HEIGHT = 0.4, 2.5
 """heights of a digit, as fractions of the usual one; commas and specks are lower, frames higher"""
 LEAST_STROKE, MOST_GAP, MOST_JOINED = 0.15, 0.25, 1.4
@@ -28,14 +47,127 @@ LEAST_STROKE, MOST_GAP, MOST_JOINED = 0.15, 0.25, 1.4
 fractions of the usual digit's height"""
 OVERLAP = 0.5
 """least fraction of the narrower stroke's width that lies above or below the other"""
-SAME_ROW = 0.5
-"""least fraction of the smaller height that two digits of one row share"""
+LEAST_STROKE_WIDTH = 0.35
+"""least width of a digit's strokes, as a fraction of the usual one; less is left of a line"""
+BESIDE_BORDER, LEAST_STROKE_BESIDE = 0.02, 0.6
+"""distance from the image's border, as a fraction of its longer side, in which the edge of a sheet
+may lie, and the least width of strokes there; digits have more than 0.7, an edge less than 0.5"""
+WIDE_RIM = 0.35
+"""size of what the border cuts, as a fraction of the page's longer side, that is no digit but the
+edge of a sheet, a table or a shadow"""
 
 _PAIRS_AT_ONCE = 500_000
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A connected piece of ink, perhaps a digit."""
+
+    own: Mask
+    """(h, w), true where the piece is in its box"""
+    box: Box
+    """rows and columns on the page"""
+
+    @property
+    def height(self) -> int:
+        """In pixels of the page."""
+        return len(self.own)
+
+    @property
+    def width(self) -> int:
+        """In pixels of the page."""
+        return int(self.own.shape[1])
+
+
+@dataclass(frozen=True)
+class Page:
+    """The ink of a page (H, W), without its lines, and the pieces of it that may be digits."""
+
+    ink: FloatArray
+    threshold: float
+    """level that divides ground and ink"""
+    usual: float
+    """height of the usual digit, in pixels"""
+    pieces: list[Piece]
+    dark: bool
+    """the ink is darker than the paper"""
+
+
+def find_page(grey: FloatArray) -> Page:
+    """Find the ink of a page (H, W) in 0 .. 1, at the scale that its digits need.
+
+    Raises:
+        ImageError: there is none, or there is more than a page has.
+    """
+    page = shrunk(grey, PAGE_SIDE)
+    dark = is_dark_on_light(page, SIDE_SHOWING_STROKES, NARROW_BLUR)
+    found = _find(page, dark)
+    if found.usual >= SMALL_DIGITS:
+        return found
+    larger = min(MOST_ENLARGED, ENLARGED_DIGITS / found.usual, PAGE_SIDE / max(page.shape))
+    if larger <= 1:
+        return found
+    height, width = (round(larger * side) for side in page.shape)
+    return _find(resized(page, (height, width)), dark)
+
+
+def _find(page: FloatArray, dark: bool) -> Page:
+    height, width = page.shape
+    window = max(PAGE_WINDOW, ROW_WINDOW * min(height, width) / max(height, width))
+    found = find_page_ink(page, dark, min(window, ROW_WINDOW), WIDE_RIM)
+    ink = without_boxes(found.ink, found.threshold)
+    parts = parts_of(ink > found.threshold, ink, reach=1)
+    usual = _usual_height(parts)
+    refuse_crowd(parts, _as_high_as_digits(parts, usual))
+    parts = joined(parts, _strokes_of_one(parts, usual), ink)
+    chosen = _as_high_as_digits(parts, usual) & ~parts.frames
+    pieces = [
+        Piece(parts.labels[box] == part + 1, box)
+        for part in np.flatnonzero(chosen).tolist()
+        for box in [parts.box(part)]
+    ]
+    widths = [stroke_width(piece.own) for piece in pieces]
+    usual_width = float(np.median(widths)) if pieces else 0
+    pieces = [
+        piece
+        for piece, width in zip(pieces, widths, strict=True)
+        if width >= _least_stroke(piece, ink.shape) * usual_width
+    ]
+    if not pieces:
+        raise ImageError("no digit found: nothing on the page has the shape of one.")
+    return Page(ink, found.threshold, usual, pieces, dark)
+
+
+def _least_stroke(piece: Piece, shape: tuple[int, ...]) -> float:
+    beside = BESIDE_BORDER * max(shape)
+    sides = zip(piece.box, shape, strict=True)
+    is_beside = any(side.start < beside or side.stop > extent - beside for side, extent in sides)
+    return LEAST_STROKE_BESIDE if is_beside else LEAST_STROKE_WIDTH
+
+
+def digits_by_shape(page: Page) -> Iterator[tuple[Piece, int, int]]:
+    """Yield the digits of a page by their shapes alone, each with its line and its place there.
+
+    Raises:
+        ImageError: there is none, or there is more than a page has.
+    """
+    digits: list[Piece] = []
+    for piece in page.pieces:
+        digits += [
+            Piece(own, box)
+            for own, box in separated(piece.own, piece.box, page.usual)
+            if own.shape[0] > LEAST_HEIGHT_TO_WIDTH * own.shape[1]
+        ]
+        refuse_too_many(len(digits))
+    if not digits:
+        raise ImageError("no digit found: nothing on the page has the shape of one.")
+    for line, indices in enumerate(reading_order([piece.box for piece in digits]), 1):
+        for place, i in enumerate(indices, 1):
+            yield digits[i], line, place
+
+
 def digits_on_page(grey: FloatArray) -> Iterator[tuple[FloatArray, Box]]:
-    """Find every digit of a page (H, W) in 0 .. 1, in reading order.
+    """Find every digit of a page (H, W) in 0 .. 1 by shape alone, in reading order.
 
     Yields:
         for each digit, its ink (h, w) without its neighbours, 0 the ground; and its box in `grey`.
@@ -43,29 +175,9 @@ def digits_on_page(grey: FloatArray) -> Iterator[tuple[FloatArray, Box]]:
     Raises:
         ImageError: there is none, or there is more than a page has.
     """
-    page = shrunk(grey, PAGE_SIDE)
-    found = find_ink(page, is_dark_on_light(grey), PAGE_WINDOW)
-    ink = without_boxes(found.ink, found.threshold)
-    parts = parts_of(ink > found.threshold, ink, reach=1)
-    usual = _usual_height(parts)
-    refuse_crowd(parts, _as_high_as_digits(parts, usual))
-    parts = joined(parts, _strokes_of_one(parts, usual), ink)
-    digits: list[tuple[Mask, Box]] = []
-    for part in np.flatnonzero(_as_high_as_digits(parts, usual) & ~parts.frames).tolist():
-        box = parts.box(part)
-        digits += [
-            (own, box)
-            for own, box in separated(parts.labels[box] == part + 1, box, usual)
-            if own.shape[0] > LEAST_HEIGHT_TO_WIDTH * own.shape[1]
-        ]
-        refuse_too_many(len(digits))
-    if not digits:
-        raise ImageError("no digit found: nothing on the page has the shape of one.")
-    top, bottom, left = np.array(
-        [(down.start, down.stop, across.start) for _, (down, across) in digits]
-    ).T
-    for i in reading_order(top, bottom, left):
-        yield _alone(ink, *digits[i]), rescaled(digits[i][1], page.shape, grey.shape)
+    page = find_page(grey)
+    for piece, _, _ in digits_by_shape(page):
+        yield alone(page.ink, piece), rescaled(piece.box, page.ink.shape, grey.shape)
 
 
 def _as_high_as_digits(parts: Parts, usual: float) -> Mask:
@@ -73,11 +185,11 @@ def _as_high_as_digits(parts: Parts, usual: float) -> Mask:
     return high & (parts.height <= MOST_DIGIT_HEIGHT * usual)
 
 
-def _alone(ink: FloatArray, own: Mask, box: Box) -> FloatArray:
-    """Return the ink (h, w) of one digit, where `own` is true in its box, with empty margins."""
-    near = sliding_max(np.pad(own, 1), 3)
-    soft = np.pad(ink[box], 1, "edge") * near
-    return np.pad(np.clip(soft, 0, 1), max(own.shape) // 4)
+def alone(ink: FloatArray, piece: Piece) -> FloatArray:
+    """Return the ink (h, w) of one digit, where it is its own, with empty margins."""
+    near = sliding_max(framed(piece.own, 1), 3)
+    soft = framed_by_itself(ink[piece.box], 1) * near
+    return framed(np.clip(soft, 0, 1), max(piece.own.shape) // 4)
 
 
 def _usual_height(parts: Parts) -> float:
@@ -114,26 +226,3 @@ def _strokes_of_one(parts: Parts, usual: float) -> IntArray:
         together &= height <= MOST_JOINED * usual
         pairs.append(np.stack([upper[together], lower[together]]))
     return np.concatenate(pairs, axis=1)
-
-
-def reading_order(top: IntArray, bottom: IntArray, left: IntArray) -> list[int]:
-    """Return the indices of boxes (n,) by rows from the top, and each row from the left.
-
-    A box belongs to the row whose last box shares at least SAME_ROW of the lower height with it:
-    so rows may climb or fall, as they do in handwriting.
-    """
-    rows: list[list[int]] = []
-    last = np.zeros(len(left), np.intp)  # the last box of each row
-    height = bottom - top
-    for i in np.argsort(left, kind="stable").tolist():
-        ends = last[: len(rows)]
-        shared = np.minimum(bottom[i], bottom[ends]) - np.maximum(top[i], top[ends])
-        shared = shared / np.minimum(height[i], height[ends])
-        best = int(np.argmax(shared)) if rows else -1
-        if best < 0 or shared[best] < SAME_ROW:
-            best = len(rows)
-            rows.append([])
-        rows[best].append(i)
-        last[best] = i
-    rows.sort(key=lambda row: float(np.mean(top[row] + bottom[row])))
-    return [i for row in rows for i in row]

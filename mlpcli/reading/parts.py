@@ -10,6 +10,7 @@ from mlpcli.reading.boxes import Box
 from mlpcli.reading.ink import Ink
 from mlpcli.reading.labelling import labelled, smallest_connected
 from mlpcli.reading.morphology import FloatArray, IntArray, Mask, sliding_max
+from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
 from mlpcli.reading.stroke_width import stroke_width
 
 GAP = 2.0
@@ -28,6 +29,9 @@ THIN = 0.3
 """most of its box that a frame fills"""
 LEAST_FRAMED = 0.3
 """least size of what a frame holds, as a fraction of its shorter side; the dot in a 0 is smaller"""
+SIDE_DEPTH, LEAST_SIDE, LEAST_SIDES = 0.12, 0.75, 3
+"""depth of a side of a frame, as a fraction of its size; its least inked part; and how many sides a
+frame has at least"""
 MANY, LEAST_OF_MANY = 3, 0.01
 """number of parts in a table, and their least ink as a fraction of the table's"""
 LEAST_KEPT = 0.4
@@ -88,10 +92,18 @@ class Parts:
         rows = slice(int(self.top[index]), int(self.bottom[index]))
         return rows, slice(int(self.left[index]), int(self.right[index]))
 
-    def extent(self, kept: Mask) -> int:
-        """Return the longer side of the box around the parts `kept` (count,)."""
+    def shape_of(self, kept: Mask) -> tuple[int, int]:
+        """Return height and width of the box around the parts `kept` (count,)."""
         height = self.bottom[kept].max() - self.top[kept].min()
-        return int(max(height, self.right[kept].max() - self.left[kept].min()))
+        return int(height), int(self.right[kept].max() - self.left[kept].min())
+
+    def extent_with(self, kept: Mask) -> IntArray:
+        """Return (count,), the longer side of the box around the parts `kept` and each part."""
+        height = np.maximum(self.bottom, self.bottom[kept].max())
+        height = height - np.minimum(self.top, self.top[kept].min())
+        width = np.maximum(self.right, self.right[kept].max())
+        extent: IntArray = np.maximum(height, width - np.minimum(self.left, self.left[kept].min()))
+        return extent
 
     def distance(self, kept: Mask) -> IntArray:
         """Return (count,), how far each part's box is from the box around those `kept`."""
@@ -106,6 +118,8 @@ class Parts:
     def frames(self) -> Mask:
         """(count,) whether each part is drawn around others, as the boxes of a form are."""
         count = len(self.mass)
+        if count == 1:
+            return np.zeros(1, bool)
         pixels = np.bincount(self.labels.ravel(), minlength=count + 1)[1:]
         thin = pixels < THIN * self.height * self.width
         frames = np.zeros(count, bool)
@@ -122,8 +136,17 @@ class Parts:
             ]
             large = size[inside] >= LEAST_FRAMED * min(self.height[i], self.width[i])
             many = np.count_nonzero(self.mass[inside] >= LEAST_OF_MANY * self.mass[i]) >= MANY
-            frames[i] = large.any() or many
+            frames[i] = (large.any() or many) and self._has_sides(int(i))
         return frames
+
+    def _has_sides(self, index: int) -> bool:
+        """Return whether ink runs along at least three sides of a part's box, as a C's does not."""
+        own = self.labels[self.box(index)] == index + 1
+        height, width = own.shape
+        down, across = max(1, round(SIDE_DEPTH * height)), max(1, round(SIDE_DEPTH * width))
+        rows = (own[:down].any(axis=0), own[-down:].any(axis=0))
+        columns = (own[:, :across].any(axis=1), own[:, -across:].any(axis=1))
+        return bool(sum(side.mean() >= LEAST_SIDE for side in (*rows, *columns)) >= LEAST_SIDES)
 
     def mask(self, kept: Mask) -> Mask:
         """Return (H, W), the pixels of the parts `kept` (count,)."""
@@ -191,6 +214,8 @@ def digit_mask(found: Ink) -> Mask:
     rims = sure_mass < SURE_SHARE * parts.mass
     if rims.all():
         raise ImageError("no digit found: there is nothing but light and shadow.")
+    if len(rims) == 1:
+        return mask
     mask = parts.mask(~rims & ~parts.frames)
     groups = parts_of(mask, found.ink, reach=max(1, round(GAP * stroke_width(mask) / 2)))
     kept = _belonging(groups)
@@ -201,12 +226,19 @@ def digit_mask(found: Ink) -> Mask:
 
 
 def _belonging(groups: Parts) -> Mask:
-    """Return (count,), which parts are the digit: the main one, and in turn what is near it."""
+    """Return (count,), which parts are the digit: the main one, and in turn what is near it.
+
+    How near that is depends on the size of what is kept. A part that lies is only a stroke, as the
+    hat of a 5 is, and says nothing of the size of its digit: that of both together counts.
+    """
     kept = np.zeros(len(groups.mass), bool)
     kept[groups.main] = True
     enough = groups.mass >= LEAST_SHARE * groups.mass[groups.main]
     while True:
-        more = enough & (groups.distance(kept) <= NEAR * groups.extent(kept))
+        height, width = groups.shape_of(kept)
+        lies = height < LEAST_HEIGHT_TO_WIDTH * width
+        extent = groups.extent_with(kept) if lies else max(height, width)
+        more = enough & (groups.distance(kept) <= NEAR * extent)
         if not (more & ~kept).any():
             return kept
         kept |= more

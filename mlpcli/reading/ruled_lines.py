@@ -4,11 +4,11 @@ Each direction is searched by itself: the columns of squared paper are the rows 
 image. Lines of one direction are parallel, so their slope is found from all of them.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from mlpcli.reading.boxes import box_of
 from mlpcli.reading.morphology import FloatArray, IntArray, Mask, opened
@@ -116,16 +116,13 @@ def lines_across(
 def _straight_lines(pooled: Mask, widest: float) -> Lines:
     """Return the lines at the slope at which most cross (H, W); the inkiest of equals."""
     width = pooled.shape[1]
-    edges = np.linspace(0, width, max(1, width // _STRIP) + 1).astype(int)
+    edges = _strips(width)
     full = _full_strips(pooled, edges)
     best, most = Lines(0.0, []), (0, 0)
     if np.count_nonzero(full.any(axis=0)) < LEAST_COVERED * full.shape[1] / 2:
         return best
-    most_climb = round(MOST_SLOPE * width)
-    climbs = np.array(sorted(range(-most_climb, most_climb + 1), key=abs))
-    middles = (edges[:-1] + edges[1:]) / 2 / width - 0.5
-    offsets = np.rint(climbs[:, np.newaxis] * middles).astype(int)
-    crossing = _crossing(full, offsets)
+    climbs, offsets, n_inside = _ways_across(*pooled.shape)
+    crossing = _crossing(full, offsets, n_inside)
     ink = np.add.reduceat(pooled, edges[:-1], axis=1, dtype=np.int32)
     for i in np.flatnonzero(crossing.any(axis=1)):
         bands = [band for band in runs(crossing[i]) if band[1] - band[0] <= widest]
@@ -146,22 +143,50 @@ def _full_strips(pooled: Mask, edges: IntArray) -> Mask:
     return np.asarray(covered >= _STRIP_SHARE * np.diff(edges))
 
 
-def _crossing(full: Mask, offsets: IntArray) -> Mask:
+def _strips(width: int) -> IntArray:
+    """Return the edges of the strips into which the columns are divided."""
+    edges: IntArray = np.linspace(0, width, max(1, width // _STRIP) + 1).astype(np.intp)
+    return edges
+
+
+@functools.lru_cache(16)
+def _ways_across(height: int, width: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return what lines across (H, W) may do.
+
+    Returns:
+        how far they climb (climbs,); how many rows lower each is in each strip than in the middle
+        (climbs, strips); and in how many strips each is inside, by its row in the middle
+        (climbs, H).
+    """
+    edges = _strips(width)
+    most_climb = round(MOST_SLOPE * width)
+    climbs = np.array(sorted(range(-most_climb, most_climb + 1), key=abs))
+    middles = (edges[:-1] + edges[1:]) / 2 / width - 0.5
+    offsets: IntArray = np.rint(climbs[:, np.newaxis] * middles).astype(np.intp)
+    n_inside = _seen(np.ones((height, offsets.shape[1]), bool), offsets)
+    return climbs, offsets, n_inside
+
+
+def _crossing(full: Mask, offsets: IntArray, n_inside: IntArray) -> Mask:
     """Return (climbs, H), which lines cross the image, by their row in the middle.
 
-    `full` (H, strips) is true where a strip is filled in a row; a line of each climb is lower by
-    `offsets` (climbs, strips) rows.
+    `full` (H, strips) is true where a strip is filled in a row; the others as from `_ways_across`.
     """
+    n_seen = _seen(full, offsets)
+    return np.asarray((n_seen >= LEAST_COVERED * n_inside) & (2 * n_inside >= full.shape[1]))
+
+
+def _seen(full: Mask, offsets: IntArray) -> IntArray:
+    """Return (climbs, H), how many strips of each line are full."""
     height, strips = full.shape
     reach = int(np.abs(offsets).max())
-    margins = ((reach, reach), (0, 0))
-    wide, inside = np.pad(full, margins), np.pad(np.ones_like(full), margins)
-    n_seen, n_inside = np.zeros((2, len(offsets), height), np.int16)
+    wide = np.zeros((height + 2 * reach, strips), np.int16)
+    wide[reach : reach + height] = full
+    rows = np.arange(reach, reach + height)
+    n_seen = np.zeros((len(offsets), height), np.int16)
     for strip in range(strips):
-        first_rows = offsets[:, strip] + reach
-        n_seen += sliding_window_view(wide[:, strip], height)[first_rows]
-        n_inside += sliding_window_view(inside[:, strip], height)[first_rows]
-    return np.asarray((n_seen >= LEAST_COVERED * n_inside) & (2 * n_inside >= strips))
+        n_seen += wide[rows + offsets[:, strip, np.newaxis], strip]
+    return n_seen.astype(np.intp)
 
 
 def _is_unbroken(mask: Mask, band: Band, climb: IntArray) -> bool:

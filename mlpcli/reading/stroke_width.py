@@ -1,8 +1,10 @@
 """The width of a digit's strokes."""
 
+import math
+
 import numpy as np
 
-from mlpcli.reading.morphology import FloatArray, Mask, odd, sliding_max
+from mlpcli.reading.morphology import FloatArray, Mask, framed, odd, sliding_max
 
 LEAST_STROKE_WIDTH = 0.11
 """fraction of the digit's longer side: a thinner stroke is redrawn with a wider pen, or it would
@@ -22,11 +24,10 @@ def outline(mask: Mask) -> float:
 
     Along a slope the sides of pixels add up to more, by a factor of 4 / pi on average.
     """
-    framed = np.pad(mask, 1)
-    sides = np.count_nonzero(framed[1:] != framed[:-1]) + np.count_nonzero(
-        framed[:, 1:] != framed[:, :-1]
-    )
-    return float(sides * np.pi / 4)
+    rows, columns = (mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1])
+    at_the_border = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    sides = sum(np.count_nonzero(each) for each in (rows, columns, *at_the_border))
+    return sides * math.pi / 4
 
 
 def widened_strokes(digit: FloatArray, width: float) -> FloatArray:
@@ -35,4 +36,4 @@ def widened_strokes(digit: FloatArray, width: float) -> FloatArray:
     `width` is that of its strokes, in pixels.
     """
     pen = odd(1 + LEAST_STROKE_WIDTH * max(digit.shape) - width)
-    return sliding_max(np.pad(digit, pen // 2), pen) if pen > 1 else digit
+    return sliding_max(framed(digit, pen // 2), pen) if pen > 1 else digit

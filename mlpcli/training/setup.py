@@ -212,9 +212,11 @@ def _with_classes_of(
         training, test = (with_classes(each, names, "The data") for each in (training, test))
         validation = validation and with_classes(validation, names, "The data")
         return config.model_copy(update={"data": data}), (training, validation, test)
-    reporter.remark(
-        f"The classes are others than those of {start.name}: the last layer of the network is new."
-    )
+    if not set(training.class_names) <= set(names):
+        reporter.remark(
+            f"The classes are others than those of {start.name}: the last layer of the network is "
+            "new."
+        )
     return config, splits
 
 

@@ -95,10 +95,17 @@ class Start:
         return may_be_named and set(class_names) <= set(self.class_names)
 
     def write_weights(self, network: MLP, class_names: tuple[str, ...]) -> None:
-        """Copy the weights into a network of the same layers, but the last if classes differ."""
+        """Copy the weights into a network of the same layers; of the last, those of its classes.
+
+        Where it has a class that this network does not know, the last layer is left as it is.
+        """
         own = zip(network.stages, self.network.stages, strict=True)
         for number, (stage, start) in enumerate(own, 1):
-            if number == len(network.stages) and class_names != self.class_names:
+            if number == len(network.stages):
+                if not set(class_names) <= set(self.class_names):
+                    break
+                kept = [self.class_names.index(name) for name in class_names]
+                stage.dense.W[...], stage.dense.b[...] = start.dense.W[:, kept], start.dense.b[kept]
                 break
             stage.dense.W[...], stage.dense.b[...] = start.dense.W, start.dense.b
             if stage.batch_norm and start.batch_norm:

@@ -15,11 +15,12 @@ from mlpcli.reading.digit import prepare
 
 
 def predicted(path, checkpoint="boxed"):
-    """The probabilities of `mlpcli predict`, in the order of the classes."""
+    """The probabilities of `mlpcli predict`, in the order of the classes, "no digit" the last."""
     done = in_process("predict", path, "--checkpoint", checkpoint, "--json", cwd=path.parent)
     assert done.returncode == 0, done.stderr
-    probabilities = json.loads(done.stdout)["probabilities"]
-    return np.array([probabilities[name] for name in sorted(probabilities)])
+    answer = json.loads(done.stdout)
+    digits = [probability for _, probability in sorted(answer["probabilities"].items())]
+    return np.array([*digits, answer["no_digit"]])
 
 
 @pytest.mark.parametrize("by_touch", [False, True], ids=["mouse", "touch"])
@@ -33,7 +34,7 @@ def test_strokes_of_each_digit(opened, boxed, tmp_path, by_touch):
             page.probabilities, predicted(tmp_path / f"{digit}.png"), atol=1e-3
         )
         np.testing.assert_allclose(
-            page.probabilities, model.predict_proba(page.pixels)[0], atol=1e-5
+            page.probabilities, model.output_probabilities(page.pixels)[0], atol=1e-5
         )
         assert page.text("#answer").startswith(f"{digit} ("), digit
         bars = page.page.locator("#probabilities td.value").all_inner_texts()
@@ -89,6 +90,17 @@ def test_what_is_no_digit_is_refused_in_the_same_words(opened, boxed, tmp_path, 
     assert page.text("#answer") == str(refused.value).partition(": ")[2]
 
 
+def test_a_letter_is_refused_as_by_predict(opened, boxed, tmp_path):
+    page = opened(boxed)
+    page.draw([[(90, 50), (90, 230)], [(190, 50), (95, 140), (195, 230)]])  # K
+    page.picture().save(tmp_path / "letter.png")
+    done = in_process("predict", "letter.png", cwd=tmp_path)
+    assert done.returncode == 6
+    share = f"{100 * page.probabilities[-1]:.2f} %"
+    assert page.text("#answer") == f"no digit ({share})"
+    assert page.page.locator("#classes input:checked").get_attribute("value") == "10"
+
+
 def test_below_the_threshold_it_is_unsure(opened, boxed):
     page = opened(boxed)
     page.draw(STROKES["3"])
@@ -122,7 +134,7 @@ def test_images_at_random_sizes_and_places(opened, boxed, data_dir, tmp_path):
     agreeing = 0
     for path, shown in zip(paths, page.answers_to(paths), strict=True):
         try:
-            expected = model.predict_proba(prepare(path).pixels)[0]
+            expected = model.output_probabilities(prepare(path).pixels)[0]
         except ImageError:
             agreeing += shown is None
             continue

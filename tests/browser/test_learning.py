@@ -61,7 +61,7 @@ def test_what_each_output_should_do(taught):
     page, facts = taught
     rows = page.page.locator("#arrows tbody tr").all_inner_texts()
     for row, (name, wanted) in zip(rows, facts["prediction_minus_target"].items(), strict=True):
-        cells = row.split()
+        cells = row.split("\t")
         assert cells[0] == name
         assert float(cells[3].replace("−", "-")) == pytest.approx(wanted, abs=1e-4)
     arrows = page.page.locator("#arrows polygon")

@@ -82,10 +82,10 @@ def test_an_empty_pad_has_no_stages(opened, boxed):
 def test_rows_or_columns(opened, boxed):
     page = opened(boxed)
     page.page.locator("#next-stage").click()
-    assert "W₁ (784, 256)" in page.text("#stage")
+    assert "W₁ (784, 276)" in page.text("#stage")
     assert page.run("document.querySelector('#stage math').textContent") == "z1=xW1+b1"
     page.page.locator("input[value=columns]").check()
-    assert "W₁ (256, 784)" in page.text("#stage")
+    assert "W₁ (276, 784)" in page.text("#stage")
     assert page.run("document.querySelector('#stage math').textContent") == "z1=W1x+b1"
 
 

@@ -1,5 +1,6 @@
 """`mlpcli predict`."""
 
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import click
 
 from mlpcli.cli import candidates, options
 from mlpcli.errors import CheckpointError, ImageError
-from mlpcli.text import count, file_name
+from mlpcli.text import count, file_name, percent
 
 if TYPE_CHECKING:
     from mlpcli.cli.predict_answers import Answer
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
 MANY_IMAGES = 20
 """number of images from which on a terminal shows a bar"""
 ONLY_FOR_IMAGES = (
-    *("recursive", "many", "labels", "show", "save_input", "save_annotated", "save_wrong"),
+    *(
+        "recursive",
+        "many",
+        "keep_doubtful",
+        "labels",
+        "show",
+        "save_input",
+        "save_annotated",
+        "save_wrong",
+    ),
 )
 """options that say nothing of a table of pixels"""
 
@@ -59,6 +69,11 @@ ONLY_FOR_IMAGES = (
     default=0.0,
     metavar="P",
     help='Say "unsure" below this probability (0 to 1).',
+)
+@click.option(
+    "--keep-doubtful",
+    is_flag=True,
+    help="Answer what looks like no digit too, instead of refusing it or leaving it out.",
 )
 @options.as_json
 @click.option("--csv", "csv_file", type=options.PATH, metavar="FILE", help="Write a table too.")
@@ -100,6 +115,7 @@ def command(
     many: bool,
     top: int | None,
     threshold: float,
+    keep_doubtful: bool,
     as_json: bool,
     csv_file: Path | None,
     labels: Path | None,
@@ -162,7 +178,7 @@ def command(
     answered = 0
     for image in _with_bar(names):
         try:
-            found = _answers(committee, image, many, threshold)
+            found = _answers(committee, image, many, threshold, keep_doubtful)
         except ImageError as error:
             failures += 1
             _remark(f"mlpcli: {error}")
@@ -303,11 +319,15 @@ def _remark(text: str) -> None:
     _say(text, err=True)
 
 
-def _answers(committee: "Committee", image: str, many: bool, threshold: float) -> "list[Answer]":
-    """Return the answer to an image, or to each of its digits."""
-    import numpy as np
+def _answers(
+    committee: "Committee", image: str, many: bool, threshold: float, keep_doubtful: bool
+) -> "list[Answer]":
+    """Return the answer to an image, or to each of its digits.
 
-    from mlpcli.cli.predict_answers import answer
+    Raises:
+        ImageError: there is no digit, or only what the network refuses to call one.
+    """
+    from mlpcli.cli.predict_answers import answers
     from mlpcli.reading.digit import prepare_many
     from mlpcli.reading.preparations import PREPARATIONS
 
@@ -319,24 +339,37 @@ def _answers(committee: "Committee", image: str, many: bool, threshold: float) -
     shape, prepare = committee.image_shape, PREPARATIONS[committee.preparation]
     if many and prepare is not PREPARATIONS["digit"]:
         raise click.UsageError("--many finds digits, and this network learned other images.")
-    prepared = prepare_many(source, shape, _remark) if many else [prepare(source, shape, _remark)]
-    probabilities = committee.predict_proba(np.stack([each.pixels for each in prepared]))
-    return [
-        answer(image, each, row, committee.class_names, threshold)
-        for each, row in zip(prepared, probabilities, strict=True)
-    ]
+    if many:
+        # A network that has not learned what is no digit takes pieces of digits for digits.
+        judge = committee.judge if committee.refuses else None
+        prepared = prepare_many(source, shape, _remark, judge)
+    else:
+        prepared = [prepare(source, shape, _remark)]
+    found = answers(image, prepared, committee, threshold, of_many=many)
+    kept = found if keep_doubtful else [each for each in found if not each.is_refused]
+    if not kept:
+        name = "standard input" if image == "-" else image
+        surely = percent(max(each.no_digit for each in found))
+        raise ImageError(
+            f"{name}: no digit found: what is there looks like none ({surely}); --keep-doubtful "
+            "answers anyway."
+        )
+    return kept
 
 
 def _text(image: str, found: "list[Answer]", many: bool, top: int) -> str:
+    """Return the answers for people: of many digits, a line for each line of the page first."""
     name = file_name(image)
     if not many:
         return f"{name}: {found[0].text(top)}"
-    number = "".join(each.digit if each.sure else "?" for each in found)
-    lines = [f"{name}: {number}"]
-    for each in found:
-        box = each.box
-        place = f"{box['width']}×{box['height']} at ({box['left']}, {box['top']})"
-        lines.append(f"  {place}: {each.text(top)}")
+    lines = []
+    for _, line in itertools.groupby(found, key=lambda each: each.prepared.line):
+        digits = list(line)
+        lines.append(f"{name}: {''.join(each.digit if each.sure else '?' for each in digits)}")
+        for each in digits:
+            box = each.box
+            place = f"{box['width']}×{box['height']} at ({box['left']}, {box['top']})"
+            lines.append(f"  {place}: {each.text(top)}")
     return "\n".join(lines)
 
 
@@ -362,4 +395,6 @@ def _save_annotated(path: Path, image: str, found: "list[Answer]", many: bool) -
 
     grey, full_shape = read_grey(Path(image), PAGE_SIDE if many else DECODED_SIDE)
     boxes = [rescaled(each.prepared.box, full_shape, grey.shape) for each in found]
-    write_png(path, annotated(grey, boxes, [each.digit for each in found]))
+    write_png(
+        path, annotated(grey, boxes, ["?" if each.is_refused else each.digit for each in found])
+    )

@@ -39,6 +39,7 @@ ONLY_FOR = {
     "table": ("table",),
     "class_names": (*OWN_IMAGES, "table"),
     "added_digits": ("mnist",),
+    "no_digits": ("mnist",),
 }
 """settings of data that only some datasets have"""
 

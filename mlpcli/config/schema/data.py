@@ -161,6 +161,12 @@ class MixConfig(Section):
         le=MOST_IMAGES,
         description="As data.added_digits, beside mnist: the network in the box learned 30,000.",
     )
+    no_digits: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_IMAGES,
+        description="As data.no_digits, beside mnist: the network in the box learned 25,000.",
+    )
 
 
 class DataConfig(Section):
@@ -256,6 +262,15 @@ class DataConfig(Section):
         description="How many digits that mlpcli draws are added to the training images of mnist:"
         " in the hands of many countries, where a 1 has a long flag and a 7 a bar, which MNIST's"
         " writers, all Americans, hardly drew. For networks that have to read everybody's digits.",
+    )
+    no_digits: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_IMAGES,
+        description="How many images of what is no digit are added to the training images of mnist,"
+        ' as a class of their own, "no digit": letters and signs that mlpcli draws, digits run'
+        " together, cut apart, mirrored or crossed by lines, strokes, blots. predict then refuses"
+        " what looks like them.",
     )
     deslant: bool = Field(
         default=False,

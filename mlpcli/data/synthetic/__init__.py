@@ -1,5 +1,5 @@
 """Synthetic handwritten digits: a dataset that needs no download."""
 
-from mlpcli.data.synthetic.digits import draw
+from mlpcli.data.synthetic.digits import draw, draw_signs
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_signs"]

@@ -1,16 +1,21 @@
-"""Draw labelled digits, each a function of the seed and its own index."""
+"""Draw labelled digits, and signs that are none, each a function of the seed and its own index."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dice import Dice
 from mlpcli.data.synthetic.handwriting import choose_skeletons, write
+from mlpcli.data.synthetic.pen import LETTERS
 from mlpcli.data.synthetic.rendering import SIDE, render
 
 _CHUNK = 128
 """images drawn at once: enough to spread the cost of NumPy's calls, few enough for the cache"""
 
-_LABEL_STREAM, _IMAGE_STREAM = 0, 1
+_shares = np.cumsum([sign.share for sign in LETTERS.skeletons], dtype=np.float64)
+_SIGN_CHANCES = (_shares / _shares[-1])[:-1].astype(np.float32)
+"""(signs - 1,), the cumulative probability of each but the last"""
+
+_LABEL_STREAM, _IMAGE_STREAM, _SIGN_STREAM = range(3)
 
 
 def draw(
@@ -38,6 +43,18 @@ def draw(
         x, y, pressure, radius = write(dice, skeletons)
         images[chunk] = render(dice, x, y, pressure, radius).reshape(-1, SIDE * SIDE)
     return images, labels
+
+
+def draw_signs(seed: int, indices: range) -> NDArray[np.uint8]:
+    """Return images (n, 784) of letters and signs that are no digits; arguments as for `draw`."""
+    images = np.empty((len(indices), SIDE * SIDE), np.uint8)
+    for first in range(0, len(indices), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        dice = Dice(seed, _SIGN_STREAM, np.array(indices[chunk], np.uint64))
+        signs = np.searchsorted(_SIGN_CHANCES, dice.uniform(1)[0], side="right")
+        x, y, pressure, radius = write(dice, signs, LETTERS)
+        images[chunk] = render(dice, x, y, pressure, radius).reshape(-1, SIDE * SIDE)
+    return images
 
 
 def _labels(seed: int, indices: NDArray[np.uint64]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dice import Dice
-from mlpcli.data.synthetic.pen import CONTROL_POINTS, PATH_POINTS, control_points, path_weights
+from mlpcli.data.synthetic.pen import DIGITS, PATH_POINTS, Alphabet
 from mlpcli.data.synthetic.skeletons import SKELETONS
 
 Array = NDArray[np.float32]
@@ -62,30 +62,35 @@ def choose_skeletons(
     return np.asarray(np.count_nonzero(passed_over, axis=1), np.intp)
 
 
-def _jittered_paths(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+def _jittered_paths(
+    dice: Dice, skeletons: NDArray[np.intp], alphabet: Alphabet
+) -> tuple[Array, Array, Array]:
     """Return x, y and pressure, each (PATH_POINTS, B), along the paths; x and y centred on 0."""
     care = 1 + JITTER_SPREAD * dice.bell(1)
-    points = control_points()[skeletons].transpose(1, 2, 0) - np.float32(0.5)
-    control_x = points[0] + JITTER * care * dice.bell(CONTROL_POINTS)
-    control_y = points[1] + JITTER * care * dice.bell(CONTROL_POINTS)
-    control_pressure = 1 + PRESSURE_SPREAD * dice.bell(CONTROL_POINTS)
-    weights = path_weights()[skeletons].transpose(2, 1, 0)
+    count = alphabet.control_points
+    points = alphabet.points[skeletons].transpose(1, 2, 0) - np.float32(0.5)
+    control_x = points[0] + JITTER * care * dice.bell(count)
+    control_y = points[1] + JITTER * care * dice.bell(count)
+    control_pressure = 1 + PRESSURE_SPREAD * dice.bell(count)
+    weights = alphabet.weights[skeletons].transpose(2, 1, 0)
     x, y, pressure = np.zeros((3, PATH_POINTS, len(skeletons)), np.float32)
     # A matrix product might round differently for another number of images.
-    for k in range(CONTROL_POINTS):
+    for k in range(count):
         x += weights[k] * control_x[k]
         y += weights[k] * control_y[k]
         pressure += weights[k] * control_pressure[k]
     return x, y, pressure
 
 
-def write(dice: Dice, skeletons: NDArray[np.intp]) -> tuple[Array, Array, Array, Array]:
-    """Return the path of a digit for each skeleton, whose positions in SKELETONS are (B,).
+def write(
+    dice: Dice, skeletons: NDArray[np.intp], alphabet: Alphabet = DIGITS
+) -> tuple[Array, Array, Array, Array]:
+    """Return a path for each of the skeletons of an alphabet at these positions (B,).
 
     The path is x, y and pressure (PATH_POINTS, B), in any unit, y down, and the radius of the pen
     (B,), in pixels, which the pressure multiplies.
     """
-    x, y, pressure = _jittered_paths(dice, skeletons)
+    x, y, pressure = _jittered_paths(dice, skeletons, alphabet)
 
     # The quadratic terms of a smooth distortion; both coordinates are from about -1 to 1.
     u, v = 2 * x, 2 * y

@@ -5,19 +5,19 @@ skeleton becomes one table of weights, computed once, and drawing a digit is a s
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cached_property
 from itertools import pairwise
 from math import dist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.data.synthetic.signs import SIGNS
 from mlpcli.data.synthetic.skeletons import SKELETONS, Point, Skeleton
 
 # Enough for the points of the longest path, an 8 of about 60 pixels, to lie closer together than
 # the thinnest pen is wide, so that a stroke does not fall apart into dots.
 PATH_POINTS = 96
-CONTROL_POINTS = max(sum(map(len, skeleton.strokes)) for skeleton in SKELETONS)
 
 _SPLINE_STEPS = 24  # samples of a curve between two control points
 
@@ -65,8 +65,8 @@ def _stroke_weights(stroke: Sequence[Point]) -> NDArray[np.float64]:
     return np.concatenate(pieces)
 
 
-def _path_weights(skeleton: Skeleton) -> NDArray[np.float64]:
-    """Return the weights (PATH_POINTS, control points), evenly spaced along all the strokes."""
+def _path_weights(skeleton: Skeleton, control_points: int) -> NDArray[np.float64]:
+    """Return the weights (PATH_POINTS, control_points), evenly spaced along all the strokes."""
     curves, lengths = [], []
     for stroke in skeleton.strokes:
         weights = _stroke_weights(stroke)
@@ -76,7 +76,7 @@ def _path_weights(skeleton: Skeleton) -> NDArray[np.float64]:
         lengths.append(steps.sum())
     shares = np.cumsum([0.0, *lengths]) / sum(lengths)
     bounds = np.rint(shares * PATH_POINTS).astype(int)
-    rows = np.zeros((PATH_POINTS, CONTROL_POINTS))
+    rows = np.zeros((PATH_POINTS, control_points))
     column = 0
     for (weights, walked), first, last in zip(curves, bounds, bounds[1:], strict=False):
         places = np.linspace(0.0, walked[-1], last - first)
@@ -86,17 +86,28 @@ def _path_weights(skeleton: Skeleton) -> NDArray[np.float64]:
     return rows
 
 
-@cache
-def path_weights() -> NDArray[np.float32]:
-    """Return the weights (skeletons, PATH_POINTS, CONTROL_POINTS) of every skeleton's path."""
-    return np.stack([_path_weights(skeleton) for skeleton in SKELETONS]).astype(np.float32)
+class Alphabet:
+    """Skeletons, and the tables that draw them."""
+
+    def __init__(self, skeletons: Sequence[Skeleton]) -> None:
+        """Prepare tables, which are computed when they are first needed."""
+        self.skeletons = skeletons
+        self.control_points = max(sum(map(len, each.strokes)) for each in skeletons)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """(skeletons, PATH_POINTS, control points) of every skeleton's path."""
+        paths = [_path_weights(skeleton, self.control_points) for skeleton in self.skeletons]
+        return np.stack(paths).astype(np.float32)
+
+    @cached_property
+    def points(self) -> NDArray[np.float32]:
+        """x and y of every skeleton's points (skeletons, 2, control points), 0 beyond them."""
+        table = np.zeros((len(self.skeletons), 2, self.control_points), np.float32)
+        for row, skeleton in zip(table, self.skeletons, strict=True):
+            points = [point[:2] for stroke in skeleton.strokes for point in stroke]
+            row[:, : len(points)] = np.array(points).T
+        return table
 
 
-@cache
-def control_points() -> NDArray[np.float32]:
-    """Return x and y of every skeleton's points (skeletons, 2, CONTROL_POINTS), 0 beyond them."""
-    table = np.zeros((len(SKELETONS), 2, CONTROL_POINTS), np.float32)
-    for row, skeleton in zip(table, SKELETONS, strict=True):
-        points = [point[:2] for stroke in skeleton.strokes for point in stroke]
-        row[:, : len(points)] = np.array(points).T
-    return table
+DIGITS, LETTERS = Alphabet(SKELETONS), Alphabet(SIGNS)

@@ -48,6 +48,7 @@ function half(bits) {
 class Page {
   constructor(facts, tests) {
     this.facts = facts;
+    this.givenNames = facts.class_names;
     this.tests = tests;
     const layers = facts.layers.map(
       ({ W, b }, l) =>
@@ -105,6 +106,8 @@ class Page {
 
   /** Make what the language decides. */
   build() {
+    const { facts, givenNames } = this;
+    facts.class_names = givenNames.map((name, j) => (j === facts.no_digit ? say("no_digit") : name));
     this.showSliders();
     this.buildTests();
     this.views.forEach((view) => view.build?.());
@@ -222,14 +225,24 @@ class Page {
       const before = this.steps ? this.trained.forward(x) : this.traced;
       this.started = { network: this.trained, output: before.output };
       this.probabilities = this.network.probabilities(this.traced.output);
-      this.answer = this.probabilities.indexOf(Math.max(...this.probabilities));
+      this.answer = this.answerOf(this.probabilities);
       const first = this.trained.probabilities(this.started.output);
-      this.label = this.chosenLabel ?? first.indexOf(Math.max(...first));
+      this.label = this.chosenLabel ?? this.answerOf(first);
       this.target = Float64Array.from(this.probabilities, (_, j) => (j === this.label ? 1 : 0));
       this.back = this.network.backward(this.traced, this.target);
       this.units ??= this.traced.layers.map(({ a }) => a.indexOf(Math.max(...a)));
     }
     this.showAll();
+  }
+
+  /** Return the likeliest class: "no digit" only where `mlpcli predict` refuses to answer. */
+  answerOf(probabilities) {
+    const { no_digit: none, refused_from: refusedFrom } = this.facts;
+    const shares = Array.from(probabilities);
+    if (none !== null && shares[none] < refusedFrom) {
+      shares[none] = -1;
+    }
+    return shares.indexOf(Math.max(...shares));
   }
 
   setLabel(label) {

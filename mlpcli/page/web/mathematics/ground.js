@@ -1,10 +1,21 @@
 // The ground under the ink: whether it is lighter or darker, and how it is lit; as in
 // mlpcli/reading/ground.py.
 
-import { clamp, closed, Grid, median, negative, odd, shrunk, withoutGrain } from "./grid.js";
+import {
+  clamp,
+  closed,
+  Grid,
+  median,
+  negative,
+  odd,
+  shrunk,
+  slidingMax,
+  slidingMin,
+  withoutGrain,
+} from "./grid.js";
 
+const [SIDE_FOR_INK, INK_BLUR] = [128, 0.1];
 const BLUR_SIDE = 64;
-const GROUND_BLUR = 0.2;
 const GROUND_WINDOW = 0.33;
 const LEAST_LIGHT = 0.02;
 const PLANE_FITS = 5;
@@ -12,8 +23,8 @@ const ROUNDING = 1e-12;
 
 /** Return whether the ink in a grey image is darker than its ground. */
 export function isDarkOnLight(grey) {
-  const small = shrunk(grey, BLUR_SIDE);
-  const ground = blurred(small, GROUND_BLUR * Math.max(small.height, small.width));
+  const small = shrunk(grey, SIDE_FOR_INK);
+  const ground = blurred(small, INK_BLUR * Math.max(small.height, small.width));
   return small.map((value, k) => (value - ground.values[k]) ** 3).sum() < 0;
 }
 
@@ -63,11 +74,12 @@ export function inkOnGround(grey, dark, continued = false) {
       right: reach + grey.width,
     });
   } else {
-    ground = closed(smooth, window);
+    const fill = dark ? closed : filledWithin; // shadows lie along the border, glows do not
+    ground = fill(smooth, window);
     const weights = planeThrough(sided);
     if (isSlope(weights)) {
       const slope = plane(weights, grey).values;
-      const upright = closed(
+      const upright = fill(
         smooth.map((value, k) => value - slope[k]),
         window,
       ).values;
@@ -79,6 +91,20 @@ export function inkOnGround(grey, dark, continued = false) {
     const ink = dark ? difference / Math.max(light, LEAST_LIGHT) : difference;
     return Math.min(Math.max(ink, 0), 1);
   });
+}
+
+/** Return an image closed by windows that lie wholly inside it. */
+function filledWithin(image, window) {
+  const { height, width } = image;
+  if (Math.min(height, width) <= window) {
+    return closed(image, window);
+  }
+  const reach = window >> 1;
+  const isInside = (k, extent) => k >= reach && k < extent - reach;
+  const inside = slidingMax(image, window).map((value, k) =>
+    isInside(Math.trunc(k / width), height) && isInside(k % width, width) ? value : Infinity,
+  );
+  return slidingMin(inside, window);
 }
 
 /** Return the place of row or column k of `extent`, from -1 to 1. */

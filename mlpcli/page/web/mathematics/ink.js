@@ -13,12 +13,14 @@ const LEAST_CONTRAST_TO_NOISE = 4.4;
 const GAP = 2;
 const LEAST_SHARE = 0.06;
 const NEAR = 0.3;
+export const LEAST_HEIGHT_TO_WIDTH = 0.4;
 const SURE_SHARE = 0.3;
 const MANY_PARTS = 10;
 const [MUCH_INK, TOO_MUCH_INK] = [0.15, 0.35];
 const THIN = 0.3;
 const LEAST_FRAMED = 0.3;
 const [MANY, LEAST_OF_MANY] = [3, 0.01];
+const [SIDE_DEPTH, LEAST_SIDE, LEAST_SIDES] = [0.12, 0.75, 3];
 const LEAST_KEPT = 0.4;
 const AT_THE_BORDER = 0.25;
 
@@ -162,7 +164,7 @@ function widthOf({ left, right }) {
 }
 
 /** Return whether a part is drawn around others, as the boxes of a form are. */
-function isFrame(part, parts, mostMass) {
+function isFrame(part, parts, mostMass, own) {
   const isThin = part.pixels < THIN * heightOf(part) * widthOf(part);
   if (!isThin || part.mass < LEAST_SHARE * mostMass) {
     return false;
@@ -172,11 +174,36 @@ function isFrame(part, parts, mostMass) {
       top > part.top && bottom < part.bottom && left > part.left && right < part.right,
   );
   const shorter = Math.min(heightOf(part), widthOf(part));
-  const holds = ({ mass }) => mass >= LEAST_OF_MANY * part.mass;
-  return (
+  const counts = ({ mass }) => mass >= LEAST_OF_MANY * part.mass;
+  const holds =
     inside.some((each) => Math.max(heightOf(each), widthOf(each)) >= LEAST_FRAMED * shorter) ||
-    inside.filter(holds).length >= MANY
-  );
+    inside.filter(counts).length >= MANY;
+  return holds && hasSides(own());
+}
+
+/** Return whether ink runs along at least three sides of a part's box, as a C's does not. */
+function hasSides(own) {
+  const depth = (side) => Math.max(1, roundToEven(SIDE_DEPTH * side));
+  const [down, across] = [depth(own.height), depth(own.width)];
+  const sides = [
+    { bottom: down },
+    { top: own.height - down },
+    { right: across },
+    { left: own.width - across },
+  ].map((side) => {
+    const strip = { top: 0, bottom: own.height, left: 0, right: own.width, ...side };
+    const isAlong = "top" in side || "bottom" in side;
+    const inked = new Set();
+    for (let row = strip.top; row < strip.bottom; row++) {
+      for (let column = strip.left; column < strip.right; column++) {
+        if (own.values[row * own.width + column]) {
+          inked.add(isAlong ? column : row);
+        }
+      }
+    }
+    return inked.size / (isAlong ? own.width : own.height);
+  });
+  return sides.filter((share) => share >= LEAST_SIDE).length >= LEAST_SIDES;
 }
 
 /** Return a mask of where the digit is, without specks, the rims of shadows, and neighbours. */
@@ -196,7 +223,8 @@ export function digitMask({ ink, sure, threshold }) {
   if (isRim.every(Boolean)) {
     throw new NoDigit("shadow");
   }
-  const isKept = parts.map((part, k) => !isRim[k] && !isFrame(part, parts, mostMass));
+  const ownPixels = (k) => labels.map((label) => (label === k + 1 ? 1 : 0)).crop(parts[k]);
+  const isKept = parts.map((part, k) => !isRim[k] && !isFrame(part, parts, mostMass, () => ownPixels(k)));
   return nearMask(
     labels.map((label) => (label && isKept[label - 1] ? 1 : 0)),
     ink,
@@ -216,8 +244,11 @@ function nearMask(mask, ink) {
   for (let before = 0; before < kept.size;) {
     before = kept.size;
     const whole = around(kept);
-    const near = NEAR * Math.max(heightOf(whole), widthOf(whole));
-    enough.filter((each) => distance(each, whole) <= near).forEach((each) => kept.add(each));
+    const lies = heightOf(whole) < LEAST_HEIGHT_TO_WIDTH * widthOf(whole);
+    const extent = (box) => Math.max(heightOf(box), widthOf(box));
+    enough
+      .filter((each) => distance(each, whole) <= NEAR * extent(lies ? around([whole, each]) : whole))
+      .forEach((each) => kept.add(each));
   }
   const massOf = (some) => some.reduce((sum, { mass }) => sum + mass, 0);
   const counted = groups.filter((each) => kept.has(each) || !each.isCut);

@@ -15,7 +15,15 @@ import {
   slidingMin,
 } from "./grid.js";
 import { isDarkOnLight } from "./ground.js";
-import { digitMask, findInk, fullContrast, NoDigit, strokeWidth, widenedStrokes } from "./ink.js";
+import {
+  digitMask,
+  findInk,
+  fullContrast,
+  LEAST_HEIGHT_TO_WIDTH,
+  NoDigit,
+  strokeWidth,
+  widenedStrokes,
+} from "./ink.js";
 
 const DIGIT_SIDE = 128;
 const LEAST_DIGIT_SIZE = 6;
@@ -28,7 +36,6 @@ const SOLID = 0.5;
 const SOLID_WHEN_SMALL = 0.6;
 const LEAST_SOLID_SIDE = 10;
 const LYING_SOLID = 0.5;
-const LEAST_HEIGHT_TO_WIDTH = 0.4;
 const MOST_HOLES = 4;
 const LEAST_HOLE = 0.004;
 const FINE_SIDE = 40;
