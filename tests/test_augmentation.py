@@ -239,6 +239,19 @@ def test_elastic_pictures_against_the_textbook(interpolation):
         assert abs(shown - result[i]) <= 0.51
 
 
+@pytest.mark.parametrize("interpolation", KERNELS)
+def test_pixels_that_stay_in_their_rows_are_those_of_their_rows(interpolation):
+    """To the bit, though only a part of it is computed."""
+    images, rng = pictures(3), np.random.default_rng(0)
+    x = rng.uniform(-6, 34, images.shape).astype(np.float32)
+    rows = np.broadcast_to(np.arange(28, dtype=np.float32)[:, None], images.shape)
+    expected, found = images.copy(), images.copy()
+    RESAMPLERS[interpolation]((28, 28), 3).resample(expected, x.copy(), rows.copy())
+    RESAMPLERS[interpolation]((28, 28), 3).resample(found, x.copy(), None)
+    np.testing.assert_array_equal(found, expected)
+    assert not np.array_equal(found, images)
+
+
 def test_thickness_by_hand():
     stroke = np.zeros((1, 5, 7), np.uint8)
     stroke[0, 1:4, 2:5] = 200

@@ -7,7 +7,7 @@ import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
-from mlpcli.data.shaping import SHAPED_PIXELS, STEEPEST, Shaping, centres, slants
+from mlpcli.data.shaping import SHAPED_PIXELS, STEEPEST, Shaping, centres, row_sums, slants
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.inference.committee import load_committee
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
@@ -38,18 +38,18 @@ def leaning(slant, height=9, width=21):
 def test_a_leaning_stroke_stands_upright(slant):
     image = leaning(slant)
     images = image[np.newaxis].astype(np.uint8)
-    assert slants(images) == pytest.approx([slant])
-    assert np.ravel(centres(images)) == pytest.approx([4, 10])
+    assert slants(row_sums(images)) == pytest.approx([slant])
+    assert np.ravel(centres(row_sums(images))) == pytest.approx([4, 10])
     upright = UPRIGHT.apply(dataset_of(images)).images.reshape(9, 21)
     assert np.abs(upright.sum(axis=1, dtype=int) - 200).max() <= 1
-    assert abs(slants(upright[np.newaxis])[0]) < 0.005
+    assert abs(slants(row_sums(upright[np.newaxis]))[0]) < 0.005
     if slant in (-1.0, 0.0, 1.0):  # whole pixels: nothing is blurred
         assert (upright[:, 10] == 200).all()
 
 
 def test_the_slant_is_the_slope_of_the_regression_of_x_on_y():
     images = np.random.default_rng(0).integers(0, 256, (5, 6, 4)).astype(np.uint8)
-    for image, slant in zip(images, slants(images), strict=True):
+    for image, slant in zip(images, slants(row_sums(images)), strict=True):
         y, x = np.mgrid[:6, :4]
         weights = image.ravel().astype(float)
         slope = np.polyfit(y.ravel(), x.ravel(), 1, w=np.sqrt(weights))[0]
@@ -67,7 +67,7 @@ def test_what_cannot_lean_stays_as_it_is():
 def test_a_flat_line_is_not_torn_apart():
     image = np.zeros((4, 20))
     image[1, :10] = image[2, 10:] = 255
-    assert slants(image[np.newaxis].astype(np.uint8)) == [STEEPEST]
+    assert slants(row_sums(image[np.newaxis].astype(np.uint8))) == [STEEPEST]
 
 
 @pytest.mark.parametrize("shaping", [UPRIGHT, Shaping(deslant=True, digit_width=16)])
@@ -80,7 +80,9 @@ def test_blocks_do_not_show_and_the_original_is_left(shaping):
     assert np.array_equal(images, kept)
     last = shaping.apply(dataset.take(np.arange(block, block + 3)))
     assert np.array_equal(upright.images[block:], last.images)
-    before, after = (np.abs(slants(d.images.reshape(-1, 28, 28))) for d in (dataset, upright))
+    before, after = (
+        np.abs(slants(row_sums(d.images.reshape(-1, 28, 28)))) for d in (dataset, upright)
+    )
     assert after.mean() < 0.1 * before.mean()
     assert shaping.apply(dataset.take(np.arange(0))).images.shape == (0, 784)
 
@@ -190,3 +192,23 @@ def test_a_table_has_nothing_to_shape(setting):
     data = {"dataset": "table", "table": {"formula": "x**2"}, **setting}
     with pytest.raises(ConfigError, match=rf"data\.{next(iter(setting))}: a table has no images"):
         load_config({"data": data})
+
+
+@pytest.mark.parametrize("shaping", [Shaping(deslant=True), Shaping(digit_width=14.0)])
+def test_any_number_of_threads_makes_the_same_images(shaping, monkeypatch):
+    images, labels = synthetic.draw(1, range(50))
+    dataset = Dataset(images, labels, (28, 28), numbered(10))
+    found = set()
+    for cores, pixels in ((1, 784_000), (1, 784 * 7), (3, 784 * 7)):
+        monkeypatch.setattr("mlpcli.data.shaping.available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr("mlpcli.data.shaping.SHAPED_PIXELS", pixels)
+        found.add(shaping.apply(dataset).images.tobytes())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("width", [28, 300])
+def test_the_sums_of_rows_are_whole_numbers_however_wide(width):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, width), dtype=np.uint8)
+    images[1] = 255
+    expected = [images.sum(axis=2), (images.astype(np.int64) * np.arange(width)).sum(axis=2)]
+    assert np.array_equal(row_sums(images), expected)

@@ -43,16 +43,20 @@ class Resampler(ABC):
         self._row, self._column = np.empty((2, *shape), np.int32)
         self._index = np.empty(shape, np.intp)
 
-    def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates) -> None:
+    def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates | None) -> None:
         """Replace each pixel of `images` (n, height, width) by the value at column x and row y.
 
-        0 is the centre of the first column or row. x and y are overwritten.
+        0 is the centre of the first column or row. None for y leaves each pixel in its row, as its
+        own row would, in half the time. x and y are overwritten.
         """
         n, height, width = images.shape
         np.copyto(self._inside[:n], images)
         place, column, index = self._row[:n], self._column[:n], self._index[:n]
         self._split(x, width, column)
-        self._split(y, height, place)
+        if y is None:
+            np.copyto(place, np.arange(self._border, self._border + height)[:, None])
+        else:
+            self._split(y, height, place)
         place *= self._stride
         place += column
         place += self._starts[:n]
@@ -62,10 +66,12 @@ class Resampler(ABC):
         np.copyto(images, shown, casting="unsafe")
 
     @abstractmethod
-    def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
+    def _between(
+        self, index: NDArray[np.intp], x: Coordinates, y: Coordinates | None
+    ) -> Coordinates:
         """Return the values, 0 to 255, at fractions x and y beyond the pixels at `index`.
 
-        All arrays are (n, height, width); all arguments may be overwritten.
+        None for y is 0. All arrays are (n, height, width); all arguments may be overwritten.
         """
 
     def _take(self, index: NDArray[np.intp], right: int, down: int, out: Coordinates) -> None:
@@ -93,15 +99,18 @@ class Bilinear(Resampler):
         super().__init__(image_shape, chunk_size)
         self._corners = np.empty((4, chunk_size, *image_shape), np.float32)
 
-    def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
+    def _between(
+        self, index: NDArray[np.intp], x: Coordinates, y: Coordinates | None
+    ) -> Coordinates:
         upper, upper_right, lower, lower_right = self._corners[:, : len(index)]
         self._take(index, 0, 0, out=upper)
         self._take(index, 1, 0, out=upper_right)
-        self._take(index, 0, 1, out=lower)
-        self._take(index, 1, 1, out=lower_right)
         _blend(upper, upper_right, x)
-        _blend(lower, lower_right, x)
-        _blend(upper, lower, y)
+        if y is not None:
+            self._take(index, 0, 1, out=lower)
+            self._take(index, 1, 1, out=lower_right)
+            _blend(lower, lower_right, x)
+            _blend(upper, lower, y)
         return np.asarray(upper)
 
 
@@ -119,21 +128,25 @@ class Bicubic(Resampler):
         self._across, self._down = np.empty((2, 4, chunk_size, *image_shape), np.float32)
         self._sum, self._row_sum, self._pixel = np.empty((3, chunk_size, *image_shape), np.float32)
 
-    def _between(self, index: NDArray[np.intp], x: Coordinates, y: Coordinates) -> Coordinates:
+    def _between(
+        self, index: NDArray[np.intp], x: Coordinates, y: Coordinates | None
+    ) -> Coordinates:
         n = len(index)
         total, row, pixel = self._sum[:n], self._row_sum[:n], self._pixel[:n]
         across, down = self._across[:, :n], self._down[:, :n]
         _write_weights(x, across)
-        _write_weights(y, down)
+        if y is not None:
+            _write_weights(y, down)
         index -= self._stride + 1  # to the first of the four by four
         total.fill(0)
-        for i in range(4):
+        for i in range(4) if y is not None else (1,):
             row.fill(0)
             for j in range(4):
                 self._take(index, j, i, out=pixel)
                 pixel *= across[j]
                 row += pixel
-            row *= down[i]
+            if y is not None:
+                row *= down[i]
             total += row
         np.clip(total, 0, 255, out=total)
         return total

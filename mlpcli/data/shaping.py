@@ -12,6 +12,7 @@ err on different digits.
 import dataclasses
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from mlpcli.data.dataset import Dataset, UInt8Array
 from mlpcli.data.resampling import RESAMPLERS
 from mlpcli.errors import DataError
+from mlpcli.parallel.processors import available_cores
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.data import Interpolation
@@ -29,10 +31,13 @@ STEEPEST = 1.0
 """largest slant, in pixels per row; what leans more is a flat line"""
 MOST_STRETCHED = 2.0
 """largest factor of the width, or of its inverse, so that a 1 remains a stroke"""
-SHAPED_PIXELS = 784_000
-"""pixels shaped at once; their coordinates take 6 MB"""
+SHAPED_PIXELS = 196_000
+"""pixels that a thread shapes at once; what it needs for them takes 8 MB"""
+MOST_THREADS = 4
+"""beyond four they wait for memory, and for each other's interpreter; not measured"""
 
 Numbers = NDArray[np.float64]
+Sums = NDArray[np.float32 | np.float64]
 
 
 @dataclass(frozen=True)
@@ -79,49 +84,68 @@ class Shaping:
                 f"images, which have {width}; make it smaller."
             )
         images = dataset.images.reshape(-1, height, width).copy()
-        size = max(1, SHAPED_PIXELS // (height * width))
-        chunk_size = min(size, max(1, len(images)))
-        resampler = RESAMPLERS[self.interpolation](dataset.image_shape, chunk_size)
-        for start in range(0, len(images), size):
-            chunk = images[start : start + size]
-            resampler.resample(chunk, *self._sources(chunk))
+        size = max(1, min(SHAPED_PIXELS // (height * width), len(images)))
+        starts = range(0, len(images), size)
+        threads = max(1, min(available_cores(), MOST_THREADS, len(starts)))
+
+        def shape(first: int) -> None:
+            resampler = RESAMPLERS[self.interpolation](dataset.image_shape, size)
+            for start in starts[first::threads]:
+                chunk = images[start : start + size]
+                resampler.resample(chunk, self._sources(chunk), None)
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(shape, range(threads)))
         return dataclasses.replace(dataset, images=images.reshape(dataset.images.shape))
 
-    def _sources(self, images: UInt8Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the source column and row of each pixel: (n, height, width) both."""
-        rows, columns = np.indices(images.shape[1:], np.float64)
+    def _sources(self, images: UInt8Array) -> NDArray[np.float32]:
+        """Return the source column of each pixel (n, height, width); its row is its own."""
+        height, width = images.shape[1:]
+        rows, columns = np.arange(height)[:, None], np.arange(width, dtype=np.float64)
         each = (slice(None), None, None)  # to broadcast (n,) over the pixels of each image
-        middle_row, middle_column = centres(images)
-        slant = slants(images) if self.deslant else np.zeros(len(images))
+        sums = row_sums(images)
+        middle_row, middle_column = centres(sums)
+        slant = slants(sums) if self.deslant else np.zeros(len(images))
         leaning = slant[each] * (rows - middle_row[each])
+        if self.digit_width is None:
+            return np.add(columns, leaning, dtype=np.float64).astype(np.float32)
         x = columns + leaning
-        if self.digit_width is not None:
-            stretch = self.digit_width / ink_widths(images, columns - leaning)
-            stretch = np.clip(stretch, 1 / MOST_STRETCHED, MOST_STRETCHED)
-            x += (columns - middle_column[each]) * (1 / stretch - 1)[each]
-        y = np.broadcast_to(rows, x.shape)
-        return x.astype(np.float32), y.astype(np.float32)
+        stretch = self.digit_width / ink_widths(images, columns - leaning)
+        stretch = np.clip(stretch, 1 / MOST_STRETCHED, MOST_STRETCHED)
+        x += (columns - middle_column[each]) * (1 / stretch - 1)[each]
+        return x.astype(np.float32)
 
 
-def centres(images: UInt8Array) -> tuple[Numbers, Numbers]:
-    """Return row and column (n,) of the centres of mass of images (n, height, width); blank: 0."""
-    ink = images.astype(np.float64)
-    total = np.maximum(ink.sum(axis=(1, 2)), 1)
-    down, right = (np.arange(n) for n in images.shape[1:])
-    return ink.sum(axis=2) @ down / total, ink.sum(axis=1) @ right / total
+def row_sums(images: UInt8Array) -> Numbers:
+    """Return for each row of images (n, height, width) the sums of its ink and of ink times column.
+
+    (2, n, height). All are whole numbers, which float32 holds exactly in rows of up to 256 pixels.
+    """
+    width = images.shape[2]
+    ink: Sums = images.astype(np.float32 if width <= 256 else np.float64)
+    columns: Sums = np.arange(width).astype(ink.dtype)
+    # einsum has one thread: products this thin take BLAS longer to divide than to compute.
+    sums = [np.einsum("nij,j->ni", ink, factor) for factor in (np.ones_like(columns), columns)]
+    return np.stack(sums).astype(np.float64)
 
 
-def slants(images: UInt8Array) -> Numbers:
-    """Return the slants (n,) of images (n, height, width), 0 if all ink is in one row.
+def centres(sums: Numbers) -> tuple[Numbers, Numbers]:
+    """Return row and column (n,) of the centres of mass, from `row_sums`; 0 of a blank image."""
+    ink, moment = sums
+    total = np.maximum(ink.sum(axis=1), 1)
+    return ink @ np.arange(ink.shape[1]) / total, moment.sum(axis=1) / total
+
+
+def slants(sums: Numbers) -> Numbers:
+    """Return the slants (n,) of images, from `row_sums`; 0 if all ink is in one row.
 
     They are in pixels to the right per row downwards, at most STEEPEST.
     """
-    height, width = images.shape[1:]
-    ink = images.astype(np.float64)
-    down = np.arange(height) - centres(images)[0][:, None]
-    variance = (ink.sum(axis=2) * down**2).sum(axis=1)
-    covariance = (ink @ np.arange(width) * down).sum(axis=1)  # the mean of x cancels out
-    slant: Numbers = np.divide(covariance, variance, out=np.zeros(len(images)), where=variance > 0)
+    ink, moment = sums
+    down = np.arange(ink.shape[1]) - centres(sums)[0][:, None]
+    variance = (ink * down**2).sum(axis=1)
+    covariance = (moment * down).sum(axis=1)  # the mean of x cancels out
+    slant: Numbers = np.divide(covariance, variance, out=np.zeros(len(ink)), where=variance > 0)
     np.clip(slant, -STEEPEST, STEEPEST, out=slant)
     return slant
 
