@@ -102,7 +102,8 @@ class Sweep:
         place = Place("", (1, 0))
         chosen = [_chosen(key, value, place) for key, value in values.items()]
         same = {"seed": seed, "name": self.base.name, "training": {"workers": 1}}
-        base = Source(self.base.model_dump(mode="json"), Place("", (0, 0)))
+        settings = self.base.model_dump(mode="json", exclude_none=True)  # null is as good as none
+        base = Source(settings, Place("", (0, 0)))
         return build_config([base], [*chosen, Source(same, place)])
 
     def as_yaml(self) -> str:
