@@ -29,6 +29,7 @@ A live writer waits for half a minute at most. A day exceeds the difference betw
 machines that share a folder, wrong time zones included; locks and process numbers do not reach
 across every network file system and container.
 """
+_RANDOM = re.compile(r"[0-9a-f]{8}\.tmp")
 _HAS_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
@@ -158,10 +159,10 @@ def remove_stale_temporaries(target: Path) -> None:
 
     Those younger than STALE_SECONDS may have a live writer, and stay.
     """
-    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp")
+    start = f".{target.name}."
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
-            if not name.fullmatch(entry.name):
+            if not (entry.name.startswith(start) and _RANDOM.fullmatch(entry.name, len(start))):
                 continue
             age = time.time() - entry.stat(follow_symlinks=False).st_mtime
             if age > STALE_SECONDS and entry.is_dir(follow_symlinks=False):

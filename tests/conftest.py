@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import dataclasses
+import functools
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from helpers.mirrors import Mirror, SmallDataset, small_dataset
 
 import mlpcli
 from mlpcli.data.published.sources import SOURCES
+from mlpcli.storage import environment
 
 settings.register_profile("mlpcli", deadline=None)  # a busy machine is no failure
 settings.load_profile("mlpcli")
@@ -119,6 +121,15 @@ def _nothing_waits_for_the_disk():
     """Let no test of this process flush to the disk, which takes a quarter of a short training."""
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _git_is_asked_once():
+    """Let the first training of this process ask git for the commit: each time starts a process."""
+    asked = functools.cache(environment._git_commit)
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(environment, "_git_commit", asked)
         yield
 
 

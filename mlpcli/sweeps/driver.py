@@ -241,7 +241,7 @@ class Driver:
     def _task(self, training: Training, until: int) -> Task:
         return Task(
             name=training.folder.name,
-            config=training.config.model_dump(mode="json"),
+            config=training.config.model_dump(mode="json", exclude_none=True),
             until=until,
             run=read_run(training.folder) if training.result else {},
             data_dir=str(self._data_dir) if self.cluster.is_local else None,
