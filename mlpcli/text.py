@@ -1,6 +1,7 @@
 """Words and numbers as people read them."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,19 @@ from mlpcli.errors import printable
 def file_name(name: str) -> str:
     """Return a file's name on one line, whatever characters it has."""
     return printable(name).replace("\n", "\\n")
+
+
+def without_password(text: str) -> str:
+    """Return `text` without the user and password of the addresses in it."""
+    return re.sub(r"://[^\s'\"]*@", "://", text)
+
+
+def size(n_bytes: int) -> str:
+    """Return a size in decimal units: 950 bytes, 11.6 MB, 8.2 GB."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.1f} {unit}"
+    return count(n_bytes, "byte")
 
 
 def percent(share: float) -> str:
@@ -39,9 +53,10 @@ def setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def listed(words: Sequence[str]) -> str:
-    """Return two or more words as: a, b and c."""
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """Return at least one word as: a, b and c."""
+    *others, last = words
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -222,6 +222,8 @@ def first_step(name, W, g):
     if name == "adamw":
         W = (1 - 0.1 * 0.01) * W
     m, s = 0.1 * g / (1 - 0.9), 0.001 * g * g / (1 - 0.999)
+    if name == "lion":
+        return (1 - 0.1 * 0.03) * W - 0.1 * np.sign(g)
     if name == "nadam":
         mu, following = (0.9 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in (1, 2))
         m = following * 0.1 * g / (1 - mu * following) + (1 - mu) * g / (1 - mu)
@@ -246,6 +248,56 @@ def test_the_step_of_every_optimizer_is_its_formula(name):
     assert "/ (√s" in text
     for formula in re.findall(r"<math.*?</math>", worked("html", optimizer), re.DOTALL):
         ET.fromstring(formula)
+
+
+def test_the_step_of_lion_is_its_formula():
+    facts = json.loads(worked("json", "optimizer={name: lion, learning_rate: 0.1}"))
+    g, update = np.array(numbers(facts, "backward")["dW2"]), numbers(facts, "update")
+    np.testing.assert_allclose(update["new_W2"], first_step("lion", np.array(W2), g), rtol=1e-12)
+    np.testing.assert_allclose(update["mean_W2"], 0.01 * g, rtol=1e-12)
+    text = worked("text", "optimizer=lion")
+    assert "W ← (1 − η λ) W    c = β₁ m + (1 − β₁) g    θ ← θ − η sign(c)" in text
+
+
+def test_two_steps_without_a_schedule_are_their_formulae():
+    """From z = x = θ: c is 1, then 1/2."""
+    optimizer = "optimizer={name: schedule_free_sgd, learning_rate: 0.1, momentum: 0.8}"
+    first, second = (
+        json.loads(worked("json", optimizer, "--at-step", str(step))) for step in (1, 2)
+    )
+    g1, g2 = (np.array(numbers(facts, "backward")["dW2"]) for facts in (first, second))
+    z1, z2 = np.array(W2) - 0.1 * g1, np.array(W2) - 0.1 * g1 - 0.1 * g2
+    for name in ("new_W2", "base_W2", "average_W2"):
+        np.testing.assert_allclose(numbers(first, "update")[name], z1, rtol=1e-12)
+    update, x2 = numbers(second, "update"), (z1 + z2) / 2
+    np.testing.assert_allclose(update["before_base_W2"], z1, rtol=1e-12)
+    np.testing.assert_allclose(update["base_W2"], z2, rtol=1e-12)
+    np.testing.assert_allclose(update["average_W2"], x2, rtol=1e-12)
+    np.testing.assert_allclose(update["new_W2"], 0.2 * z2 + 0.8 * x2, rtol=1e-12)
+    text = " ".join(worked("text", optimizer).split())
+    assert "β = 0.8, g = ∂L/∂θ; z = θ and x = θ at first; t = 1 counts the steps" in text
+    assert "x is what is validated and used" in text
+
+
+def test_the_step_of_muon_is_orthogonal_in_the_hidden_layers_alone():
+    optimizer = "optimizer={name: muon, learning_rate: 0.1, weight_decay: 0}"
+    facts = json.loads(worked("json", optimizer))
+    gradient, update = numbers(facts, "backward"), numbers(facts, "update")
+    u = np.array(gradient["dW1"])
+    U, s, Vt = np.linalg.svd(u, full_matrices=False)
+    s = s / np.sqrt(np.square(s).sum())
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    expected = np.array(W1) - 0.2 * 0.1 * np.sqrt(max(u.shape)) * (U * s) @ Vt
+    np.testing.assert_allclose(update["new_W1"], expected, rtol=1e-10)
+    np.testing.assert_allclose(update["mean_W1"], 0.05 * u, rtol=1e-10)
+    g = np.array(gradient["dW2"])
+    np.testing.assert_allclose(
+        update["new_W2"], np.array(W2) - 0.1 * g / (np.abs(g) + 1e-8), rtol=1e-10
+    )
+    text = " ".join(worked("text", optimizer).split())
+    assert "μ = 0.95, β₁ = 0.9" in text
+    assert "iteration find, are for every W (n × k) but the last" in text
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -494,6 +546,8 @@ def test_a_wrong_command_line(arguments):
         ("rmsprop", "s and ε are rmsprop's"),
         ("adam", "s, ε, β₁ and β₂ are adam's"),
         ("nadam", "μ, s, ε, β₁ and β₂ are nadam's"),
+        ("lion", "β₁ and β₂ are lion's"),
+        ("muon", "μ, s, ε, β₁ and β₂ are muon's"),
     ],
 )
 def test_symbols_of_the_layers_and_of_the_optimizer_are_told_apart(optimizer, said):

@@ -11,13 +11,14 @@ PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
     {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
-    {"nn", "config", "parallel"},
+    {"notebook"},
+    {"nn", "config", "parallel", "reading"},
     {"data"},
-    {"reading", "training"},
+    {"training"},
     {"storage"},
     {"inference"},
     {"runs"},
-    {"explaining", "sweeps"},
+    {"explaining", "page", "sweeps"},
     {"pictures"},
     {"__init__"},
     {"cli"},
@@ -40,7 +41,8 @@ ONLY_IN = {
     "requests": {"data"},
     "PIL": {"data", "reading"},
     "safetensors": set(),
-    "threadpoolctl": {"parallel", "storage"},
+    "threadpoolctl": {"parallel"},
+    "packaging": {"cli"},
 }
 
 

@@ -25,11 +25,14 @@ COMMANDS = {
     "predict": "Say which digit an image shows.",
     "export": "Write a network for other programs, or to pass on.",
     "explain": "Show each step of training, or of a prediction, with its numbers.",
+    "page": "Make a page in which one draws a digit and the network answers.",
     "gradcheck": "Check backpropagation against centred differences.",
     "plot": "Draw pictures of runs.",
     "runs": "List runs, or compare two.",
     "data": "Fetch, verify, list and preview datasets.",
     "config": "List the shipped configs, or print the schema.",
+    "completion": "Print the script with which your shell completes commands.",
+    "doctor": "Show the installation and the machine, for a report of a fault.",
 }
 MOST_LINES, LONGEST_LINE = 100, 1000
 """limits of a message, because a file may have endless problems"""
@@ -95,6 +98,8 @@ def run(arguments: list[str]) -> int:
     _make_streams_dependable()
     stdout = sys.stdout
     try:
+        if "_MLPCLI_COMPLETE" in os.environ:  # a shell asks; click finds the classes made there
+            importlib.import_module("mlpcli.cli.shells")
         rest = [argument for argument in arguments if argument != "--debug"]
         code: int = command.main(rest, prog_name="mlpcli", standalone_mode=False) or 0
         sys.stdout.flush()

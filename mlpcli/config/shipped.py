@@ -27,6 +27,11 @@ def _names() -> list[str]:
     )
 
 
+def schema_file() -> Path:
+    """Return the JSON Schema that lies beside the shipped configs."""
+    return _folder() / "schema.json"
+
+
 def find_config(source: str | Path) -> Path:
     """Return the file that `source` names: an existing file, or else a shipped config.
 
@@ -56,6 +61,11 @@ def _find(source: str | Path, names: list[str], kind: str) -> Path:
         f"{source}: {what}, and no shipped {kind} has this name;"
         f" shipped are {', '.join(likeliest_first)}."
     )
+
+
+def is_shipped(path: Path) -> bool:
+    """Return whether a config file is one of those that come with mlpcli."""
+    return path.resolve().is_relative_to(_folder().resolve())
 
 
 def _folder() -> Path:

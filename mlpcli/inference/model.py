@@ -8,18 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlpcli import notebook
 from mlpcli.data.dataset import Dataset, FloatArray, UInt8Array, named_inputs
 from mlpcli.data.normalization import PLAIN, Normalization, with_normal_targets
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
+from mlpcli.inference.layer_table import layer_rows, sizes
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint
 from mlpcli.storage.run_folder import checkpoint_path
+from mlpcli.text import count, file_name
 from mlpcli.training.building import build_loss
 from mlpcli.training.evaluation import Evaluation, evaluate
+
+_MOST_NAMES = 20
+"""classes that a notebook lists"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,45 @@ class Model:
     """divisor of its outputs that calibrates its probabilities"""
     target_normalization: Normalization = PLAIN
     """of the targets of a regression, which its answers are without"""
+
+    def __repr__(self) -> str:
+        kind = (
+            "a regression"
+            if self.is_regression
+            else count(len(self.class_names), "class", "classes")
+        )
+        trained = count(self.epoch, "epoch")
+        return f"<Model {self.path}: {sizes(self.network)}, {kind}, trained for {trained}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the network answers, and its layers."""
+        names = [*map(file_name, self.class_names[:_MOST_NAMES])]
+        names += ["…"] * (len(self.class_names) > _MOST_NAMES)
+        height, width = self.image_shape
+        takes = (
+            ", ".join(self.input_names)
+            if self.learned_from_a_table
+            else f"{height} × {width} pixels"
+        )
+        facts = [
+            ("checkpoint", self.path),
+            ("trained for", count(self.epoch, "epoch")),
+            ("input", takes),
+            ("outputs" if self.is_regression else "classes", ", ".join(names)),
+            ("loss", self.config["loss"]["name"]),
+        ]
+        settings = self.config["network"]
+        if settings["batch_norm"]:
+            facts.append(("batch normalisation", "in training; now part of the weights"))
+        facts += [
+            (f"dropout, {where}", f"{rate:g}, in training")
+            for where, rate in settings["dropout"].items()
+            if rate
+        ]
+        if self.temperature != 1:
+            facts.append(("temperature", f"{self.temperature:.4g}"))
+        layers = notebook.table(layer_rows(self.network), has_header=True)
+        return notebook.page(f"Network {sizes(self.network)}", notebook.table(facts), layers)
 
     def predict_proba(self, x: ArrayLike) -> Array:
         """Return the probability of each class: (N, n_classes).
@@ -127,6 +172,11 @@ class Model:
                 f"{self.path}: this network was trained on a table of numbers and knows no images; "
                 "`mlpcli predict --inputs` answers rows of numbers."
             )
+
+    @property
+    def preparation(self) -> str:
+        """How an image file becomes what it reads: a key of `reading.preparations.PREPARATIONS`."""
+        return str(self.config["data"].get("prepare", "digit"))
 
     @property
     def learned_from_a_table(self) -> bool:

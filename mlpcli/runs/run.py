@@ -6,18 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpcli import notebook
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
+from mlpcli.data.dataset import Dataset
+from mlpcli.data.loading import with_arrays
 from mlpcli.errors import CheckpointError, DivergedError, Interrupted
+from mlpcli.inference.layer_table import layer_rows
 from mlpcli.inference.model import Model, load_model
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
 from mlpcli.runs import messages, resumption
 from mlpcli.runs.interruption import Interruption
 from mlpcli.runs.recorder import Recorder
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import Checkpoint
 from mlpcli.storage.environment import add_session, environment
 from mlpcli.storage.run_folder import RunFolder, has_ended, wall_time
+from mlpcli.text import count, number, percent
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.loop import FROM_THE_START, check_start, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
@@ -53,6 +59,52 @@ class Run:
         """The row of the best epoch; None in a run of no epochs."""
         return self.history[self.best_epoch - 1] if self.history else None
 
+    def __repr__(self) -> str:
+        epochs = count(len(self.history), "epoch")
+        best = f", the best {self.best_epoch:,}" if self.history else ""
+        loss, accuracy = _cells(self.test.loss, self.test.accuracy)
+        right = f"{accuracy} right, " if accuracy else ""
+        return f"<Run {self.folder}: {epochs}{best}; test: {right}loss {loss}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: curves, the results, and the network's layers."""
+        rows = self.history
+        curves = [
+            notebook.Curves(
+                quantity,
+                {
+                    word: [getattr(row, f"{part}_{quantity}") for row in rows]
+                    for part, word in (("train", "training"), ("val", "validation"))
+                },
+                self.best_epoch,
+            )
+            for quantity in ("loss", "accuracy")
+        ]
+        facts = [
+            ("epochs", f"{len(rows):,} of {self.config.training.epochs:,}"),
+            ("best epoch", f"{self.best_epoch:,}" if rows else "none: nothing was trained"),
+            ("time", f"{self.seconds:.1f} s"),
+        ]
+        results: list[tuple[str, ...]] = [("", "loss", "accuracy")]
+        if self.best is not None:
+            results.append(("training", *_cells(self.best.train_loss, self.best.train_accuracy)))
+        if self.best is not None and self.best.val_loss is not None:
+            results.append(("validation", *_cells(self.best.val_loss, self.best.val_accuracy)))
+        results.append(("test", *_cells(self.test.loss, self.test.accuracy)))
+        if self.test.accuracy is None:
+            results = [row[:2] for row in results]
+        try:
+            layers = notebook.table(layer_rows(self.load_model().network), has_header=True)
+        except CheckpointError:  # the folder is no longer there
+            layers = ""
+        return notebook.page(
+            f"Run {self.folder}",
+            notebook.plots(*curves),
+            notebook.table(facts),
+            notebook.table(results, has_header=True),
+            layers,
+        )
+
     def load_model(self) -> Model:
         """Load the network of the best epoch."""
         return load_model(self.folder)
@@ -61,6 +113,8 @@ class Run:
 def train(
     config: Config,
     *,
+    training: Dataset | None = None,
+    test: Dataset | None = None,
     runs_dir: str | Path = "runs",
     data_dir: str | Path | None = None,
     reporter: Reporter | None = None,
@@ -71,6 +125,9 @@ def train(
 
     Args:
         config: from `load_config`.
+        training: arrays to learn from, instead of the config's dataset; the validation part is
+            split off them.
+        test: arrays to test on; None holds `data.test_share` of `training` out.
         runs_dir: the folder in which the run's folder is created.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
         reporter: receives the progress.
@@ -83,7 +140,12 @@ def train(
     """
     started = time.perf_counter()
     reporter = reporter or Reporter()
-    setup = prepare(config, data_dir, reporter)
+    arrays = None
+    if training is not None:
+        config, arrays = with_arrays(config), (training, test)
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter, start=start, arrays=arrays)
+    config = setup.config
     check_start(setup)
     if warning := saturated_start(setup):
         reporter.remark(warning)
@@ -111,6 +173,8 @@ def resume(
     path: str | Path,
     overrides: Sequence[str] = (),
     *,
+    training: Dataset | None = None,
+    test: Dataset | None = None,
     data_dir: str | Path | None = None,
     trust_paths: bool = False,
     reporter: Reporter | None = None,
@@ -124,6 +188,8 @@ def resume(
         path: the run's folder, or a checkpoint in it: epochs after that one are trained again.
         overrides: `training.epochs=30`, or others of `resumption.MAY_CHANGE`. A schedule that
             depends on the number of epochs changes from here on.
+        training: the arrays that it was trained on, if it was; `test` likewise.
+        test: as for `train`.
         data_dir: as for `train`.
         trust_paths: as for `evaluate_checkpoints`.
         reporter: receives the progress, and a warning if another environment may change last bits.
@@ -140,7 +206,14 @@ def resume(
     folder.refuse_links_outside()
     with folder.locked():
         found = resumption.find(path, overrides)
-        setup = prepare(found.config, data_dir, reporter, trust_paths=trust_paths)
+        setup = prepare(
+            found.config,
+            data_dir,
+            reporter,
+            trust_paths=trust_paths,
+            normalization=found.normalization_to_keep,
+            arrays=None if training is None else (training, test),
+        )
         resumption.restore(setup, found.checkpoint, found.path)
         found = resumption.without_a_step_taken_back(found)
         progress = found.checkpoint.progress
@@ -221,6 +294,10 @@ def _test(recorder: Recorder) -> Evaluation:
     except CheckpointError as error:
         what = "an output or the loss on the test set is not finite"
         raise diverged(recorder.setup, what) from error
+
+
+def _cells(loss: float, accuracy: float | None) -> tuple[str, str]:
+    return number(loss), "" if accuracy is None else percent(accuracy)
 
 
 def _finished(recorder: Recorder, test: Evaluation) -> Run:

@@ -18,6 +18,7 @@ from mlpcli.config.renamed import with_present_names
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import os_errors_as, read_json, read_ordinary
+from mlpcli.storage.folders import is_run, is_sweep
 from mlpcli.storage.run_folder import (
     COLUMNS,
     GRADIENT_COLUMNS,
@@ -102,22 +103,6 @@ def read_record(folder: Path) -> RunRecord:
         history=read_metrics(files.metrics) if files.metrics.exists() else [],
         summary=_read_json(files.summary),
     )
-
-
-def is_run(folder: Path) -> bool:
-    """Return whether there is a run in this folder."""
-    try:
-        return RunFolder(folder).config.is_file()
-    except OSError:  # a folder that may not be entered
-        return False
-
-
-def is_sweep(folder: Path) -> bool:
-    """Return whether there is a sweep in this folder."""
-    try:
-        return (folder / "sweep.yaml").is_file()
-    except OSError:
-        return False
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -27,6 +27,7 @@ from mlpcli.files import (
 )
 from mlpcli.locking import held
 from mlpcli.storage.checkpoint import Checkpoint, save_checkpoint
+from mlpcli.storage.folders import BEST, CONFIG, LAST
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
@@ -54,14 +55,14 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config = path / "config.yaml"
+        self.config = path / CONFIG
         self.environment = path / "environment.json"
         self.metrics = path / "metrics.csv"
         self.gradients = path / "gradients.csv"
         self.summary = path / "summary.json"
         self.pictures = path / "pictures"
-        self.best = path / "weights" / "best.safetensors"
-        self.last = path / "weights" / "last.safetensors"
+        self.best = path / BEST
+        self.last = path / LAST
 
     @property
     def name(self) -> str:
@@ -277,5 +278,5 @@ def checkpoint_path(path: Path) -> Path:
 def newest_checkpoints(runs: Path) -> list[Path]:
     """Return the best weights of each run under `runs`, the newest first."""
     with os_errors_as(CheckpointError, runs, "cannot be read"):
-        times = {path: path.stat().st_mtime for path in runs.glob("*/weights/best.safetensors")}
+        times = {path: path.stat().st_mtime for path in runs.glob(f"*/{BEST}")}
     return sorted(times, key=times.__getitem__, reverse=True)

@@ -23,6 +23,7 @@ from mlpcli.files import (
 )
 from mlpcli.locking import held
 from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.folders import SWEEP
 from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
 from mlpcli.sweeps.task import FILES, IMPOSSIBLE, Files
 from mlpcli.sweeps.trials import Result, Training
@@ -42,7 +43,7 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.sweep = path / "sweep.yaml"
+        self.sweep = path / SWEEP
         self.results = path / "results.csv"
         self.summary = path / "summary.json"
         self.best = path / "best.yaml"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +34,13 @@ class Explanation:
 
 
 @click.command("explain")
-@click.argument("arguments", nargs=-1, type=options.NAME, metavar="[RUN] [IMAGE] [KEY=VALUE]...")
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=options.NAME,
+    metavar="[RUN] [IMAGE] [KEY=VALUE]...",
+    shell_complete=candidates.explained,
+)
 @options.configs_without_default
 @click.option(
     "--steps",

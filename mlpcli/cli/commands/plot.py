@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.pictures.catalogue import PICTURES, SWEEP_PICTURES, Entry
 from mlpcli.text import listed
@@ -44,7 +44,14 @@ mlpcli plot sweeps/mnist
 
 
 @click.command("plot", help=HELP)
-@click.argument("runs", nargs=-1, required=True, type=options.PATH, metavar="RUN|SWEEP...")
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=options.PATH,
+    metavar="RUN|SWEEP...",
+    shell_complete=candidates.checkpoints_or_sweeps,
+)
 @click.option(
     "--only",
     multiple=True,
@@ -82,7 +89,7 @@ def command(
     """Draw the pictures and name their files."""
     from mlpcli.cli.reporters import reporter
     from mlpcli.pictures.of_runs import draw_pictures
-    from mlpcli.storage.records import is_sweep
+    from mlpcli.storage.folders import is_sweep
 
     if any(is_sweep(folder) for folder in runs):
         if len(runs) > 1:

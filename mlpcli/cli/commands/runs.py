@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import DataError
 from mlpcli.text import number, percent, table
 
@@ -26,6 +26,7 @@ RESULTS = ("best_epoch", "val_loss", "val_accuracy", "test_loss", "test_accuracy
     nargs=2,
     type=options.PATH,
     metavar="A B",
+    shell_complete=candidates.run_names,
     help="Show the settings in which two runs differ, and their results.",
 )
 @options.as_json
@@ -39,7 +40,8 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
     mlpcli runs --compare mnist mnist-2
     """
     if compare is not None:
-        from mlpcli.storage.records import is_run, read_record
+        from mlpcli.storage.folders import is_run
+        from mlpcli.storage.records import read_record
 
         a, b = (folder / name if is_run(folder / name) else name for name in compare)
         click.echo(_comparison(read_record(a), read_record(b), as_json=as_json))

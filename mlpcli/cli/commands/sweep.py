@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import ConfigError, Interrupted, MlpcliError, printable
 from mlpcli.files import as_argument
 from mlpcli.text import percent, table
@@ -21,7 +21,12 @@ MOST_SHOWN = 10
 
 @click.command("sweep")
 @options.configs_without_default
-@click.argument("arguments", nargs=-1, metavar="[SWEEP.yaml] [KEY=VALUE,VALUE...]...")
+@click.argument(
+    "arguments",
+    nargs=-1,
+    metavar="[SWEEP.yaml] [KEY=VALUE,VALUE...]...",
+    shell_complete=candidates.sweep_arguments,
+)
 @click.option(
     "--workers", type=click.IntRange(1, 4096), help="Local workers.  [default: one a core]"
 )
@@ -31,7 +36,12 @@ MOST_SHOWN = 10
     help="Use the workers of a Dask scheduler, such as tcp://host:8786 or tls://host:8786.",
 )
 @click.option(
-    "--resume", "resumed", type=options.PATH, metavar="SWEEP", help="Resume a sweep: its folder."
+    "--resume",
+    "resumed",
+    type=options.PATH,
+    metavar="SWEEP",
+    shell_complete=candidates.sweeps,
+    help="Resume a sweep: its folder.",
 )
 @click.option(
     "--sweeps-dir",
