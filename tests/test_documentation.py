@@ -209,6 +209,22 @@ def test_each_sweep_that_is_shown_can_be_made(arguments):
     assert "parameters:" in output(f"sweep {arguments} --print-sweep")
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/sweeps.md"])
+def test_a_sweep_is_made_before_it_is_drawn_evaluated_or_resumed(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    made: dict[str, str] = {}
+    for typed in re.findall(r"(?m)^mlpcli ([^#\n]*sweep[^#\n]*[^#\s])", text):
+        line = typed.partition(" --scheduler")[0]
+        if found := re.match(r"sweep (?:--config |sweeps/)(\w+)", line):
+            again = sum(re.sub(r"-\d+$", "", name) == found[1] for name in made)
+            made[f"{found[1]}-{again + 1}" if again else found[1]] = line
+            continue
+        for name in re.findall(r"sweeps/([\w-]+)", line):
+            assert name in made, line
+            for trials in re.findall(r"trials=\d+", line):
+                assert trials.replace("=", ": ") in output(f"{made[name]} {trials} --print-sweep")
+
+
 def test_the_sweep_file_that_is_shown_is_valid(tmp_path):
     (shown,) = blocks(PAGES["docs/how_to/sweeps.md"], "yaml")
     (tmp_path / "shown.yaml").write_text(shown)
