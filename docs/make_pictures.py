@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import mlpcli
 from mlpcli.data import synthetic
-from mlpcli.data.loading import TEST_START
+from mlpcli.data.sources import TEST_START
 
 HERE = Path(__file__).parent
 COMMAND = "mlpcli train --config configs/quickstart.yaml"

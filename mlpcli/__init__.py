@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # importing it from typing would take a moment
 if TYPE_CHECKING:
     from mlpcli.config.loading import load_config
     from mlpcli.data.dataset import Dataset
+    from mlpcli.data.loading import load_dataset
     from mlpcli.inference.model import Model, load_model
     from mlpcli.runs.run import Run, resume, train
     from mlpcli.sweeps.api import resume_sweep, sweep
@@ -27,6 +28,7 @@ __all__ = [
     "SweepResult",
     "__version__",
     "load_config",
+    "load_dataset",
     "load_model",
     "resume",
     "resume_sweep",
@@ -40,6 +42,7 @@ _HOMES = {
     "Run": "mlpcli.runs.run",
     "SweepResult": "mlpcli.sweeps.results",
     "load_config": "mlpcli.config.loading",
+    "load_dataset": "mlpcli.data.loading",
     "load_model": "mlpcli.inference.model",
     "resume": "mlpcli.runs.run",
     "resume_sweep": "mlpcli.sweeps.api",

@@ -19,6 +19,8 @@ class Purpose(IntEnum):
     TEST_SUBSET = 4
     AUGMENTATION = 5
     DROPOUT = 6
+    TEST_SHARE = 7
+    MIX = 8
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, *within: int) -> np.random.Generator:

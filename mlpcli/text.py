@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Sequence
 
 from mlpcli.errors import printable
-from mlpcli.language import _, language
+from mlpcli.language import N_, _, language
 
 
 def file_name(name: str) -> str:
@@ -48,9 +48,13 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def listed(words: Sequence[str]) -> str:
-    """Return two or more words as: a, b and c."""
-    return _("{words} and {last}", words=_(", ").join(words[:-1]), last=words[-1])
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """Return at least one word as: a, b and c."""
+    *others, last = words
+    if not others:
+        return last
+    listing = N_("{words} and {last}") if conjunction == "and" else N_("{words} or {last}")
+    return _(listing, words=_(", ").join(others), last=last)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

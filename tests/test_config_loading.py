@@ -17,7 +17,10 @@ from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")
 
-OPTIMIZERS = "adagrad, adam, adamw, momentum, nadam, nesterov, rmsprop, sgd"
+OPTIMIZERS = (
+    "adagrad, adam, adamw, lion, momentum, muon, nadam, nesterov, rmsprop, schedule_free_adamw,"
+    " schedule_free_sgd, sgd"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +100,7 @@ def test_every_problem_at_once_each_with_its_line():
         ),
         "c.yaml:7: data.train_size: expected an integer from 1 to 1000000000, found 0",
         (
-            "c.yaml:8: data.class_names: expected a list of 2 to 256 items, each text,"
+            "c.yaml:8: data.class_names: expected a list of 2 to 1000 items, each text,"
             " found a list of 1 item"
         ),
         "c.yaml:10: network.hidden[1]: expected an integer from 1 to 65536, found 0",
@@ -122,8 +125,8 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:26: training.early_stopping: expected a mapping, found 3",
         (
             "c.yaml:27: training.foo: unknown key;"
-            " valid keys: epochs, batch_size, workers, monitor, averaging, early_stopping,"
-            " stop_at_loss, pictures"
+            " valid keys: epochs, batch_size, start_from, start_from_sha256, workers, monitor,"
+            " averaging, early_stopping, stop_at_loss, pictures"
         ),
     ]
 
@@ -284,8 +287,8 @@ def test_settings_that_do_not_fit_together_point_to_their_lines():
     )
     assert problems("c.yaml") == [
         (
-            "c.yaml:1: data.class_names: only for dataset idx or table, found dataset 'synthetic';"
-            " data.class_names=null takes it out"
+            "c.yaml:1: data.class_names: only for dataset folder, csv, npz, idx, arrays or table,"
+            " found dataset 'synthetic'; data.class_names=null takes it out"
         ),
         (
             "c.yaml:3: network.output_activation: expected identity, found 'sigmoid': softmax is"
@@ -345,6 +348,32 @@ def test_binary_cross_entropy_has_its_own_activation():
 def test_the_list_of_activations_is_compared_with_valid_layers_only():
     found = problems({"network": {"hidden": [0], "activation": ["relu", "tanh"]}})
     assert found == ["network.hidden[0]: expected an integer from 1 to 65536, found 0"]
+
+
+@pytest.mark.parametrize("name", ["schedule_free_sgd", "schedule_free_adamw"])
+def test_what_does_not_fit_an_optimizer_without_a_schedule(name):
+    load_config({"optimizer": name, "schedule": {"warmup_epochs": 1}})
+    found = problems(
+        {
+            "optimizer": {"name": name, "max_norm": 1},
+            "schedule": "cosine",
+            "training": {"averaging": {}},
+        }
+    )
+    assert [line.split(": expected")[0] for line in found] == [
+        "schedule.name",
+        "training.averaging",
+        "optimizer.max_norm",
+    ]
+    assert found[0] == (
+        f"schedule.name: expected constant, found 'cosine': {name} has an average in its place"
+        " (schedule.warmup_epochs may be set)"
+    )
+
+
+def test_muon_is_for_hidden_layers():
+    (problem,) = problems({"optimizer": "muon", "network": {"hidden": []}})
+    assert problem.startswith("optimizer.name: found 'muon', which is adamw where")
 
 
 def test_conflicts_show_beside_other_problems():
@@ -755,3 +784,14 @@ def test_a_later_choice_of_kind_drops_a_nested_sections_settings_too():
 
 def test_the_shipped_names():
     assert {"fashion_mnist", "mnist", "quickstart", "smoke"} <= set(config_names())
+
+
+def test_paths_of_shipped_configs_start_where_one_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config("kaggle").data.path == tmp_path / "train.csv"
+    assert load_config("corrections").data.path == tmp_path / "wrong"
+    other = tmp_path / "folder" / "mine.yaml"
+    other.parent.mkdir()
+    other.write_text("data: {dataset: csv, path: t.csv, test_path: u.csv}")
+    data = load_config(other).data
+    assert data.paths == (other.parent / "t.csv", other.parent / "u.csv")

@@ -34,6 +34,13 @@ WRONG: dict[str, list[Any]] = {
     "optimizer.weight_decay": [-1e-9],
     "network.dropout.hidden": [1],
     "data.validation": [1.0, False, -1],
+    "data.path": ["", 3],
+    "data.test_share": [1, -0.1],
+    "data.image_size": [0, [28], [28, 28, 1], [28, 0], 4097, "28"],
+    "data.label_column": [0, 1.5],
+    "data.on_error": ["ignore"],
+    "data.prepare": ["letters"],
+    "data.mix": [{"dataset": "csv"}, {"share": 0.05}, {"share": 1}],
     "data.augmentation.shift": [-1],
     "data.augmentation.rotation": [181],
     "data.augmentation.scale": [1],
@@ -64,6 +71,8 @@ WRONG: dict[str, list[Any]] = {
         {"warmup_epochs": -1},
     ],
     "training.averaging.decay": [1],
+    "training.start_from": ["", 1],
+    "training.start_from_sha256": ["abc", "Z" * 64],
     "training.workers": [True, 0, 1025],
     "unknown": [1],
 }
@@ -235,3 +244,29 @@ def test_text_is_short_for_a_named_section():
     config = Config.model_validate({"optimizer": "sgd", "network": {"initializer": "normal"}})
     assert config.optimizer == SgdConfig(name="sgd")
     assert config.network.initializer == NormalInitializer(name="normal")
+
+
+OWN = {"dataset": "csv", "path": "t.csv"}
+MISFITS = [
+    ({"dataset": "folder"}, "data.dataset", "folder needs data.path"),
+    ({**OWN, "test_path": "u.csv", "test_share": 0.2}, "data.test_share", "expected no share"),
+    ({**OWN, "test_share": 0}, "data.test_share", "without data.mix"),
+    ({**OWN, "mix": {}, "validation": 100}, "data.validation", "expected a share below 1"),
+    ({**OWN, "mix": {"dataset": "kmnist", "added_digits": 9}}, "data.mix.added_digits", "kmnist"),
+    ({**OWN, "prepare": "none"}, "data.prepare", "only for dataset folder"),
+    ({"dataset": "mnist", "mix": {}}, "data.mix", "only for dataset folder, csv, npz, idx or arr"),
+    ({"path": "x"}, "data.path", "only for dataset folder, csv or npz"),
+]
+
+
+@pytest.mark.parametrize(("data", "key", "message"), MISFITS)
+def test_settings_of_own_data_that_do_not_fit(data, key, message):
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({"data": data})
+    (detail,) = caught.value.errors()
+    (found,) = detail["ctx"]["conflicts"]
+    assert (found.key, message in found.message) == (key, True)
+
+
+def test_a_side_is_short_for_a_square():
+    assert Config.model_validate({"data": {**OWN, "image_size": 20}}).data.image_size == (20, 20)

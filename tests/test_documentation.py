@@ -26,7 +26,7 @@ PYTHON = r"```python\n((?:.*\n)*?)```"
 CODE = [quoted for text in DOCUMENTS.values() for quoted in re.findall(PYTHON, text)]
 NUMBER = r"\d+\.\d{4,}"
 SOURCES = "\n".join(
-    path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlpcli" / "nn").glob("*.py"))
+    path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlpcli" / "nn").rglob("*.py"))
 )
 
 

@@ -145,6 +145,27 @@ def test_the_perceptron_learns_and_but_not_xor_nor_a_hidden_layer(tmp_path):
     assert np.array_equal(setup.network.dense[0].W, before)
 
 
+def test_who_is_taught_2s_alone_sees_2s_everywhere(tmp_path):
+    taught = run(tmp_path, "only_twos")
+    assert set(taught.test.predictions.tolist()) == {2}
+    assert taught.test.accuracy == pytest.approx(0.1)
+    every = run(tmp_path, "only_twos", "data.train_classes=null")
+    assert every.test.accuracy > 0.8
+
+
+def test_a_line_cannot_part_a_ring_from_its_middle_and_three_units_can(tmp_path):
+    one, three = run(tmp_path, "logistic"), run(tmp_path, "logistic", "network.hidden=[3]")
+    inside = np.array(one.config.data.table.targets)[:, 0] == 0
+    (unit,) = mlpcli.load_model(one.folder).network.dense
+    x = np.array(one.config.data.table.inputs)
+    p = 1 / (1 + np.exp(-(x @ unit.W + unit.b)))
+    assert one.test.outputs == pytest.approx(p, rel=1e-12)
+    assert (p[inside] > 0.5).any()  # whatever the line
+    assert one.test.loss > 0.6
+    assert ((three.test.outputs[:, 0] < 0.5) == inside).all()
+    assert three.test.loss < 0.05
+
+
 def test_the_price_of_a_house_in_its_own_units(tmp_path):
     trained = run(tmp_path, "house_price")
     model = mlpcli.load_model(trained.folder)

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mlpcli.cli.main import command
+from mlpcli.explaining.documents.activations import activation_document
 from mlpcli.explaining.saturation import character, curves
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.pictures import activation_functions, style
@@ -50,6 +51,12 @@ def test_a_slope_that_only_crosses_zero_is_not_saturated(name):
     assert abs(slope[0]) < FLAT < abs(slope[1])
     assert found.saturates_above is None
     assert -7 < below < -3
+
+
+def test_no_zero_has_a_sign():
+    rows = activation_document(list(ACTIVATIONS.values())).sections[0].rows
+    assert "0.0000" in rows[1]
+    assert not any("-0.0000" in row for row in rows)
 
 
 def test_the_mean_output_and_the_range():

@@ -159,17 +159,29 @@ def test_gradients_agree_with_differences_of_the_loss():
     assert float(graph.node("x[2]").gradient) == pytest.approx(difference, rel=1e-8)
 
 
-def test_a_large_network_is_told_by_layers_whose_jacobians_make_the_gradients():
+@pytest.mark.parametrize(
+    ("loss", "ends"),
+    [
+        ("cross_entropy", ["p", "log p", "L"]),
+        ("binary_cross_entropy", ["p", "L"]),
+        ("brier", ["p", "e", "L"]),
+        ("perceptron", ["L"]),
+        ("mse", ["e", "L"]),
+    ],
+)
+def test_a_large_network_is_told_by_layers_whose_jacobians_make_the_gradients(loss, ends):
     graph = graph_of(
         "worked_3_2_3",
         "network.hidden=[9, 8]",
         "network.initializer=xavier_normal",
         "network.bias_initializer=zeros",
+        f"loss={loss}",
     )
     assert graph.detail == "layers"
     way = [node for node in graph.nodes if node.kind not in ("parameter", "target")]
-    names = ["x", "z₁", "a₁", "z₂", "a₂", "z₃", "p", "log p", "L"]
+    names = ["x", "z₁", "a₁", "z₂", "a₂", "z₃", *ends]
     assert [node.name for node in way] == names
+    assert np.abs(way[0].gradient).max() > 1e-3
     gradient = np.ones(1)
     for node in reversed(way):
         np.testing.assert_allclose(node.gradient, gradient, rtol=1e-12)

@@ -12,7 +12,7 @@ from helpers.mirrors import idx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpcli.data.idx import read_images, read_labels
+from mlpcli.data.idx import read_first_labels, read_images, read_labels
 from mlpcli.errors import DataError
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -134,3 +134,28 @@ def test_a_path_names_itself_in_errors(tmp_path: Path) -> None:
     (tmp_path / "labels").write_bytes(idx(LABELS))
     with pytest.raises(DataError, match="labels: label 2"):
         read_labels(tmp_path / "labels", classes=9)
+
+
+def label_rows(rows) -> bytes:
+    table = np.array(rows, ">i4")
+    return struct.pack(">3I", 0x0C02, *table.shape) + table.tobytes()
+
+
+@PACKINGS
+def test_the_first_of_many_labels(pack) -> None:
+    rows = [[3, 4, -1], [0, 70_000, 2], [9, 0, 0]]
+    assert read_first_labels(pack(label_rows(rows))).tolist() == [3, 0, 9]
+    for wrong in (-1, 256):
+        with pytest.raises(DataError, match="not from 0 to 255"):
+            read_first_labels(pack(label_rows([*rows, [wrong, 0, 0]])))
+
+
+def test_rows_of_labels_are_told_from_labels() -> None:
+    content = label_rows([[3, 4], [0, 7]])
+    with pytest.raises(DataError, match="it holds rows of labels, where labels are needed"):
+        read_labels(content)
+    with pytest.raises(DataError, match="it holds labels, where rows of labels are needed"):
+        read_first_labels(idx(LABELS))
+    for length in range(len(content)):
+        with pytest.raises(DataError):
+            read_first_labels(content[:length])

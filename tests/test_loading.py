@@ -1,15 +1,20 @@
+import gzip
+import struct
 from pathlib import PurePosixPath, PureWindowsPath
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from helpers.digits import bars_dataset
-from helpers.mirrors import idx
+from helpers.mirrors import idx, published
 
 from mlpcli.config.loading import load_config
+from mlpcli.config.schema.data import DataConfig
 from mlpcli.config.schema.section import MOST_IMAGES
-from mlpcli.data import loading, synthetic
-from mlpcli.data.loading import DataLoader, leads_to_another_computer, lies_at_home
+from mlpcli.data import sources, synthetic
+from mlpcli.data.loading import DataLoader, options_for
+from mlpcli.data.published.sources import SOURCES, PublishedDataset
+from mlpcli.data.sources import leads_to_another_computer, lies_at_home
 from mlpcli.errors import DataError
 from mlpcli.reporting import Reporter
 
@@ -46,6 +51,18 @@ def test_sizes_and_no_validation(bars, tmp_path):
     assert (len(training), validation) == (60, None)
     assert np.bincount(training.labels).tolist() == [20, 20, 20]
     assert len(loaded.test(training.class_names)) == 9
+
+
+def test_only_the_training_part_is_of_some_classes(bars, tmp_path):
+    every, same = loader(load_config(bars), tmp_path).training_and_validation()
+    config = load_config(bars, overrides=["data.train_classes=[2, 0]"])
+    training, validation = loader(config, tmp_path).training_and_validation()
+    chosen = every.take(np.flatnonzero(every.labels != 1))
+    assert np.array_equal(training.images, chosen.images)
+    assert np.array_equal(training.labels, chosen.labels)
+    assert training.class_names == ("0", "1", "2")
+    assert np.array_equal(validation.images, same.images)
+    assert len(loader(config, tmp_path).test(training.class_names)) == 60
 
 
 def test_images_and_labels_must_belong_together(bars, tmp_path):
@@ -165,7 +182,7 @@ def test_what_leads_to_another_computer(path, here, answer):
 
 def test_a_file_on_another_computer_is_not_looked_at(bars, tmp_path, monkeypatch):
     config = load_config(bars)
-    monkeypatch.setattr(loading, "leads_to_another_computer", lambda path, _: "test" in path.name)
+    monkeypatch.setattr(sources, "leads_to_another_computer", lambda path, _: "test" in path.name)
     monkeypatch.setattr("mlpcli.data.idx.read_images", lambda *_: pytest.fail("it was looked at"))
     with pytest.raises(DataError, match="test-images: lies on another computer"):
         DataLoader(config.data, 1, tmp_path, Reporter()).test(())
@@ -199,3 +216,41 @@ def test_a_cache_is_home_and_a_link_out_of_it_is_not(bars, tmp_path, monkeypatch
     except OSError:
         pytest.skip("this system lets nobody make links")
     assert not lies_at_home(link, cache)
+
+
+def test_a_published_dataset_whose_labels_are_rows(tmp_path, monkeypatch):
+    images = np.zeros((4, 28, 28), np.uint8)
+    labels = np.array([[3, 9], [1, 9], [0, 9], [2, 9]], ">i4")
+    table = struct.pack(">3I", 0x0C02, 4, 2) + labels.tobytes()
+    contents = [gzip.compress(content) for content in (idx(images), table)] * 2
+    names = [file.name for file in SOURCES["qmnist"].files]
+    folder = tmp_path / "qmnist"
+    folder.mkdir()
+    for name, content in zip(names, contents, strict=True):
+        (folder / name).write_bytes(content)
+    facts = map(published, names, contents)
+    source = PublishedDataset("qmnist", (), tuple("0123456789"), *facts, has_many_labels=True)
+    monkeypatch.setitem(SOURCES, "qmnist", source)
+    config = load_config({"data": {"dataset": "qmnist", "validation": 0}})
+    loaded = loader(config, tmp_path, may_fetch=False)
+    assert loaded.training_and_validation()[0].labels.tolist() == [3, 1, 0, 2]
+    assert loaded.test(()).labels.tolist() == [3, 1, 0, 2]
+
+
+def test_files_of_a_checkpoint_that_lie_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    for name, content in (("t.csv", "1,2\n"), ("labels.csv", "file,label\n")):
+        (tmp_path / name).write_text(content)
+    settings = [("csv", "t.csv"), ("npz", "a.npz"), ("folder", "."), ("folder", "labels.csv")]
+    for dataset, name in settings:
+        config = load_config({"data": {"dataset": dataset, "path": str(tmp_path / name)}})
+        untrusting = DataLoader(config.data, 1, tmp_path / "data", Reporter(), trust_paths=False)
+        with pytest.raises(DataError, match="add --trust-paths"):
+            untrusting.training_and_validation()
+        assert " --trust-paths" in options_for(config.data, tmp_path / "data")
+
+
+def test_every_dataset_of_a_config_has_a_source():
+    wanted = DataConfig.model_json_schema()["properties"]["dataset"]["enum"]
+    assert sources.DATASETS.keys() == set(wanted)

@@ -398,6 +398,9 @@ def test_the_shades_of_an_output_end_where_it_ends(low, high):
     shades = picture.axes[0].collections[0]
     assert isinstance(shades, QuadContourSet)
     assert np.asarray(shades.levels)[[0, -1]].tolist() == [low, high]
+    lines = picture.axes[0].collections[1]
+    # Solid, an offset without a pattern of dashes: only halfway is dashed.
+    assert all(str(each).endswith(" None)") for each in lines.get_linestyle())
 
 
 def test_no_two_of_64_classes_look_alike():

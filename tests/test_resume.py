@@ -40,11 +40,21 @@ SCHEDULES = [
     "one_cycle",
     "{name: plateau, monitor: train_loss, patience: 1, min_delta: 0.3, factor: 0.5}",
 ]
+SCHEDULE_FREE = "{name: constant, warmup_epochs: 1.5}"
 KINDS = {
     **{
-        name: [f"optimizer={{name: {name}, momentum: null}}", f"schedule={schedule}"]
-        for name, schedule in zip(OPTIMIZERS, [*SCHEDULES, "constant"], strict=True)
+        name: [
+            f"optimizer={{name: {name}, momentum: null}}",
+            f"schedule={SCHEDULE_FREE if 'schedule_free' in name else schedule}",
+        ]
+        for name, schedule in zip(OPTIMIZERS, itertools.cycle(SCHEDULES), strict=False)
     },
+    "two workers, muon": ["training.workers=2", "optimizer={name: muon, momentum: null}"],
+    "two workers, schedule-free": [
+        "training.workers=2",
+        "optimizer={name: schedule_free_adamw, momentum: null}",
+        "network={batch_norm: true, hidden: [8, 6]}",
+    ],
     "augmentation": [
         "data.augmentation={shift: 1, rotation: 20, noise: 0.1, elastic: {}}",
         "data.augmentation.undistorted_fraction=0.3",

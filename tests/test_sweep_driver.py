@@ -1,5 +1,6 @@
 """A sweep from its beginning to its end, its tasks run in this process and out of order."""
 
+import csv
 import json
 import shutil
 
@@ -280,3 +281,38 @@ def test_importance_belongs_to_the_parameter_that_matters(bars, tmp_path):
     }
     importance = drive(described, tmp_path / "s").importance
     assert importance["optimizer.learning_rate"] > 0.8
+
+
+def test_trials_go_on_from_a_network_if_they_say_so(tmp_path):
+    bars = write_bars(tmp_path / "bars")
+    given = mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+    bars.write_text(bars.read_text().replace("network: {hidden: [8]}", ""))
+    described = {
+        "base": str(bars),
+        "parameters": {
+            "training.start_from": [str(given.folder), None],
+            "optimizer.learning_rate": [0.05, 1e30],
+        },
+    }
+    result = drive(described, tmp_path / "sweep")
+    assert [trial.state for trial in result.trials] == ["done", "diverged"] * 2
+    assert result.trials[0].trainings[0].config.network.hidden == (8,)
+    from_it, from_scratch = (
+        next(csv.DictReader((trial.trainings[0].folder / "metrics.csv").read_text().splitlines()))
+        for trial in (result.trials[0], result.trials[2])
+    )
+    assert float(from_it["train_loss"]) < 0.5 * float(from_scratch["train_loss"])
+    again = load_sweep(load_sweep(described).settings.model_dump(mode="json"))
+    config = again.config({"training.start_from": str(given.folder)}, seed=1)
+    assert "hidden" not in config.network.model_fields_set
+
+
+def test_a_network_to_start_from_that_is_gone_or_has_other_layers(tmp_path):
+    bars = write_bars(tmp_path / "bars")
+    given = mlpcli.train(mlpcli.load_config(bars), runs_dir=tmp_path / "runs")
+    parameters = {"training.start_from": [str(given.folder), str(tmp_path)]}
+    described = {"base": [str(bars), {"network": {"hidden": [4]}}], "parameters": parameters}
+    other, gone = drive(described, tmp_path / "sweep").trials
+    assert (other.state, gone.state) == ("impossible", "impossible")
+    assert "network.hidden: expected [8]" in other.reason
+    assert "a folder without weights" in gone.reason

@@ -7,6 +7,7 @@ import pytest
 import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.errors import DataError
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.sweeps import task as tasks
 from mlpcli.sweeps.task import Files, RawData, Task, evaluate_on_test, train
@@ -74,6 +75,45 @@ def test_in_parts_it_ends_with_the_same_bytes(bars, kind, monkeypatch):
     for _ in range(6):
         one_by_one = trained(config, 6, one_by_one)
     assert steady(one_by_one) == steady(whole)
+
+
+@pytest.mark.parametrize("example", ["worked_3_2_3", "house_price"])
+def test_a_network_of_numbers_trains_as_by_the_command(example, tmp_path):
+    config = load_config(f"examples/{example}", overrides=["training.workers=1"])
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    folder = RunFolder(run.folder)
+    files = trained(config, config.training.epochs)
+    assert files["weights/best.safetensors"] == folder.best.read_bytes()
+    assert files["weights/last.safetensors"] == folder.last.read_bytes()
+    assert trained(config, config.training.epochs, trained(config, 100)).keys() == files.keys()
+
+
+@pytest.mark.parametrize("parts", [[4], [1, 4]])
+def test_a_network_that_goes_on_from_another_trains_as_by_the_command(bars, tmp_path, parts):
+    given = mlpcli.train(described(bars, "training.epochs=2"), runs_dir=tmp_path / "given")
+    config = described(bars, f"training.start_from={given.folder}", "training.epochs=4")
+    run = mlpcli.train(config, runs_dir=tmp_path / "runs")
+    start = read_start(config)
+    values = start.completed(config).model_dump(mode="json")
+    content = RunFolder(given.folder).best.read_bytes()
+    files: Files = {}
+    for until in parts:
+        files = train(Task("0007", values, until, files, None, content))
+    assert files["weights/last.safetensors"] == RunFolder(run.folder).last.read_bytes()
+    assert evaluate_on_test(Task("0007", values, 0, files, None, content))["test_accuracy"] == (
+        run.test.accuracy
+    )
+
+
+def test_what_is_read_depends_on_nothing_that_changes_it_later(bars):
+    def key(*overrides):
+        config = described(bars, *overrides)
+        return tasks._loader(config, None).raw_key
+
+    assert key() == key("data.train_size=20", "data.validation=0.2", "data.deslant=true", "seed=7")
+    assert key() != key("data.class_names=[a, b, c]")
+    own = ("data.dataset=npz", "data.files=null", "data.path=a.npz")
+    assert key(*own) != key(*own, "seed=7")  # its test images are held out by the seed
 
 
 def test_a_training_that_is_over_stays_as_it_is(bars):

@@ -87,6 +87,7 @@ def test_a_formula_without_a_value_is_an_error_of_the_data(tmp_path):
         ({"data": {"normalization": "unit"}}, "data.normalization: expected standardize or none"),
         ({"data": {"augmentation": {"shift": 1}}}, "data.augmentation: only for images"),
         ({"data": {"class_names": ["a", "b"]}}, "a regression has no classes"),
+        ({"data": {"train_classes": [1]}}, "data.train_classes=null takes it out"),
         ({"data": {"dataset": "mnist"}}, "data.table: only for dataset table"),
         ({"loss": "cross_entropy"}, "loss: expected one of binary_cross_entropy, mse"),
         ({"training": {"monitor": "train_accuracy"}}, "training.monitor: expected a loss"),

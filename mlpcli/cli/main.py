@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "Say which digit an image shows.",
     "export": "Write a network for other programs, or to pass on.",
     "explain": "Show each step of training, or of a prediction, with its numbers.",
+    "page": "Make a page in which one draws a digit and the network answers.",
     "gradcheck": "Check backpropagation against centred differences.",
     "plot": "Draw pictures of runs.",
     "runs": "List runs, or compare two.",

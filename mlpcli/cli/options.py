@@ -87,3 +87,4 @@ def named_as(what: str, *endings: str) -> Callable[..., Path | None]:
 
 
 png = named_as("a PNG file", ".png")
+html = named_as("an HTML page", ".html")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.data.labels_table import labelled_files
 from mlpcli.errors import DataError
-from mlpcli.files import os_errors_as
 from mlpcli.nn.arrays import Array
 from mlpcli.reading.digit import Prepared
 from mlpcli.text import count, file_name, percent
@@ -132,26 +132,12 @@ def read_labels(path: Path) -> Labels:
         DataError: it cannot be read, lacks a column or a label, or has two of one file.
     """
     found = Labels({}, {})
-    try:
-        with (
-            os_errors_as(DataError, path, "cannot be read"),
-            path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
-        ):
-            reader = csv.DictReader(file)
-            if not {"file", "label"} <= set(reader.fieldnames or ()):
-                raise DataError(f"{path}: expected a table with the columns file and label.")
-            for row in reader:
-                if not row["file"] or row["label"] is None:
-                    raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
-                if found.by_path.setdefault(Path(row["file"]).parts, row["label"]) != row["label"]:
-                    raise DataError(
-                        f"{path}:{reader.line_num}: {row['file']} has two different labels."
-                    )
-                for end in _ends(row["file"]):
-                    found.by_end.setdefault(end, set()).add(row["label"])
-            return found
-    except csv.Error as error:
-        raise DataError(f"{path}: cannot be read as a table: {error}.") from error
+    for line, file, label in labelled_files(path):
+        if found.by_path.setdefault(Path(file).parts, label) != label:
+            raise DataError(f"{path}:{line}: {file} has two different labels.")
+        for end in _ends(file):
+            found.by_end.setdefault(end, set()).add(label)
+    return found
 
 
 def score(answers: Sequence[Answer], labels: Labels) -> str:
@@ -174,7 +160,7 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
                 f"{each.file}: its label is {label!r}, which is none of the network's classes: "
                 f"{', '.join(classes)}."
             )
-    wrong = [(each, label) for each, label in scored if each.digit != label]
+    wrong = misread(answers, labels)
     right = len(scored) - len(wrong)
     lines = [f"Accuracy: {percent(right / len(scored))} ({right:,} of {len(scored):,} right)"]
     sure = [each.digit == label for each, label in scored if each.sure]
@@ -186,6 +172,12 @@ def score(answers: Sequence[Answer], labels: Labels) -> str:
     ]
     lines += _not_counted(labelled, labels)
     return "\n".join(lines)
+
+
+def misread(answers: Sequence[Answer], labels: Labels) -> list[tuple[Answer, str]]:
+    """Return the wrong answers, each with the right one."""
+    labelled = [(each, labels.of(each.file)) for each in answers]
+    return [(each, label) for each, label in labelled if label not in (None, each.digit) and label]
 
 
 def _not_counted(labelled: Sequence[tuple[Answer, str | None]], labels: Labels) -> list[str]:

@@ -1,5 +1,8 @@
 """What may name a class, apart from the schema, which loading a network need not import."""
 
+MOST_CLASSES = 1000
+"""most classes that a network can have"""
+
 
 def check_class_names(names: tuple[str, ...]) -> None:
     """Check that names can stand in a table.

@@ -63,6 +63,11 @@ def _find(source: str | Path, names: list[str], kind: str) -> Path:
     )
 
 
+def is_shipped(path: Path) -> bool:
+    """Return whether a config file is one of those that come with mlpcli."""
+    return path.resolve().is_relative_to(_folder().resolve())
+
+
 def _folder() -> Path:
     """Return the folder of the shipped configs, in the package or beside it in a checkout."""
     package = Path(__file__).parents[1]

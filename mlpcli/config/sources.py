@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mlpcli.config.problems import dotted
+from mlpcli.config.schema.data import DataFiles
 from mlpcli.config.schema.section import expand_shorthand
+from mlpcli.config.schema.training import BOXED
+from mlpcli.config.shipped import is_shipped
 from mlpcli.config.yaml_loader import KeyPath, LocatedMapping, parse_value, read_yaml
 from mlpcli.errors import ConfigError
 
@@ -18,6 +21,13 @@ NAMED_SECTIONS: tuple[KeyPath, ...] = (
     ("schedule",),
 )
 """sections for which a plain string is short for `{name: string}`"""
+PATHS: tuple[KeyPath, ...] = (
+    *(("data", "files", name) for name in DataFiles.model_fields),
+    ("data", "path"),
+    ("data", "test_path"),
+    ("training", "start_from"),
+)
+"""settings that are paths"""
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,16 @@ class Source:
 def file_source(path: Path, order: int) -> Source:
     """Return the source of a config file.
 
+    Its relative paths start at its folder; those of a shipped one at the working directory, where
+    the user's files are.
+
     Raises:
         ConfigError: the file cannot be read; one line for each problem.
     """
     located = read_yaml(path)
     values = written_out(located.values)
-    _anchor_data_files(values, path.parent)
+    if not is_shipped(path):
+        _anchor_paths(values, path.parent)
     return Source(values, Place(str(path), (order, 0)), places_of(located, path, order))
 
 
@@ -116,11 +130,13 @@ def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _anchor_data_files(values: dict[str, Any], folder: Path) -> None:
-    """Make relative paths of data files relative to the folder of the config file."""
-    data = values.get("data")
-    files = data.get("files") if isinstance(data, dict) else None
-    if isinstance(files, dict):
-        for key, value in files.items():
-            if isinstance(value, str) and value:
-                files[key] = str(folder.absolute() / value)
+def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
+    """Make relative paths of data and checkpoints relative to the folder of the config file."""
+    for path in PATHS:
+        *sections, last = path
+        section: Any = values
+        for key in sections:
+            section = section.get(key) if isinstance(section, dict) else None
+        value = section.get(last) if isinstance(section, dict) else None
+        if isinstance(value, str) and value and value != BOXED:
+            section[last] = str(folder.absolute() / value)

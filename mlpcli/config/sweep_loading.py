@@ -15,6 +15,7 @@ from mlpcli.config.loading import build_config, name_from, report
 from mlpcli.config.merging import merge
 from mlpcli.config.problems import Problem, SchemaWords
 from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.conflicts import DECIDED_BY_START
 from mlpcli.config.schema.sweep import (
     MOST_VALUES,
     GridConfig,
@@ -102,7 +103,7 @@ class Sweep:
         place = Place("", (1, 0))
         chosen = [_chosen(key, value, place) for key, value in values.items()]
         same = {"seed": seed, "name": self.base.name, "training": {"workers": 1}}
-        base = Source(self.base.model_dump(mode="json"), Place("", (0, 0)))
+        base = Source(_shared(self.base, self.settings), Place("", (0, 0)))
         return build_config([base], [*chosen, Source(same, place)])
 
     def as_yaml(self) -> str:
@@ -301,7 +302,7 @@ def _complete(settings: SweepConfig, base: Config, name: str | None) -> Sweep:
         )
     if base.data.validation != 0:
         change = Source({"training": {"monitor": monitor}}, Place("monitor", (0, 0)))
-        base = build_config([Source(base.model_dump(mode="json"), Place("", (0, 0)))], [change])
+        base = build_config([Source(_shared(base, settings), Place("", (0, 0)))], [change])
     grids = [grid_values(parameter) for parameter in settings.parameters.values()]
     sampler = settings.sampler
     if sampler is None:
@@ -322,7 +323,7 @@ def _complete(settings: SweepConfig, base: Config, name: str | None) -> Sweep:
     complete = settings.model_copy(
         update={
             "name": settings.name or name or base.name,
-            "base": base.model_dump(mode="json"),
+            "base": _shared(base, settings),
             "sampler": sampler,
             "trials": trials or (min(DEFAULT_TRIALS, finite) if finite else DEFAULT_TRIALS),
             "seeds": settings.seeds or (base.seed,),
@@ -330,6 +331,19 @@ def _complete(settings: SweepConfig, base: Config, name: str | None) -> Sweep:
         }
     )
     return Sweep(complete, base)
+
+
+def _shared(base: Config, settings: SweepConfig) -> dict[str, Any]:
+    """Return the config that all trials share, with its defaults.
+
+    What it leaves open to the network from which a trial starts stays open.
+    """
+    values = base.model_dump(mode="json")
+    if base.training.start_from or "training.start_from" in settings.parameters:
+        for section, keys in DECIDED_BY_START.items():
+            for key in keys - getattr(base, section).model_fields_set:
+                del values[section][key]
+    return values
 
 
 def most_trials(settings: SweepConfig) -> int | None:

@@ -1,11 +1,12 @@
 """Datasets of labelled images, or of rows of numbers with targets, and their splits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mlpcli.errors import DataError
 
@@ -34,6 +35,45 @@ class Dataset:
     class_names: tuple[str, ...]
     targets: FloatArray | None = None
     """(N, n_out) of a regression; None with classes"""
+
+    @classmethod
+    def from_arrays(
+        cls, images: ArrayLike, labels: ArrayLike, class_names: Sequence[str] | None = None
+    ) -> Self:
+        """Return a dataset of images and labels in memory, checked.
+
+        Args:
+            images: (N, height, width), whole numbers from 0 (background) to 255 (ink).
+            labels: (N,), numbers of classes from 0 on, or their names.
+            class_names: of each class in turn; None for the numbers, or for all names that there
+                are, sorted.
+
+        Raises:
+            DataError: they are not of that form.
+        """
+        x, y = np.asarray(images), np.asarray(labels)
+        if x.ndim != 3 or not x.size or x.dtype.kind not in "ui" or x.min() < 0 or x.max() > 255:
+            raise DataError(
+                "Expected images (N, height, width) of whole numbers from 0 to 255, found "
+                f"{x.dtype} of shape {x.shape}; pixels from 0 to 1 become such by "
+                "np.rint(255 * x).astype(np.uint8)."
+            )
+        if y.shape != x.shape[:1] or y.dtype.kind not in "uiU":
+            raise DataError(
+                f"Expected a label for each of {len(x)} images, a number or a name, found "
+                f"{y.dtype} of shape {y.shape}."
+            )
+        if y.dtype.kind == "U":
+            names = tuple(sorted(set(y.tolist())) if class_names is None else class_names)
+            place = {name: index for index, name in enumerate(names)}
+            y = np.array([place.get(name, -1) for name in y.tolist()])
+        else:
+            names = numbered(int(y.max()) + 1) if class_names is None else tuple(class_names)
+        if y.min() < 0 or y.max() >= len(names):
+            raise DataError(f"A label is none of the {len(names)} classes.")
+        n, height, width = x.shape
+        pixels = x.reshape(n, height * width).astype(np.uint8)
+        return cls(pixels, y.astype(np.intp), (height, width), names)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,25 +121,53 @@ def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset
     return dataset.take(np.sort(_stratified_sample(dataset.labels, size, rng)))
 
 
+def of_classes(dataset: Dataset, classes: Sequence[int], setting: str) -> Dataset:
+    """Return the examples of some classes, in their order, as `setting` asks for.
+
+    The dataset still has all class names, so that a network has an output for each.
+
+    Raises:
+        DataError: there is no such class, or no example of any of them.
+    """
+    n = len(dataset.class_names)
+    for label in classes:
+        if label >= n:
+            raise DataError(
+                f"{setting} asks for the class {label}, but there are only {n}, 0 to {n - 1}."
+            )
+    chosen = np.flatnonzero(np.isin(dataset.labels, classes))
+    if not len(chosen):
+        raise DataError(f"{setting} leaves none of the {len(dataset):,} images to train on.")
+    return dataset.take(chosen)
+
+
 def split_validation(
     dataset: Dataset, validation: int | float, rng: Generator
 ) -> tuple[Dataset, Dataset]:
-    """Return (training, validation), both stratified by class.
+    """Return (training, validation), as `held_out` does it."""
+    return held_out(dataset, validation, rng, "data.validation")
 
-    `validation` is a number of images (int) or a share of them (float).
+
+def held_out(
+    dataset: Dataset, part: int | float, rng: Generator, setting: str
+) -> tuple[Dataset, Dataset]:
+    """Return (what is left, what is held out), both stratified by class.
+
+    `part` is a number of images (int) or a share of them (float), as `setting` asks for.
 
     Raises:
         DataError: nothing would be left to train on, or nothing held out.
     """
-    size = validation if isinstance(validation, int) else round(validation * len(dataset))
+    size = part if isinstance(part, int) else round(part * len(dataset))
     if size == 0:
         raise DataError(
-            f"data.validation asks for a share of {validation:g}, which is none of "
-            f"{len(dataset)} images; ask for more, or for 0 to hold nothing out."
+            f"{setting} asks for a share of {part:g}, which is none of {len(dataset)} images; ask "
+            "for more"
+            + (", or for 0 to hold nothing out." if setting == "data.validation" else ".")
         )
     if size >= len(dataset):
         raise DataError(
-            f"data.validation asks for {size} of {len(dataset)} images, which leaves none to train "
+            f"{setting} asks for {size} of {len(dataset)} images, which leaves none to train "
             "on; ask for fewer."
         )
     chosen = np.zeros(len(dataset), bool)

@@ -22,6 +22,8 @@ IMAGES_MAGIC = 0x00000803
 """unsigned bytes (08) in three dimensions (03)"""
 LABELS_MAGIC = 0x00000801
 """unsigned bytes (08) in one dimension (01)"""
+LABEL_ROWS_MAGIC = 0x00000C02
+"""integers of four bytes (0C) in two dimensions (02)"""
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_SIZE = 2**31
 """largest content that a header may announce, in bytes; MNIST's has 47 million"""
@@ -62,6 +64,19 @@ def read_labels(
     return labels
 
 
+def read_first_labels(source: bytes | Path, *, name: str = "labels") -> NDArray[np.uint8]:
+    """Return the first column (N,) of a file with a row of numbers for each image, as QMNIST's.
+
+    Raises:
+        DataError: as of `read_labels`, or a number is no label.
+    """
+    numbers = _read(source, name, LABEL_ROWS_MAGIC)
+    labels = numbers.reshape(len(numbers), -1, 4)[:, 0]
+    if labels[:, :3].any():
+        raise _fault(name, "its labels are not from 0 to 255")
+    return labels[:, 3]
+
+
 def _read(source: bytes | Path, name: str, magic: int) -> NDArray[np.uint8]:
     if isinstance(source, Path):
         name = str(source)
@@ -91,6 +106,8 @@ def _parse(stream: BinaryIO | gzip.GzipFile, name: str, magic: int) -> NDArray[n
     if len(header) < 4 + 4 * dimensions:
         raise _fault(name, f"it ends within its header, after {len(header)} bytes")
     shape = struct.unpack(f">{dimensions}I", header[4:])
+    if magic == LABEL_ROWS_MAGIC:
+        shape = (*shape, 4)  # the bytes of each number, the highest first
     size = math.prod(shape)
     announced = " x ".join(map(str, shape))
     if not 0 < size <= MAX_SIZE:
@@ -108,7 +125,7 @@ def _parse(stream: BinaryIO | gzip.GzipFile, name: str, magic: int) -> NDArray[n
 def _check_magic(found: int, name: str, magic: int) -> None:
     if found == magic:
         return
-    kinds = {IMAGES_MAGIC: "images", LABELS_MAGIC: "labels"}
+    kinds = {IMAGES_MAGIC: "images", LABELS_MAGIC: "labels", LABEL_ROWS_MAGIC: "rows of labels"}
     if found in kinds:
         raise _fault(name, f"it holds {kinds[found]}, where {kinds[magic]} are needed")
     raise _fault(

@@ -1,27 +1,31 @@
 """Load the datasets that the data section of a config names."""
 
 import dataclasses
-import math
-import zlib
+import json
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from mlpcli.config.schema.data import SYNTHETIC_TEST_SIZE, SYNTHETIC_TRAIN_SIZE, DataConfig
-from mlpcli.data import idx, synthetic, table
-from mlpcli.data.dataset import Dataset, UInt8Array, numbered, split_validation, subset
+from mlpcli.config.loading import load_config
+from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.conflicts import ONLY_FOR
+from mlpcli.config.schema.data import DataConfig, MixConfig
+from mlpcli.data.classes import with_classes
+from mlpcli.data.dataset import Dataset, of_classes, split_validation, subset
+from mlpcli.data.mixing import common_classes, mixed
 from mlpcli.data.published import cache
-from mlpcli.data.published.sources import SOURCES, PublishedFile
-from mlpcli.errors import DataError
+from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_home
+from mlpcli.errors import ConfigError, DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 
-DIGIT_SHAPE = (28, 28)
-GZIP_WBITS = 31
-"""zlib's largest window within a gzip header and trailer (RFC 1952)"""
-TEST_START = 2**32
-"""first index of the synthetic test digits, which no training set reaches"""
+READ_SETTINGS = {"dataset", *ONLY_FOR} - {"added_digits"}
+"""settings that say what is read; the others change the images that were read"""
+DRAWN_BY_SEED = ("synthetic", "folder", "csv", "npz")
+"""datasets that draw the images, or the share that is held out for the test, by the seed"""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,22 @@ class DataLoader:
     """whether to download a dataset that is not in the cache; otherwise that is an error"""
     trust_paths: bool = True
     """whether files may be anywhere; otherwise only in the working directory or the cache"""
+    arrays: tuple[Dataset, Dataset | None] | None = None
+    """with dataset arrays: the training set, and the test set if it has one of its own"""
+
+    @cached_property
+    def _source(self) -> Source:
+        return DATASETS[self.config.dataset](
+            Origin(
+                self.config,
+                self.seed,
+                self.data_dir,
+                self.reporter,
+                self.may_fetch,
+                self.trust_paths,
+                self.arrays,
+            )
+        )
 
     def splits(self) -> tuple[Dataset, Dataset | None, Dataset]:
         """Return the training set, the validation set, if any, and the test set.
@@ -67,15 +87,42 @@ class DataLoader:
         if config.train_size is not None:
             rng = generator(self.seed, Purpose.SUBSET)
             training = subset(training, config.train_size, rng, "data.train_size")
-        if config.validation != 0:
+        few = config.mix is not None and round(config.validation * len(training)) == 0
+        if config.validation != 0 and not few:
             rng = generator(self.seed, Purpose.VALIDATION)
             training, validation = split_validation(training, config.validation, rng)
-        if not config.added_digits:
-            return training, validation
-        drawn = self._synthetic(0, config.added_digits, worldwide=True)
-        images = np.concatenate([training.images, drawn.images])
-        labels = np.concatenate([training.labels, drawn.labels])
-        return dataclasses.replace(training, images=images, labels=labels), validation
+        if config.mix is not None:
+            training, validation = self._mixed(config.mix, training, validation)
+        elif config.added_digits:
+            drawn = draw_digits(self.seed, 0, config.added_digits, worldwide=True)
+            images = np.concatenate([training.images, drawn.images])
+            labels = np.concatenate([training.labels, drawn.labels])
+            training = dataclasses.replace(training, images=images, labels=labels)
+        if config.train_classes is not None:
+            training = of_classes(training, config.train_classes, "data.train_classes")
+        return training, validation
+
+    def _mixed(
+        self, mix: MixConfig, training: Dataset, validation: Dataset | None
+    ) -> tuple[Dataset, Dataset | None]:
+        """Return one's own images with those of another dataset."""
+        other, other_validation = self._loader_of(mix).training_and_validation()
+        names = self.config.class_names or common_classes(training.class_names, other.class_names)
+        rng = generator(self.seed, Purpose.MIX)
+        training = mixed(training, other, mix.share, names, rng)
+        if other_validation is None:
+            return training, None
+        if validation is None:  # one's own are too few for that
+            return training, with_classes(other_validation, names, "data.mix")
+        return training, mixed(validation, other_validation, mix.share, names, rng)
+
+    def _loader_of(self, mix: MixConfig) -> "DataLoader":
+        data = DataConfig(
+            dataset=mix.dataset,
+            validation=self.config.validation,
+            added_digits=mix.added_digits,
+        )
+        return dataclasses.replace(self, config=data, arrays=None)
 
     def test(self, class_names: tuple[str, ...], raw: Dataset | None = None) -> Dataset:
         """Return the test set, with the classes of the training set.
@@ -88,133 +135,86 @@ class DataLoader:
         """
         config = self.config
         dataset = raw or self.raw_test(class_names)
+        if config.mix is not None:
+            dataset = with_classes(dataset, class_names, "The test set")
         if config.test_size is None or config.dataset == "synthetic":
             return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)
         return subset(dataset, config.test_size, rng, "data.test_size")
 
-    def raw_test(self, class_names: tuple[str, ...]) -> Dataset:
-        """Return all test images in the files, or as many as are drawn; errors as above."""
-        config = self.config
-        if config.dataset == "synthetic":
-            return self._synthetic(TEST_START, config.test_size or SYNTHETIC_TEST_SIZE)
-        if files := config.files:
-            return self._read_pair(files.test_images, files.test_labels, class_names)
-        if config.table is not None:
-            return table.test_rows(config.table, config.class_names)
-        source = SOURCES[config.dataset]
-        return self._published(source.test_images, source.test_labels, source.class_names)
+    @property
+    def raw_key(self) -> str:
+        """All that `raw_training` and `raw_test` depend on: where it is equal, so are they."""
+        sizes = {"train_size", "test_size"} if self.config.dataset == "synthetic" else set()
+        read = self.config.model_dump(mode="json", include=READ_SETTINGS | sizes)
+        seed = self.seed if self.config.dataset in DRAWN_BY_SEED else None
+        return json.dumps({**read, "seed": seed})
 
     def raw_training(self) -> Dataset:
-        """Return all training images in the files, or as many as are drawn; errors as above."""
-        config = self.config
-        if config.dataset == "synthetic":
-            return self._synthetic(0, config.train_size or SYNTHETIC_TRAIN_SIZE)
-        if files := config.files:
-            return self._read_pair(files.train_images, files.train_labels, config.class_names)
-        if config.table is not None:
-            return table.training_rows(config.table, config.class_names)
-        source = SOURCES[config.dataset]
-        return self._published(source.train_images, source.train_labels, source.class_names)
+        """Return all training images of the source, those for validation among them.
 
-    def _synthetic(self, start: int, size: int, *, worldwide: bool = False) -> Dataset:
-        most = idx.MAX_SIZE // math.prod(DIGIT_SHAPE)
-        if size > most:  # a checkpoint may ask for any number
-            raise DataError(
-                f"{size:,} drawn digits are asked for, but at most {most:,} can be drawn; make "
-                "data.train_size, data.test_size or data.added_digits smaller."
-            )
-        images, labels = synthetic.draw(self.seed, range(start, start + size), worldwide=worldwide)
-        return Dataset(images, labels, DIGIT_SHAPE, numbered(10))
+        Images of `data.mix` are not among them. Errors as above.
+        """
+        return self._source.training()
 
-    def _published(
-        self, images: PublishedFile, labels: PublishedFile, class_names: tuple[str, ...]
-    ) -> Dataset:
-        folder = self.data_dir / self.config.dataset
-        images_path, labels_path = folder / images.name, folder / labels.name
-        pixels = idx.read_images(self._content(images, images_path), name=str(images_path))
-        values = idx.read_labels(self._content(labels, labels_path), name=str(labels_path))
-        return _joined(pixels, values, class_names, images_path)
-
-    def _content(self, file: PublishedFile, path: Path) -> bytes:
-        """Return the unpacked content of a published file, which may be downloaded first."""
-        name = self.config.dataset
-        if self.may_fetch:
-            verified = cache.fetch(
-                name,
-                self.data_dir,
-                files=[file],
-                progress=lambda _, received: self.reporter.download(file.name, received, file.size),
-                report=self.reporter.remark,
-            )
-            packed = verified[file.name].content
-        elif path.is_file():
-            packed = cache.read_verified(file, path)
-        else:
-            raise DataError(
-                f"{path.parent}: {name} is not in the cache; fetch it first with "
-                f"`{cache.fetch_command([name], self.data_dir)}`."
-            )
-        # In one call: in a verified file, the size in gzip's trailer can be trusted.
-        return zlib.decompress(packed, GZIP_WBITS, int.from_bytes(packed[-4:], "little"))
-
-    def _read_pair(
-        self, images: Path, labels: Path, class_names: tuple[str, ...] | None
-    ) -> Dataset:
-        """Return the dataset in two of the user's files; without names, classes are numbered."""
-        for path in (images, labels):
-            self._refuse_untrusted(path)
-        classes = len(class_names) if class_names else None
-        pixels, values = idx.read_images(images), idx.read_labels(labels, classes=classes)
-        return _joined(pixels, values, class_names, images)
-
-    def _refuse_untrusted(self, path: Path) -> None:
-        if leads_to_another_computer(path, Path.cwd()):
-            raise DataError(
-                f"{path}: lies on another computer, where no file can send mlpcli; copy it "
-                "here, or give the share a drive letter."
-            )
-        if not (self.trust_paths or lies_at_home(path, self.data_dir)):
-            raise DataError(
-                f"{path}: a checkpoint says to read this, and it lies neither in the working "
-                f"directory nor in {self.data_dir}; if the checkpoint is yours, add --trust-paths."
-            )
+    def raw_test(self, class_names: tuple[str, ...]) -> Dataset:
+        """Return all test images, of the source or of `data.mix`; errors as above."""
+        if self.config.mix is not None and self.config.is_tested_on_mix:
+            return self._loader_of(self.config.mix).test(class_names)
+        return self._source.test(class_names)
 
 
-def lies_at_home(path: Path, data_dir: Path) -> bool:
-    """Return whether a path is in the working directory or the cache, with all links resolved."""
-    return any(path.resolve().is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
+def with_arrays(config: Config) -> Config:
+    """Return a config whose images are arrays, without settings that are for files."""
+    values = config.model_dump(mode="json", exclude_unset=True)
+    data = values.get("data", {})
+    others = [key for key, datasets in ONLY_FOR.items() if "arrays" not in datasets]
+    kept = {key: value for key, value in data.items() if key not in others}
+    return load_config({**values, "data": {**kept, "dataset": "arrays"}})
+
+
+def load_dataset(
+    dataset: str = "mnist",
+    *,
+    split: Literal["train", "validation", "test"] = "train",
+    seed: int = 1,
+    data_dir: str | Path | None = None,
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Dataset:
+    """Load the images of a dataset and their labels.
+
+    Args:
+        dataset: as in a config: mnist, folder, csv, npz, ...
+        split: which of its images.
+        seed: of the validation split, and of a test share that is held out.
+        data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
+        reporter: receives the progress.
+        settings: others of a config's data section, such as `path="my_digits"`; without
+            `validation`, none of the training images are held out for it.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        DataError: the data cannot be had, or is not what the settings say.
+    """
+    values = {"dataset": dataset, "validation": 0, **settings}
+    config = load_config({"seed": seed, "data": values})
+    cache_folder = cache.data_directory(None if data_dir is None else Path(data_dir))
+    loader = DataLoader(config.data, seed, cache_folder, reporter or Reporter())
+    training, validation = loader.training_and_validation()
+    if split == "train":
+        return training
+    if split == "test":
+        return loader.test(training.class_names)
+    if validation is None:
+        raise ConfigError("data.validation: is 0; a share such as 0.1 makes a validation split")
+    return validation
 
 
 def options_for(config: DataConfig, data_dir: str | Path | None) -> str:
     """Return the options that a command needs to find this data and to read it."""
     option = cache.option_for(data_dir)
     folder = cache.data_directory(None if data_dir is None else Path(data_dir))
-    if config.files and not all(lies_at_home(path, folder) for _, path in config.files):
+    if not all(lies_at_home(path, folder) for path in config.paths):
         return f" --trust-paths{option}"
     return option
-
-
-def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
-    r"""Return whether opening this path would make Windows log in to another computer.
-
-    Names such as \\computer\share\file do. The share of the working directory, `here`, is fine.
-    """
-    return path.drive.startswith("\\\\") and path.drive.lower() != here.drive.lower()
-
-
-def _joined(
-    pixels: UInt8Array, values: UInt8Array, class_names: tuple[str, ...] | None, path: Path
-) -> Dataset:
-    if len(pixels) != len(values):
-        raise DataError(
-            f"{path}: {len(pixels)} images, but their labels file has {len(values)} labels; give "
-            "two files that belong together."
-        )
-    n, height, width = pixels.shape
-    return Dataset(
-        images=pixels.reshape(n, height * width),
-        labels=values.astype(np.intp),
-        image_shape=(height, width),
-        class_names=class_names or numbered(int(values.max()) + 1),
-    )

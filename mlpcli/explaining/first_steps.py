@@ -14,6 +14,7 @@ from mlpcli.explaining.trace import StepTrace, follow_training
 from mlpcli.nn.arrays import Array
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.training.loop import diverged
 from mlpcli.training.setup import prepare
 
@@ -68,7 +69,8 @@ def explain_training(
         DataError: the data cannot be loaded.
         DivergedError: the loss is no longer finite.
     """
-    setup = prepare(config, data_dir, reporter or Reporter())
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter or Reporter(), start=start)
     if setup.plateau is not None and steps > len(setup.batches):
         raise ConfigError(
             f"schedule: plateau lowers the learning rate by what is measured after an epoch, and "
@@ -86,8 +88,8 @@ def explain_training(
                 raise diverged(setup, f"the loss is {step.loss_after} after step {number}")
     losses.append(step.loss_after)
     epochs_done, place = divmod(shown - 1, len(setup.batches))
-    start = place * setup.batches.batch_size
-    rows = setup.batches.order(epochs_done + 1)[start : start + len(found.x)]
+    first = place * setup.batches.batch_size
+    rows = setup.batches.order(epochs_done + 1)[first : first + len(found.x)]
     columns, training = TableColumns.of(setup), setup.training
     inputs = targets = None
     if columns is not None:

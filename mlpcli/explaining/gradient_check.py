@@ -12,6 +12,7 @@ from mlpcli.nn.gradcheck import LayerCheck, check_layers
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.training.setup import prepare
 
 MOST_EXAMPLES = 8
@@ -26,7 +27,8 @@ def check_config(
     Raises:
         DataError: the data cannot be loaded.
     """
-    setup = prepare(config, data_dir, reporter or Reporter())
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter or Reporter(), start=start)
     network = in_float64(setup.network)
     few = setup.training.take(setup.batches.order(1)[:MOST_EXAMPLES])
     x = np.empty((len(few), network.sizes[0]))

@@ -35,6 +35,7 @@ from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.training.setup import Setup, prepare
 
 Detail = Literal["operations", "units", "layers"]
@@ -168,7 +169,8 @@ def explain_graphs(
             "there is no graph of one example; leave it out with network.batch_norm=false, or see "
             "the whole batch without --graph."
         )
-    setup = prepare(config, data_dir, reporter or Reporter())
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter or Reporter(), start=start)
     n = len(setup.training)
     if examples == "all":
         examples = range(1, min(n, MOST_EXAMPLES + 1) + 1)

@@ -18,7 +18,7 @@ from mlpcli.nn.losses import CrossEntropy, Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
-from mlpcli.reading.digit import prepare
+from mlpcli.reading.preparations import PREPARATIONS
 from mlpcli.reporting import Reporter
 
 
@@ -113,7 +113,8 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
             f"--label {label}: the network knows no such class; its classes are "
             f"{', '.join(model.class_names)}."
         )
-    return _traced(model, prepare(image, model.image_shape).pixels, label)
+    found = PREPARATIONS[model.preparation](image, model.image_shape).pixels
+    return _traced(model, found, label)
 
 
 def _traced(model: Model, found: UInt8Array, label: str | None) -> TracedPrediction:

@@ -19,6 +19,7 @@ from mlpcli.nn.layers import Dropout, Layer
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP, Layout
 from mlpcli.nn.optimizers import SGD
+from mlpcli.nn.stepping import penalize, update
 from mlpcli.parallel.communicator import shard
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
@@ -219,8 +220,8 @@ def trace_step(
     parameters has its gradient taken by centred differences too.
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
-    before, n = network.theta.copy(), network.n_weights
-    remembered = {name: vector.copy() for name, vector in vectors.items()}
+    before = network.theta.copy()
+    state_before = {name: vector.copy() for name, vector in vectors.items()}
     outputs, errors = _pass(network, loss, x, t)
     gradient = network.grad.copy()
     g = network.grad
@@ -230,9 +231,10 @@ def trace_step(
         clipped_norm = float(np.linalg.norm(g))
     if limits.clip_value:
         clip_value(g, limits.clip_value)
-    optimizer.penalize(network.theta[:n], g[:n], learning_rate)
+    remembered = [*vectors.values()]
+    penalize(optimizer, network, g, learning_rate, remembered)
     taken = g.copy()
-    optimizer.update(network.theta, g, learning_rate, number, *vectors.values())
+    update(optimizer, network, g, learning_rate, number, remembered)
     lengths = None
     if limits.max_norm:
         lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
@@ -245,7 +247,7 @@ def trace_step(
         taken=taken,
         new=network.theta.copy(),
         state={name: vector.copy() for name, vector in vectors.items()},
-        state_before=remembered,
+        state_before=state_before,
     )
     z = outputs[network.layers[-1]]
     return StepTrace(

@@ -25,7 +25,10 @@ class Committee:
     def __post_init__(self) -> None:
         first = self.models[0]
         for model in self.models[1:]:
-            if model.image_shape != first.image_shape or model.class_names != first.class_names:
+            ours, theirs = (
+                (each.image_shape, each.class_names, each.preparation) for each in (first, model)
+            )
+            if ours != theirs:
                 raise CheckpointError(
                     f"{model.path}: reads other images or knows other classes than {first.path}; "
                     "only networks trained for the same task can answer together."
@@ -35,6 +38,11 @@ class Committee:
     def image_shape(self) -> tuple[int, int]:
         """The images' (height, width)."""
         return self.models[0].image_shape
+
+    @property
+    def preparation(self) -> str:
+        """How an image file becomes what they read: a key of `PREPARATIONS`."""
+        return self.models[0].preparation
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.conflicts import ONLY_FOR
 from mlpcli.config.schema.data import DataConfig, DatasetName
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
@@ -80,6 +81,12 @@ def _refuse_seen_images(
     expected = _choice(split, data, seed)
     differing = set()
     for config in configs:
+        mix = config.data.mix
+        if mix is not None and mix.dataset == data.dataset and split != "test":
+            raise DataError(
+                f"One of these networks was trained on {mix.dataset} beside its own images "
+                "(data.mix); use --split test."
+            )
         if config.data.dataset == data.dataset:
             choice = _choice(split, config.data, config.seed)
             differing |= {key for key, value in choice.items() if value != expected.get(key, value)}
@@ -91,7 +98,7 @@ def _refuse_seen_images(
             f"These networks do not have the same {split} split: {why}; use --split test, or "
             "evaluate each by itself."
         )
-    if "data.files" in differing:
+    if differing & {"data.files", "data.path", "data.test_path", "data.test_share", "data.mix"}:
         raise DataError(
             f"These networks do not have the same test split: {why}; evaluate each by itself."
         )
@@ -101,12 +108,20 @@ def _refuse_seen_images(
 def _choice(split: Split, data: DataConfig, seed: int) -> dict[str, Any]:
     """Return the settings that choose the images of a split."""
     files = data.files
+    is_held_out = data.dataset in ONLY_FOR["test_share"] and data.test_path is None
+    own: dict[str, Any] = {
+        "data.test_path": data.test_path,
+        "data.path": data.path if is_held_out or split != "test" else None,
+        "data.test_share": data.test_share,
+    }
     if split == "test":
         choice: dict[str, Any] = {
             "data.test_size": data.test_size,
             "data.files": files and (files.test_images, files.test_labels),
+            "data.mix": data.mix and data.mix.dataset if data.is_tested_on_mix else None,
+            **own,
         }
-        if data.dataset == "synthetic" or data.test_size is not None:
+        if data.dataset == "synthetic" or data.test_size is not None or is_held_out:
             choice["seed"] = seed
         return choice
     return {
@@ -114,7 +129,10 @@ def _choice(split: Split, data: DataConfig, seed: int) -> dict[str, Any]:
         "data.train_size": data.train_size,
         "data.validation": data.validation,
         "data.added_digits": data.added_digits if split == "train" else None,
+        "data.train_classes": data.train_classes if split == "train" else None,
         "data.files": files and (files.train_images, files.train_labels),
+        "data.mix": data.mix,
+        **own,
     }
 
 

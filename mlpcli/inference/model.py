@@ -174,6 +174,11 @@ class Model:
             )
 
     @property
+    def preparation(self) -> str:
+        """How an image file becomes what it reads: a key of `reading.preparations.PREPARATIONS`."""
+        return str(self.config["data"].get("prepare", "digit"))
+
+    @property
     def learned_from_a_table(self) -> bool:
         """Whether it was trained on rows of numbers, not on images."""
         return bool(self.config["data"].get("dataset") == "table")

@@ -34,6 +34,11 @@ class Layout:
         return sum(n_in * n_out for n_in, n_out in itertools.pairwise(self.sizes))
 
     @property
+    def n_weights_before_the_last(self) -> int:
+        """The number of weights in all matrices but the last."""
+        return self.n_weights - self.sizes[-2] * self.sizes[-1]
+
+    @property
     def n_parameters(self) -> int:
         """P."""
         return self.n_weights + sum(self.sizes[1:]) + 2 * self.n_running

@@ -159,7 +159,7 @@ def _draw_outputs(
         is_flat = z.max() - z.min() < FLAT * (high - low)
         crossed = [height for height in heights if z.min() < height < z.max()]
         if crossed and not is_flat:
-            axes.contour(x, y, z, crossed, colors="white", linewidths=0.6)
+            axes.contour(x, y, z, crossed, colors="white", linewidths=0.6, linestyles="solid")
         if halfway is not None and z.min() < halfway < z.max() and not is_flat:
             axes.contour(x, y, z, [halfway], colors="black", linewidths=2.2, linestyles="--")
         for i, kind in enumerate(kinds or [None]):

@@ -13,9 +13,10 @@ from mlpcli.errors import CheckpointError
 from mlpcli.files import as_argument
 from mlpcli.inference.model import Model, load_model
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.records import RunRecord, read_record
 from mlpcli.training.evaluation import Evaluation
-from mlpcli.training.setup import Setup, assemble
+from mlpcli.training.setup import Setup, prepare
 
 
 class Subject:
@@ -112,7 +113,14 @@ class Subject:
 
     def training_setup(self) -> Setup:
         """Return the setup for training the run once more."""
-        return assemble(self._config, *self._loader.splits())
+        start = read_start(self._config, self._data_dir, trust_paths=self._trust_paths)
+        return prepare(
+            self._config,
+            self._data_dir,
+            self.reporter,
+            trust_paths=self._trust_paths,
+            start=start,
+        )
 
 
 def noun(subjects: Sequence[Subject]) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mlpcli.data.dataset import UInt8Array
 from mlpcli.reading.boxes import Box
-from mlpcli.reading.morphology import FloatArray
+from mlpcli.reading.morphology import FloatArray, UInt8Array
 
 LETTER, LEAST_LETTER = 0.35, 10
 """height of the answers as a fraction of the usual box, and at least in pixels"""

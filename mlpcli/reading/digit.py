@@ -13,7 +13,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import Box, box_of, longer_side, moved, rescaled, widened
 from mlpcli.reading.decoding import Remark, no_remark, read_grey, source_name
@@ -22,7 +21,7 @@ from mlpcli.reading.fitting import centred, fitted, is_already_prepared
 from mlpcli.reading.grey import border
 from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_ink, full_contrast
-from mlpcli.reading.morphology import FloatArray, sliding_max
+from mlpcli.reading.morphology import FloatArray, UInt8Array, sliding_max
 from mlpcli.reading.not_a_digit import refuse_no_digit
 from mlpcli.reading.page import PAGE_SIDE, digits_on_page
 from mlpcli.reading.parts import digit_mask

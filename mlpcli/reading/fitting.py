@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from mlpcli.data.dataset import UInt8Array
 from mlpcli.reading.boxes import box_of
-from mlpcli.reading.morphology import FloatArray
+from mlpcli.reading.morphology import FloatArray, UInt8Array
 from mlpcli.reading.resizing import resized
 
 DIGIT_SHARE = 20 / 28

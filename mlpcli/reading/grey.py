@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlpcli.data.dataset import UInt8Array
-from mlpcli.reading.morphology import FloatArray, row_strips, smoothed
+from mlpcli.reading.morphology import FloatArray, UInt8Array, row_strips, smoothed
 
 _CHANNEL_SIDE = 160  # pixels of the shrunk image on which the channel is chosen
 

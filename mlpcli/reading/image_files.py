@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from mlpcli.data.dataset import UInt8Array
 from mlpcli.errors import ImageError
 from mlpcli.files import replacing
+from mlpcli.reading.morphology import UInt8Array
 
 ENDINGS = {
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),

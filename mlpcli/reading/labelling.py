@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import IntArray
-from mlpcli.reading.morphology import Mask
+from mlpcli.reading.morphology import IntArray, Mask
 
 
 def labelled(mask: Mask, *, corners: bool = True) -> tuple[NDArray[np.int32], int]:

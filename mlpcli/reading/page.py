@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlpcli.data.dataset import IntArray
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import Box, rescaled
 from mlpcli.reading.forms import without_boxes
 from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_ink
 from mlpcli.reading.labelling import stretches
-from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
+from mlpcli.reading.morphology import FloatArray, IntArray, Mask, sliding_max
 from mlpcli.reading.not_a_digit import LEAST_HEIGHT_TO_WIDTH
 from mlpcli.reading.parts import Parts, joined, parts_of, refuse_crowd, refuse_too_many
 from mlpcli.reading.resizing import shrunk

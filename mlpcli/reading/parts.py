@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import IntArray
 from mlpcli.errors import ImageError
 from mlpcli.reading.boxes import Box
 from mlpcli.reading.ink import Ink
 from mlpcli.reading.labelling import labelled, smallest_connected
-from mlpcli.reading.morphology import FloatArray, Mask, sliding_max
+from mlpcli.reading.morphology import FloatArray, IntArray, Mask, sliding_max
 from mlpcli.reading.stroke_width import stroke_width
 
 GAP = 2.0

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mlpcli.data.dataset import IntArray
 from mlpcli.reading.boxes import box_of
-from mlpcli.reading.morphology import FloatArray, Mask, opened
+from mlpcli.reading.morphology import FloatArray, IntArray, Mask, opened
 
 MOST_SLOPE = math.tan(math.radians(8))
 """steepest slope; on paper photographed more askew, the digits are askew too"""

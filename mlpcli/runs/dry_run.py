@@ -9,6 +9,7 @@ import numpy as np
 from mlpcli.config.schema.config import Config
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import Checkpoint, to_bytes
 from mlpcli.training.blocks import Block
 from mlpcli.training.evaluation import evaluate
@@ -38,7 +39,8 @@ def dry_run(
         DivergedError: the loss is not finite after the first step.
         DataError: the data is missing; a dry run does not download it.
     """
-    setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False)
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False, start=start)
     loss = setup.loss
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         training = Training(setup, prefetch=False)

@@ -48,10 +48,6 @@ class Recorder(EpochLog):
         started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
         epoch_start: the parameters (P,) at the beginning of an epoch that is not done.
-
-    Attributes:
-        took_back: whether the last step was taken back, because the weights before it have the loss
-            at which the run stopped.
     """
 
     def __init__(
@@ -65,18 +61,10 @@ class Recorder(EpochLog):
     ) -> None:
         super().__init__(setup, history)
         self.folder, self.reporter = folder, reporter
-        self.took_back = False
         self._started = started
         self._unsaved = _Unsaved()
         self._saved_at = time.perf_counter()
         self._probe = GradientProbe(setup, epoch_start)
-        self._may_take_back = (
-            setup.config.training.stop_at_loss is not None
-            and len(setup.batches) == 1
-            and setup.validation is None
-            and setup.average is None
-        )
-        self._before_the_step = [each.copy() for each in setup.arrays if self._may_take_back]
 
     @property
     def seconds(self) -> float:
@@ -85,11 +73,8 @@ class Recorder(EpochLog):
 
     def end_epoch(self, row: EpochMetrics) -> bool:
         """Record an epoch, save it if it is time to; return whether training ends here."""
-        is_best = self.add(row)
-        if self._may_take_back:
-            self._take_back_or_go_on()
-        steps = len(self.history) * len(self.setup.batches) - self.took_back
-        checkpoint = Checkpoint.of(self.setup, Progress(tuple(self.history), steps))
+        is_best = self.add_trained(row)
+        checkpoint = Checkpoint.of(self.setup, self.progress)
         unsaved = self._unsaved
         unsaved.rows.append(row)
         unsaved.norms += self._probe.end_epoch(row.epoch)
@@ -118,19 +103,6 @@ class Recorder(EpochLog):
                 save_checkpoint(self.folder.last, unsaved.last)
             self.folder.append_metrics(unsaved.rows)
         self._saved_at = time.perf_counter()
-
-    def _take_back_or_go_on(self) -> None:
-        """Where the run stops on the loss, go back to the weights that have it.
-
-        An epoch of one batch has the loss of the weights before its only step.
-        """
-        arrays = self.setup.arrays
-        if self.reached_loss:
-            for array, before in zip(arrays, self._before_the_step, strict=True):
-                array[...] = before
-            self.took_back = True
-        else:
-            self._before_the_step = [array.copy() for array in arrays]
 
     def save(self, progress: Progress) -> None:
         """Save the state of the run, between two epochs or within one."""

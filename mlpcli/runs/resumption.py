@@ -13,6 +13,7 @@ from pathlib import Path
 from mlpcli.config.loading import config_of_checkpoint, load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
+from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import as_argument, os_errors_as, write_bytes, write_text
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, to_bytes
@@ -42,6 +43,12 @@ class Resumption:
     checkpoint: Checkpoint
     config: Config
     """the config of the checkpoint, with the changes"""
+
+    @property
+    def normalization_to_keep(self) -> Normalization | None:
+        """That of the network which the run started from, if it did: it is not the data's."""
+        started = self.config.training.start_from is not None
+        return self.checkpoint.normalization if started else None
 
 
 def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:

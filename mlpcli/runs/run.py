@@ -9,6 +9,8 @@ from pathlib import Path
 from mlpcli import notebook
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
+from mlpcli.data.dataset import Dataset
+from mlpcli.data.loading import with_arrays
 from mlpcli.errors import CheckpointError, DivergedError, Interrupted
 from mlpcli.inference.layer_table import layer_rows
 from mlpcli.inference.model import Model, load_model
@@ -17,6 +19,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.runs import messages, resumption
 from mlpcli.runs.interruption import Interruption
 from mlpcli.runs.recorder import Recorder
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import Checkpoint
 from mlpcli.storage.environment import add_session, environment
 from mlpcli.storage.run_folder import RunFolder, has_ended, wall_time
@@ -110,6 +113,8 @@ class Run:
 def train(
     config: Config,
     *,
+    training: Dataset | None = None,
+    test: Dataset | None = None,
     runs_dir: str | Path = "runs",
     data_dir: str | Path | None = None,
     reporter: Reporter | None = None,
@@ -120,6 +125,9 @@ def train(
 
     Args:
         config: from `load_config`.
+        training: arrays to learn from, instead of the config's dataset; the validation part is
+            split off them.
+        test: arrays to test on; None holds `data.test_share` of `training` out.
         runs_dir: the folder in which the run's folder is created.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
         reporter: receives the progress.
@@ -132,7 +140,12 @@ def train(
     """
     started = time.perf_counter()
     reporter = reporter or Reporter()
-    setup = prepare(config, data_dir, reporter)
+    arrays = None
+    if training is not None:
+        config, arrays = with_arrays(config), (training, test)
+    start = read_start(config, data_dir)
+    setup = prepare(config, data_dir, reporter, start=start, arrays=arrays)
+    config = setup.config
     check_start(setup)
     if warning := saturated_start(setup):
         reporter.remark(warning)
@@ -160,6 +173,8 @@ def resume(
     path: str | Path,
     overrides: Sequence[str] = (),
     *,
+    training: Dataset | None = None,
+    test: Dataset | None = None,
     data_dir: str | Path | None = None,
     trust_paths: bool = False,
     reporter: Reporter | None = None,
@@ -173,6 +188,8 @@ def resume(
         path: the run's folder, or a checkpoint in it: epochs after that one are trained again.
         overrides: `training.epochs=30`, or others of `resumption.MAY_CHANGE`. A schedule that
             depends on the number of epochs changes from here on.
+        training: the arrays that it was trained on, if it was; `test` likewise.
+        test: as for `train`.
         data_dir: as for `train`.
         trust_paths: as for `evaluate_checkpoints`.
         reporter: receives the progress, and a warning if another environment may change last bits.
@@ -189,7 +206,14 @@ def resume(
     folder.refuse_links_outside()
     with folder.locked():
         found = resumption.find(path, overrides)
-        setup = prepare(found.config, data_dir, reporter, trust_paths=trust_paths)
+        setup = prepare(
+            found.config,
+            data_dir,
+            reporter,
+            trust_paths=trust_paths,
+            normalization=found.normalization_to_keep,
+            arrays=None if training is None else (training, test),
+        )
         resumption.restore(setup, found.checkpoint, found.path)
         found = resumption.without_a_step_taken_back(found)
         progress = found.checkpoint.progress

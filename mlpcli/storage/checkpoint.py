@@ -113,11 +113,20 @@ class Checkpoint:
         """The number of whole epochs that the weights were trained for."""
         return self.progress.epoch
 
+    @property
+    def evaluated(self) -> MLP:
+        """The network with the parameters that are evaluated and used: averaged, if any are."""
+        average = self.average
+        if average is None and not self.is_exported:
+            name = OPTIMIZERS[self.config["optimizer"]["name"]].evaluated
+            average = None if name is None else self.optimizer[name]
+        if average is None:
+            return self.network
+        return self.network.with_parameters(average, self.running_average)
+
     def for_prediction(self) -> MLP:
-        """Return the network with its averaged parameters, if there are any."""
-        if self.average is None:
-            return self.network.for_prediction()
-        return self.network.with_parameters(self.average, self.running_average).for_prediction()
+        """Return the network as it is used."""
+        return self.evaluated.for_prediction()
 
 
 def export(checkpoint: Checkpoint) -> Checkpoint:
@@ -220,6 +229,8 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     # These two raise an error if their settings are impossible.
     build_loss(config["loss"])
     Shaping.from_settings(config["data"])
+    if config["data"].get("prepare", "digit") not in ("digit", "none"):
+        raise ValueError("an unknown preparation of images")
     activation, output_activation = settings["activation"], settings["output_activation"]
     each = [activation] if isinstance(activation, str) else activation
     for name in (*each, output_activation):

@@ -8,12 +8,14 @@ from typing import Any
 
 from mlpcli.config.schema.config import Config
 from mlpcli.config.sweep_loading import Sweep, load_sweep
+from mlpcli.data.loading import DataLoader
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import ConfigError
 from mlpcli.files import write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.records import differences
 from mlpcli.sweeps.cluster import Cluster
 from mlpcli.sweeps.driver import Driver
@@ -76,7 +78,9 @@ def sweep(
         WriteError: the sweep cannot be recorded.
         Interrupted: Ctrl-C stopped it; `resume_sweep` continues it.
     """
-    base = config.model_dump(mode="json") if isinstance(config, Config) else config
+    base = (
+        config.model_dump(mode="json", exclude_unset=True) if isinstance(config, Config) else config
+    )
     base = str(base) if isinstance(base, Path) else base
     described = load_sweep({"base": base, "parameters": parameters, **settings})
     backend = Backend(workers, scheduler, data_dir)
@@ -160,16 +164,26 @@ def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:
 @contextlib.contextmanager
 def _working(sweep: Sweep, backend: Backend, reporter: Reporter) -> Iterator[Cluster]:
     """Yield workers, and have the data in the cache that local ones read."""
-    dataset = sweep.base.data.dataset
-    if backend.scheduler is None and dataset in SOURCES:
+    if backend.scheduler is None:
+        _fill_cache(sweep.base, backend.cache, reporter)
+    with Cluster(backend.workers, backend.scheduler, reporter=reporter) as cluster:
+        yield cluster
+
+
+def _fill_cache(config: Config, folder: Path, reporter: Reporter) -> None:
+    """Download and prepare what all workers would otherwise fetch and prepare at once."""
+    data = config.data
+    for name in {data.dataset, *([data.mix.dataset] if data.mix else [])} & SOURCES.keys():
         cache.fetch(
-            dataset,
-            backend.cache,
+            name,
+            folder,
             progress=lambda file, received: reporter.download(file.name, received, file.size),
             report=reporter.remark,
         )
-    with Cluster(backend.workers, backend.scheduler, reporter=reporter) as cluster:
-        yield cluster
+    if data.dataset == "folder":
+        if start := read_start(config, folder):
+            data = start.completed(config).data
+        DataLoader(data, config.seed, folder, reporter).raw_training()
 
 
 def _drive(

@@ -10,17 +10,18 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mlpcli.config.schema.config import Config
 from mlpcli.config.sweep_loading import Sweep
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published.sources import SOURCES
-from mlpcli.errors import ClusterError, ConfigError, Interrupted
+from mlpcli.errors import CheckpointError, ClusterError, ConfigError, Interrupted
 from mlpcli.files import as_argument, read_json, write_json, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
+from mlpcli.runs.starting import read_start
 from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
 from mlpcli.sweeps import halving
 from mlpcli.sweeps.cluster import Cluster
@@ -30,6 +31,7 @@ from mlpcli.sweeps.search import Search, Values
 from mlpcli.sweeps.sweep_folder import SweepFolder, read_result, read_run, result_of, write_run
 from mlpcli.sweeps.task import RawData, Task, evaluate_on_test, train
 from mlpcli.sweeps.trials import Training, Trial, ranked
+from mlpcli.training.starting import Start
 
 WITHOUT_FILES = ("synthetic", "table")
 """datasets that any machine can make from the config"""
@@ -70,6 +72,7 @@ class Driver:
         self._data_dir = data_dir
         self._halving = sweep.settings.halving
         self._journal = Journal(folder.journal, folder.path.resolve().name, sweep)
+        self._starts: dict[Path | str, Start | None] = {}
         self._rung = 0
         self._started = time.perf_counter()
         self._written = self._started
@@ -161,14 +164,24 @@ class Driver:
         seeds = self.sweep.seeds
         try:
             for seed in seeds:
-                config = self.sweep.config(values, seed)
+                config, start = self._completed(self.sweep.config(values, seed))
                 folder = self.folder.run_folder(number, seed, len(seeds))
-                training = Training(seed, config, folder)
+                training = Training(seed, config, folder, start=start)
                 training.result = read_result(training) if folder.exists() else None
                 trial.trainings.append(training)
-        except ConfigError as error:
+        except (CheckpointError, ConfigError) as error:
             trial.problem = str(error)
         return trial
+
+    def _completed(self, config: Config) -> tuple[Config, bytes]:
+        """Return a config as the network that it starts from completes it, and that network."""
+        path = config.training.start_from
+        if path is None:
+            return config, b""
+        if path not in self._starts:
+            self._starts[path] = read_start(config, self._data_dir)
+        start = cast(Start, self._starts[path])  # the config names one
+        return start.completed(config), start.content
 
     def _train(self, trials: Iterable[Trial], rung: int) -> None:
         """Train trials until the epoch of a rung, or until their training is over."""
@@ -230,6 +243,7 @@ class Driver:
             until=until,
             run=read_run(training.folder) if training.result else {},
             data_dir=str(self._data_dir) if self.cluster.is_local else None,
+            start=training.start,
         )
 
     def _data_for(self, config: Config) -> Any:
@@ -237,13 +251,13 @@ class Driver:
         dataset = config.data.dataset
         if self.cluster.is_local or dataset in SOURCES or dataset in WITHOUT_FILES:
             return None
+        loader = DataLoader(config.data, config.seed, self._data_dir, self.reporter)
 
         def read() -> RawData:
-            loader = DataLoader(config.data, config.seed, self._data_dir, self.reporter)
             training = loader.raw_training()
             return RawData(training, loader.raw_test(training.class_names))
 
-        return self.cluster.shared(config.data.model_dump_json(), read)
+        return self.cluster.shared(loader.raw_key, read)
 
     def _settle(self, trial: Trial, rung: int) -> None:
         """Record that a trial has reached a rung, or its end."""

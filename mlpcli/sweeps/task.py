@@ -26,6 +26,7 @@ from mlpcli.inference.model import model_of
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
 from mlpcli.runs.resumption import restore
+from mlpcli.runs.starting import start_of
 from mlpcli.storage import checkpoint
 from mlpcli.storage.checkpoint import Checkpoint
 from mlpcli.storage.environment import environment
@@ -34,8 +35,7 @@ from mlpcli.training.epoch_log import EpochLog
 from mlpcli.training.gradient_probe import GradientProbe
 from mlpcli.training.loop import FROM_THE_START, check_start, train_epochs
 from mlpcli.training.metrics import EpochMetrics
-from mlpcli.training.progress import Progress
-from mlpcli.training.setup import Setup, assemble
+from mlpcli.training.setup import Setup, Splits, assemble, assemble_from
 
 LONG_ENOUGH = 20.0
 """After so many seconds a task ends with the epoch, and another continues its training: then a
@@ -72,6 +72,8 @@ class Task:
     """the run so far; empty at the start"""
     data_dir: str | None
     """the worker's cache of datasets; None for its usual one"""
+    start: bytes = b""
+    """the checkpoint of the network from which the training starts, if it starts from one"""
 
 
 def train(task: Task, data: RawData | None = None) -> Files:
@@ -83,11 +85,11 @@ def train(task: Task, data: RawData | None = None) -> Files:
     started = time.perf_counter()
     config = load_config(task.config)
     loader = _loader(config, task.data_dir)
-    raw = _kept_training(config, loader) if data is None else data.training
+    raw = _kept_training(loader) if data is None else data.training
     try:
         training, validation = loader.training_and_validation(raw)
         nothing = training.take(np.arange(0))  # the test images are for the best trial only
-        run = _Run(task, assemble(config, training, validation, nothing))
+        run = _Run(task, _assembled(task, config, (training, validation, nothing)))
     except (ConfigError, DataError) as error:
         return _impossible(task, config, error)
     return run.train(started)
@@ -99,9 +101,9 @@ def evaluate_on_test(task: Task, data: RawData | None = None) -> dict[str, float
     Raises:
         DataError: the data cannot be had.
     """
-    config = load_config(task.config)
-    model = model_of(checkpoint.from_bytes(task.run[BEST], Path(task.name)), Path(task.name))
-    loader = _loader(config, task.data_dir)
+    best = checkpoint.from_bytes(task.run[BEST], Path(task.name))
+    model = model_of(best, Path(task.name))
+    loader = _loader(load_config(task.config), task.data_dir)
     raw = None if data is None else data.test
     found = model.evaluate(loader.test(model.class_names, raw))
     return {
@@ -120,16 +122,19 @@ _kept: dict[str, Dataset] = {}
 """the training images of the latest trial of this process"""
 
 
-def _kept_training(config: Config, loader: DataLoader) -> Dataset:
+def _kept_training(loader: DataLoader) -> Dataset:
     """Return the training images in the files of a config, which the next trial may need again."""
-    data = config.data.model_dump(mode="json", include={"dataset", "files", "table", "class_names"})
-    if config.data.dataset == "synthetic":
-        data |= {"seed": config.seed, "train_size": config.data.train_size}
-    key = json.dumps(data)
-    if key not in _kept:
+    if loader.raw_key not in _kept:
         _kept.clear()
-        _kept[key] = loader.raw_training()
-    return _kept[key]
+        _kept[loader.raw_key] = loader.raw_training()
+    return _kept[loader.raw_key]
+
+
+def _assembled(task: Task, config: Config, splits: Splits) -> Setup:
+    if not task.start:
+        return assemble(config, *splits)
+    start = start_of(task.start, Path(str(config.training.start_from)))
+    return assemble_from(start, config, splits, Reporter())
 
 
 class _Run:
@@ -178,12 +183,10 @@ class _Run:
 
     def _end_epoch(self, row: EpochMetrics, started: float) -> bool:
         """Keep an epoch; return whether the task ends here."""
-        is_best = self.log.add(row)
+        is_best = self.log.add_trained(row)
         norms = gradients_text(self.probe.end_epoch(row.epoch))
         self.gradients += norms.partition("\n")[2] if self.gradients else norms
-        history = tuple(self.log.history)
-        progress = Progress(history, len(history) * len(self.setup.batches))
-        self.last = checkpoint.to_bytes(Checkpoint.of(self.setup, progress))
+        self.last = checkpoint.to_bytes(Checkpoint.of(self.setup, self.log.progress))
         if is_best:
             self.best = self.last
         return self._is_over or time.perf_counter() - started > LONG_ENOUGH

@@ -51,6 +51,8 @@ class Training:
     config: Config
     folder: Path
     result: Result | None = None
+    start: bytes = b""
+    """the checkpoint of the network that it starts from, if it does"""
 
 
 @dataclass

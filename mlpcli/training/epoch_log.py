@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mlpcli.training.improvement import BestSoFar
 from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 
 
@@ -19,6 +20,8 @@ class EpochLog:
         best: the best epoch by `training.monitor`.
         stopped_early: whether early stopping has ended the run.
         reached_loss: whether `training.stop_at_loss` has ended it.
+        took_back: whether the last step was taken back, because the weights before it have the loss
+            at which the run stopped.
     """
 
     def __init__(self, setup: Setup, history: Sequence[EpochMetrics] = ()) -> None:
@@ -27,6 +30,14 @@ class EpochLog:
         self.best = BestSoFar(setup.monitor)
         self.stopped_early = False
         self.reached_loss = False
+        self.took_back = False
+        self._may_take_back = (
+            setup.config.training.stop_at_loss is not None
+            and len(setup.batches) == 1
+            and setup.validation is None
+            and setup.evaluated is setup.network.theta
+        )
+        self._before_the_step = [each.copy() for each in setup.arrays if self._may_take_back]
         stopping = setup.config.training.early_stopping
         self._patience = stopping.patience if stopping else 0
         self._stopping = BestSoFar(stopping.monitor, stopping.min_delta) if stopping else None
@@ -42,6 +53,29 @@ class EpochLog:
         enough = self.setup.config.training.stop_at_loss
         self.reached_loss = enough is not None and row.train_loss < enough
         return self.best.improves(row)
+
+    def add_trained(self, row: EpochMetrics) -> bool:
+        """Add the epoch that the run just trained; return whether it is the best so far.
+
+        Where the run stops on the loss, the weights that have it come back: an epoch of one batch
+        has the loss of the weights before its only step.
+        """
+        is_best = self.add(row)
+        if self._may_take_back:
+            arrays = self.setup.arrays
+            if self.reached_loss:
+                for array, before in zip(arrays, self._before_the_step, strict=True):
+                    array[...] = before
+                self.took_back = True
+            else:
+                self._before_the_step = [array.copy() for array in arrays]
+        return is_best
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is, at the end of an epoch."""
+        steps = len(self.history) * len(self.setup.batches) - self.took_back
+        return Progress(tuple(self.history), steps)
 
     @property
     def is_done(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches
+from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.normalization import Normalization, standardized, with_normal_targets
@@ -24,7 +25,11 @@ from mlpcli.reporting import Reporter
 from mlpcli.training import building
 from mlpcli.training.improvement import ReduceOnPlateau, monitored_column
 from mlpcli.training.metrics import measured_columns
+from mlpcli.training.starting import Start
 from mlpcli.training.worker_count import may_prefetch, worker_count
+
+Splits = tuple[Dataset, Dataset | None, Dataset]
+"""the training set, the validation set, if any, and the test set"""
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,28 @@ class Setup:
         fraction = self.schedule(middle_of_step, max(self.config.training.epochs, 1))
         return self.config.optimizer.learning_rate * fraction
 
+    @property
+    def evaluated(self) -> Array:
+        """The parameters (P,) that are evaluated and used: averaged, if the config wants it."""
+        if self.average is not None:
+            return self.average
+        name = self.optimizer.evaluated
+        return self.network.theta if name is None else self.vectors[name]
+
     def for_prediction(self) -> MLP:
-        """Return the network as it is evaluated and used: averaged, if the config wants it."""
-        if self.average is None:
+        """Return the network as it is evaluated and used."""
+        if self.evaluated is self.network.theta:
             return self.network.for_prediction()
-        return self.network.with_parameters(self.average, self.running_average).for_prediction()
+        return self.network.with_parameters(self.evaluated, self.running_average).for_prediction()
+
+    def begin_averages(self) -> None:
+        """Set the averages to the numbers that the network has, those of the optimizer too."""
+        for name in self.optimizer.begins_at_theta:
+            self.vectors[name][...] = self.network.theta
+        if self.average is not None:
+            self.average[...] = self.network.theta
+        if self.running_average is not None:
+            self.running_average[...] = self.network.running
 
     @cached_property
     def plain_config(self) -> dict[str, Any]:
@@ -115,6 +137,9 @@ def prepare(
     *,
     may_fetch: bool = True,
     trust_paths: bool = True,
+    start: Start | None = None,
+    normalization: Normalization | None = None,
+    arrays: tuple[Dataset, Dataset | None] | None = None,
 ) -> Setup:
     """Load the data of a config and return the parts of its run.
 
@@ -124,15 +149,25 @@ def prepare(
         reporter: follows the download.
         may_fetch: whether missing data may be downloaded.
         trust_paths: whether files may lie anywhere.
+        start: the trained network that `training.start_from` names.
+        normalization: that of a run that is resumed and started so; None measures it.
+        arrays: the training set and perhaps the test set of dataset arrays.
 
     Raises:
         DataError: the data cannot be had, or does not fit together.
-        ConfigError: there is not enough memory for it.
+        ConfigError: there is not enough memory for it, or it does not fit `start`.
     """
+    if start is not None:
+        config = start.completed(config)
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     try:
-        loader = DataLoader(config.data, config.seed, cache, reporter, may_fetch, trust_paths)
-        return assemble(config, *loader.splits())
+        loader = DataLoader(
+            config.data, config.seed, cache, reporter, may_fetch, trust_paths, arrays
+        )
+        splits = loader.splits()
+        if start is not None:
+            return assemble_from(start, config, splits, reporter)
+        return assemble(config, *splits, normalization)
     except MemoryError as error:
         raise ConfigError(
             f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "
@@ -140,29 +175,85 @@ def prepare(
         ) from error
 
 
-def assemble(config: Config, training: Dataset, validation: Dataset | None, test: Dataset) -> Setup:
-    """Return the parts of a run on data that is in memory, as it was loaded."""
+def assemble_from(start: Start, config: Config, splits: Splits, reporter: Reporter) -> Setup:
+    """Return the parts of a run that begins with a trained network.
+
+    Args:
+        start: the network.
+        config: of the run, completed by `start`.
+        splits: the data as it was loaded.
+        reporter: told where the classes differ.
+
+    Raises:
+        ConfigError: the network reads images of another size.
+    """
+    config, splits = _with_classes_of(start, config, splits, reporter)
+    setup = assemble(config, *splits, start.normalization)
+    start.write_weights(setup.network, setup.training.class_names)
+    setup.begin_averages()
+    return setup
+
+
+def _with_classes_of(
+    start: Start, config: Config, splits: Splits, reporter: Reporter
+) -> tuple[Config, Splits]:
+    """Return a config and its data with the classes of the network, where it has them all.
+
+    Raises:
+        ConfigError: the network reads images of another size.
+    """
+    training, validation, test = splits
+    start.refuse_other_images(training.image_shape)
+    names = start.class_names
+    if training.class_names == names:
+        return config, splits
+    if config.data.class_names is None and start.knows_classes_of(config, training.class_names):
+        data = config.data.model_copy(update={"class_names": names})
+        training, test = (with_classes(each, names, "The data") for each in (training, test))
+        validation = validation and with_classes(validation, names, "The data")
+        return config.model_copy(update={"data": data}), (training, validation, test)
+    reporter.remark(
+        f"The classes are others than those of {start.name}: the last layer of the network is new."
+    )
+    return config, splits
+
+
+def assemble(
+    config: Config,
+    training: Dataset,
+    validation: Dataset | None,
+    test: Dataset,
+    normalization: Normalization | None = None,
+) -> Setup:
+    """Return the parts of a run on data that is in memory, as it was loaded.
+
+    Without a normalization, the one that the config asks for is measured.
+    """
     shaping = Shaping.from_settings(config.data.model_dump())
     training, validation = shaping.apply(training), validation and shaping.apply(validation)
-    normalization = {
-        "standardize": lambda: standardized(training),
-        "unit": Normalization.unit,
-        "none": Normalization.none,
-    }[config.data.normalization]()
+    if normalization is None:
+        normalization = {
+            "standardize": lambda: standardized(training),
+            "unit": Normalization.unit,
+            "none": Normalization.none,
+        }[config.data.normalization]()
     target_normalization = Normalization.none()
     if training.targets is not None and config.data.normalization == "standardize":
         target_normalization = Normalization.of_columns(training.targets)
         training = with_normal_targets(training, target_normalization)
         validation = validation and with_normal_targets(validation, target_normalization)
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
-    optimizer = building.build_optimizer(config)
     averaging = config.training.averaging
     average: Array | None = None
     if averaging:
         average = shared_zeros(network.theta.shape, network.dtype)
-        average[...] = network.theta
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
+    schedule, epochs = building.build_schedule(config), max(config.training.epochs, 1)
+    steps_per_epoch = len(batches)
+    optimizer = building.build_optimizer(
+        config, lambda t: schedule((t - 0.5) / steps_per_epoch, epochs)
+    )
     workers = worker_count(
         config.training.workers,
         network.sizes,
@@ -170,7 +261,7 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         distorted=config.data.augmentation != AugmentationConfig(),
     )
     several_blocks = len(training) > batches.block_size
-    return Setup(
+    setup = Setup(
         config=config,
         batches=batches,
         validation=validation,
@@ -178,8 +269,8 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         network=network,
         loss=building.build_loss(config.loss.model_dump()),
         optimizer=optimizer,
-        vectors=building.build_vectors(optimizer.vectors, network),
-        schedule=building.build_schedule(config),
+        vectors=building.build_vectors(optimizer, network),
+        schedule=schedule,
         average=average,
         running_average=(network.running.copy() if averaging and network.batch_norms else None),
         plateau=building.build_plateau(config),
@@ -187,3 +278,5 @@ def assemble(config: Config, training: Dataset, validation: Dataset | None, test
         workers=workers,
         prefetch=several_blocks and may_prefetch(config.training.workers, workers),
     )
+    setup.begin_averages()
+    return setup

@@ -21,7 +21,7 @@ def test_version(run_process):
 
 def test_help_of_every_command(run):
     listed = run("--help").stdout
-    for name in ("train", "evaluate", "predict", "plot", "runs", "data", "config"):
+    for name in ("train", "evaluate", "predict", "page", "plot", "runs", "data", "config"):
         assert f"\n  {name} " in listed
         done = run(name, "--help")
         assert done.returncode == 0

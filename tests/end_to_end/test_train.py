@@ -249,14 +249,18 @@ def test_what_is_next_for_digits_and_for_a_table(run):
         "mlpcli evaluate runs/quickstart",
         "mlpcli evaluate runs/quickstart --dataset mnist",
         "mlpcli predict photo.png --checkpoint runs/quickstart",
+        "mlpcli page runs/quickstart --open",
     ]
     done = run("train", "-c", "examples/xor", "training.epochs=1", "training.pictures=false")
     _, *lines = done.stderr[done.stderr.index("Try next:") :].splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         program, *arguments = shlex.split(line.split("  ")[1])
         assert program == "mlpcli"
-        assert run(*arguments).returncode == 0
+        done = run(*(each for each in arguments if each != "--open"))
+        assert done.returncode == 0, done.stderr
+    large = ("network.hidden=[65]", "training.epochs=1", "training.pictures=false")
+    assert "mlpcli page" not in run("train", "-c", "examples/xor", *large).stderr
 
 
 def test_a_start_that_is_not_finite(run, bars):

@@ -27,7 +27,11 @@ from safetensors.numpy import load
 import mlpcli
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config
+from mlpcli.data.csv_table import read_table
 from mlpcli.data.idx import read_images, read_labels
+from mlpcli.data.image_folder import find_images
+from mlpcli.data.npz import read_archive
+from mlpcli.data.problems import Problems
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reading.decoding import DECODED_SIDE, read_grey
@@ -193,6 +197,98 @@ def test_idx(count) -> None:
                 assert array.dtype == np.uint8
                 assert array.size > 0
         count("IDX files")
+
+    check()
+
+
+def test_tables(tmp_path: Path, count) -> None:
+    path = tmp_path / "table.csv"
+    plain = b"label,a,b\n" + b"7,0,255\n8,1,2\n" * 4
+    bomb = gzip.compress(b"1," * 3_000_000)
+    originals = [
+        plain,
+        plain.replace(b",", b";"),
+        gzip.compress(plain),
+        b'"7","0","1"\r\n' * 3,
+        bomb,
+    ]
+
+    @many
+    @given(st.one_of(damaged(originals), st.binary(max_size=60)), st.booleans())
+    def check(content: bytes, skip: bool) -> None:
+        path.write_bytes(content)
+        alarm(SECONDS)
+        try:
+            found, _ = read_table(path, skip=skip)
+        except DataError as error:
+            assert str(path) in str(error)  # noqa: PT017
+        else:
+            assert found.pixels.dtype == np.uint8
+            assert len(found.pixels) == len(found.rows) > 0
+            assert found.labels is None or len(found.labels) == len(found.rows)
+        count("tables of pixels")
+
+    check()
+
+
+def test_archives(tmp_path: Path, count) -> None:
+    path = tmp_path / "a.npz"
+    originals = []
+    for save in (np.savez, np.savez_compressed):
+        content = io.BytesIO()
+        save(content, x=np.arange(60, dtype=np.uint8).reshape(5, 4, 3), y=np.arange(5))
+        originals.append(content.getvalue())
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, x=np.zeros((3000, 100, 100), np.uint8), y=np.zeros(3000, int))
+    originals.append(bomb.getvalue())
+
+    @many
+    @given(st.one_of(damaged(originals), st.binary(max_size=60)))
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        alarm(SECONDS)
+        try:
+            training, _ = read_archive(path)
+        except DataError as error:
+            assert str(path) in str(error)  # noqa: PT017
+        else:
+            assert training.pixels.dtype == np.uint8
+            assert len(training.pixels) == len(training.labels) > 0
+        count("archives of arrays")
+
+    check()
+
+
+names = st.one_of(
+    st.sampled_from(
+        ["0/000.png", "../x.png", "/etc/passwd", "C:\\x", "0", ".", "", "\0", "0//000.png"]
+    ),
+    st.text(max_size=12),
+)
+
+
+def test_tables_of_labels(tmp_path: Path, count) -> None:
+    folder = tmp_path / "folder"
+    (folder / "0").mkdir(parents=True)
+    Image.new("L", (9, 9)).save(folder / "0" / "000.png")
+    (tmp_path / "x.png").write_bytes((folder / "0" / "000.png").read_bytes())
+    table = folder / "labels.csv"
+
+    @many
+    @given(st.lists(st.tuples(names, st.text(max_size=5)), max_size=5), st.booleans())
+    def check(rows: list[tuple[str, str]], skip: bool) -> None:
+        text = "file,label\n" + "".join(f"{file},{label}\n" for file, label in rows)
+        table.write_text(text, errors="replace")
+        alarm(SECONDS)
+        problems = Problems(str(folder), "", skip=skip)
+        try:
+            found = find_images(folder, problems)
+        except DataError as error:
+            assert str(folder) in str(error)  # noqa: PT017
+        else:
+            for image in found:
+                assert Path(image.path).resolve() == (folder / "0" / "000.png").resolve()
+        count("tables of labels")
 
     check()
 

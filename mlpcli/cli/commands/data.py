@@ -22,7 +22,7 @@ def command() -> None:
 @click.argument("datasets", nargs=-1, type=click.Choice(DATASETS), metavar="[DATASET]...")
 @options.data_dir
 def fetch(datasets: tuple[str, ...], data_dir: Path | None) -> None:
-    """Download what is missing: mnist (the default), fashion_mnist, kmnist.
+    """Download what is missing: mnist (the default), fashion_mnist, kmnist or qmnist.
 
     Cached files are verified and kept. MLPCLI_MIRROR, a URL or a folder, is tried before the public
     mirrors.

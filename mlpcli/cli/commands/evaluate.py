@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mlpcli.training.evaluation import Evaluation
 
 MOST_CONFUSED = 5
+MOST_COLUMNS = 50
+"""classes of the largest confusion matrix that is shown: it has a column for each"""
 MOST_ROWS = 25
 COLUMNS = ("target", "output", "error")
 
@@ -193,8 +195,11 @@ def _text(evaluation: "Evaluation") -> str:
         [m.name, f"{m.precision:.4f}", f"{m.recall:.4f}", f"{m.f1:.4f}", str(m.support)]
         for m in class_metrics(confusion, names)
     ]
-    matrix = [["true \\ predicted", *names]]
-    matrix += [[name, *map(str, row)] for name, row in zip(names, confusion, strict=True)]
+    confused = f"The confusion matrix of {len(names):,} classes is in --json."
+    if len(names) <= MOST_COLUMNS:
+        matrix = [["true \\ predicted", *names]]
+        matrix += [[name, *map(str, row)] for name, row in zip(names, confusion, strict=True)]
+        confused = table(matrix)
     pairs = "\n".join(
         f"  {names[true]} taken for {names[predicted]}: {count}"
         for true, predicted, count in most_confused(confusion, MOST_CONFUSED)
@@ -206,7 +211,7 @@ def _text(evaluation: "Evaluation") -> str:
         f"Accuracy: {percent(evaluation.accuracy)} ({right:,} of {total:,} right)\n"
         f"Loss:     {number(evaluation.loss)}\n"
         f"Trust:    {_calibration_text(evaluation)}\n\n{rows}"
-        f"{table(by_class)}\n\n{table(matrix)}\n\nMost confused:\n{pairs or '  nothing'}"
+        f"{table(by_class)}\n\n{confused}\n\nMost confused:\n{pairs or '  nothing'}"
     )
 
 

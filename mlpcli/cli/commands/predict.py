@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MANY_IMAGES = 20
 """number of images from which on a terminal shows a bar"""
+ONLY_FOR_IMAGES = (
+    *("recursive", "many", "labels", "show", "save_input", "save_annotated", "save_wrong"),
+)
+"""options that say nothing of a table of pixels"""
 
 
 @click.command("predict")
@@ -75,6 +79,18 @@ MANY_IMAGES = 20
     callback=options.png,
     help="Write the image with each digit's box and answer.",
 )
+@click.option(
+    "--save-wrong",
+    type=options.PATH,
+    metavar="DIR",
+    help="With --labels: copy each misread image to DIR/LABEL/, a dataset to learn from.",
+)
+@click.option(
+    "--submission",
+    type=options.PATH,
+    metavar="FILE.csv",
+    help="Answer a table of pixels as Kaggle wants it: ImageId,Label.",
+)
 @options.runs_dir
 def command(
     images: tuple[str, ...],
@@ -90,11 +106,14 @@ def command(
     show: bool,
     save_input: Path | None,
     save_annotated: Path | None,
+    save_wrong: Path | None,
+    submission: Path | None,
     runs_dir: Path,
 ) -> None:
     """Say which digit each image shows, and how probable it is; or answer rows of numbers.
 
-    IMAGE is a file, a folder, a pattern, or - for standard input.
+    IMAGE is a file, a folder, a pattern, or - for standard input; or a table of pixels in .csv or
+    .csv.gz, a row for each image.
 
     \b
     mlpcli predict photo.png
@@ -103,18 +122,29 @@ def command(
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
     mlpcli predict --inputs 0,1 --inputs 1,1 --checkpoint runs/xor
+    mlpcli predict test.csv --submission submission.csv
     """
-    from mlpcli.cli.predict_answers import as_csv, read_labels, score
-    from mlpcli.files import write_text
-    from mlpcli.half_blocks import drawn_for
-    from mlpcli.inference.committee import newest_reader
-
     if inputs:
-        _refuse_beside_inputs()
         _answer_rows(inputs, checkpoints, runs_dir, top, threshold, as_json, csv_file)
         return
     if not images:
         raise click.UsageError("Give an IMAGE, or --inputs for a network that learned a table.")
+    if any(image.lower().endswith((".csv", ".csv.gz")) for image in images):
+        _answer_table(images, checkpoints, runs_dir, top, threshold, as_json, csv_file, submission)
+        return
+    if submission is not None:
+        raise click.UsageError("--submission answers a table of pixels; name a .csv file.")
+    if save_wrong is not None and labels is None:
+        raise click.UsageError("--save-wrong needs --labels, which say what is wrong.")
+    from mlpcli.cli.predict_answers import as_csv, read_labels, score
+    from mlpcli.cli.save_wrong import check_names
+    from mlpcli.cli.save_wrong import save_wrong as copy_wrong
+    from mlpcli.files import write_text
+    from mlpcli.half_blocks import drawn_for
+    from mlpcli.inference.committee import newest_reader
+
+    if save_wrong is not None and "-" in images:
+        raise click.UsageError("--save-wrong needs files, not standard input.")
     if save_annotated is not None and "-" in images:
         raise click.UsageError("--save-annotated needs a file, not standard input.")
     if many and labels is not None:
@@ -123,6 +153,8 @@ def command(
     committee = _committee(checkpoints, runs_dir, newest_reader)
     for model in committee.models:
         model.refuse_unless_it_reads_images()
+    if save_wrong is not None:
+        check_names(committee.class_names)
     names, failures = _images(images, recursive)
     if save_annotated is not None and len(names) > 1:
         raise click.UsageError("--save-annotated takes one image.")
@@ -158,17 +190,18 @@ def command(
         write_text(csv_file, as_csv(answers, committee.class_names))
     if label_of is not None and answers:
         click.echo(score(answers, label_of), err=as_json)
+        if save_wrong is not None:
+            click.echo(copy_wrong(save_wrong, answers, label_of), err=True)
     if failures:
         raise ImageError(f"{failures} of {count(failures + answered, 'image')} could not be read.")
 
 
-def _refuse_beside_inputs() -> None:
-    """Refuse what is for images only."""
-    for_images = ("images", "recursive", "many", "labels", "show", "save_input", "save_annotated")
+def _refuse_options(names: tuple[str, ...], reason: str) -> None:
+    """Refuse what was given of these options, or IMAGE, and say why."""
     for parameter in click.get_current_context().command.params:
-        if parameter.name in for_images and options.is_given(parameter.name):
+        if parameter.name in names and options.is_given(parameter.name):
             name = "IMAGE" if parameter.name == "images" else parameter.opts[0]
-            raise click.UsageError(f"{name} does not go with --inputs.")
+            raise click.UsageError(f"{name} {reason}")
 
 
 def _answer_rows(
@@ -185,6 +218,7 @@ def _answer_rows(
     from mlpcli.files import write_text
     from mlpcli.inference.committee import newest_of_tables
 
+    _refuse_options(("images", "submission", *ONLY_FOR_IMAGES), "does not go with --inputs.")
     found = answer_rows(_committee(checkpoints, runs_dir, newest_of_tables), inputs, threshold)
     if as_json:
         for facts in found.facts(top):
@@ -193,6 +227,27 @@ def _answer_rows(
         click.echo("\n".join(found.lines(top or 1)))
     if csv_file is not None:
         write_text(csv_file, found.as_csv())
+
+
+def _answer_table(
+    images: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    runs_dir: Path,
+    top: int | None,
+    threshold: float,
+    as_json: bool,
+    csv_file: Path | None,
+    submission: Path | None,
+) -> None:
+    """Answer the rows of a table of pixels."""
+    from mlpcli.cli.predict_table import answer_table, show
+    from mlpcli.inference.committee import newest_reader
+
+    if len(images) > 1:
+        raise click.UsageError("a table of pixels is answered alone; name one file.")
+    _refuse_options(ONLY_FOR_IMAGES, "is for images, not for a table of pixels.")
+    committee = _committee(checkpoints, runs_dir, newest_reader)
+    show(answer_table(committee, Path(images[0])), top, threshold, as_json, csv_file, submission)
 
 
 def _committee(
@@ -253,14 +308,17 @@ def _answers(committee: "Committee", image: str, many: bool, threshold: float) -
     import numpy as np
 
     from mlpcli.cli.predict_answers import answer
-    from mlpcli.reading.digit import prepare, prepare_many
+    from mlpcli.reading.digit import prepare_many
+    from mlpcli.reading.preparations import PREPARATIONS
 
     source: Path | BinaryIO = Path(image)
     if image == "-":
         if sys.stdin is None:  # closed by the parent process
             raise ImageError("-: standard input is closed; name a file.")
         source = sys.stdin.buffer
-    shape = committee.image_shape
+    shape, prepare = committee.image_shape, PREPARATIONS[committee.preparation]
+    if many and prepare is not PREPARATIONS["digit"]:
+        raise click.UsageError("--many finds digits, and this network learned other images.")
     prepared = prepare_many(source, shape, _remark) if many else [prepare(source, shape, _remark)]
     probabilities = committee.predict_proba(np.stack([each.pixels for each in prepared]))
     return [

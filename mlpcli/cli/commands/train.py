@@ -172,6 +172,8 @@ def _result_text(run: "Run") -> str:
 
 def _what_next(run: "Run", data_dir: Path | None) -> str:
     from mlpcli.data.published.cache import option_for
+    from mlpcli.data.table import training_rows
+    from mlpcli.page.small_networks import may_be_drawn
 
     has_classes = run.test.accuracy is not None
     report = "each class, and what is confused with what" if has_classes else "each output"
@@ -180,7 +182,9 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
     mine = "your own image of a digit" if reads_digits else "your own image"
     evaluate = (f"mlpcli evaluate {folder}{its_data}", report)
     predict = (f"mlpcli predict photo.png --checkpoint {folder}", mine)
-    lines = [evaluate, predict]
+    page = f"mlpcli page {folder}{its_data} --open"
+    watch = (page, "draw in the browser, and watch the network forward and back")
+    lines = [evaluate, predict, watch]
     if run.config.data.dataset == "synthetic":
         cache = option_for(data_dir)
         lines = [
@@ -188,11 +192,12 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
             evaluate,
             (f"mlpcli evaluate {folder} --dataset mnist{cache}", "on real handwriting"),
             predict,
+            watch,
         ]
-    if run.config.data.dataset == "table":
+    if run.config.data.table is not None:
         explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
         table = run.config.data.table
-        first = table.inputs[0] if table and table.inputs else [0]
+        first = table.inputs[0] if table.inputs else [0]
         row = ",".join(f"{number:g}" for number in first)
         lines = [
             evaluate,
@@ -200,5 +205,7 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
             (f"mlpcli explain {folder} --example 1", "an example's way forward and back"),
             (explain, "each step of its training, with its numbers"),
         ]
+        if may_be_drawn(run.config, training_rows(table, None)):
+            lines.append((page, "the network itself, drawn with its numbers"))
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

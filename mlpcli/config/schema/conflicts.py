@@ -8,16 +8,36 @@ from mlpcli.config.schema.data import SYNTHETIC_TRAIN_SIZE, DataConfig, TableCon
 from mlpcli.config.schema.initializers import UniformInitializer
 from mlpcli.config.schema.losses import LossConfig, losses_for
 from mlpcli.config.schema.network import NetworkConfig
-from mlpcli.config.schema.optimizers import OptimizerConfig
+from mlpcli.config.schema.optimizers import (
+    MuonConfig,
+    OptimizerConfig,
+    ScheduleFreeAdamwConfig,
+    ScheduleFreeSgdConfig,
+)
 from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
 from mlpcli.config.schema.training import TrainingConfig
+from mlpcli.text import listed
 
 IMAGE_SETTINGS = ("deslant", "digit_width", "interpolation")
 """the settings that shape images"""
+DECIDED_BY_START = {
+    "network": {"hidden", "activation", "output_activation", "batch_norm"},
+    "data": {*IMAGE_SETTINGS, "prepare", "image_size"},
+}
+"""settings that the network decides which `training.start_from` names"""
+OWN_IMAGES = ("folder", "csv", "npz", "idx", "arrays")
 ONLY_FOR = {
     "files": ("idx",),
+    "path": ("folder", "csv", "npz"),
+    "test_path": ("folder", "csv", "npz"),
+    "test_share": ("folder", "csv", "npz", "arrays"),
+    "image_size": ("folder", "csv", "npz"),
+    "prepare": ("folder",),
+    "on_error": ("folder", "csv"),
+    "label_column": ("csv",),
+    "mix": OWN_IMAGES,
     "table": ("table",),
-    "class_names": ("idx", "table"),
+    "class_names": (*OWN_IMAGES, "table"),
     "added_digits": ("mnist",),
 }
 """settings of data that only some datasets have"""
@@ -48,8 +68,19 @@ def conflicts(
         yield from _table_conflicts(data, table or TableConfig())
     if table is not None and table.is_regression:
         yield from _regression_conflicts(loss, data)
-    yield from _network_conflicts(network, loss, optimizer, training)
+    yield from _network_conflicts(network, loss, training)
+    yield from _optimizer_conflicts(network, optimizer, schedule, training)
     yield from _monitor_conflicts(data, schedule, training)
+    yield from _start_conflicts(data, training)
+
+
+def _start_conflicts(data: DataConfig, training: TrainingConfig) -> Iterator[Conflict]:
+    if training.start_from is None and training.start_from_sha256 is not None:
+        message = "found a SHA-256, but there is no training.start_from that could have it"
+        yield Conflict("training.start_from_sha256", ("training.start_from",), message)
+    if training.start_from is not None and data.dataset == "table":
+        message = "found a network of images, but a table has none"
+        yield Conflict("training.start_from", ("data.dataset",), message)
 
 
 def _monitor_conflicts(
@@ -76,8 +107,40 @@ def _monitor_conflicts(
             yield Conflict(key, ("data.validation",), message)
 
 
+def _optimizer_conflicts(
+    network: NetworkConfig,
+    optimizer: OptimizerConfig,
+    schedule: ScheduleConfig,
+    training: TrainingConfig,
+) -> Iterator[Conflict]:
+    hidden, name = len(network.hidden), ("optimizer.name",)
+    if optimizer.max_norm is not None and not hidden:
+        message = (
+            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
+            " network.hidden has none"
+        )
+        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
+    if isinstance(optimizer, MuonConfig) and not hidden:
+        message = "found 'muon', which is adamw where there are no hidden layers; expected adamw"
+        yield Conflict("optimizer.name", ("network.hidden",), message)
+    if not isinstance(optimizer, ScheduleFreeSgdConfig | ScheduleFreeAdamwConfig):
+        return
+    if schedule.name != "constant":
+        message = (
+            f"expected constant, found {schedule.name!r}: {optimizer.name} has an average in its"
+            " place (schedule.warmup_epochs may be set)"
+        )
+        yield Conflict("schedule.name", name, message)
+    if training.averaging is not None:
+        message = f"expected null: {optimizer.name} has an average of its own"
+        yield Conflict("training.averaging", name, message)
+    if optimizer.max_norm is not None:
+        message = f"expected null: {optimizer.name} makes all weights anew from its average"
+        yield Conflict("optimizer.max_norm", name, message)
+
+
 def _network_conflicts(
-    network: NetworkConfig, loss: LossConfig, optimizer: OptimizerConfig, training: TrainingConfig
+    network: NetworkConfig, loss: LossConfig, training: TrainingConfig
 ) -> Iterator[Conflict]:
     names, hidden = network.activation, len(network.hidden)
     if not isinstance(names, str) and len(names) != hidden:
@@ -103,12 +166,6 @@ def _network_conflicts(
             f" the loss {loss.name} and must be the only activation of the last layer"
         )
         yield Conflict("network.output_activation", ("loss",), message)
-    if optimizer.max_norm is not None and not hidden:
-        message = (
-            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
-            " network.hidden has none"
-        )
-        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
     if network.batch_norm and training.batch_size == 1:
         message = (
             "cannot normalise over a batch of one example; expected training.batch_size of at"
@@ -123,11 +180,30 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
             "idx needs data.files with train_images, train_labels, test_images and test_labels"
         )
         yield Conflict("data.dataset", ("data.files",), message)
+    if data.dataset in ONLY_FOR["path"] and data.path is None:
+        message = f"{data.dataset} needs data.path, which says what is read"
+        yield Conflict("data.dataset", ("data.path",), message)
+    usual_share = DataConfig.model_fields["test_share"].default
+    if data.test_path is not None and data.test_share != usual_share:
+        message = "expected no share: data.test_path has the test images, and none are held out"
+        yield Conflict("data.test_share", ("data.test_path",), message)
+    if data.test_share == 0 and data.mix is None:
+        message = "expected a share above 0: without data.mix there are no other test images"
+        yield Conflict("data.test_share", ("data.mix",), message)
+    if data.mix is not None and data.mix.added_digits and data.mix.dataset != "mnist":
+        message = f"only for dataset mnist, found dataset {data.mix.dataset!r}"
+        yield Conflict("data.mix.added_digits", ("data.mix.dataset",), message)
+    if data.mix is not None and isinstance(data.validation, int) and data.validation:
+        message = (
+            f"expected a share below 1, found {data.validation}: with data.mix, that share of each"
+            " dataset is held out"
+        )
+        yield Conflict("data.validation", ("data.mix",), message)
     for key, datasets in ONLY_FOR.items():
         default = DataConfig.model_fields[key].default
         if getattr(data, key) != default and data.dataset not in datasets:
             message = (
-                f"only for dataset {' or '.join(datasets)}, found dataset {data.dataset!r};"
+                f"only for dataset {listed(datasets, 'or')}, found dataset {data.dataset!r};"
                 f" data.{key}={'null' if default is None else default} takes it out"
             )
             yield Conflict(f"data.{key}", ("data.dataset",), message)
@@ -175,6 +251,9 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
     if data.augmentation != AugmentationConfig():
         message = "only for images, found dataset 'table'; data.augmentation=null takes it out"
         yield Conflict("data.augmentation", ("data.dataset",), message)
+    if data.train_classes is not None and table.labels is None:
+        message = "a regression has no classes; data.train_classes=null takes it out"
+        yield Conflict("data.train_classes", ("data.table",), message)
     if data.class_names is not None and table.labels is None:
         message = "a regression has no classes; data.class_names=null takes it out"
         yield Conflict("data.class_names", ("data.table",), message)

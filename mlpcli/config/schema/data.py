@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mlpcli.config.class_names import check_class_names
+from mlpcli.config.class_names import MOST_CLASSES, check_class_names
 from mlpcli.config.formula import parse_formula
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.section import (
     MOST_IMAGES,
     MOST_NUMBERS,
+    FilePath,
     ImageCount,
     Labels,
     Matrix,
@@ -20,21 +21,15 @@ from mlpcli.config.schema.section import (
     wrong,
 )
 
-PublishedDataset = Literal["mnist", "fashion_mnist", "kmnist"]
+PublishedDataset = Literal["mnist", "fashion_mnist", "kmnist", "qmnist"]
 DatasetName = Literal[PublishedDataset, "synthetic"]
 """a dataset that needs no settings of its own"""
 Interpolation = Literal["bilinear", "bicubic"]
+LONGEST_SIDE = 4096
+"""most pixels on a side of an image to learn from"""
 
 SYNTHETIC_TRAIN_SIZE = 12_000
 SYNTHETIC_TEST_SIZE = 2_000
-
-
-def _path_from_text(value: Any) -> Any:
-    if isinstance(value, str):
-        if not value or "\0" in value:
-            raise wrong("a path")
-        return Path(value)
-    return value
 
 
 def _check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,11 +59,22 @@ def _check_formula(text: str) -> str:
     return text
 
 
-FilePath = Annotated[Path, BeforeValidator(_path_from_text), AfterValidator(Path.absolute)]
+def _size_from_side(value: Any) -> Any:
+    """Return a side of a square as (height, width), and a list as a tuple."""
+    is_side = type(value) is int and 1 <= value <= LONGEST_SIDE
+    size = (value, value) if is_side else tuple_from_list(value)
+    if not isinstance(size, tuple) or len(size) != 2:
+        raise wrong(f"a side, or [height, width], from 1 to {LONGEST_SIDE}")
+    return size
 
+
+Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
+ImageSize = Annotated[
+    tuple[Side, ...], Field(min_length=2, max_length=2), BeforeValidator(_size_from_side)
+]
 ClassNames = Annotated[
     tuple[str, ...],
-    Field(min_length=2, max_length=256),
+    Field(min_length=2, max_length=MOST_CLASSES),
     AfterValidator(_check_class_names),
     BeforeValidator(tuple_from_list),
 ]
@@ -137,13 +143,78 @@ class TableConfig(Section):
         return self.labels is None
 
 
+class MixConfig(Section):
+    """Images of another dataset beside one's own, so that a network does not forget them."""
+
+    dataset: DatasetName = Field(default="mnist", description="The other dataset.")
+    share: float = Field(
+        default=0.9,
+        ge=0.1,
+        le=0.99,
+        description="Its share of the training images. All of it is used and one's own images are"
+        " repeated to make up the rest, in each epoch distorted in another way; where one's own"
+        " are so many that they need no repeating, fewer of the other dataset are used.",
+    )
+    added_digits: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_IMAGES,
+        description="As data.added_digits, beside mnist: the network in the box learned 30,000.",
+    )
+
+
 class DataConfig(Section):
     """The images to learn from, and how they are split and scaled."""
 
-    dataset: Literal[DatasetName, "idx", "table"] = Field(
+    dataset: Literal[DatasetName, "idx", "folder", "csv", "npz", "arrays", "table"] = Field(
         default="synthetic",
         description="Where the images come from. synthetic draws digits itself, so it needs no"
-        " download; idx reads your own files; table has numbers instead of images.",
+        " download; folder, csv, npz and idx read your own; arrays are handed over from Python;"
+        " table has numbers instead of images.",
+    )
+    path: FilePath | None = Field(
+        default=None,
+        description="What is read: with dataset folder, a folder with a folder of images for each"
+        " class, a folder with a labels.csv, or a table with the columns file and label itself;"
+        " with csv, a table of a label and pixels in each row, gzipped or not; with npz, an"
+        " archive of NumPy arrays.",
+    )
+    test_path: FilePath | None = Field(
+        default=None,
+        description="The same for the test images. null: those in an archive, or else test_share.",
+    )
+    test_share: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="What is held out of your own images for the test, where there are no others"
+        " for it: a share of each class, chosen by the seed. 0, only with mix: none, and the test"
+        " images are those of the other dataset.",
+    )
+    image_size: ImageSize | None = Field(
+        default=None,
+        description="[height, width] of your own images, or the side of square ones. null: 28 for"
+        " a folder, whose images are brought to it; square for a table.",
+    )
+    prepare: Literal["digit", "none"] = Field(
+        default="digit",
+        description="What is done with the images of a folder. digit: they become what MNIST would"
+        " have made of them, as `mlpcli predict` does it. none: they are only made grey and scaled"
+        " to image_size, as what is no digit needs.",
+    )
+    on_error: Literal["stop", "skip"] = Field(
+        default="stop",
+        description="What happens to images of a folder, or rows of a table, that cannot be used."
+        " stop: they are listed and nothing is trained. skip: they are counted and left out.",
+    )
+    label_column: str | Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="The column of a csv that has the labels, by its name or by its number from 1"
+        " on. null: the one called label, class or target, or else the first.",
+    )
+    mix: MixConfig | None = Field(
+        default=None,
+        description="null: your own images alone. {}: mnist beside them, as MixConfig has it.",
     )
     files: DataFiles | None = Field(
         default=None, description="The files to read; with dataset idx, and only then."
@@ -153,8 +224,8 @@ class DataConfig(Section):
     )
     class_names: ClassNames | None = Field(
         default=None,
-        description="A name for each label, in the order of the labels; only with dataset idx, or"
-        " table with labels.",
+        description="A name for each label, in the order of the labels; of a folder, or of a csv"
+        " whose labels are names, their order. Only with your own data.",
     )
     train_size: ImageCount | None = Field(
         default=None,
@@ -171,6 +242,12 @@ class DataConfig(Section):
         description="What is held back from training to judge each epoch: a number of images, or"
         " a share below 1. A tenth measures accuracy well and leaves nearly all to learn from;"
         " 0 trains on everything, which is the default for a table.",
+    )
+    train_classes: Labels | None = Field(
+        default=None,
+        description="Train on the images of these classes alone, by their labels from 0 on, out of"
+        " those that the settings above choose; validation and test keep all. Shows what a network"
+        " makes of classes that it has never seen. null: all classes.",
     )
     added_digits: int = Field(
         default=0,
@@ -206,6 +283,17 @@ class DataConfig(Section):
         " as they are, which is the default for a table.",
     )
     augmentation: AugmentationConfig = AugmentationConfig()
+
+    @property
+    def is_tested_on_mix(self) -> bool:
+        """Whether none of one's own images are for the test."""
+        return self.mix is not None and self.test_share == 0
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file and folder that is named."""
+        named = () if self.files is None else tuple(path for _, path in self.files)
+        return (*named, *(path for path in (self.path, self.test_path) if path is not None))
 
     @model_validator(mode="before")
     @classmethod

@@ -4,9 +4,11 @@ Types are strict: a bool is not an integer, text is not a number, and nan and in
 integer is accepted where a number is expected.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,6 +17,8 @@ from pydantic import (
     GetJsonSchemaHandler,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from mlpcli.config.class_names import MOST_CLASSES
 
 MOST_IMAGES = 1_000_000_000
 """more than any memory holds, so that a mistyped number does not become an enormous array"""
@@ -38,6 +42,16 @@ def tuple_from_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _path_from_text(value: Any) -> Any:
+    if isinstance(value, str):
+        if not value or "\0" in value:
+            raise wrong("a path")
+        return Path(value)
+    return value
+
+
+PathFromText = Annotated[Path, BeforeValidator(_path_from_text)]
+FilePath = Annotated[PathFromText, AfterValidator(Path.absolute)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -51,7 +65,8 @@ _one_to_many = Field(min_length=1, max_length=MOST_NUMBERS)
 _from_list = BeforeValidator(tuple_from_list)
 Row = Annotated[tuple[StartingValue, ...], _one_to_many, _from_list]
 Matrix = Annotated[tuple[Row, ...], _one_to_many, _from_list]
-Labels = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], _one_to_many, _from_list]
+Label = Annotated[int, Field(ge=0, lt=MOST_CLASSES)]
+Labels = Annotated[tuple[Label, ...], _one_to_many, _from_list]
 
 Metric = Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"]
 

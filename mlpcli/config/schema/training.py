@@ -1,17 +1,26 @@
 """The settings of training: its length, its batches, and how its epochs are compared."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mlpcli.config.schema.section import (
     BelowOne,
     ImageCount,
     Metric,
+    PathFromText,
     Positive,
     Section,
     WatchConfig,
 )
+
+BOXED = "boxed"
+"""means the network that comes with mlpcli"""
+
+
+def _absolute_unless_boxed(path: Path) -> Path:
+    return path if str(path) == BOXED else path.absolute()
 
 
 class AveragingConfig(Section):
@@ -38,6 +47,17 @@ class TrainingConfig(Section):
     batch_size: ImageCount = Field(
         default=64,
         description="Images a step; 64 keep the processor busy and still give many steps.",
+    )
+    start_from: Annotated[PathFromText, AfterValidator(_absolute_unless_boxed)] | None = Field(
+        default=None,
+        description="A run's folder, a checkpoint, or boxed: training starts from the weights of"
+        " that network, with its normalization and its shaping of images; layers that the config"
+        " leaves open are as that network has them. null: from random weights.",
+    )
+    start_from_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="The SHA-256 of that checkpoint's file, which a run writes into its config:"
+        " another one is refused. null: any will do.",
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto",

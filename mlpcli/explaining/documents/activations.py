@@ -33,7 +33,7 @@ def activation_document(activations: Sequence[Activation]) -> Document:
                 _bound(found.saturates_above),
                 _bound(found.lowest),
                 _bound(found.highest),
-                f"{found.mean_output:.4f}",
+                _rounded(found.mean_output),
                 _("yes") if found.is_centred else _("no"),
             ]
         )
@@ -76,7 +76,11 @@ def _bound(value: float | None) -> str:
         return _("nowhere")
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{round(value, 4) + 0.0:.4f}"
+    return _rounded(value)
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # + 0.0: no minus before 0
 
 
 def _finite(value: float) -> float | None:

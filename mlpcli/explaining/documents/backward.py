@@ -13,6 +13,7 @@ from mlpcli.explaining.documents.document import (
     Section,
     Subsection,
 )
+from mlpcli.explaining.documents.gradient import gradient_section
 from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.one_sign import one_sign_words
@@ -23,7 +24,7 @@ from mlpcli.training.building import build_loss
 
 
 def backward_sections(config: Config, traced: TracedSteps, notation: Notation) -> Iterator[Section]:
-    """Yield the error and the gradient of each layer, from the last to the first."""
+    """Yield the error and the gradient of each layer, from the last to the first, and of all."""
     step = traced.shown
     examples_are_apart = all(layer.batch_norm is None for layer in step.layers)
     for layer in reversed(step.layers):
@@ -36,6 +37,7 @@ def backward_sections(config: Config, traced: TracedSteps, notation: Notation) -
         is_one_number = layer.W.value.size == 1 and len(step.x) == 1
         if is_one_number and layer.batch_norm is None and layer.activation != "identity":
             yield _three_factors(layer, notation)
+    yield gradient_section(step.layers, notation)
 
 
 def _error(config: Config, step: StepTrace, layer: LayerTrace, notation: Notation) -> Section:

@@ -4,14 +4,25 @@ import html
 import re
 from collections.abc import Callable, Sequence
 
-from mlpcli.explaining.documents.document import APART, Document, Quantity, Section
+from mlpcli.explaining.documents.document import (
+    APART,
+    BY_DIFFERENCES,
+    Document,
+    Quantity,
+    Section,
+)
 from mlpcli.explaining.documents.mathml import MATH, mathml, mathml_number, mathml_parts
 from mlpcli.language import _, joined, language
 from mlpcli.nn.arrays import Array
 
+MANY_COLUMNS = 8
+"""number of columns from which on a matrix is set smaller, to fit into a window"""
+MOST_UNBROKEN = 8
+"""length of a table's cell that no line ends in, such as unit 16"""
 STYLE = """\
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  overflow-wrap: anywhere; }
+body { --ground: #fff; background: var(--ground); font: 16px/1.5 system-ui, sans-serif;
+  max-width: 70rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+p { max-width: 56rem; }
 h2 { border-bottom: 1px solid #aaa; margin-top: 2.5rem; }
 math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Libertinus Math",
   "TeX Gyre Termes Math", "DejaVu Math TeX Gyre", "Noto Sans Math", math, serif; font-size: 1.1em; }
@@ -22,10 +33,20 @@ div.quantities { display: flex; flex-wrap: wrap; gap: 0.8rem 2rem; margin: 0.6re
   align-items: center; }
 p.formula > span, div.quantities > div { max-width: 100%; overflow-x: auto; overflow-y: hidden;
   padding: 0.15rem 0; }
+div.quantities > div.break { flex-basis: 100%; padding: 0; margin-top: -0.8rem; }
 mtd { padding: 0.3em 0.45em; }
 mtable.matrix { border: solid currentcolor; border-width: 0 0.09em; border-radius: 0.5em;
   margin: 0 0.15em; }
+mtable.wide { font-size: 0.75em; }
 div.scroll { overflow-x: auto; margin: 0.6rem 0; }
+/* Where a part is wider than the screen, a shadow at its edge says that it can be moved. */
+div.scroll, div.quantities > div, p.formula > span {
+  background:
+    linear-gradient(to right, var(--ground) 1rem, transparent 2rem) left / 2rem 100% local,
+    linear-gradient(to left, var(--ground) 1rem, transparent 2rem) right / 2rem 100% local,
+    linear-gradient(to right, #8888, transparent) left / 0.7rem calc(100% - 4px),
+    linear-gradient(to left, #8888, transparent) right / 0.7rem calc(100% - 4px);
+  background-repeat: no-repeat; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid #ccc; padding: 0.1rem 0.6rem; text-align: right; white-space: nowrap; }
 span.up { color: #0072b2; letter-spacing: -0.15em; }
@@ -37,11 +58,13 @@ svg { max-width: 100%; height: auto; }
   h1 { font-size: 1.5em; }
   h2 { font-size: 1.25em; }
   math { font-size: 0.9em; }
-  table { font-size: 0.8em; }
-  th, td { padding: 0.1rem 0.35rem; }
+  div.quantities math { font-size: 0.75em; }
+  table { font-size: 0.75em; }
+  th, td { padding: 0.1rem 0.25rem; white-space: normal; overflow-wrap: normal; }
+  span.up, span.down { font-size: 0.8em; letter-spacing: -0.35em; padding-right: 0.35em; }
 }
 @media (prefers-color-scheme: dark) {
-  body { background: #1b1b1b; color: #ddd; }
+  body { --ground: #1b1b1b; color: #ddd; }
   a { color: #8ab4f8; }
   p.shapes { color: #aaa; }
 }
@@ -85,8 +108,7 @@ def _html_section(section: Section) -> str:
         shapes = " &emsp; ".join(map(html.escape, section.shapes.split(APART)))
         parts.append(f'<p class="shapes">{shapes}</p>')
     if section.quantities:
-        inside = "".join(f"<div>{_html_quantity(each)}</div>" for each in section.quantities)
-        parts.append(f'<div class="quantities">{inside}</div>')
+        parts.append(f'<div class="quantities">{_html_quantities(section.quantities)}</div>')
     if section.rows:
         header, *rows = section.rows
         body = "".join(_html_row(row, "td") for row in rows)
@@ -101,9 +123,22 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
 
 
 def _html_cell(cell: str) -> str:
-    """Return a cell in which arrows up are blue, and arrows down red."""
+    """Return a cell in which arrows up are blue, and arrows down red; a short one stays whole."""
+    if len(cell) <= MOST_UNBROKEN:
+        cell = cell.replace(" ", "\N{NO-BREAK SPACE}")
     text = re.sub("↑+", r'<span class="up">\g<0></span>', html.escape(cell))
     return re.sub("↓+", r'<span class="down">\g<0></span>', text)
+
+
+def _html_quantities(quantities: Sequence[Quantity]) -> str:
+    """Return quantities one after the other; a gradient and its difference share a line."""
+    parts = []
+    for i, quantity in enumerate(quantities):
+        following = quantities[i + 1].symbol if i + 1 < len(quantities) else ""
+        if i and following == _(BY_DIFFERENCES):
+            parts.append('<div class="break"></div>')
+        parts.append(f"<div>{_html_quantity(quantity)}</div>")
+    return "".join(parts)
 
 
 def _html_quantity(quantity: Quantity) -> str:
@@ -126,7 +161,8 @@ def _html_quantity(quantity: Quantity) -> str:
         for row in rows
     )
     # Brackets are borders: those of a font grow only where it is one for mathematics.
-    return f'{MATH}<mrow>{symbol}<mo>=</mo><mtable class="matrix">{cells}</mtable></mrow></math>'
+    look = "matrix wide" if len(longest) >= MANY_COLUMNS else "matrix"
+    return f'{MATH}<mrow>{symbol}<mo>=</mo><mtable class="{look}">{cells}</mtable></mrow></math>'
 
 
 def _aligned(cell: str, longest: str) -> str:

@@ -9,6 +9,7 @@ HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _BELOW = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₜ₊", "0123456789ijt+", strict=True))
 _ABOVE = dict(zip("ᵀᵗ⁽⁾⁰¹²³⁴⁵⁶⁷⁸⁹", "Tt()0123456789", strict=True))
 PRIME = "′"
+COMMA = '<mo lspace="0" rspace="0.4em">,</mo>'
 PRIMED = '<mo lspace="0" rspace="0">′</mo>'
 _BEFORE_A_SIGN = ("", "(", "=", "←", ",", "/")
 _FUNCTION = "(?:exp|erf|log|max|min|tanh|softmax|softplus|sign)(?![A-Za-z])"
@@ -18,7 +19,7 @@ _CHINESE = "\u3400-\u9fff"
 _WORD = f"(?:(?!{_FUNCTION})[A-Za-z]{{2,}}|[{_CHINESE}]+)"
 _TOKEN = re.compile(
     rf"(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<words>{_WORD}(?: {_WORD})*)|(?P<name>{_NAME})"
-    r"|(?P<square>\)²)|(?P<number>[0-9.½]+(?:e[-+]?[0-9]+)?)"
+    r"|(?P<closing>\)²?)|(?P<number>[0-9.½]+(?:e[-+]?[0-9]+)?)"
     r"|(?P<space> {2,})|(?P<blank> )|(?P<other>.)"
 )
 
@@ -34,10 +35,15 @@ def mathml(formula: str) -> str:
 
 
 def mathml_parts(formula: str) -> str:
-    """Return the same without the elements around it."""
-    parts: list[str] = []
+    """Return the same without the elements around it.
+
+    What stands between brackets is an element of its own, so that they grow with nothing else.
+    """
+    groups: list[list[str]] = [[]]
     before = ""
+    under_a_root = []
     for token in _TOKEN.finditer(formula):
+        parts = groups[-1]
         if token["top"]:
             top, bottom = (
                 f"<mrow><mo>∂</mo>{_name(token[side][1:])}</mrow>" for side in ("top", "bottom")
@@ -49,22 +55,34 @@ def mathml_parts(formula: str) -> str:
             is_function = bool(re.match(_FUNCTION, token["name"]))
             if is_function and before not in (*_BEFORE_A_SIGN, "−", "+"):
                 parts.append(THIN)
-            parts.append(_name(token["name"]))
+            name = _name(token["name"])
+            parts.append(f"<msqrt>{name}</msqrt>" if before == "√" else name)
             if is_function and formula[token.end() : token.end() + 1] != "(":
                 parts.append(THIN)
-        elif token["square"]:
-            parts.append("<msup><mo>)</mo><mn>2</mn></msup>")
         elif token["number"]:
             parts.append(f"<mn>{token['number']}</mn>")
         elif token["space"]:
             parts.append('<mspace width="2em"/>')
-        elif token["other"]:
+        elif token["other"] == "(":
+            groups.append([])
+            under_a_root.append(before == "√")
+        elif token["closing"] and len(groups) > 1:
+            inside = "".join(groups.pop())
+            if under_a_root.pop():
+                group = f"<msqrt>{inside}</msqrt>"
+            else:
+                group = f"<mrow><mo>(</mo>{inside}<mo>)</mo></mrow>"
+            is_square = token["closing"].endswith("²")
+            groups[-1].append(f"<msup>{group}<mn>2</mn></msup>" if is_square else group)
+        elif token["other"] == ",":
+            parts.append(COMMA)
+        elif token["other"] != "√" and not token["blank"]:
             is_sign = token["other"] == "−" and before in _BEFORE_A_SIGN
             form = ' form="prefix"' if is_sign else ""
-            parts.append(f"<mo{form}>{html.escape(token['other'])}</mo>")
+            parts.append(f"<mo{form}>{html.escape(token[0])}</mo>")
         if not (token["blank"] or token["space"]):
             before = "" if token["words"] else token[0]
-    return "".join(parts)
+    return "<mo>(</mo>".join("".join(parts) for parts in groups)
 
 
 def mathml_number(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpcli.explaining.documents.arrows import arrow
 from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
+from mlpcli.explaining.documents.gradient import gradient_facts, gradient_section
 from mlpcli.explaining.documents.update import gradient_cells
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
@@ -57,6 +58,7 @@ def prediction_facts(
         "calibrated_probabilities": _by_class(traced, traced.calibrated),
         "probabilities": _by_class(traced, traced.probabilities),
         "prediction_minus_target": _by_class(traced, step.prediction[0] - step.target[0]),
+        "gradient": gradient_facts(step.layers, notation),
         "weight_changes": [
             dataclasses.asdict(each) for each in strongest_changes(traced, MOST_WEIGHTS)
         ],
@@ -130,6 +132,7 @@ def _sections(traced: TracedPrediction, notation: Notation) -> Iterator[Section]
     header = [_("layer"), _("weights"), _("norm of ∂L/∂W")]
     rows = [header, *(gradient_cells(layer, notation) for layer in step.layers)]
     yield Section(_("How much each layer would learn"), rows=rows)
+    yield gradient_section(step.layers, notation, Section)
     rows = [[_("class"), _("p before"), _("p after")]]
     for name, p, q in zip(names, before, after, strict=True):
         rows.append([name, f"{p:.4f}", f"{q:.4f}"])

@@ -13,6 +13,7 @@ from mlpcli.explaining.documents.document import (
     Section,
 )
 from mlpcli.explaining.documents.forward import forward_sections
+from mlpcli.explaining.documents.gradient import gradient_facts
 from mlpcli.explaining.documents.update import drops, learning_rate, new_parameters, update_sections
 from mlpcli.explaining.first_steps import TracedSteps
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
@@ -123,6 +124,7 @@ def step_facts(config: Config, traced: TracedSteps, notation: Notation = ROWS) -
         "forward": [part.facts() for part in forward_sections(config, traced, notation)],
         "backward": [part.facts() for part in backward_sections(config, traced, notation)],
         "update": [facts for facts in update if facts.keys() != {"title"}],
+        "gradient": gradient_facts(first.layers, notation),
         "gradient_norms": [layer.gradient_norm for layer in first.layers],
         "relative_errors": [layer.relative_error for layer in first.layers],
         "loss": first.loss,
@@ -136,7 +138,7 @@ def step_facts(config: Config, traced: TracedSteps, notation: Notation = ROWS) -
         if not trained.has_target:
             for key in ("backward", "update", "loss", "loss_after", "losses", "parameters"):
                 del facts[key]
-            del facts["gradient_norms"], facts["relative_errors"]
+            del facts["gradient"], facts["gradient_norms"], facts["relative_errors"]
     return facts
 
 

@@ -1,6 +1,7 @@
 """The update of a step of training as part of a document."""
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -171,7 +172,7 @@ def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Sectio
             formula="g ← max(−c, min(g, c))",
         )
     formulae = []
-    if settings.weight_decay and not OPTIMIZERS[settings.name].decays_apart:
+    if settings.weight_decay and not OPTIMIZERS[settings.name].decay_formula:
         formulae.append("g ← g + λ W")
     if settings.l1:
         formulae.append("g ← g + κ sign(W)")
@@ -193,7 +194,7 @@ def _the_step(
 ) -> Section:
     settings = config.optimizer
     optimizer = OPTIMIZERS[settings.name]
-    formula, decays = optimizer.formula, optimizer.decays_apart and settings.weight_decay > 0
+    formula, decay = optimizer.formula, optimizer.decay_formula if settings.weight_decay else ""
     said = [f"η = {learning_rate(config, step)}"]
     said += [f"{symbol} = {getattr(settings, key):g}" for key, symbol in optimizer.symbols.items()]
     for key, symbol in PENALTIES.items():
@@ -203,13 +204,18 @@ def _the_step(
     if gradient_is_changed:
         words += _(", as changed above")
     if optimizer.vectors and number_of_step == 1:
-        zeros = _(" and ").join(f"{symbol} = 0" for symbol in optimizer.vectors.values())
-        words += _("; {zeros} at first", zeros=zeros)
-    if "ᵗ" in formula:
+        first = [
+            f"{symbol} = {'θ' if name in optimizer.begins_at_theta else '0'}"
+            for name, symbol in optimizer.vectors.items()
+        ]
+        words += _("; {values} at first", values=_(" and ").join(first))
+    if "ᵗ" in formula or "ₜ" in formula:
         words += _("; t = {n:,} counts the steps", n=number_of_step)
-    if decays:
+    if decay:
         words += _("; the weights, not the biases, decay before the step")
-    twice = [symbol for symbol in BATCH_NORM if symbol in formula]
+    if optimizer.said:
+        words += _("; {said}", said=_(optimizer.said))
+    twice = [each for each in BATCH_NORM if re.search(rf"(?<![a-z]){each}(?![a-z])", formula)]
     if config.network.batch_norm and twice:
         words += _(
             ". Here {symbols} are {name}'s, not the layers'",
@@ -219,6 +225,6 @@ def _the_step(
     return Subsection(
         _("The step, {name}", name=settings.name),
         words=words,
-        formula=f"W ← (1 − η λ) W{APART}{formula}" if decays else formula,
+        formula=f"{decay}{APART}{formula}" if decay else formula,
         quantities=new_parameters(step, notation),
     )

@@ -1,0 +1,43 @@
+"""The table of labels that goes with a folder of images: the columns file and label."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mlpcli.errors import DataError
+from mlpcli.files import open_ordinary, os_errors_as
+
+MOST_BYTES = 2**28
+"""size of the largest table: some million rows"""
+
+
+class LabelledFile(NamedTuple):
+    """A row of the table."""
+
+    line: int
+    file: str
+    label: str
+
+
+def labelled_files(path: Path) -> Iterator[LabelledFile]:
+    """Yield the rows of a table of labels; other columns than file and label may be in it.
+
+    Raises:
+        DataError: it cannot be read, lacks a column, or a row lacks a file or a label.
+    """
+    with os_errors_as(DataError, path, "cannot be read"), open_ordinary(path) as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path}: has more than {MOST_BYTES:,} bytes; give a smaller table.")
+    lines = content.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
+    reader = csv.DictReader(lines)
+    try:
+        if not {"file", "label"} <= set(reader.fieldnames or ()):
+            raise DataError(f"{path}: expected a table with the columns file and label.")
+        for row in reader:
+            if not row["file"] or row["label"] is None:
+                raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
+            yield LabelledFile(reader.line_num, row["file"], row["label"])
+    except csv.Error as error:
+        raise DataError(f"{path}: cannot be read as a table: {error}.") from error
