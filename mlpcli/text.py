@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from mlpcli.errors import printable
-from mlpcli.language import _, language
+from mlpcli.language import N_, _, language
 
 
 def file_name(name: str) -> str:
@@ -60,10 +60,8 @@ def listed(words: Sequence[str], conjunction: Literal["and", "or"] = "and") -> s
     *others, last = words
     if not others:
         return last
-    first = _(", ").join(others)
-    if conjunction == "or":
-        return _("{words} or {last}", words=first, last=last)
-    return _("{words} and {last}", words=first, last=last)
+    listing = N_("{words} and {last}") if conjunction == "and" else N_("{words} or {last}")
+    return _(listing, words=_(", ").join(others), last=last)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -131,6 +131,7 @@ def test_a_sweep_takes_several_values(offered):
         ("evaluate runs/mnist/weights/b", ["runs/mnist/weights/best.safetensors"]),
         ("plot sw", ["sweeps/rates"]),
         ("export b", ["boxed"]),
+        ("page runs/mn", ["runs/mnist"]),
         ("train --resume runs/mi", ["runs/mine"]),
         ("train --runs-dir elsewhere --resume ", ["elsewhere/other"]),
         ("predict photo.png --checkpoint r", ["runs/mine", "runs/mnist"]),

@@ -121,7 +121,7 @@ def test_a_wide_range_has_a_logarithmic_axis():
 
 
 def test_a_long_curve_is_thinned_out_and_keeps_its_ends():
-    for n in (200, 201, 100_000, 99_999):
+    for n in (200, 201, 9_999, 10_000):
         points = points_of(notebook.Curves("loss", {"training": [float(i) for i in range(n)]}))
         assert len(points) <= 202
         assert (points[0, 1], points[-1, 1]) == (points[:, 1].max(), points[:, 1].min())

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-Candidates = list[CompletionItem[str]]
+Candidates = list["CompletionItem[str]"]  # quoted: not generic in every click
 
 SWEEP_SETTINGS = {
     "sampler": ("grid", "random", "tpe"),
@@ -99,7 +99,7 @@ def explained(context: click.Context, argument: click.Parameter, incomplete: str
     return checkpoints(context, argument, incomplete)
 
 
-def _item(value: str, told: str | None = None, kind: str = "plain") -> CompletionItem[str]:
+def _item(value: str, told: str | None = None, kind: str = "plain") -> "CompletionItem[str]":
     return CompletionItem(value, kind, told)
 
 
@@ -146,7 +146,7 @@ def _entries(folder: str) -> list[str]:
     return [f"{start}{name}" for name in names if not name.startswith(".")]
 
 
-def _settings(incomplete: str) -> Iterator[CompletionItem[str]]:
+def _settings(incomplete: str) -> "Iterator[CompletionItem[str]]":
     """Yield the settings or values that complete a dotted key, or what stands behind its `=`."""
     key, equals, begun = incomplete.partition("=")
     if equals:

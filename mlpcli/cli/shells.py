@@ -133,7 +133,7 @@ class Bash(ShellComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
         return _words_before_the_cursor()
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         """Leave out what bash takes for words of their own before the one that is completed."""
         _, begun = self.get_completion_args()
         breaks = [
@@ -150,7 +150,7 @@ class Zsh(ZshComplete):
 
     source_template = _ZSH
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         told = " ".join((item.help or "_").split())
         return f"{item.type}\n{str(item.value).replace(':', chr(92) + ':')}\n{told}"
 
@@ -164,7 +164,7 @@ class Fish(FishComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
         return _words_before_the_cursor()
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         told = " ".join((item.help or "").split())
         return f"{item.type},{item.value}\t{told}" if told else f"{item.type},{item.value}"
 
@@ -179,11 +179,11 @@ class PowerShell(ShellComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
         return _words_before_the_cursor()
 
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[Any]]:
+    def get_completions(self, args: list[str], incomplete: str) -> "list[CompletionItem[Any]]":
         found = super().get_completions(args, incomplete)
         return [item for item in found if item.type == "plain"]
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         return f"{item.value}\t{' '.join((item.help or '').split())}"
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 
 
 @click.command("page")
-@click.argument("checkpoint", type=options.PATH)
+@click.argument("checkpoint", type=options.PATH, shell_complete=candidates.checkpoints)
 @click.option(
     "--output",
     "-o",

@@ -9,7 +9,7 @@ from mlpcli.explaining.documents.arrows import arrow
 from mlpcli.explaining.documents.document import Section, Subsection
 from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import LayerTrace
-from mlpcli.language import _, counted, joined
+from mlpcli.language import N_, _, counted, joined
 from mlpcli.nn.arrays import Array
 from mlpcli.text import number
 
@@ -26,23 +26,22 @@ def gradient_section(
     """Return the signs, the length and the entries of the gradient of all layers' parameters."""
     facts = gradient_facts(layers, notation)
     numbers, up, down = facts["numbers"], facts["negative"], facts["positive"]
-    zeros = ""
+    signs = N_("{positive:,} positive, {negative:,} negative")
     if up + down < numbers:
-        zeros = _(" and {n:,} that are 0", n=numbers - up - down)
+        signs = N_("{positive:,} positive, {negative:,} negative and {zeros:,} that are 0")
     words = _(
-        "∇L has the slope of L along every weight and bias: one vector of {numbers}, {down:,} "
-        "positive, {up:,} negative{zeros}. Its length is {length}. It points the way in which L "
-        "rises fastest, so a step goes against it: a weight should rise where its entry is "
-        "negative.",
+        "∇L has the slope of L along every weight and bias: one vector of {numbers}, {signs}. Its "
+        "length is {norm}. It points the way in which L rises fastest, so a step goes against it: "
+        "a weight should rise where its entry is negative.",
         numbers=counted("{n} number", "{n} numbers", numbers),
-        down=down,
-        up=up,
-        zeros=zeros,
-        length=number(facts["norm"]),
+        signs=_(signs, positive=down, negative=up, zeros=numbers - up - down),
+        norm=number(facts["norm"]),
     )
     if any(layer.W.value.size > 1 for layer in layers):
-        place = _("In brackets is the number of a unit; {what}.", what=_(notation.index_words))
-        words = joined(words, place)
+        indices = _(
+            "In brackets is the number of a unit; {indices}.", indices=_(notation.index_words)
+        )
+        words = joined(words, indices)
     entries = facts["entries"]
     if len(entries) < numbers:
         words = joined(words, _("The {n} entries furthest from 0:", n=len(entries)))

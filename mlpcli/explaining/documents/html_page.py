@@ -138,7 +138,7 @@ def _html_quantities(quantities: Sequence[Quantity]) -> str:
     parts = []
     for i, quantity in enumerate(quantities):
         following = quantities[i + 1].symbol if i + 1 < len(quantities) else ""
-        if i and following == BY_DIFFERENCES:
+        if i and following == _(BY_DIFFERENCES):
             parts.append('<div class="break"></div>')
         parts.append(f"<div>{_html_quantity(quantity)}</div>")
     return "".join(parts)

@@ -217,11 +217,11 @@ def _the_step(
     if gradient_is_changed:
         words += _(", as changed above")
     if optimizer.vectors and number_of_step == 1:
-        first = _(" and ").join(
+        first = [
             f"{symbol} = {'θ' if name in optimizer.begins_at_theta else '0'}"
             for name, symbol in optimizer.vectors.items()
-        )
-        words += _("; {first} at first", first=first)
+        ]
+        words += _("; {values} at first", values=_(" and ").join(first))
     if "ᵗ" in formula or "ₜ" in formula:
         words += _("; t = {n:,} counts the steps", n=number_of_step)
     if decay:
