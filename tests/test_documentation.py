@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers.documents import PAGES, ROOT, blocks, lines_to_type
+from helpers.documents import PAGES, ROOT, blocks, lines_to_type, prose
 
 import mlpcli
 from mlpcli.cli.main import command
@@ -120,6 +120,31 @@ def test_each_line_to_type_is_a_command_with_these_options_and_settings(line, mo
     is_here = all(each in config_names() or Path(each).exists() for each in configs)
     if configs and is_here and name != "sweep":  # those are read below
         load_config(*configs, overrides=options.get("overrides") or ())
+
+
+def options_below(found):
+    """The options of a command and of all commands in it."""
+    names = {name for each in found.params for name in each.opts if isinstance(each, click.Option)}
+    if isinstance(found, click.Group):
+        for name in found.list_commands(click.Context(found)):
+            names |= options_below(found.get_command(click.Context(found), name))
+    return names
+
+
+def test_every_option_and_setting_that_the_text_names_is_one():
+    options = {"--help"} | options_below(command)
+    settings = re.findall(r"(?m)^\| `([\w.]+)` \|", PAGES["docs/reference/settings.md"])
+    sections = {setting.rpartition(".")[0] for setting in settings}
+    first = "data|network|loss|optimizer|schedule|training"
+    found = set()
+    for name, text in PAGES.items():
+        for code in re.findall(r"`([^`\n]+)`", prose(text)):
+            named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", code))
+            assert named <= options, f"{name}: {named - options}"
+            dotted = set(re.findall(rf"(?<![\w./])(?:{first})\.[a-z_][\w.]*(?![\w./(])", code))
+            assert dotted <= {*settings, *sections}, f"{name}: {dotted - {*settings, *sections}}"
+            found |= named | dotted
+    assert len(found) > 60
 
 
 @pytest.mark.parametrize(
