@@ -13,8 +13,6 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from mlpcli.nn.optimizers import OPTIMIZERS
-
 PACKAGE = Path(__file__).parents[1] / "mlpcli"
 PO = PACKAGE / "locale" / "zh_CN" / "LC_MESSAGES" / "mlpcli.po"
 KEYWORDS = {"_": None, "N_": None, "counted": (1, 2)}
@@ -24,16 +22,10 @@ COMMENT = "# mlpcli in Chinese, with the terms of Chinese textbooks."
 
 
 def extracted() -> Catalog:
-    """Return every sentence that the code marks, without translations.
-
-    `nn/` knows nothing of languages, so what its optimizers say of themselves is added to them.
-    """
+    """Return every sentence that the code marks, without translations."""
     found = Catalog()
     for _path, _line, message, _comments, context in extract_from_dir(PACKAGE, keywords=KEYWORDS):
         found.add(message, context=context)
-    for optimizer in OPTIMIZERS.values():
-        if optimizer.said:
-            found.add(optimizer.said)
     return found
 
 
