@@ -201,6 +201,8 @@ def conforms(value, node, root):
         return isinstance(value, list) and all(
             conforms(item, node["items"], root) for item in value
         )
+    if node["type"] == "boolean":
+        return isinstance(value, bool)
     if node["type"] in ("integer", "number"):
         kinds = int if node["type"] == "integer" else int | float
         return (
