@@ -213,7 +213,8 @@ def conforms(value, node, root):
             and ("exclusiveMinimum" not in node or value > node["exclusiveMinimum"])
             and ("exclusiveMaximum" not in node or value < node["exclusiveMaximum"])
         )
-    return value is None if node["type"] == "null" else isinstance(value, str)
+    kinds_of_the_rest = {"null": type(None), "boolean": bool, "string": str}
+    return isinstance(value, kinds_of_the_rest[node["type"]])
 
 
 @pytest.mark.parametrize("name", config_names())
