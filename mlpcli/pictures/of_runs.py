@@ -1,11 +1,12 @@
 """Draws the pictures of runs into a folder."""
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpcli.errors import ConfigError, DataError
+from mlpcli.errors import ConfigError, DataError, MlpcliError
 from mlpcli.files import make_folder
 from mlpcli.pictures.backend import import_matplotlib
 from mlpcli.pictures.catalogue import LANDSCAPE, PICTURES, load
@@ -16,6 +17,8 @@ from mlpcli.training.evaluation import Evaluation
 if TYPE_CHECKING:
     from mlpcli.pictures.style import Format
 
+OF_THE_TEST = frozenset({"calibration", "confusion_matrix", "mistakes"})
+"""pictures of the evaluation on the test set"""
 MOST_RUNS = 8
 """number of runs in one picture; more lines would look alike"""
 
@@ -77,6 +80,10 @@ def draw_pictures(
         (partial(load(name).draw, subjects, labels), output / f"{name}{suffix}.{file_format}")
         for name in dict.fromkeys(names)
     ]
+    if len(OF_THE_TEST.intersection(names)) > 1:
+        for subject in subjects:
+            with contextlib.suppress(MlpcliError):  # raised again by the picture that needs it
+                subject.evaluation  # noqa: B018 (once, before several processes need it)
     draw_and_save(pictures, file_format)
     return [path for _, path in pictures]
 
