@@ -1,6 +1,7 @@
 """Makes the pictures of the README: `python docs/make_pictures.py`, with mlpcli installed.
 
 - seven.png: a digit in ink on paper, for a first `mlpcli predict`
+- digits/: three more with their labels; number.jpg: a number, to be read with --many
 - quickstart.svg: what the README's first command printed, and what the network it trained made of
   digits that it had not seen
 """
@@ -28,22 +29,59 @@ LINE, CHARACTER, MARGIN = 19, 8.0, 18
 CELL, COLUMNS, ROWS = 62, 12, 2
 
 
-def draw_seven() -> None:
-    """A 7 in dark ink on lit paper."""
-    size = 360
-    y, x = np.mgrid[0:size, 0:size] / size
+STROKES: dict[str, list[list[tuple[int, int]]]] = {
+    "7": [
+        [(112, 96), (168, 104), (250, 92), (226, 150), (186, 220), (160, 292)],
+        [(148, 196), (238, 184)],
+    ],
+    "1": [[(138, 142), (168, 120), (196, 88), (190, 180), (182, 286)]],
+    "2": [
+        [
+            (116, 142),
+            (128, 108),
+            (170, 88),
+            (214, 100),
+            (230, 138),
+            (212, 182),
+            (166, 232),
+            (116, 280),
+        ],
+        [(116, 280), (168, 270), (248, 276)],
+    ],
+    "4": [[(196, 84), (160, 150), (112, 214), (180, 210), (262, 204)], [(220, 146), (208, 292)]],
+}
+"""the way of the pen through a square of 360 pixels"""
+
+
+def draw_on_paper(digits: str, path: Path) -> None:
+    """Digits in dark ink on lit paper, beside each other."""
+    height, width = 360, 360 + 230 * (len(digits) - 1)
+    y, x = np.mgrid[0:height, 0:width] / height
     rng = np.random.default_rng(7)
-    paper = 236 - 34 * x - 16 * y + rng.normal(0, 2.0, (size, size))
-    ink = Image.new("L", (size, size), 0)
+    paper = 236 - 34 * x * height / width - 16 * y + rng.normal(0, 2.0, (height, width))
+    ink = Image.new("L", (width, height), 0)
     pen = ImageDraw.Draw(ink)
-    stroke = [(112, 96), (168, 104), (250, 92), (226, 150), (186, 220), (160, 292)]
-    pen.line(stroke, fill=255, width=15, joint="curve")
-    pen.line([(148, 196), (238, 184)], fill=255, width=13)
-    for px, py in (stroke[0], stroke[-1]):
-        pen.ellipse((px - 7, py - 7, px + 7, py + 7), fill=255)
+    for i, digit in enumerate(digits):
+        first, *others = [[(px + 230 * i, py) for px, py in each] for each in STROKES[digit]]
+        pen.line(first, fill=255, width=15, joint="curve")
+        for stroke in others:
+            pen.line(stroke, fill=255, width=13)
+        for px, py in (first[0], first[-1]):
+            pen.ellipse((px - 7, py - 7, px + 7, py + 7), fill=255)
     soft = np.asarray(ink.filter(ImageFilter.GaussianBlur(1.5)), float) / 255
     picture = paper * (1 - soft) + 52 * soft
-    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(HERE / "seven.png", optimize=True)
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path, optimize=True)
+
+
+def draw_digits() -> None:
+    """A folder of digits with their labels, and a number."""
+    folder = HERE / "digits"
+    folder.mkdir(exist_ok=True)
+    for digit in "124":
+        draw_on_paper(digit, folder / f"{digit}.jpg")
+    rows = "".join(f"{digit}.jpg,{digit}\n" for digit in "124")
+    (folder / "labels.csv").write_text(f"file,label\n{rows}", encoding="utf-8")
+    draw_on_paper("1742", HERE / "number.jpg")
 
 
 def run_quickstart(folder: Path) -> list[str]:
@@ -119,5 +157,6 @@ def draw_quickstart() -> None:
 
 
 if __name__ == "__main__":
-    draw_seven()
+    draw_on_paper("7", HERE / "seven.png")
+    draw_digits()
     draw_quickstart()

@@ -17,17 +17,22 @@ if TYPE_CHECKING:
     from mlpcli.data.loading import load_dataset
     from mlpcli.inference.model import Model, load_model
     from mlpcli.runs.run import Run, resume, train
+    from mlpcli.sweeps.api import resume_sweep, sweep
+    from mlpcli.sweeps.results import SweepResult
 
 __version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "Model",
     "Run",
+    "SweepResult",
     "__version__",
     "load_config",
     "load_dataset",
     "load_model",
     "resume",
+    "resume_sweep",
+    "sweep",
     "train",
 ]
 
@@ -35,10 +40,13 @@ _HOMES = {
     "Dataset": "mlpcli.data.dataset",
     "Model": "mlpcli.inference.model",
     "Run": "mlpcli.runs.run",
+    "SweepResult": "mlpcli.sweeps.results",
     "load_config": "mlpcli.config.loading",
     "load_dataset": "mlpcli.data.loading",
     "load_model": "mlpcli.inference.model",
     "resume": "mlpcli.runs.run",
+    "resume_sweep": "mlpcli.sweeps.api",
+    "sweep": "mlpcli.sweeps.api",
     "train": "mlpcli.runs.run",
 }
 

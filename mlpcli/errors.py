@@ -70,6 +70,12 @@ class WorkerError(MlpcliError):
     exit_code = 9
 
 
+class ClusterError(MlpcliError):
+    """A scheduler cannot be reached, or one of its workers cannot do its work."""
+
+    exit_code = 10
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or a signal ended a training, which was saved.
 

@@ -7,6 +7,7 @@ WriteError if it cannot.
 
 import contextlib
 import errno
+import itertools
 import json
 import math
 import os
@@ -97,6 +98,16 @@ def _becoming(target: Path) -> Iterator[Path]:
             temporary.unlink()
         raise
     _flush_folder(target.parent)
+
+
+def make_numbered_folder(path: Path, fill: Callable[[Path], None]) -> Path:
+    """Create `path`, or `path`-2, `path`-3, ...: nothing is ever overwritten.
+
+    The folder is filled as by `make_filled_folder`.
+    """
+    make_folder(path.parent)
+    later = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return make_filled_folder(itertools.chain([path], later), fill)
 
 
 def make_filled_folder(paths: Iterable[Path], fill: Callable[[Path], None]) -> Path:

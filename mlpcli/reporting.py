@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mlpcli.sweeps.driver import Driver
+    from mlpcli.sweeps.trials import Trial
     from mlpcli.training.metrics import EpochMetrics
 
 
@@ -36,7 +38,19 @@ class Reporter:
         """
 
     def epoch_done(self, row: "EpochMetrics", *, is_best: bool) -> None:
-        """Report that an epoch is done and saved."""
+        """Report that an epoch is done; it is saved now, or within a second."""
 
     def training_ends(self) -> None:
         """Report that no more epochs follow, for whatever reason."""
+
+    def sweep_begins(self, sweep: "Driver") -> None:
+        """Report that a sweep begins, or resumes."""
+
+    def sweep_changed(self, sweep: "Driver") -> None:
+        """Report that some of its trainings have begun or ended, or that time has passed."""
+
+    def trial_settled(self, sweep: "Driver", trial: "Trial") -> None:
+        """Report that a trial has come to its end, or to the end of a rung of halving."""
+
+    def sweep_ends(self, sweep: "Driver") -> None:
+        """Report that the sweep is over, for whatever reason."""

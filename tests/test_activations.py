@@ -15,6 +15,7 @@ TEXTBOOK = {
     "gelu": lambda z: z / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))),
     "silu": lambda z: z / (1 + np.exp(-z)),
     "softplus": lambda z: np.log(1 + np.exp(z)),
+    "step": lambda z: np.where(z > 0, 1.0, 0.0),
 }
 Z = np.array([[-3.0, -0.5, 0.25, 2.0]])
 
@@ -56,11 +57,12 @@ def test_derivative(name):
 def test_large_inputs_reach_the_limits(name, dtype):
     z = np.array([-1e4, 1e4], dtype)
     low = {"identity": -1e4, "tanh": -1, "leaky_relu": -100, "elu": -1}.get(name, 0)
-    high = {"sigmoid": 1, "tanh": 1}.get(name, 1e4)
+    high = {"sigmoid": 1, "tanh": 1, "step": 1}.get(name, 1e4)
     slopes: dict[str, list[float]] = {
         "identity": [1, 1],
         "sigmoid": [0, 0],
         "tanh": [0, 0],
+        "step": [0, 0],
         "leaky_relu": [0.01, 1],
     }
     np.testing.assert_allclose(value(name, z), np.array([low, high], dtype), rtol=1e-7)

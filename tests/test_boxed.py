@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import mlpcli
+from mlpcli.cli.main import command
 from mlpcli.config.loading import load_config
 from mlpcli.errors import CheckpointError
 from mlpcli.inference.committee import newest_reader
@@ -57,3 +59,19 @@ def test_it_answers_where_no_run_is(tmp_path, monkeypatch, bars):
     (tmp_path / "boxed").write_bytes(b"another")
     with pytest.raises(CheckpointError, match="not a checkpoint"):
         mlpcli.load_model("boxed")
+
+
+def test_it_reads_the_digits_that_come_with_the_readme():
+    folder = Path(__file__).parents[1] / "docs"
+    answers = CliRunner().invoke(
+        command, ["predict", str(folder / "number.jpg"), "--many", "--checkpoint", "boxed"]
+    )
+    assert "number.jpg: 1742" in answers.output
+    scored = CliRunner().invoke(
+        command,
+        [
+            *("predict", str(folder / "digits"), "--checkpoint", "boxed"),
+            *("--labels", str(folder / "digits" / "labels.csv")),
+        ],
+    )
+    assert "Accuracy: 100.00 % (3 of 3 right)" in scored.output

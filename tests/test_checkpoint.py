@@ -134,12 +134,17 @@ DATA = Dataset(
 
 def trained(optimizer, dtype="float32", batch_norm=True):
     """What a run of two steps saves."""
+    averages_itself = OPTIMIZERS[optimizer].evaluated is not None
     config = load_config(
         {
             "dtype": dtype,
             "network": {"hidden": [5, 4], "batch_norm": batch_norm, "dropout": {"hidden": 0.5}},
             "optimizer": {"name": optimizer, "learning_rate": 0.01},
-            "training": {"averaging": {"decay": 0.5}, "workers": 1, "batch_size": 20},
+            "training": {
+                "averaging": None if averages_itself else {"decay": 0.5},
+                "workers": 1,
+                "batch_size": 20,
+            },
         }
     )
     setup = assemble(config, DATA, None, DATA)
@@ -157,9 +162,13 @@ def test_everything_that_a_run_keeps_survives(path, optimizer, dtype):
     found = load_checkpoint(path)
 
     assert found.network.theta.tobytes() == saved.network.theta.tobytes()
-    assert found.average.tobytes() == setup.average.tobytes()
-    assert found.running_average.dtype == dtype
-    assert found.running_average.tobytes() == setup.running_average.tobytes()
+    for now, before in (
+        (found.average, setup.average),
+        (found.running_average, setup.running_average),
+    ):
+        assert (now is None) == (before is None) == (OPTIMIZERS[optimizer].evaluated is not None)
+        assert now is None or now.dtype == dtype
+        assert now is None or now.tobytes() == before.tobytes()
     assert found.optimizer.keys() == setup.vectors.keys()
     for name, vector in setup.vectors.items():
         assert vector.any()
@@ -175,8 +184,27 @@ def test_everything_that_a_run_keeps_survives(path, optimizer, dtype):
     assert np.array_equal(found.for_prediction().forward(x), expected)
     assert np.array_equal(saved.for_prediction().forward(x), expected)
     assert not np.allclose(found.network.for_prediction().forward(x), expected, rtol=1e-4)
+    if found.average is None:
+        return
     live = found.network.with_parameters(found.average).for_prediction()
     assert not np.allclose(live.forward(x), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["schedule_free_sgd", "schedule_free_adamw"])
+def test_a_schedule_free_optimizer_predicts_by_its_average(path, optimizer):
+    """That is x, not the point θ where gradients are taken; an export holds x alone."""
+    setup, saved = trained(optimizer, batch_norm=False)
+    x = setup.vectors["average"]
+    assert not np.allclose(x, setup.network.theta, rtol=1e-6)
+    save_checkpoint(path, saved)
+    found = load_checkpoint(path)
+    for network in (found.for_prediction(), saved.for_prediction(), setup.for_prediction()):
+        assert network.theta.tobytes() == x.tobytes()
+    assert found.network.theta.tobytes() == setup.network.theta.tobytes()
+    save_checkpoint(path, export(found))
+    exported = load_checkpoint(path)
+    assert exported.for_prediction().theta.tobytes() == x.tobytes()
+    assert not exported.optimizer
 
 
 def test_a_file_without_averaged_running_means_has_the_live_ones(path):
@@ -349,7 +377,7 @@ def test_tensors_that_do_not_fit(checkpoint, path, tensors, reason):
         ({"progress": '{"history": [], "steps": 1, "examples": 5}'}, "sums"),
         ({"config": "[" * 200_000}, "do not describe a network"),
         ({"normalization": '{"mean": NaN, "std": 1}'}, "nan"),
-        ({"normalization": '{"mean": 0, "std": 0}'}, "std=0"),
+        ({"normalization": '{"mean": 0, "std": 0}'}, "a std of 0"),
         ({"image_shape": "[-2, -3]"}, "-2 in a shape"),
         ({"image_shape": "[0, 3]"}, "tensors"),
         ({"class_names": '["a", "a", "c"]'}, "a different name for each class"),

@@ -17,7 +17,10 @@ from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")
 
-OPTIMIZERS = "adagrad, adam, adamw, momentum, nadam, nesterov, rmsprop, sgd"
+OPTIMIZERS = (
+    "adagrad, adam, adamw, lion, momentum, muon, nadam, nesterov, rmsprop, schedule_free_adamw,"
+    " schedule_free_sgd, sgd"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -105,8 +108,8 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:14: network.initializer.std: expected a number above 0, found 0",
         "c.yaml:15: network.initializer.zz: unknown key; valid keys: name, mean, std",
         (
-            "c.yaml:16: loss.name: expected one of binary_cross_entropy, cross_entropy, mse,"
-            " quadratic, found 'crossentropy'; did you mean \"cross_entropy\"?"
+            "c.yaml:16: loss.name: expected one of binary_cross_entropy, brier, cross_entropy, mse,"
+            " perceptron, quadratic, found 'crossentropy'; did you mean \"cross_entropy\"?"
         ),
         'c.yaml:18: optimizer.learning_rat: unknown key; did you mean "learning_rate"?',
         "c.yaml:19: optimizer.learning_rate: expected a number above 0, found -1",
@@ -114,7 +117,7 @@ def test_every_problem_at_once_each_with_its_line():
         "c.yaml:21: schedule.every_epochs: missing; expected an integer of at least 1",
         "c.yaml:21: schedule.factor: missing; expected a number above 0 and below 1",
         "c.yaml:23: training.workers: expected auto or an integer from 1 to 64, found 'yes'",
-        "c.yaml:24: training.epochs: expected an integer of at least 1, found 'abc'",
+        "c.yaml:24: training.epochs: expected an integer of at least 0, found 'abc'",
         (
             "c.yaml:25: training.batch_size: expected an integer from 1 to 1000000000,"
             " found a list of 2 items"
@@ -131,10 +134,10 @@ def test_every_problem_at_once_each_with_its_line():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.epochs=abc", "expected an integer of at least 1, found 'abc'"),
-        ("training.epochs=.nan", "expected an integer of at least 1, found '.nan'"),
-        ("training.epochs=1e3", "expected an integer of at least 1, found 1000.0"),
-        ("training={epochs: 0}", "training.epochs: expected an integer of at least 1, found 0"),
+        ("training.epochs=abc", "expected an integer of at least 0, found 'abc'"),
+        ("training.epochs=.nan", "expected an integer of at least 0, found '.nan'"),
+        ("training.epochs=1e3", "expected an integer of at least 0, found 1000.0"),
+        ("training={epochs: -1}", "training.epochs: expected an integer of at least 0, found -1"),
         ("training=3", "expected a mapping, found 3"),
         ("epochs=3", 'unknown key; did you mean "training.epochs"?'),
         ("trainig.epochs=3", 'trainig: unknown key; did you mean "training"?'),
@@ -162,14 +165,14 @@ def test_every_problem_at_once_each_with_its_line():
             "network.activation=rleu",
             (
                 "expected one of sigmoid, tanh, relu, leaky_relu, elu, gelu, silu, softplus,"
-                " identity, or a list of at most 100, found 'rleu'; did you mean \"relu\"?"
+                " step, identity, or a list of at most 100, found 'rleu'; did you mean \"relu\"?"
             ),
         ),
         (
             "network.activation=[relu, 3]",
             (
                 "network.activation[1]: expected one of sigmoid, tanh, relu, leaky_relu, elu,"
-                " gelu, silu, softplus, identity, found 3"
+                " gelu, silu, softplus, step, identity, found 3"
             ),
         ),
         (
@@ -177,6 +180,13 @@ def test_every_problem_at_once_each_with_its_line():
             (
                 "expected one name, or a list of 1, one for each layer of network.hidden,"
                 " found a list of 2"
+            ),
+        ),
+        (
+            "network.output_activation=softmax",
+            (
+                "expected an activation of each output by itself; softmax is part of the losses"
+                " cross_entropy and brier (the squared error), found 'softmax'"
             ),
         ),
         ("network.activation={a: 1}", "expected one of sigmoid, tanh, relu, leaky_relu, elu,"),
@@ -213,10 +223,10 @@ def test_an_override_is_its_own_place(override, message):
 
 def test_the_place_is_where_the_value_was_last_set():
     write("training:\n  epochs: 1\n  batch_size: 0\n", "a.yaml")
-    write("\n\ntraining:\n  epochs: 0\n", "b.yaml")
+    write("\n\ntraining:\n  epochs: -1\n", "b.yaml")
     assert problems("a.yaml", "b.yaml", overrides=["seed=-1"]) == [
         "a.yaml:3: training.batch_size: expected an integer from 1 to 1000000000, found 0",
-        "b.yaml:4: training.epochs: expected an integer of at least 1, found 0",
+        "b.yaml:4: training.epochs: expected an integer of at least 0, found -1",
         "seed=-1: expected an integer from 0 to 9223372036854775807, found -1",
     ]
 
@@ -240,8 +250,8 @@ def test_the_short_form_is_the_place_of_its_name():
 
 def test_a_mapping_has_no_place_and_an_earlier_file_is_not_blamed():
     write("training: {epochs: 1}")
-    assert problems("c.yaml", {"training": {"epochs": 0}}) == [
-        "training.epochs: expected an integer of at least 1, found 0"
+    assert problems("c.yaml", {"training": {"epochs": -1}}) == [
+        "training.epochs: expected an integer of at least 0, found -1"
     ]
 
 
@@ -338,6 +348,32 @@ def test_binary_cross_entropy_has_its_own_activation():
 def test_the_list_of_activations_is_compared_with_valid_layers_only():
     found = problems({"network": {"hidden": [0], "activation": ["relu", "tanh"]}})
     assert found == ["network.hidden[0]: expected an integer from 1 to 65536, found 0"]
+
+
+@pytest.mark.parametrize("name", ["schedule_free_sgd", "schedule_free_adamw"])
+def test_what_does_not_fit_an_optimizer_without_a_schedule(name):
+    load_config({"optimizer": name, "schedule": {"warmup_epochs": 1}})
+    found = problems(
+        {
+            "optimizer": {"name": name, "max_norm": 1},
+            "schedule": "cosine",
+            "training": {"averaging": {}},
+        }
+    )
+    assert [line.split(": expected")[0] for line in found] == [
+        "schedule.name",
+        "training.averaging",
+        "optimizer.max_norm",
+    ]
+    assert found[0] == (
+        f"schedule.name: expected constant, found 'cosine': {name} has an average in its place"
+        " (schedule.warmup_epochs may be set)"
+    )
+
+
+def test_muon_is_for_hidden_layers():
+    (problem,) = problems({"optimizer": "muon", "network": {"hidden": []}})
+    assert problem.startswith("optimizer.name: found 'muon', which is adamw where")
 
 
 def test_conflicts_show_beside_other_problems():
@@ -687,7 +723,7 @@ def test_what_would_do_nothing_is_refused():
         (
             {"inputs": [[1]], "targets": [[0.5]]},
             {"loss": "cross_entropy"},
-            "expected one of binary_cross_entropy, mse, quadratic: cross",
+            "expected one of binary_cross_entropy, mse, quadratic, perceptron: cross",
         ),
         ({"formula": "x"}, {"training": {"early_stopping": {}}}, "expected train_loss, found"),
     ],

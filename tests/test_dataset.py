@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlpcli.data.dataset import Dataset, split_validation, subset
+from mlpcli.data.dataset import Dataset, of_classes, split_validation, subset
 from mlpcli.errors import DataError
 
 
@@ -82,3 +82,17 @@ def test_a_subset_larger_than_the_dataset_is_refused(uneven):
 def test_a_label_nobody_has_takes_no_place():
     _, held_out = split_validation(dataset([0, 2] * 10), 4, rng())
     assert np.bincount(held_out.labels).tolist() == [2, 0, 2]
+
+
+def test_some_classes_alone_keep_their_order_and_all_names(uneven):
+    part = of_classes(uneven, [2, 0], "data.train_classes")
+    assert part.images[:, 0].tolist() == [*range(60), *range(90, 100)]
+    assert np.unique(part.labels).tolist() == [0, 2]
+    assert part.class_names == uneven.class_names
+
+
+def test_classes_that_do_not_exist_or_have_no_example(uneven):
+    with pytest.raises(DataError, match=r"data\.train_classes asks for the class 3, .* 0 to 2"):
+        of_classes(uneven, [0, 3], "data.train_classes")
+    with pytest.raises(DataError, match="none of the 2 images"):
+        of_classes(dataset([0, 1]), [2], "data.train_classes")

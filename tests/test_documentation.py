@@ -14,24 +14,49 @@ from mlpcli.cli.main import command
 from mlpcli.data import synthetic
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs" / "backpropagation.md").read_text(encoding="utf-8")
-CONSOLE = re.findall(r"```console\n\$ mlpcli (.*)\n((?:.*\n)*?)```", TEXT)
+LONG = ("backpropagation.md", "lessons.md")
+DOCUMENTS = {
+    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in (*LONG, "notation.md")
+}
+CONSOLE = {
+    name: re.findall(r"```console\n\$ mlpcli (.*)\n((?:.*\n)*?)```", text)
+    for name, text in DOCUMENTS.items()
+}
 PYTHON = r"```python\n((?:.*\n)*?)```"
-CODE = re.findall(PYTHON, TEXT)
+CODE = [quoted for text in DOCUMENTS.values() for quoted in re.findall(PYTHON, text)]
 NUMBER = r"\d+\.\d{4,}"
 SOURCES = "\n".join(
-    path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlpcli" / "nn").glob("*.py"))
+    path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlpcli" / "nn").rglob("*.py"))
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _where_readers_type(tmp_path_factory):
+    """Let the commands leave their runs elsewhere, beside a link to the docs."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "seven.png").write_bytes((ROOT / "docs" / "seven.png").read_bytes())
+    with pytest.MonkeyPatch.context() as patches:
+        patches.chdir(folder)
+        yield
 
 
 @lru_cache
 def output(arguments):
-    done = CliRunner().invoke(command, shlex.split(arguments), catch_exceptions=False)
+    words = shlex.split(arguments)
+    if words[0] == "train":
+        words.append("training.pictures=false")  # they are tested by themselves
+    trained = re.match(r"\w+ runs/(\w+) ", arguments)
+    if trained and not Path("runs", trained[1]).exists():
+        output(f"train --config examples/{trained[1]}")
+    done = CliRunner().invoke(command, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
 
 
-@pytest.mark.parametrize(("arguments", "shown"), CONSOLE)
+@pytest.mark.parametrize(
+    ("arguments", "shown"), [pair for pairs in CONSOLE.values() for pair in pairs]
+)
 def test_each_command_prints_the_lines_that_are_shown_in_their_order(arguments, shown):
     printed = iter(output(arguments).splitlines())
     for line in shown.splitlines():
@@ -45,18 +70,24 @@ def test_each_line_of_code_stands_in_the_code(quoted):
         assert line.strip() in [*lines, "..."]
 
 
-def test_every_number_in_the_text_is_one_that_a_command_prints():
-    outside = re.sub(r"```(?:.*\n)*?```", "", TEXT)
-    printed = set(re.findall(NUMBER, "".join(output(arguments) for arguments, _ in CONSOLE)))
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_number_in_the_text_is_one_that_a_command_prints(name):
+    outside = re.sub(r"```(?:.*\n)*?```", "", DOCUMENTS[name])
+    outside = re.sub(
+        r"^\|.*", "", outside, flags=re.MULTILINE
+    )  # tests/test_examples.py reads those
+    printed = set(re.findall(NUMBER, "".join(output(arguments) for arguments, _ in CONSOLE[name])))
     assert set(re.findall(NUMBER, outside)) <= printed
-    assert len(re.findall(NUMBER, outside)) > 5
+    assert name not in LONG or len(re.findall(NUMBER, outside)) > 5
 
 
-def test_every_file_and_every_example_that_is_named_exists():
-    assert all((ROOT / path).is_file() for path in re.findall(r"`(mlpcli/\S+\.py)`", TEXT))
-    for name in re.findall(r"`(examples/\w+)`", TEXT):
-        assert (ROOT / "configs" / f"{name}.yaml").is_file()
-    assert len(CONSOLE) >= 8
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_and_every_example_that_is_named_exists(name):
+    text = DOCUMENTS[name]
+    assert all((ROOT / path).is_file() for path in re.findall(r"`(mlpcli/\S+\.py)`", text))
+    for example in re.findall(r"examples/\w+", text):
+        assert (ROOT / "configs" / f"{example}.yaml").is_file()
+    assert len(CONSOLE[name]) >= (8 if name in LONG else 2)
     assert len(CODE) >= 8
 
 
@@ -86,3 +117,33 @@ def test_the_lines_of_python_compute_an_exported_network(
     )
     printed = re.findall(r"\d", capsys.readouterr().out)
     assert printed == [model.class_names[i] for i in model.predict(images)]
+
+
+SWEEPS = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        line.partition(" --scheduler")[0]
+        for text in (SWEEPS, (ROOT / "README.md").read_text(encoding="utf-8"))
+        for line in re.findall(r"(?m)^mlpcli sweep ([^#\n]*[^#\s])", text)
+        if "--resume" not in line
+    ],
+)
+def test_each_sweep_that_is_shown_can_be_made(arguments):
+    assert "parameters:" in output(f"sweep {arguments} --print-sweep")
+
+
+def test_the_sweep_file_that_is_shown_is_valid(tmp_path):
+    (shown,) = re.findall(r"```yaml\n((?:.*\n)*?)```", SWEEPS)
+    (tmp_path / "shown.yaml").write_text(shown)
+    assert "trials: 60" in output(f"sweep {tmp_path / 'shown.yaml'} --print-sweep")
+
+
+def test_every_example_has_a_line_in_the_readme_and_each_lesson_a_paragraph():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = "".join(DOCUMENTS.values())
+    for path in (ROOT / "configs" / "examples").glob("*.yaml"):
+        assert f"| `examples/{path.stem}` | " in readme
+        assert f"examples/{path.stem}" in told or path.stem in ("square", "sine")

@@ -9,9 +9,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mlpcli.cli.main import command
-from mlpcli.explaining.saturation import FLAT, character, curves
+from mlpcli.explaining.documents.activations import activation_document
+from mlpcli.explaining.saturation import character, curves
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.pictures import activation_functions, style
+from mlpcli.training.saturated_start import FLAT
 
 
 def explain(*arguments):
@@ -27,6 +29,7 @@ EDGES = {
     "leaky_relu": (None, None),
     "elu": (math.log(FLAT), None),
     "softplus": (math.log(FLAT / (1 - FLAT)), None),
+    "step": (0, 0),
 }
 
 
@@ -50,11 +53,18 @@ def test_a_slope_that_only_crosses_zero_is_not_saturated(name):
     assert -7 < below < -3
 
 
+def test_no_zero_has_a_sign():
+    rows = activation_document(list(ACTIVATIONS.values())).sections[0].rows
+    assert "0.0000" in rows[1]
+    assert not any("-0.0000" in row for row in rows)
+
+
 def test_the_mean_output_and_the_range():
     root = math.sqrt(2 * math.pi)
     means = {
         "identity": 0,
         "sigmoid": 0.5,
+        "step": 0.5,
         "tanh": 0,
         "relu": 1 / root,
         "leaky_relu": 0.99 / root,
@@ -79,7 +89,7 @@ def test_each_has_its_two_panels_with_the_curves_and_the_grey():
         figure = activation_functions.draw(list(ACTIVATIONS.values()))
         figure.draw_without_rendering()
     panels = [axes for axes in figure.axes if axes.axison]
-    assert len(panels) == 2 * len(ACTIVATIONS) == 18
+    assert len(panels) == 2 * len(ACTIVATIONS) == 20
     for (name, activation), left, right in zip(
         ACTIVATIONS.items(), panels[::2], panels[1::2], strict=True
     ):

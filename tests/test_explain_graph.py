@@ -1,5 +1,6 @@
 """`mlpcli explain --graph`: values by hand, and paths whose products are the gradients."""
 
+import itertools
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -12,7 +13,9 @@ from PIL import Image
 import mlpcli
 from mlpcli.cli.main import command
 from mlpcli.errors import ConfigError, DivergedError
-from mlpcli.explaining.graph import explain_graph, product
+from mlpcli.explaining.first_steps import explain_training
+from mlpcli.explaining.graph import explain_graphs, forward_mode, mean_gradients, product
+from mlpcli.explaining.notation import NOTATIONS
 from mlpcli.pictures.graph import draw
 from mlpcli.pictures.style import house_style
 
@@ -22,10 +25,13 @@ LONG = (
     "network.bias_initializer=zeros",
 )
 """A chain of nine layers."""
+TWO = ("data.table.inputs=[[0, 1], [1, 0]]", "data.table.targets=[[1], [1]]")
+SMALL = ("network.initializer=xavier_normal", "network.bias_initializer=zeros")
 
 
 def graph_of(name, *overrides, example=1):
-    return explain_graph(mlpcli.load_config(f"examples/{name}", overrides=overrides), example)
+    config = mlpcli.load_config(f"examples/{name}", overrides=overrides)
+    return explain_graphs(config, [example])[0]
 
 
 def explain(*arguments):
@@ -50,18 +56,20 @@ def test_the_chain_by_hand():
         "u₃": 1.2 * a2,
         "z₃": 1.2 * a2 - 0.3,
         "a₃": a3,
+        "e": a3,
+        "t": 0,
         "L": a3 * a3 / 2,
         "W₁": 0.8,
         "b₃": -0.3,
     }
     assert graph.detail == "operations"
-    assert len(graph.nodes) == 11 + 6
+    assert len(graph.nodes) == 13 + 6
     for name, value in values.items():
         assert float(graph.node(name).value) == pytest.approx(value, rel=1e-13), name
     (path,) = graph.paths(graph.node("W₁"))
-    assert "".join(edge.end.name for edge in path) == "u₁z₁a₁u₂z₂a₂u₃z₃a₃L"
+    assert "".join(edge.end.name for edge in path) == "u₁z₁a₁u₂z₂a₂u₃z₃a₃eL"
     slopes = [a * (1 - a) for a in sigmoid]
-    factors = [1, 1, slopes[0], -0.6, 1, slopes[1], 1.2, 1, slopes[2], a3]
+    factors = [1, 1, slopes[0], -0.6, 1, slopes[1], 1.2, 1, slopes[2], 1, a3]
     np.testing.assert_allclose([float(edge.derivative) for edge in path], factors, rtol=1e-12)
     assert product(path) == pytest.approx(float(graph.node("W₁").gradient), rel=1e-12)
     (path,) = graph.paths(graph.node("W₃"))
@@ -71,25 +79,30 @@ def test_the_chain_by_hand():
 def test_a_long_chain_is_told_by_its_units():
     graph = graph_of("chain", *LONG)
     assert graph.detail == "units"
-    assert len(graph.nodes) == 2 + 9 * 4
+    assert len(graph.nodes) == 4 + 9 * 4
     (path,) = graph.paths(graph.node("W₁"))
-    assert len(path) == 1 + 9 + 8 + 1
+    assert len(path) == 1 + 9 + 8 + 2
     text = explain("--config", "examples/chain", *LONG, "--format", "text").output
     assert "each unit and each parameter is a node" in text
     assert "∂L/∂W₁\nW₁ → z₁ → a₁ → z₂" in text
 
 
 def test_a_weight_of_the_worked_example_by_hand():
-    """Three paths: through the one hidden unit to each of the outputs."""
+    """Through the one hidden unit to each of three outputs, and from there to each p."""
     graph = graph_of("worked_3_2_3")
     a = 0.6681877721681662
     p = [0.2396826489059724, 0.32355107485719, 0.43676627623683767]
     paths = list(graph.paths(graph.node("W₁[1,1]")))
-    found = sorted(product(path) for path in paths)
+    assert len(paths) == 9
+    found = {"z₂[1]": 0.0, "z₂[2]": 0.0, "z₂[3]": 0.0}
+    for path in paths:
+        found[path[2].end.name] += product(path)
     slope = a * (1 - a)
-    expected = sorted([slope * 0.7 * (p[0] - 1), slope * 0.9 * p[1], slope * 1.1 * p[2]])
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert sum(found) == pytest.approx(0.05308177011753272, rel=1e-12)
+    expected = [slope * 0.7 * (p[0] - 1), slope * 0.9 * p[1], slope * 1.1 * p[2]]
+    np.testing.assert_allclose(list(found.values()), expected, rtol=1e-12)
+    np.testing.assert_allclose(graph.node("p[1]").gradient, -1 / p[0], rtol=1e-12)
+    np.testing.assert_allclose(graph.node("t[2]").gradient, -np.log(p[1]), rtol=1e-12)
+    assert sum(found.values()) == pytest.approx(0.05308177011753272, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +118,11 @@ def test_a_weight_of_the_worked_example_by_hand():
         ("xor", ("network.activation=identity", "loss=mse")),
         ("xor", ("network.hidden=[3]", "network.activation=gelu", "loss=mse")),
         ("square", ()),
+        ("xor", ("loss=binary_cross_entropy",)),
+        ("worked_3_2_3", ("loss={name: cross_entropy, label_smoothing: 0.1}",)),
+        ("worked_3_2_3", ("loss=binary_cross_entropy", "network.hidden=[]", *SMALL)),
+        ("worked_3_2_3", ("loss=brier",)),
+        ("perceptron", ()),
     ],
 )
 def test_the_paths_from_every_node_sum_to_its_gradient(name, overrides):
@@ -141,21 +159,34 @@ def test_gradients_agree_with_differences_of_the_loss():
     assert float(graph.node("x[2]").gradient) == pytest.approx(difference, rel=1e-8)
 
 
-def test_a_large_network_is_told_by_layers_whose_jacobians_make_the_gradients():
+@pytest.mark.parametrize(
+    ("loss", "ends"),
+    [
+        ("cross_entropy", ["p", "log p", "L"]),
+        ("binary_cross_entropy", ["p", "L"]),
+        ("brier", ["p", "e", "L"]),
+        ("perceptron", ["L"]),
+        ("mse", ["e", "L"]),
+    ],
+)
+def test_a_large_network_is_told_by_layers_whose_jacobians_make_the_gradients(loss, ends):
     graph = graph_of(
         "worked_3_2_3",
         "network.hidden=[9, 8]",
         "network.initializer=xavier_normal",
         "network.bias_initializer=zeros",
+        f"loss={loss}",
     )
     assert graph.detail == "layers"
-    way = [node for node in graph.nodes if node.kind != "parameter"]
-    assert [node.name for node in way] == ["x", "z₁", "a₁", "z₂", "a₂", "z₃", "L"]
+    way = [node for node in graph.nodes if node.kind not in ("parameter", "target")]
+    names = ["x", "z₁", "a₁", "z₂", "a₂", "z₃", *ends]
+    assert [node.name for node in way] == names
+    assert np.abs(way[0].gradient).max() > 1e-3
     gradient = np.ones(1)
     for node in reversed(way):
         np.testing.assert_allclose(node.gradient, gradient, rtol=1e-12)
         for edge in graph.edges:
-            if edge.end is node and edge.start.kind != "parameter":
+            if edge.end is node and edge.start in way:
                 gradient = gradient @ edge.derivative
     for n in "₁₂₃":
         (edge,) = (edge for edge in graph.edges if edge.start.name == f"W{n}")
@@ -201,12 +232,16 @@ def test_batch_normalisation_is_refused_with_the_reason():
         ("xor", ("network.hidden=[6]", "network.dropout.hidden=0.5")),
         ("xor", ("network.hidden=[9, 9]",)),
         ("chain", LONG),
+        ("xor", TWO),
+        ("worked_3_2_3", ()),
     ],
 )
 def test_what_is_drawn_stays_within_the_picture_and_apart(name, overrides):
+    config = mlpcli.load_config(f"examples/{name}", overrides=overrides)
+    graphs = explain_graphs(config, "all" if overrides == TWO else [1])
+    graph = graphs[0]
     with house_style():
-        graph = graph_of(name, *overrides)
-        figure = draw(graph)
+        figure = draw(graphs)
         figure.draw_without_rendering()
     (axes,) = figure.axes
     page = figure.bbox
@@ -251,11 +286,93 @@ def test_what_vanishes_is_told_in_powers_of_ten():
     assert f"= {first:.4e}; by backpropagation {first:.4e}." in " ".join(text.split())
     slope = float(graph.edges[-1].derivative)
     assert f"  {slope:.6f}\n" in text
-    small = "network.initializer={name: constant, value: 1e-4}"
+    small = "network.initializer={name: uniform, low: 1e-5, high: 1e-4}"
     text = explain("--config", "examples/worked_3_2_3", small, "--format", "text").output
-    each, total = r"-?\d\.\d{4}e-\d\d", r"The sum over 3 paths is "
+    each, total = r"-?\d\.\d{4}e-\d\d", r"The sum over 9 paths is "
     assert len(re.findall(f"{total}{each}; by backpropagation {each}", text)) >= 6
     assert len(re.findall(rf"→ L  .* = {each}\n", text)) >= 18
+
+
+def test_several_examples_have_a_graph_each_and_their_mean():
+    config = mlpcli.load_config("examples/xor")
+    graphs = explain_graphs(config, "all")
+    assert [graph.example for graph in graphs] == [1, 2, 3, 4]
+    (layer,) = explain_training(config, 1).shown.layers[:1]
+    means = mean_gradients(graphs)
+    for i, j in itertools.product((1, 2), (1, 2)):
+        expected = layer.W.gradient[i - 1, j - 1]
+        assert means[f"W₁[{i},{j}]"] == pytest.approx(expected, rel=1e-12)
+    text = explain("--config", "examples/xor", "--example", "1-2,4", "--format", "text").output
+    assert "examples 1, 2, 4\n" in text
+    mean = means_of(explain_graphs(config, [1, 2, 4]), "b₂")
+    line = [line for line in text.splitlines() if line.startswith("  b₂  ")][-1]
+    assert line.split()[-1] == f"{mean:.6f}"
+    facts = json.loads(
+        explain("--config", "examples/xor", "--example", "all", "--format", "json").output
+    )
+    assert len(facts["examples"]) == 4
+    assert facts["mean_gradients"]["b₂"] == pytest.approx(means_of(graphs, "b₂"))
+
+
+def means_of(graphs, name):
+    return float(np.mean([float(graph.node(name).gradient) for graph in graphs]))
+
+
+def test_forward_mode_ends_in_what_reverse_mode_found():
+    graph = graph_of("worked_3_2_3")
+    for node in graph.nodes:
+        if node.kind in ("parameter", "input"):
+            found = forward_mode(graph, node)["L"]
+            assert found == pytest.approx(float(node.gradient), rel=1e-12)
+    text = " ".join(explain("--config", "examples/worked_3_2_3", "--format", "text").output.split())
+    edges = len(graph.edges)
+    assert f"each of the 17 parameters: {17 * edges:,} products" in text
+    assert f"one pass, {edges} products" in text
+
+
+def test_a_nudge_goes_through_every_node():
+    """The first weight of the chain by 0.01: every number anew, by hand."""
+    graph = graph_of("chain")
+
+    def chain(w):
+        a1 = 1 / (1 + np.exp(-(w + 0.1)))
+        a2 = 1 / (1 + np.exp(-(-0.6 * a1 + 0.2)))
+        a3 = 1 / (1 + np.exp(-(1.2 * a2 - 0.3)))
+        return {"a₁": a1, "a₂": a2, "a₃": a3, "L": a3 * a3 / 2}
+
+    above, here = chain(0.81), chain(0.8)
+    for name, value in above.items():
+        assert float(graph.nudged[name]) == pytest.approx(value - here[name], rel=1e-9)
+    assert float(graph.node("W₁").value) == 0.8
+    text = explain("--config", "examples/chain", "--format", "text").output
+    change = above["L"] - here["L"]
+    assert f"  L              -0.005025           1.000000    {change:.4e}\n" in text
+
+
+def test_columns_name_the_same_numbers_the_other_way_round():
+    config = mlpcli.load_config("examples/worked_3_2_3")
+    (rows,) = explain_graphs(config)
+    (columns,) = explain_graphs(config, notation=NOTATIONS["columns"])
+    assert len(rows.nodes) == len(columns.nodes)
+    for one, other in (("W₁[2,1]", "W⁽¹⁾[1,2]"), ("z₂[3]", "z⁽³⁾[3]"), ("x[2]", "a⁽¹⁾[2]")):
+        assert rows.node(one).gradient == columns.node(other).gradient
+    assert rows.node("p[1]").value == columns.node("a⁽³⁾[1]").value
+    told = ("--config", "examples/worked_3_2_3", "--notation", "columns", "--format", "text")
+    text = " ".join(explain(*told).output.split())
+    assert "W[j,i] is the weight to unit j from number i of what comes in" in text
+    assert "W⁽¹⁾[1,1] a⁽¹⁾[1] + W⁽¹⁾[1,2] a⁽¹⁾[2] + W⁽¹⁾[1,3] a⁽¹⁾[3] + b⁽¹⁾[1]" in text
+
+
+@pytest.mark.parametrize("wrong", ["0", "x", "3-1", "1,,2", "-1"])
+def test_examples_that_are_no_numbers(wrong):
+    done = explain("--config", "examples/xor", "--example", wrong)
+    assert done.exit_code == 2
+    assert f"--example {wrong}: expected numbers" in done.output
+
+
+def test_too_many_examples_are_refused():
+    with pytest.raises(ConfigError, match="at most 8 graphs are shown together"):
+        explain_graphs(mlpcli.load_config("examples/square"), "all")
 
 
 def test_dropout_is_told():
@@ -267,9 +384,9 @@ def test_dropout_is_told():
 
 def test_as_text_and_json():
     text = explain("--config", "examples/chain", "--format", "text").output
-    assert "W₃ → u₃ → z₃ → a₃ → L: 0.443599 · 1 · 0.246657 · 0.55782 = 0.061035" in text
+    assert "W₃ → u₃ → z₃ → a₃ → e → L: 0.443599 · 1 · 0.246657 · 1 · 0.55782 = 0.061035" in text
     facts = json.loads(explain("--config", "examples/chain", "--format", "json").output)
-    assert facts["nodes"][-1]["operation"] == "quadratic(a₃, t)"
+    assert facts["nodes"][-1]["operation"] == "½ Σ e²"
     assert facts["edges"][0] == {"start": "x", "end": "u₁", "symbol": "W₁", "derivative": 0.8}
     large = explain("--config", "examples/vanishing", "--format", "text").output
     assert "too large to print each number" in large
@@ -282,6 +399,6 @@ def test_another_example():
         told = explain("--config", "examples/xor", "--format", "json", *arguments).output
         return [node["value"] for node in json.loads(told)["nodes"] if node["name"][0] in "xt"]
 
-    assert inputs() == inputs("--example", "1")
+    assert inputs() == inputs("--example", "3")  # of the greatest loss
     told = {str(inputs("--example", str(n))) for n in (1, 2, 3, 4)}
     assert len(told) == 4  # every row of the truth table is another

@@ -13,6 +13,7 @@ from PIL import Image
 
 import mlpcli
 from mlpcli.cli.main import command
+from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.explaining import prediction as picture
 from mlpcli.explaining.documents.plain_text import as_text
@@ -25,6 +26,8 @@ from mlpcli.nn.optimizers import SGD
 from mlpcli.pictures import prediction as sheet
 from mlpcli.pictures.style import house_style
 from mlpcli.reading.digit import prepare
+from mlpcli.reporting import Reporter
+from mlpcli.training.setup import prepare as setup_of
 
 SEVEN = Path(__file__).parents[1] / "docs" / "seven.png"
 RATE = 0.01
@@ -91,7 +94,7 @@ def by_hand(run):
         "dx": first.W @ delta1,
         "loss_after": -np.log(softmax(z_after)[2]),
         "believed": softmax(z / model.temperature),
-        "believed_after": softmax(z_after / model.temperature),
+        "p_after": softmax(z_after),
     }
 
 
@@ -104,7 +107,8 @@ def test_the_way_forward(facts, by_hand):
     assert_close(hidden["a"], by_hand["a"])
     assert_close(output["z"], by_hand["z"])
     assert_close(facts["outputs"], by_hand["z"])
-    assert_close(list(facts["probabilities"].values()), by_hand["believed"])
+    assert_close(list(facts["probabilities"].values()), by_hand["p"])
+    assert_close(list(facts["calibrated_probabilities"].values()), by_hand["believed"])
     assert facts["predicted"] == str(by_hand["p"].argmax())
     assert facts["label"] == "2"
     assert_close(facts["loss"], -np.log(by_hand["p"][2]))
@@ -125,7 +129,7 @@ def test_the_way_back(facts, by_hand):
 
 def test_one_step_of_sgd(facts, by_hand):
     assert facts["learning_rate"] == RATE
-    assert_close(list(facts["probabilities_after"].values()), by_hand["believed_after"])
+    assert_close(list(facts["probabilities_after"].values()), by_hand["p_after"])
     assert_close(facts["loss_after"], by_hand["loss_after"])
     changes = -RATE * by_hand["dW2"]
     found = [each["change"] for each in facts["weight_changes"]]
@@ -151,7 +155,7 @@ def test_without_a_label_it_is_what_the_network_says(run):
 def test_the_other_forms(run, facts, form):
     text = explain(run, "--label", "2", "--format", form)
     assert f"{facts['prediction_minus_target']['2']:+.4f}" in text
-    assert f"{100 * facts['probabilities_after']['2']:.2f} %" in text
+    assert f"{facts['probabilities_after']['2']:.4f}" in text
     assert "↑" in text
     assert ("<svg" in text) == (form == "html")
     assert ("▀" in text) == (form != "html")
@@ -181,9 +185,7 @@ def test_the_numbers_of_the_sheet(run, by_hand):
     assert should.get_xlabel() == "dot: p, the prediction; bar: t, the target"
     assert_close(should.lines[0].get_xdata(), by_hand["p"])
     assert_close(should.lines[1].get_xdata(), np.eye(10)[2])
-    assert_close(
-        widths(after), 100 * np.concatenate([by_hand["believed"], by_hand["believed_after"]])
-    )
+    assert_close(widths(after), np.concatenate([by_hand["p"], by_hand["p_after"]]))
     speaks = panels["Which pixels speak for 2"].images[0].get_array()
     assert_close(np.ravel(speaks), -by_hand["dx"])
     changes = np.sort((-RATE * by_hand["dW2"]).ravel())
@@ -201,7 +203,7 @@ def story_of(loss, sizes=(784, 12, 62), **settings):
     names = tuple(f"the class with the long name {i}" for i in range(sizes[-1]))
     pixels = np.zeros((28, 28), np.uint8)
     p = step.prediction[0]
-    return TracedPrediction(pixels, names, 0, 1, step, 0.9, p, p, "log p", x.reshape(28, 28))
+    return TracedPrediction(pixels, names, 0, 1, step, 0.9, p, p, p, "log p", x.reshape(28, 28))
 
 
 def test_with_many_classes_the_sheet_has_those_furthest_off():
@@ -330,6 +332,42 @@ def test_the_sheet_of_a_flat_picture(shape):
 def test_the_temperature_is_told(run, facts):
     temperature = mlpcli.load_model(run).temperature
     assert facts["temperature"] == temperature
-    assert f"divided by the run's temperature, {temperature:.3f};" in " ".join(
+    assert f"the run's temperature first, {temperature:.3f}, and then says" in " ".join(
         explain(run, "--label", "2").split()
     )
+
+
+def test_an_image_of_the_training_set_has_its_own_label(run):
+    done = CliRunner().invoke(
+        command, ["explain", str(run), "--example", "3", "--format", "json"], catch_exceptions=False
+    )
+    facts = json.loads(done.output)
+    model = mlpcli.load_model(run)
+    config = config_of_checkpoint(model.config, model.path)
+    setup = setup_of(config, None, Reporter())
+    assert facts["file"] == "example 3"
+    assert np.ravel(facts["pixels"]).tolist() == setup.training.images[2].tolist()
+    assert facts["label"] == str(setup.training.labels[2])
+    done = CliRunner().invoke(command, ["explain", str(run), "--example", "9999"])
+    assert "--example 9999: there are 540 of them." in str(done.exception)
+
+
+def test_in_columns_layers_are_counted_from_the_input(run):
+    rows = json.loads(explain(run, "--label", "2", "--format", "json"))
+    columns = json.loads(explain(run, "--label", "2", "--format", "json", "--notation", "columns"))
+    assert [layer["layer"] for layer in rows["layers"]] == [1, 2]
+    assert [layer["layer"] for layer in columns["layers"]] == [2, 3]
+    assert rows["layers"][0]["delta"] == columns["layers"][0]["delta"]
+    text = explain(run, "--label", "2", "--notation", "columns")
+    assert "a⁽²⁾ = " in text
+    assert "Layer 2, tanh" in text
+
+
+def test_before_any_training_the_answers_are_random(run, tmp_path):
+    config = mlpcli.load_config("quickstart", overrides=["data.train_size=60", "training.epochs=0"])
+    untrained = mlpcli.train(config, runs_dir=tmp_path)
+    facts = json.loads(explain(untrained.folder, "--label", "7", "--format", "json"))
+    p = np.array(list(facts["probabilities"].values()))
+    assert facts["temperature"] == 1
+    assert p.max() < 0.9
+    np.testing.assert_allclose(p, list(facts["calibrated_probabilities"].values()), rtol=1e-6)

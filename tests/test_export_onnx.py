@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mlpcli.data.loading import DataLoader
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
+from mlpcli.inference.exporting import npz
 from mlpcli.inference.exporting.exported import load_exported
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.losses import LOSSES
@@ -213,6 +215,34 @@ def test_a_regression(name, tmp_path):
     expected = evaluate_checkpoints(run.folder).outputs
     assert np.ptp(expected) > 0
     np.testing.assert_allclose(found["outputs"], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_standardised_table(dtype, tmp_path):
+    table = {
+        "inputs": [[50, 1], [70, 2], [120, 3], [200, 5]],
+        "targets": [[150, 1], [210, 2], [350, 2], [560, 4]],
+    }
+    settings = {
+        "data": {"dataset": "table", "table": table, "normalization": "standardize"},
+        "network": {"hidden": [5], "activation": "tanh"},
+        "loss": "mse",
+        "training": {"epochs": 20, "pictures": False},
+        "dtype": dtype,
+    }
+    run = mlpcli.train(mlpcli.load_config(settings), runs_dir=tmp_path)
+    inputs = np.array([[120, 3], [90, 4]], dtype)
+    exported = load_exported(run.folder)
+    found = outputs(onnx_model.to_bytes(exported), inputs, "inputs")["outputs"]
+    expected = run.load_model().predict(inputs)
+    assert np.ptp(expected[:, 0]) > 10
+    np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == "float32" else 1e-12)
+    arrays = np.load(io.BytesIO(npz.to_bytes(exported)))
+    a = (inputs - arrays["mean"]) / arrays["std"]
+    a = np.tanh(a @ arrays["layers.0.weight"].T + arrays["layers.0.bias"])
+    z = a @ arrays["layers.1.weight"].T + arrays["layers.1.bias"]
+    by_hand = z * arrays["target_std"] + arrays["target_mean"]
+    np.testing.assert_allclose(by_hand, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

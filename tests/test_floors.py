@@ -11,13 +11,14 @@ PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors"},
     {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
+    {"notebook"},
     {"nn", "config", "parallel", "reading"},
     {"data"},
     {"training"},
     {"storage"},
     {"inference"},
     {"runs"},
-    {"explaining", "page"},
+    {"explaining", "page", "sweeps"},
     {"pictures"},
     {"__init__"},
     {"cli"},
@@ -30,6 +31,9 @@ ONLY_IN = {
     "click": {"cli"},
     "tqdm": {"cli"},
     "matplotlib": {"pictures"},
+    "optuna": {"sweeps"},
+    "dask": {"sweeps"},
+    "distributed": {"sweeps"},
     "onnx": {"inference"},
     "onnxruntime": set(),
     "pydantic": {"config"},
@@ -37,7 +41,8 @@ ONLY_IN = {
     "requests": {"data"},
     "PIL": {"data", "reading"},
     "safetensors": set(),
-    "threadpoolctl": {"parallel", "storage"},
+    "threadpoolctl": {"parallel"},
+    "packaging": {"cli"},
 }
 
 

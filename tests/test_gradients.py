@@ -1,7 +1,5 @@
 """What gradients.csv records, and that recording it changes nothing."""
 
-import os
-
 import numpy as np
 import pytest
 from helpers.runs import timeless
@@ -95,7 +93,7 @@ def test_a_norm_that_is_no_number_is_left_empty(set_up, tmp_path):
     setup.network.theta[...] = 1e19
     rows = GradientProbe(setup).end_epoch(1)
     assert None in [row.gradient_norm for row in rows]
-    RunFolder(tmp_path).append_gradients(rows, flush=False)
+    RunFolder(tmp_path).append_gradients(rows)
     assert read_gradients(tmp_path / "gradients.csv") == rows
 
 
@@ -104,9 +102,9 @@ def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
     directory.cut_gradients_after(1)
     assert not directory.gradients.exists()
     rows = [GradientNorms(epoch, layer, 1 / 3, 5e-324) for epoch in (1, 2) for layer in (1, 2)]
-    directory.append_gradients(rows[:2], flush=False)
+    directory.append_gradients(rows[:2])
     first = directory.gradients.read_bytes()
-    directory.append_gradients(rows[2:], flush=True)
+    directory.append_gradients(rows[2:])
     both = directory.gradients.read_bytes()
     directory.cut_gradients_after(2)
     assert directory.gradients.read_bytes() == both
@@ -117,13 +115,5 @@ def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
     assert directory.gradients.read_bytes() == first
     directory.cut_gradients_after(0)
     assert directory.gradients.read_bytes() == b""
-    directory.append_gradients(rows, flush=False)
+    directory.append_gradients(rows)
     assert directory.gradients.read_bytes() == both
-
-
-def test_only_long_epochs_wait_for_the_disk(tmp_path, monkeypatch):
-    flushed: list[int] = []
-    monkeypatch.setattr(os, "fsync", flushed.append)
-    for flush in (False, True):
-        RunFolder(tmp_path).append_gradients([GradientNorms(1, 1, 1.0, 1.0)], flush=flush)
-        assert len(flushed) == flush

@@ -53,6 +53,18 @@ def test_sizes_and_no_validation(bars, tmp_path):
     assert len(loaded.test(training.class_names)) == 9
 
 
+def test_only_the_training_part_is_of_some_classes(bars, tmp_path):
+    every, same = loader(load_config(bars), tmp_path).training_and_validation()
+    config = load_config(bars, overrides=["data.train_classes=[2, 0]"])
+    training, validation = loader(config, tmp_path).training_and_validation()
+    chosen = every.take(np.flatnonzero(every.labels != 1))
+    assert np.array_equal(training.images, chosen.images)
+    assert np.array_equal(training.labels, chosen.labels)
+    assert training.class_names == ("0", "1", "2")
+    assert np.array_equal(validation.images, same.images)
+    assert len(loader(config, tmp_path).test(training.class_names)) == 60
+
+
 def test_images_and_labels_must_belong_together(bars, tmp_path):
     (bars.parent / "train-labels").write_bytes(idx(np.zeros(149, np.uint8)))
     with pytest.raises(DataError, match=r"150 images, but their labels file has 149 labels"):

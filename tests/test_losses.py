@@ -8,8 +8,10 @@ from mlpcli.nn.gradcheck import relative_error
 from mlpcli.nn.losses import (
     LOSSES,
     BinaryCrossEntropy,
+    Brier,
     CrossEntropy,
     MeanSquaredError,
+    Perceptron,
     QuadraticError,
 )
 
@@ -109,6 +111,34 @@ def test_quadratic_by_hand():
     np.testing.assert_allclose(
         delta(QuadraticError(), z3, y3), 3 / 2 * delta(MeanSquaredError(), z3, y3)
     )
+
+
+def test_brier_by_hand():
+    z, y = [[0.0, math.log(3)]], [0]
+    # softmax (1/4, 3/4), J = 3/16 (1, -1; -1, 1), errors (-3/4, 3/4)
+    np.testing.assert_allclose(value(Brier(), z, y), [2 * 9 / 16])
+    np.testing.assert_allclose(
+        Brier().jacobian(np.array(z[0])), 3 / 16 * np.array([[1, -1], [-1, 1]])
+    )
+    np.testing.assert_allclose(delta(Brier(), z, y), [[-9 / 16, 9 / 16]])
+
+
+def test_the_jacobian_of_softmax_takes_the_error_of_a_brier_score_back():
+    z = np.array([0.3, -1.2, 0.8, 2.0])
+    p, t = Brier().prediction(z[np.newaxis])[0], np.eye(4)[1]
+    jacobian = Brier().jacobian(z)
+    np.testing.assert_allclose(
+        jacobian, [[p[j] * ((j == k) - p[k]) for k in range(4)] for j in range(4)]
+    )
+    np.testing.assert_allclose(delta(Brier(), z[np.newaxis], [1])[0], 2 * (p - t) @ jacobian)
+
+
+def test_perceptron_by_hand():
+    z, y = [[0.5, 0.25, -1.0], [-2.0, 3.0, -1.0]], [0, 0]
+    # decisions (1, 1, 0) and (0, 1, 0), targets (1, 0, 0): only what is wrong costs its distance
+    np.testing.assert_allclose(value(Perceptron(), z, y), [0.25, 2 + 3])
+    np.testing.assert_allclose(delta(Perceptron(), z, y), [[0, 1, 0], [-1, 1, 0]])
+    assert Perceptron().prediction(np.array(z)).tolist() == [[1, 1, 0], [0, 1, 0]]
 
 
 @pytest.mark.parametrize("loss", EVERY)

@@ -20,7 +20,7 @@ from mlpcli.cli.main import command
 from mlpcli.data import synthetic
 from mlpcli.data.sources import TEST_START
 from mlpcli.errors import CheckpointError
-from mlpcli.explaining.notation import Symbols
+from mlpcli.explaining.notation import NOTATIONS
 from mlpcli.nn.symbols import SYMBOLS
 from mlpcli.page import page as page_module
 from mlpcli.page.pack import WEB, as_data, modules, packed, script
@@ -245,7 +245,7 @@ def test_the_symbols_are_those_of_explanations_and_of_the_text():
     for symbol in re.findall(r'notation\.of\("(.)"', stages):
         assert symbol in SYMBOLS
     layer: Any = SimpleNamespace(number=1, mask=None, batch_norm=None, activation="sigmoid")
-    explained = Symbols(layer)
+    explained = NOTATIONS["rows"].of(layer)
     for symbol in (explained.W, explained.b, explained.z, explained.a, explained.delta):
         assert symbol[0] in SYMBOLS
 

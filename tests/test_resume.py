@@ -5,7 +5,9 @@ import json
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from mlpcli.errors import (
 from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.reporting import Reporter
 from mlpcli.runs import recorder, run
-from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.storage.tensor_file import to_bytes
 
@@ -38,11 +40,21 @@ SCHEDULES = [
     "one_cycle",
     "{name: plateau, monitor: train_loss, patience: 1, min_delta: 0.3, factor: 0.5}",
 ]
+SCHEDULE_FREE = "{name: constant, warmup_epochs: 1.5}"
 KINDS = {
     **{
-        name: [f"optimizer={{name: {name}, momentum: null}}", f"schedule={schedule}"]
-        for name, schedule in zip(OPTIMIZERS, [*SCHEDULES, "constant"], strict=True)
+        name: [
+            f"optimizer={{name: {name}, momentum: null}}",
+            f"schedule={SCHEDULE_FREE if 'schedule_free' in name else schedule}",
+        ]
+        for name, schedule in zip(OPTIMIZERS, itertools.cycle(SCHEDULES), strict=False)
     },
+    "two workers, muon": ["training.workers=2", "optimizer={name: muon, momentum: null}"],
+    "two workers, schedule-free": [
+        "training.workers=2",
+        "optimizer={name: schedule_free_adamw, momentum: null}",
+        "network={batch_norm: true, hidden: [8, 6]}",
+    ],
     "augmentation": [
         "data.augmentation={shift: 1, rotation: 20, noise: 0.1, elastic: {}}",
         "data.augmentation.undistorted_fraction=0.3",
@@ -164,7 +176,8 @@ def killed_at(nth, start):
             start()
 
 
-def test_killed_between_any_two_files_of_an_epoch(train, tmp_path):
+def test_killed_between_any_two_files_of_an_epoch(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder, "SAVE_EVERY", 0)
     settings = ["training.monitor=train_loss", "schedule=cosine", "training.epochs=3"]
     whole = timeless(train(*settings, runs="whole").folder)
     for nth in range(1, 13):
@@ -172,6 +185,90 @@ def test_killed_between_any_two_files_of_an_epoch(train, tmp_path):
         folder = tmp_path / str(nth) / "bars"
         mlpcli.resume(folder)
         assert timeless(folder) == whole, nth
+
+
+def test_killed_between_any_two_files_of_several_epochs(train, tmp_path, monkeypatch):
+    """Seven short epochs are saved in twos or threes; the best of them is often not the last."""
+    settings = ["training.monitor=train_loss", "optimizer.weight_decay=0.1", "training.epochs=7"]
+    whole = train(*settings, runs="whole")
+    assert 1 < whole.best_epoch < 7
+    for nth in range(1, 11):
+        ticks = itertools.count(step=0.4)
+        clock = SimpleNamespace(perf_counter=ticks.__next__)
+        monkeypatch.setattr(recorder, "time", clock)
+        killed_at(nth, lambda: train(*settings, runs=nth))  # noqa: B023 - called at once
+        monkeypatch.setattr(recorder, "time", time)
+        folder = tmp_path / str(nth) / "bars"
+        mlpcli.resume(folder)
+        assert timeless(folder) == timeless(whole.folder), nth
+
+
+def test_short_epochs_are_saved_together(train, monkeypatch):
+    saved = []
+
+    def save(path, checkpoint):
+        saved.append(checkpoint.epoch)
+        return save_checkpoint(path, checkpoint)
+
+    monkeypatch.setattr(recorder, "save_checkpoint", save)
+    folder = train("training.epochs=5", "training.monitor=train_loss").folder
+    assert saved == [5]
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 6
+
+
+def test_a_run_that_diverges_keeps_the_epochs_before(train, tmp_path):
+    with pytest.raises(DivergedError):
+        train("loss=mse", "network.hidden=[]", "optimizer={name: sgd, learning_rate: 2}")
+    folder = RunFolder(tmp_path / "runs" / "bars")
+    rows = folder.metrics.read_text().splitlines()[1:] if folder.metrics.exists() else []
+    assert load_checkpoint(folder.last).epoch == len(rows) > 0
+
+
+WORKED = "examples/worked_3_2_3"
+
+
+def test_a_run_that_stops_on_a_loss_keeps_the_weights_that_have_it(tmp_path):
+    config = load_config(WORKED)
+    done = mlpcli.train(config, runs_dir=tmp_path)
+    assert (done.best_epoch, done.took_back) == (278, True)
+    assert done.test.loss == done.history[-1].train_loss
+    best, last = (
+        load_checkpoint(done.folder / "weights" / f"{name}.safetensors")
+        for name in ("best", "last")
+    )
+    assert best.network.theta.tobytes() == last.network.theta.tobytes()
+    before = timeless(done.folder)
+    again = mlpcli.resume(done.folder)
+    assert (again.took_back, again.test.loss) == (True, done.test.loss)
+    assert timeless(done.folder) == before
+    (done.folder / "summary.json").unlink()
+    mlpcli.resume(done.folder)
+    assert timeless(done.folder) == before
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_it_goes_on_from_there_as_if_it_had_not_stopped(tmp_path, name):
+    whole = mlpcli.train(
+        load_config(WORKED, overrides=["training.stop_at_loss=null", "training.epochs=300"]),
+        runs_dir=tmp_path / "whole",
+    )
+    stopped = mlpcli.train(load_config(WORKED), runs_dir=tmp_path)
+    changes = ["training.stop_at_loss=null", "training.epochs=300"]
+    done = mlpcli.resume(stopped.folder / "weights" / f"{name}.safetensors", changes)
+    assert timeless(done.folder) == timeless(whole.folder)
+    assert not done.took_back
+
+
+def test_a_run_of_no_epochs_is_the_network_as_it_begins(train):
+    run = train("training.epochs=0")
+    best, last = (
+        load_checkpoint(run.folder / "weights" / f"{name}.safetensors") for name in ("best", "last")
+    )
+    assert best.epoch == last.epoch == 0
+    assert best.network.theta.tobytes() == last.network.theta.tobytes()
+    assert (run.best_epoch, run.best, best.temperature) == (0, None, 1)
+    done = mlpcli.resume(run.folder, ["training.epochs=3"])
+    assert timeless(done.folder) == timeless(train("training.epochs=3", runs="whole").folder)
 
 
 def test_weights_that_are_gone_are_told(train):
@@ -499,10 +596,11 @@ def test_the_second_leaves_at_once(train, tmp_path, monkeypatch):
 
 
 def test_within_a_save_it_is_saved_first(train, monkeypatch):
+    monkeypatch.setattr(recorder, "SAVE_EVERY", 0)
     flush, flushes = os.fsync, itertools.count()
 
     def interrupt_and_flush(descriptor):
-        if next(flushes) == 10:  # the last checkpoint of epoch 2
+        if next(flushes) == 13:  # of epoch 2
             signal.raise_signal(signal.SIGINT)
         flush(descriptor)
 

@@ -16,6 +16,7 @@ from mlpcli.data.normalization import Normalization
 from mlpcli.errors import ConfigError, DataError, DivergedError, WriteError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
+from mlpcli.runs import recorder
 from mlpcli.runs.dry_run import dry_run
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import RunFolder
@@ -294,11 +295,12 @@ def test_a_dry_run_writes_nothing(bars, tmp_path, monkeypatch):
 def test_a_failed_save_says_which_epoch_is_whole(train, tmp_path, monkeypatch):
     append = RunFolder.append_metrics
 
-    def fail_in_epoch_3(directory, row, *, flush):
-        append(directory, row, flush=flush)
-        if row.epoch == 3:
+    def fail_in_epoch_3(directory, rows):
+        append(directory, rows)
+        if rows[-1].epoch == 3:
             raise WriteError("metrics.csv: cannot be written.")
 
+    monkeypatch.setattr(recorder, "SAVE_EVERY", 0)
     monkeypatch.setattr(RunFolder, "append_metrics", fail_in_epoch_3)
     with pytest.raises(WriteError) as caught:
         train()

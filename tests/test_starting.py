@@ -64,6 +64,21 @@ def test_a_run_begins_with_the_averages_that_are_in_use(bars, trained):
         assert np.array_equal(found, start.running_average)
 
 
+@pytest.mark.parametrize("name", ["schedule_free_sgd", "schedule_free_adamw"])
+def test_a_schedule_free_optimizer_begins_and_ends_with_its_average(bars, trained, name):
+    optimizer = f"optimizer={{name: {name}, learning_rate: 0.01}}"
+    config = from_it(bars, trained, optimizer, "schedule={name: constant}")
+    setup = prepare(config, None, Reporter(), start=read_start(config))
+    for found in (setup.network.theta, setup.vectors["base"], setup.vectors["average"]):
+        assert np.array_equal(found, load_checkpoint(RunFolder(trained).best).average)
+    run = mlpcli.train(config)
+    again = from_it(bars, run.folder)
+    setup = prepare(again, None, Reporter(), start=read_start(again))
+    last = load_checkpoint(RunFolder(run.folder).best)
+    assert np.array_equal(setup.network.theta, last.optimizer["average"])
+    assert not np.array_equal(setup.network.theta, last.network.theta)
+
+
 def test_the_normalization_is_not_that_of_the_data(bars, trained):
     config = from_it(bars, trained, "data.train_size=40", "data.validation=0")
     run = mlpcli.train(config)

@@ -13,6 +13,8 @@ from mlpcli.errors import WorkerError
 from mlpcli.nn.arrays import one_hot
 from mlpcli.nn.averaging import move_average
 from mlpcli.nn.layers import Dropout
+from mlpcli.nn.optimizers import OPTIMIZERS
+from mlpcli.nn.stepping import penalize, update
 from mlpcli.parallel.communicator import shard
 from mlpcli.parallel.workers import can_fork
 from mlpcli.randomness import Purpose, generator
@@ -70,7 +72,7 @@ def train_plainly(made, epochs, workers=1, on_step=lambda: None):
     Dropout is that of so many workers; everything else does not depend on them.
     """
     batches, network, settings = made.batches, made.network, made.config.optimizer
-    theta, n, steps = network.theta, network.n_weights, 0
+    theta, steps = network.theta, 0
     for epoch in range(1, epochs + 1):
         order = batches.order(epoch)
         outputs, targets = [], []
@@ -94,8 +96,9 @@ def train_plainly(made, epochs, workers=1, on_step=lambda: None):
                 g[...] = np.minimum(np.maximum(g, -settings.clip_value), settings.clip_value)
             fraction = made.schedule(epoch - 1 + (step + 0.5) / len(batches), 3)
             rate, steps = settings.learning_rate * fraction, steps + 1
-            made.optimizer.penalize(theta[:n], g[:n], rate)
-            made.optimizer.update(theta, g, rate, steps, *made.vectors.values())
+            vectors = [*made.vectors.values()]
+            penalize(made.optimizer, network, g, rate, vectors)
+            update(made.optimizer, network, g, rate, steps, vectors)
             for layer in network.dense[:-1] if settings.max_norm else ():
                 layer.W *= np.minimum(1, settings.max_norm / np.linalg.norm(layer.W, axis=0))
             d = min(made.decay, (1 + steps) / (10 + steps))
@@ -151,6 +154,24 @@ EXTRAS = {
     "batch_norm": ["network.batch_norm=true"],
     "dropout": DROPOUT,
     "adamw": ["optimizer=adamw"],
+    "lion": ["optimizer=lion"],
+    "schedule_free": [
+        "optimizer={name: schedule_free_adamw, learning_rate: 0.02, epsilon: 1e-4}",
+        "schedule={name: constant, warmup_epochs: 0.7}",
+        "optimizer.clip_norm=0.5",
+        "network.batch_norm=true",
+    ],
+    "muon": [
+        "optimizer={name: muon, learning_rate: 0.02, epsilon: 1e-4}",
+        "optimizer.clip_value=0.1",
+        "optimizer.l1=0.001",
+        "optimizer.max_norm=0.9",
+        "training.averaging.decay=0.6",
+    ],
+    "muon, wide": [
+        "network.hidden=[20, 30]",
+        "optimizer={name: muon, epsilon: 1e-4, clip_norm: 0.5}",
+    ],
     "everything": [
         "network.batch_norm=true",
         "optimizer={name: nadam, learning_rate: 0.02, weight_decay: 0.01, epsilon: 1e-4}",
@@ -180,7 +201,7 @@ def test_workers_do_what_the_textbook_does_with_every_extra(name, size, batch_si
 
 @needs_fork
 @pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("name", ["l1", "everything"])
+@pytest.mark.parametrize("name", ["l1", "everything", "schedule_free", "muon"])
 def test_processes_and_threads_give_the_same_bytes_every_time(name, size):
     results = set()
     for processes in (True, False, True):
@@ -419,10 +440,14 @@ def test_a_run_in_float32_keeps_nothing_in_float64(name):
     assert {vector.dtype for vector in kept} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("name", ["adam", "nadam", "rmsprop", "adagrad", "adamw", "momentum"])
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "sgd"])
 def test_training_may_stop_and_go_on(name):
     """The vectors are all that an optimizer has to be given, besides the number of the epoch."""
-    settings = [f"optimizer={name}", "training.averaging.decay=0.9", "network.batch_norm=true"]
+    settings = [f"optimizer={name}", "network.batch_norm=true"]
+    if OPTIMIZERS[name].evaluated is None:
+        settings.append("training.averaging.decay=0.9")
+    else:
+        settings.append("schedule={name: constant, warmup_epochs: 1.3}")
     whole, half = setup(1, 20, settings), setup(1, 20, settings)
     train(whole, 2)
     train(half, 1)

@@ -40,7 +40,7 @@ def test_rows_are_taken_as_they_are_and_all_are_trained_on(tmp_path):
     assert config.data.normalization == "none"
     assert training.images.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert training.targets.tolist() == [[0], [1], [1], [0]]
-    assert training.class_names == ("0",)
+    assert training.class_names == ("1",)
     assert loader(tmp_path, config).test(training.class_names).targets.tolist() == (
         training.targets.tolist()
     )
@@ -84,9 +84,10 @@ def test_a_formula_without_a_value_is_an_error_of_the_data(tmp_path):
         ({"data": {"table": {"targets": [[1]]}}}, "data.table.targets: expected 4"),
         ({"data": {"table": {"inputs": [[1], [1, 2], [1], [1]]}}}, "rows of one length"),
         ({"data": {"table": {"inputs": [[]]}}}, "a list of 1 to 65536 items"),
-        ({"data": {"normalization": "unit"}}, "data.normalization: expected none"),
+        ({"data": {"normalization": "unit"}}, "data.normalization: expected standardize or none"),
         ({"data": {"augmentation": {"shift": 1}}}, "data.augmentation: only for images"),
         ({"data": {"class_names": ["a", "b"]}}, "a regression has no classes"),
+        ({"data": {"train_classes": [1]}}, "data.train_classes=null takes it out"),
         ({"data": {"dataset": "mnist"}}, "data.table: only for dataset table"),
         ({"loss": "cross_entropy"}, "loss: expected one of binary_cross_entropy, mse"),
         ({"training": {"monitor": "train_accuracy"}}, "training.monitor: expected a loss"),
@@ -139,10 +140,11 @@ def test_a_regression_with_validation_is_best_by_its_loss(tmp_path):
     assert all(row.val_accuracy is None and math.isfinite(row.val_loss) for row in run.history)
 
 
-def test_a_network_of_numbers_refuses_images(tmp_path):
+@pytest.mark.parametrize("x", [np.zeros((1, 28, 28), np.uint8), [[1, 2, 3]], "ab", [[0, np.nan]]])
+def test_a_network_of_numbers_refuses_what_are_not_its_rows(tmp_path, x):
     run = mlpcli.train(mlpcli.load_config(XOR), runs_dir=tmp_path)
-    with pytest.raises(DataError, match="trained on a table of numbers"):
-        run.load_model().predict(np.zeros((1, 2), np.uint8))
+    with pytest.raises(DataError, match=r"expected rows of 2 numbers \(x1, x2\)|finite"):
+        run.load_model().predict(x)
 
 
 def test_the_targets_reach_the_gradient(tmp_path):

@@ -16,6 +16,8 @@ from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import OPTIMIZERS, Momentum
+from mlpcli.nn.stepping import penalize, update
+from mlpcli.training.building import build_vectors
 
 TORCH = json.loads((Path(__file__).parent / "reference" / "torch.json").read_text("utf-8"))
 TRAINING = TORCH["training"]
@@ -97,7 +99,7 @@ def test_ten_steps_of_gradient_descent(case):
 
 
 OPTIMIZED = TORCH["optimizers"]
-EXTRAS = ("clip_value", "clip_norm", "max_norm", "l1", "average")
+EXTRAS = ("clip_value", "clip_norm", "max_norm", "l1", "average", "warmup_steps")
 
 
 def batches(vectors):
@@ -116,27 +118,35 @@ def case_name(case):
 @pytest.mark.parametrize("case", OPTIMIZED["cases"], ids=case_name)
 def test_ten_steps_of_an_optimizer(case):
     network = MLP(case["sizes"], "tanh", dtype=np.float64)
-    network.theta[...] = OPTIMIZED["start"]
-    penalties = {key: case[key] for key in ("weight_decay", "l1") if key in case}
-    optimizer = OPTIMIZERS[case["optimizer"]](**case["settings"], **penalties)
-    vectors = [np.zeros_like(network.theta) for _ in optimizer.vectors]
+    network.theta[...] = case.get("start", OPTIMIZED["start"])
+    settings = {key: case[key] for key in ("weight_decay", "l1") if key in case}
+    settings |= case["settings"]
+
+    def fraction(t):
+        return min(1.0, t / case["warmup_steps"])
+
+    if "warmup_steps" in case:
+        settings["fraction"] = fraction
+    optimizer = OPTIMIZERS[case["optimizer"]](**settings)
+    found = build_vectors(optimizer, network)
+    for name in optimizer.begins_at_theta:
+        found[name][...] = network.theta
+    vectors = list(found.values())
     average = network.theta.copy()
     for number, (x, t) in enumerate(batches(OPTIMIZED), 1):
+        rate = case["learning_rate"] * (fraction(number) if "warmup_steps" in case else 1)
         g = backpropagated_gradient(network, CrossEntropy(), x, t)
         # PyTorch's penalty of l1 is in the loss, so it is clipped there; no case has both.
         clip_norm(g, float(np.linalg.norm(g)), case.get("clip_norm", 1e9))
         clip_value(g, case.get("clip_value", 1e9))
-        take_step(optimizer, network, g, case["learning_rate"], number, vectors)
+        penalize(optimizer, network, g, rate, vectors)
+        update(optimizer, network, g, rate, number, vectors)
         max_norm(network.dense[0].W, case.get("max_norm", 1e9))
         move_average(average, network.theta, case.get("average", 0.0), number)
     assert_agree(network.theta, case["end"])
+    if optimizer.evaluated is not None:
+        average = vectors[[*optimizer.vectors].index(optimizer.evaluated)]
     assert_agree(average, case.get("mean", case["end"]))
-
-
-def take_step(optimizer, network, g, learning_rate, t, vectors):
-    n = network.n_weights
-    optimizer.penalize(network.theta[:n], g[:n], learning_rate)
-    optimizer.update(network.theta, g, learning_rate, t, *vectors)
 
 
 def test_every_optimizer_has_its_reference_and_no_extra_is_idle():
@@ -165,7 +175,8 @@ def test_batch_normalisation():
 
     for number, (x, t) in enumerate(steps, 1):
         g = backpropagated_gradient(network, CrossEntropy(), x, t)
-        take_step(optimizer, network, g, 0.1, number, [velocity])
+        penalize(optimizer, network, g, 0.1, [velocity])
+        update(optimizer, network, g, 0.1, number, [velocity])
 
     assert_agree(network.theta, vectors["end"])
     for norm, mean, variance in zip(

@@ -12,7 +12,9 @@ One example x = (1, 1, 1) of class 0, the figures in float64 at full precision:
 
 import numpy as np
 import pytest
+from helpers.processes import in_process
 
+import mlpcli
 from mlpcli.nn.gradcheck import backpropagated_gradient
 from mlpcli.nn.losses import CrossEntropy
 from mlpcli.nn.network import MLP
@@ -124,3 +126,46 @@ def test_training_until_the_loss_is_below_a_hundredth(network):
 def step(network):
     backpropagated_gradient(network, CrossEntropy(), X, T)
     SGD().update(network.theta, network.grad, learning_rate=0.1, t=1)
+
+
+def in_columns():
+    """The same training as a program of the textbook has it: columns, and a loop that breaks.
+
+    Returns:
+        epoch: in which the loss is below 0.01.
+        loss: of the weights then.
+        parameters: W⁽¹⁾, b⁽¹⁾, W⁽²⁾ and b⁽²⁾.
+    """
+    w1, c1 = np.transpose(W1), np.full((2, 1), 0.1)
+    w2, c2 = np.transpose(W2), np.full((3, 1), 0.2)
+    x, t = X.T, T.T
+    epoch = 0
+    while True:
+        epoch += 1
+        a2 = 1 / (1 + np.exp(-(w1 @ x + c1)))
+        e = np.exp(w2 @ a2 + c2)
+        a3 = e / e.sum()
+        loss = -float((t * np.log(a3)).sum())
+        if loss < 0.01:
+            return epoch, loss, (w1, c1, w2, c2)
+        delta3 = a3 - t
+        delta2 = w2.T @ delta3 * a2 * (1 - a2)
+        w2, c2 = w2 - 0.1 * delta3 @ a2.T, c2 - 0.1 * delta3
+        w1, c1 = w1 - 0.1 * delta2 @ x.T, c1 - 0.1 * delta2
+
+
+def test_train_ends_where_a_program_in_columns_does(tmp_path):
+    epoch, loss, parameters = in_columns()
+    done = in_process(
+        "train", "-c", "examples/worked_3_2_3", "training.pictures=false", cwd=tmp_path
+    )
+    assert f"epoch {epoch}  train loss {loss:.6f} " in done.stderr
+    assert f"stopped at training loss {loss:.6f}, below training.stop_at_loss" in done.stdout
+    assert f"The weights kept are those of {epoch - 1} steps, which have this loss." in done.stdout
+    assert f"loss {loss:.6f}\n" in done.stdout  # of the test, by the weights kept
+    model = mlpcli.load_model(tmp_path / "runs" / "worked_3_2_3")
+    hidden, output = model.network.dense
+    found = (hidden.W.T, hidden.b[:, np.newaxis], output.W.T, output.b[:, np.newaxis])
+    for ours, theirs in zip(found, parameters, strict=True):
+        assert_exact(ours, theirs)
+        assert str(ours) == str(theirs)  # all printed digits

@@ -20,6 +20,7 @@ from mlpcli.errors import ConfigError, MlpcliError, printable
 
 COMMANDS = {
     "train": "Train a network and leave a run folder.",
+    "sweep": "Train with many values of some settings, on one machine or many.",
     "evaluate": "Evaluate a trained network on a dataset.",
     "predict": "Say which digit an image shows.",
     "export": "Write a network for other programs, or to pass on.",
@@ -30,6 +31,8 @@ COMMANDS = {
     "runs": "List runs, or compare two.",
     "data": "Fetch, verify, list and preview datasets.",
     "config": "List the shipped configs, or print the schema.",
+    "completion": "Print the script with which your shell completes commands.",
+    "doctor": "Show the installation and the machine, for a report of a fault.",
 }
 MOST_LINES, LONGEST_LINE = 100, 1000
 """limits of a message, because a file may have endless problems"""
@@ -74,7 +77,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a fault of mlpcli, 2 command line or config, 3 data, "
     "4 checkpoint, 5 training diverged, 6 image, 7 could not write, 8 accuracy missed, "
-    "9 a training process was ended, "
+    "9 a training process was ended, 10 the cluster of a sweep failed, "
     "130 Ctrl-C, 141 closed pipe, 143 SIGTERM or SIGHUP.",
 )
 @click.option("--debug", is_flag=True, help="Show an error's traceback; may stand anywhere.")
@@ -95,6 +98,8 @@ def run(arguments: list[str]) -> int:
     _make_streams_dependable()
     stdout = sys.stdout
     try:
+        if "_MLPCLI_COMPLETE" in os.environ:  # a shell asks; click finds the classes made there
+            importlib.import_module("mlpcli.cli.shells")
         rest = [argument for argument in arguments if argument != "--debug"]
         code: int = command.main(rest, prog_name="mlpcli", standalone_mode=False) or 0
         sys.stdout.flush()

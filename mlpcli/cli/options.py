@@ -8,6 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from mlpcli.cli import candidates
+
 
 class _Path(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -32,6 +34,7 @@ def _configs(default: str) -> Callable[[Any], Any]:
         multiple=True,
         type=NAME,
         metavar="NAME|FILE",
+        shell_complete=candidates.configs,
         help="A config file, or the name of one that comes with mlpcli; several are merged in"
         f" order.{default}",
     )
@@ -39,7 +42,9 @@ def _configs(default: str) -> Callable[[Any], Any]:
 
 configs = _configs(f"  [default: {DEFAULT_CONFIG}]")
 configs_without_default = _configs("")
-overrides = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+overrides = click.argument(
+    "overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=candidates.overrides
+)
 data_dir = click.option(
     "--data-dir", type=PATH, help="Where datasets are cached.  [default: $MLPCLI_DATA, or data]"
 )

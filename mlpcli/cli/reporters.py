@@ -3,14 +3,19 @@
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
 from mlpcli.reporting import Reporter
-from mlpcli.text import count, percent
+from mlpcli.text import count, number, percent
 from mlpcli.training.metrics import EpochMetrics
+
+if TYPE_CHECKING:
+    from mlpcli.cli.sweep_progress import LiveTable
+    from mlpcli.sweeps.driver import Driver
+    from mlpcli.sweeps.trials import Trial
 
 BAR = "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}"
 
@@ -33,6 +38,16 @@ class LineReporter(QuietReporter):
     def epoch_done(self, row: EpochMetrics, *, is_best: bool) -> None:
         _write_line(epoch_line(row, is_best=is_best))
 
+    def sweep_begins(self, sweep: "Driver") -> None:
+        from mlpcli.cli.sweep_progress import begun
+
+        _write_line(begun(sweep))
+
+    def trial_settled(self, sweep: "Driver", trial: "Trial") -> None:
+        from mlpcli.cli.sweep_progress import trial_line
+
+        _write_line(trial_line(sweep, trial))
+
 
 class BarReporter(LineReporter):
     """Draws a bar for the epochs and one for the batches, with the finished epochs above them."""
@@ -43,6 +58,7 @@ class BarReporter(LineReporter):
         self._work: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
         self._batches: tqdm[Any] | None = None
+        self._table: LiveTable | None = None
 
     def remark(self, text: str) -> None:
         tqdm.write(text, file=sys.stderr)
@@ -60,7 +76,7 @@ class BarReporter(LineReporter):
     def work_done(self, what: str, done: int, total: int) -> None:
         self._close_download()
         if self._work is None:
-            self._work = _bar(what, total)
+            self._work = bar(what, total)
         self._work.update(done - self._work.n)
         if done == total:
             self._work.close()
@@ -69,8 +85,8 @@ class BarReporter(LineReporter):
     def training_begins(self, folder: Path, epochs: int, steps: int, done: int = 0) -> None:
         self._close_download()
         super().training_begins(folder, epochs, steps, done)
-        self._epochs = _bar("epochs ", epochs, done)
-        self._batches = _bar("batches", steps, form=BAR + "{postfix}")  # tqdm puts ", " in front
+        self._epochs = bar("epochs ", epochs, done)
+        self._batches = bar("batches", steps, form=BAR + "{postfix}")  # tqdm puts ", " in front
 
     def batches_done(self, steps: int, loss: float, accuracy: float | None) -> None:
         if self._batches is not None:
@@ -88,6 +104,25 @@ class BarReporter(LineReporter):
             if bar is not None:
                 bar.close()
 
+    def sweep_begins(self, sweep: "Driver") -> None:
+        from mlpcli.cli.sweep_progress import LiveTable
+
+        self._close_download()
+        super().sweep_begins(sweep)
+        self._table = LiveTable(sweep)
+
+    def sweep_changed(self, sweep: "Driver") -> None:
+        if self._table is not None:
+            self._table.draw(sweep)
+
+    def trial_settled(self, sweep: "Driver", trial: "Trial") -> None:
+        self.sweep_changed(sweep)
+
+    def sweep_ends(self, sweep: "Driver") -> None:
+        if self._table is not None:
+            self._table.close()
+            self._table = None
+
     def _close_download(self) -> None:
         if self._download is not None:
             self._download.close()
@@ -101,9 +136,18 @@ def reporter(quiet: bool) -> Reporter:
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 
-def _bar(name: str, total: int, done: int = 0, form: str = BAR) -> "tqdm[Any]":
+def bar(
+    name: str, total: int, done: int = 0, form: str = BAR, *, position: int | None = None
+) -> "tqdm[Any]":
+    """Return a bar that is taken away when it is closed; `position` is its line, from 0 on."""
     return tqdm(
-        desc=name, total=total, initial=done, bar_format=form, leave=False, dynamic_ncols=True
+        desc=name,
+        total=total,
+        initial=done,
+        bar_format=form,
+        position=position,
+        leave=False,
+        dynamic_ncols=True,
     )
 
 
@@ -122,4 +166,4 @@ def epoch_line(row: EpochMetrics, *, is_best: bool) -> str:
 
 
 def _metrics(loss: float, accuracy: float | None) -> str:
-    return f"loss {loss:.4f}" + ("" if accuracy is None else f" accuracy {percent(accuracy)}")
+    return f"loss {number(loss)}" + ("" if accuracy is None else f" accuracy {percent(accuracy)}")

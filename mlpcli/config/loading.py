@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mlpcli.config.json_schema import config_schema
 from mlpcli.config.merging import merged
-from mlpcli.config.problems import Problem, conflicts_among, dotted, problems_of, unknown_key
+from mlpcli.config.problems import Problem, SchemaWords, conflicts_among, dotted
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.shipped import find_config
 from mlpcli.config.sources import (
@@ -53,23 +54,36 @@ def load_config(*sources: str | Path | Mapping[str, Any], overrides: Sequence[st
                 read.append(mapping_source(given, order))
             else:
                 path = find_config(given)
-                run_name = _run_name(path)
+                run_name = name_from(path)
                 read.append(file_source(path, order))
         except ConfigError as error:
             unreadable.append(str(error))
     if unreadable:
         raise ConfigError("\n".join(unreadable))
 
-    values = merged(read[: len(sources)], read[len(sources) :])
+    return build_config(read[: len(sources)], read[len(sources) :], run_name)
+
+
+def build_config(
+    files: Sequence[Source], overrides: Sequence[Source], run_name: str = DEFAULT_RUN_NAME
+) -> Config:
+    """Return the config that these sources make together, as `load_config` does.
+
+    Raises:
+        ConfigError: one line for each problem, with its place.
+    """
+    sources = [*files, *overrides]
+    values = merged(files, overrides)
     values.setdefault("name", run_name)
-    problems = [problem for source in read for problem in _unknown_null_keys(source.values)]
+    words = SchemaWords(config_schema())
+    problems = [each for source in sources for each in _unknown_null_keys(words, source.values)]
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, values)
+        problems += words.problems_of(error, values)
         problems += _hidden_conflicts(problems, values)
     if problems:
-        raise ConfigError(_report(problems, read))
+        raise ConfigError(report(problems, sources))
     if _count(config.model_dump(mode="json")) > MAX_VALUES:
         raise ConfigError(
             f"More than {MAX_VALUES:,} keys and values together, which no config file may have; "
@@ -97,14 +111,16 @@ def config_of_checkpoint(config: Mapping[str, Any], path: Path) -> Config:
         raise CheckpointError(f"{path}: the config in it is not valid: {error}") from error
 
 
-def _unknown_null_keys(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Problem]:
+def _unknown_null_keys(
+    words: SchemaWords, values: Mapping[str, Any], path: KeyPath = ()
+) -> Iterator[Problem]:
     """Yield a problem for each misspelt key that merging would drop because its value is null."""
     for key, value in values.items():
         here = (*path, key)
-        if value is None and (problem := unknown_key(here)):
+        if value is None and (problem := words.unknown_key(here)):
             yield problem
         elif isinstance(value, Mapping):
-            yield from _unknown_null_keys(value, here)
+            yield from _unknown_null_keys(words, value, here)
 
 
 def _hidden_conflicts(problems: Sequence[Problem], values: Mapping[str, Any]) -> list[Problem]:
@@ -126,7 +142,7 @@ def _hidden_conflicts(problems: Sequence[Problem], values: Mapping[str, Any]) ->
     return []
 
 
-def _report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
+def report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
     """Return one line for each problem, in the order of sources and lines."""
     located = [(_place(problem.path, sources), problem) for problem in dict.fromkeys(problems)]
     located.sort(key=lambda pair: pair[0].order if pair[0] else (len(sources), 0))
@@ -152,6 +168,7 @@ def _place(path: KeyPath, sources: Sequence[Source]) -> Place | None:
     return None
 
 
-def _run_name(path: Path) -> str:
+def name_from(path: Path) -> str:
+    """Return the name that a config file gives its runs."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem)[:100].lstrip(".-").rstrip(".")
     return name if is_run_name(name) else DEFAULT_RUN_NAME

@@ -17,12 +17,12 @@ def merged(files: Iterable[Source], overrides: Iterable[Source]) -> dict[str, An
     values: dict[str, Any] = {}
     for source in files:
         _drop_settings_of_other_kinds(values, source.values)
-        _merge(values, source.values)
+        merge(values, source.values)
     overrides = list(overrides)
     for source in overrides:
         _drop_settings_of_other_kinds(values, source.values)
     for source in overrides:
-        _merge(values, source.values)
+        merge(values, source.values)
     return values
 
 
@@ -50,13 +50,14 @@ def _at(values: Any, path: KeyPath) -> Any:
     return values
 
 
-def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+def merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    """Change `target` in place as the patch says."""
     for key, value in patch.items():
         if value is None:
             target.pop(key, None)
         elif isinstance(value, dict):
             if not isinstance(target.get(key), dict):
                 target[key] = {}
-            _merge(target[key], value)
+            merge(target[key], value)
         else:
             target[key] = value

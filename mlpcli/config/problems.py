@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlpcli.config.json_schema import SchemaNode, config_schema
+from mlpcli.config.json_schema import SchemaNode
 from mlpcli.config.renamed import RENAMED
 from mlpcli.config.schema.conflicts import Conflict
 from mlpcli.config.yaml_loader import KeyPath
@@ -47,23 +47,181 @@ def dotted(path: KeyPath) -> str:
     return text.removeprefix(".")
 
 
-def problems_of(error: ValidationError, values: Mapping[str, Any]) -> list[Problem]:
-    """Return pydantic's errors in `values` as problems, one for each setting.
+class SchemaWords:
+    """Describes the problems of values that a schema checks.
 
-    A section or list with a wrong item is not reported itself.
+    Args:
+        root: the JSON Schema, such as `config_schema()`.
     """
-    problems: dict[KeyPath, Problem] = {}
-    for detail in error.errors(include_url=False):
-        if detail["type"] == "conflicts":
-            for problem in map(_problem, detail["ctx"]["conflicts"]):
-                problems.setdefault(problem.path, problem)
-            continue
-        path, node = _follow(detail["loc"])
-        if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            path, node = (*path, "name"), {"enum": list(_named_kinds(node or {}))}
-        problems.setdefault(path, Problem(path, _message(detail, path, node, values)))
-    inside = {path[:depth] for path in problems for depth in range(1, len(path))}
-    return [problem for path, problem in problems.items() if path not in inside]
+
+    def __init__(self, root: SchemaNode) -> None:
+        self.root = root
+
+    def problems_of(self, error: ValidationError, values: Mapping[str, Any]) -> list[Problem]:
+        """Return pydantic's errors in `values` as problems, one for each setting.
+
+        A section or list with a wrong item is not reported itself.
+        """
+        problems: dict[KeyPath, Problem] = {}
+        for detail in error.errors(include_url=False):
+            if detail["type"] == "conflicts":
+                for problem in map(_problem, detail["ctx"]["conflicts"]):
+                    problems.setdefault(problem.path, problem)
+                continue
+            path, node = self._follow(detail["loc"])
+            if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+                path, node = (*path, "name"), {"enum": list(self._named_kinds(node or {}))}
+            problems.setdefault(path, Problem(path, self._message(detail, path, node, values)))
+        inside = {path[:depth] for path in problems for depth in range(1, len(path))}
+        return [problem for path, problem in problems.items() if path not in inside]
+
+    def unknown_key(self, path: KeyPath) -> Problem | None:
+        """Return the problem with a key that no config can have; None if one can."""
+        nodes: list[SchemaNode] = [self.root]
+        for depth, key in enumerate(path, 1):
+            sections = [kind["properties"] for node in nodes for kind in self._sections(node)]
+            if not sections:
+                return None
+            nodes = [keys[key] for keys in sections if key in keys]
+            if not nodes:
+                valid = list(dict.fromkeys(key for keys in sections for key in keys))
+                return Problem(path[:depth], self._unknown_key_message(path[:depth], valid))
+        return None
+
+    def expected(self, node: SchemaNode) -> str:
+        """Return in words the values that a node of the JSON Schema allows."""
+        node = self._resolve(node)
+        choices = _choices(node)
+        if choices:
+            return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+        if names := self._named_kinds(node):
+            return f"one of {', '.join(names)}, or a mapping with one of them as its name"
+        if "oneOf" in node:
+            one, several = node["oneOf"]
+            return f"{self.expected(one)}, or a list of at most {several['maxItems']}"
+        if "anyOf" in node:
+            # Null never gets here: it takes the key out.
+            return " or ".join(
+                self.expected(kind) for kind in node["anyOf"] if kind.get("type") != "null"
+            )
+        match node.get("type"):
+            case "integer":
+                return f"an integer{_range(node)}"
+            case "number":
+                return f"a number{_range(node)}"
+            case "string":
+                return "a path" if node.get("format") == "path" else "text"
+            case "boolean":
+                return "true or false"
+            case "array":
+                least, most = node.get("minItems"), node.get("maxItems")
+                size = f"{least} to {most}" if least else f"at most {most}"
+                return f"a list of {size} items, each {self.expected(node['items'])}"
+        return "a mapping"
+
+    def _message(
+        self,
+        detail: Mapping[str, Any],
+        path: KeyPath,
+        node: SchemaNode | None,
+        values: Mapping[str, Any],
+    ) -> str:
+        kind = detail["type"]
+        if node is None or kind == "extra_forbidden":
+            return self._extra_key_message(path, detail["loc"])
+        if kind == "missing":
+            return f"missing; expected {self.expected(node)}"
+        value: Any = values
+        for key in path:
+            value = value[key] if isinstance(key, int) else value.get(key)
+        wanted = detail["msg"] if kind == "expected" else self.expected(node)
+        message = f"expected {wanted}, found {found(value)}"
+        if wanted in ("text", "a path") and isinstance(value, bool | int | float):
+            return f"{message}; in YAML quotes make it text: '{found(value)}'"
+        choices = [choice for option in self._kinds(node) for choice in _choices(option)]
+        match = nearest(value, choices) if isinstance(value, str) else None
+        return f'{message}; did you mean "{match}"?' if match else message
+
+    def _extra_key_message(self, path: KeyPath, location: KeyPath) -> str:
+        if self.unknown_key(path) is None:
+            section, kind = dotted(path[:-1]), location[-2]
+            return f"unknown key for {section} {kind}; {dotted(path)}=null takes it out"
+        _, section_node = self._follow(location[:-1])
+        valid = [key for kind in self._sections(section_node or {}) for key in kind["properties"]]
+        return self._unknown_key_message(path, valid)
+
+    def _unknown_key_message(self, path: KeyPath, valid: list[str]) -> str:
+        if renamed := RENAMED.get(path):
+            return f"unknown key; {dotted(path)} is now {dotted(renamed)}"
+        key = str(path[-1])
+        every_key = list(self._keys_below(self.root))
+        if "." in key and (known := nearest(key, every_key)):
+            *sections, last = known.split(".")
+            nested = "".join(f"{section}: {{" for section in sections)
+            return f"unknown key; in a file it is nested: {nested}{last}: ...{'}' * len(sections)}"
+        elsewhere = (known for known in every_key if known.split(".")[-1] == key)
+        if match := nearest(key, valid) or next(elsewhere, None):
+            return f'unknown key; did you mean "{match}"?'
+        return f"unknown key; valid keys: {', '.join(valid)}"
+
+    def _keys_below(self, node: SchemaNode, prefix: str = "") -> Iterator[str]:
+        """Yield the dotted key of every setting in a section."""
+        for kind in self._sections(node):
+            for key, child in kind["properties"].items():
+                yield prefix + key
+                yield from self._keys_below(child, f"{prefix}{key}.")
+
+    def _follow(self, location: KeyPath) -> tuple[KeyPath, SchemaNode | None]:
+        """Return the path of pydantic's location, without its tags, and the node there.
+
+        pydantic includes the chosen kind of a union, as in `("optimizer", "sgd", "momentum")`. The
+        node of an unknown key is None.
+        """
+        node: SchemaNode | None = self.root
+        path: KeyPath = ()
+        for key in location:
+            if node is None:
+                return path, None
+            if kinds := self._named_kinds(node):
+                node = self._resolve({"$ref": kinds[key]})
+            elif sections := self._sections(node):
+                path = (*path, key)
+                node = sections[0]["properties"].get(key)
+            elif isinstance(node.get("additionalProperties"), Mapping):
+                path = (*path, key)
+                node = node["additionalProperties"]
+            elif isinstance(key, int):
+                lists = [kind for kind in self._kinds(node) if "items" in kind]
+                if lists:
+                    path = (*path, key)
+                    node = lists[0]["items"]
+        return path, node
+
+    def _resolve(self, node: SchemaNode) -> SchemaNode:
+        if "$ref" not in node:
+            return node
+        definition: SchemaNode = self.root["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        return definition
+
+    def _kinds(self, node: SchemaNode) -> Iterator[SchemaNode]:
+        """Yield every alternative of a node, with its unions opened."""
+        node = self._resolve(node)
+        options = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
+        if not options:
+            yield node
+        for option in options:
+            yield from self._kinds(option)
+
+    def _sections(self, node: SchemaNode) -> list[SchemaNode]:
+        return [kind for kind in self._kinds(node) if "properties" in kind]
+
+    def _named_kinds(self, node: SchemaNode) -> Mapping[Any, str]:
+        """Return each kind's reference by its name; empty where no name chooses the kind."""
+        for option in node.get("anyOf", []):
+            if "discriminator" in option:
+                names: Mapping[Any, str] = option["discriminator"]["mapping"]
+                return names
+        return {}
 
 
 def conflicts_among(error: ValidationError, known: Iterable[Problem]) -> list[Problem]:
@@ -79,29 +237,16 @@ def conflicts_among(error: ValidationError, known: Iterable[Problem]) -> list[Pr
 
 
 def _problem(conflict: Conflict) -> Problem:
-    return Problem(tuple(conflict.key.split(".")), conflict.message)
+    key = conflict.key
+    return Problem(tuple(key.split(".")) if isinstance(key, str) else key, conflict.message)
 
 
 def _involves(conflict: Conflict, wrong: set[str]) -> bool:
     return any(
         key == bad or bad.startswith((f"{key}.", f"{key}[")) or key.startswith(f"{bad}.")
         for bad in wrong
-        for key in (conflict.key, *conflict.others)
+        for key in (dotted(_problem(conflict).path), *conflict.others)
     )
-
-
-def unknown_key(path: KeyPath) -> Problem | None:
-    """Return the problem with a key that no config can have; None if one can."""
-    nodes: list[SchemaNode] = [config_schema()]
-    for depth, key in enumerate(path, 1):
-        sections = [kind["properties"] for node in nodes for kind in _sections(node)]
-        if not sections:
-            return None
-        nodes = [keys[key] for keys in sections if key in keys]
-        if not nodes:
-            valid = list(dict.fromkeys(key for keys in sections for key in keys))
-            return Problem(path[:depth], _unknown_key_message(path[:depth], valid))
-    return None
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
@@ -123,36 +268,6 @@ def found(value: Any) -> str:
     return f"a Python {type(value).__name__}"
 
 
-def expected(node: SchemaNode) -> str:
-    """Return in words the values that a node of the JSON Schema allows."""
-    node = _resolve(node)
-    choices = _choices(node)
-    if choices:
-        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    if names := _named_kinds(node):
-        return f"one of {', '.join(names)}, or a mapping with one of them as its name"
-    if "oneOf" in node:
-        one, several = node["oneOf"]
-        return f"{expected(one)}, or a list of at most {several['maxItems']}"
-    if "anyOf" in node:
-        # Null never gets here: it takes the key out.
-        return " or ".join(expected(kind) for kind in node["anyOf"] if kind.get("type") != "null")
-    match node.get("type"):
-        case "integer":
-            return f"an integer{_range(node)}"
-        case "number":
-            return f"a number{_range(node)}"
-        case "string":
-            return "a path" if node.get("format") == "path" else "text"
-        case "boolean":
-            return "true or false"
-        case "array":
-            least, most = node.get("minItems"), node.get("maxItems")
-            size = f"{least} to {most}" if least else f"at most {most}"
-            return f"a list of {size} items, each {expected(node['items'])}"
-    return "a mapping"
-
-
 def _range(node: SchemaNode) -> str:
     limits = {key: node[key] for key in LIMITS if key in node}
     for key, limit in limits.items():
@@ -162,112 +277,6 @@ def _range(node: SchemaNode) -> str:
         return f" from {limits['minimum']} to {limits['maximum']}"
     text = " and ".join(f"{LIMITS[key]} {limit}" for key, limit in limits.items())
     return f" {text}" if text else ""
-
-
-def _message(
-    detail: Mapping[str, Any], path: KeyPath, node: SchemaNode | None, values: Mapping[str, Any]
-) -> str:
-    kind = detail["type"]
-    if node is None or kind == "extra_forbidden":
-        return _extra_key_message(path, detail["loc"])
-    if kind == "missing":
-        return f"missing; expected {expected(node)}"
-    value: Any = values
-    for key in path:
-        value = value[key] if isinstance(key, int) else value.get(key)
-    wanted = detail["msg"] if kind == "expected" else expected(node)
-    message = f"expected {wanted}, found {found(value)}"
-    if wanted in ("text", "a path") and isinstance(value, bool | int | float):
-        return f"{message}; in YAML quotes make it text: '{found(value)}'"
-    choices = [choice for option in _kinds(node) for choice in _choices(option)]
-    match = nearest(value, choices) if isinstance(value, str) else None
-    return f'{message}; did you mean "{match}"?' if match else message
-
-
-def _extra_key_message(path: KeyPath, location: KeyPath) -> str:
-    if unknown_key(path) is None:
-        section, kind = dotted(path[:-1]), location[-2]
-        return f"unknown key for {section} {kind}; {dotted(path)}=null takes it out"
-    _, section_node = _follow(location[:-1])
-    valid = [key for kind in _sections(section_node or {}) for key in kind["properties"]]
-    return _unknown_key_message(path, valid)
-
-
-def _unknown_key_message(path: KeyPath, valid: list[str]) -> str:
-    if renamed := RENAMED.get(path):
-        return f"unknown key; {dotted(path)} is now {dotted(renamed)}"
-    key = str(path[-1])
-    every_key = list(_keys_below(config_schema()))
-    if "." in key and (known := nearest(key, every_key)):
-        *sections, last = known.split(".")
-        nested = "".join(f"{section}: {{" for section in sections)
-        return f"unknown key; in a file it is nested: {nested}{last}: ...{'}' * len(sections)}"
-    elsewhere = (known for known in every_key if known.split(".")[-1] == key)
-    if match := nearest(key, valid) or next(elsewhere, None):
-        return f'unknown key; did you mean "{match}"?'
-    return f"unknown key; valid keys: {', '.join(valid)}"
-
-
-def _keys_below(node: SchemaNode, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted key of every setting in a section."""
-    for kind in _sections(node):
-        for key, child in kind["properties"].items():
-            yield prefix + key
-            yield from _keys_below(child, f"{prefix}{key}.")
-
-
-def _follow(location: KeyPath) -> tuple[KeyPath, SchemaNode | None]:
-    """Return the path of pydantic's location, without its tags, and the node there.
-
-    pydantic includes the chosen kind of a union, as in `("optimizer", "sgd", "momentum")`. The
-    node of an unknown key is None.
-    """
-    node: SchemaNode | None = config_schema()
-    path: KeyPath = ()
-    for key in location:
-        if node is None:
-            return path, None
-        if kinds := _named_kinds(node):
-            node = _resolve({"$ref": kinds[key]})
-        elif sections := _sections(node):
-            path = (*path, key)
-            node = sections[0]["properties"].get(key)
-        elif isinstance(key, int):
-            lists = [kind for kind in _kinds(node) if "items" in kind]
-            if lists:
-                path = (*path, key)
-                node = lists[0]["items"]
-    return path, node
-
-
-def _resolve(node: SchemaNode) -> SchemaNode:
-    if "$ref" not in node:
-        return node
-    definition: SchemaNode = config_schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return definition
-
-
-def _kinds(node: SchemaNode) -> Iterator[SchemaNode]:
-    """Yield every alternative of a node, with its unions opened."""
-    node = _resolve(node)
-    options = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
-    if not options:
-        yield node
-    for option in options:
-        yield from _kinds(option)
-
-
-def _sections(node: SchemaNode) -> list[SchemaNode]:
-    return [kind for kind in _kinds(node) if "properties" in kind]
-
-
-def _named_kinds(node: SchemaNode) -> Mapping[Any, str]:
-    """Return the reference of each kind of a named section by its name; empty for other nodes."""
-    for option in node.get("anyOf", []):
-        if "discriminator" in option:
-            names: Mapping[Any, str] = option["discriminator"]["mapping"]
-            return names
-    return {}
 
 
 def _choices(node: SchemaNode) -> list[str]:

@@ -10,7 +10,7 @@ from mlpcli.config.schema.data import DataFiles
 from mlpcli.config.schema.section import expand_shorthand
 from mlpcli.config.schema.training import BOXED
 from mlpcli.config.shipped import is_shipped
-from mlpcli.config.yaml_loader import KeyPath, parse_value, read_yaml
+from mlpcli.config.yaml_loader import KeyPath, LocatedMapping, parse_value, read_yaml
 from mlpcli.errors import ConfigError
 
 NAMED_SECTIONS: tuple[KeyPath, ...] = (
@@ -76,11 +76,15 @@ def file_source(path: Path, order: int) -> Source:
         ConfigError: the file cannot be read; one line for each problem.
     """
     located = read_yaml(path)
-    places = {key: Place(f"{path}:{line}", (order, line)) for key, line in located.lines.items()}
     values = written_out(located.values)
     if not is_shipped(path):
         _anchor_paths(values, path.parent)
-    return Source(values, Place(str(path), (order, 0)), places)
+    return Source(values, Place(str(path), (order, 0)), places_of(located, path, order))
+
+
+def places_of(located: LocatedMapping, path: Path, order: int) -> dict[KeyPath, Place]:
+    """Return the place of each key in a file."""
+    return {key: Place(f"{path}:{line}", (order, line)) for key, line in located.lines.items()}
 
 
 def mapping_source(source: Mapping[str, Any], order: int) -> Source:
@@ -101,10 +105,15 @@ def override_source(text: str, order: int) -> Source:
         raise ConfigError(f"{text}: expected key=value, such as training.epochs=20")
     if not value_text.strip():
         raise ConfigError(f"{text}: expected a value; {key}=null returns to the default")
-    value = parse_value(value_text, text)
-    for name in reversed(keys):
-        value = {name: value}
-    return Source(written_out(value), Place(text, (order, 0), dotted(tuple(keys))))
+    place = Place(text, (order, 0), dotted(tuple(keys)))
+    return setting_source(tuple(keys), parse_value(value_text, text), place)
+
+
+def setting_source(path: KeyPath, value: Any, place: Place) -> Source:
+    """Return the source of one setting, at `path`, that was set at `place`."""
+    for key in reversed(path):
+        value = {key: value}
+    return Source(written_out(value), place)
 
 
 def written_out(source: Mapping[str, Any]) -> dict[str, Any]:

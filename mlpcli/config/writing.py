@@ -1,5 +1,6 @@
 """Write a config as YAML."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -10,8 +11,13 @@ from mlpcli.config.yaml_loader import plain_value
 
 def resolved_yaml(config: Config) -> str:
     """Return the whole config, defaults included, as YAML that loads back to an equal one."""
+    return as_yaml(config.model_dump(mode="json"))
+
+
+def as_yaml(values: Mapping[str, Any]) -> str:
+    """Return settings as YAML that loads back to equal ones."""
     text: str = yaml.dump(
-        config.model_dump(mode="json"),
+        values,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,

@@ -94,8 +94,18 @@ class Dataset:
 
 
 def numbered(n: int) -> tuple[str, ...]:
-    """Return the default names of `n` classes or outputs: "0", "1", ..."""
+    """Return the default names of `n` classes, which are their labels: "0", "1", ..."""
     return tuple(map(str, range(n)))
+
+
+def numbered_from_one(n: int) -> tuple[str, ...]:
+    """Return the default names of `n` outputs of a regression: "1", "2", ..."""
+    return tuple(map(str, range(1, n + 1)))
+
+
+def named_inputs(given: tuple[str, ...] | None, n_in: int) -> tuple[str, ...]:
+    """Return the names of a table's inputs; where none are given: x, or x1, x2 and so on."""
+    return given or (("x",) if n_in == 1 else tuple(f"x{i}" for i in range(1, n_in + 1)))
 
 
 def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset:
@@ -109,6 +119,26 @@ def subset(dataset: Dataset, size: int, rng: Generator, setting: str) -> Dataset
     if size == len(dataset):
         return dataset
     return dataset.take(np.sort(_stratified_sample(dataset.labels, size, rng)))
+
+
+def of_classes(dataset: Dataset, classes: Sequence[int], setting: str) -> Dataset:
+    """Return the examples of some classes, in their order, as `setting` asks for.
+
+    The dataset still has all class names, so that a network has an output for each.
+
+    Raises:
+        DataError: there is no such class, or no example of any of them.
+    """
+    n = len(dataset.class_names)
+    for label in classes:
+        if label >= n:
+            raise DataError(
+                f"{setting} asks for the class {label}, but there are only {n}, 0 to {n - 1}."
+            )
+    chosen = np.flatnonzero(np.isin(dataset.labels, classes))
+    if not len(chosen):
+        raise DataError(f"{setting} leaves none of the {len(dataset):,} images to train on.")
+    return dataset.take(chosen)
 
 
 def split_validation(

@@ -1,6 +1,7 @@
 """Load the datasets that the data section of a config names."""
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.conflicts import ONLY_FOR
 from mlpcli.config.schema.data import DataConfig, MixConfig
 from mlpcli.data.classes import with_classes
-from mlpcli.data.dataset import Dataset, split_validation, subset
+from mlpcli.data.dataset import Dataset, of_classes, split_validation, subset
 from mlpcli.data.mixing import common_classes, mixed
 from mlpcli.data.no_digits import no_digits, with_no_digit
 from mlpcli.data.published import cache
@@ -21,6 +22,11 @@ from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_h
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
+
+READ_SETTINGS = {"dataset", *ONLY_FOR} - {"added_digits"}
+"""settings that say what is read; the others change the images that were read"""
+DRAWN_BY_SEED = ("synthetic", "folder", "csv", "npz")
+"""datasets that draw the images, or the share that is held out for the test, by the seed"""
 
 
 @dataclass(frozen=True)
@@ -68,15 +74,17 @@ class DataLoader:
             )
         return training, validation, test
 
-    def training_and_validation(self) -> tuple[Dataset, Dataset | None]:
+    def training_and_validation(self, raw: Dataset | None = None) -> tuple[Dataset, Dataset | None]:
         """Return the training set and the validation set split off it, if any.
+
+        `raw` is what `raw_training` returned before; without it, the files are read.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
         config = self.config
-        training, validation = self._source.training(), None
+        training, validation = raw or self.raw_training(), None
         if config.train_size is not None:
             rng = generator(self.seed, Purpose.SUBSET)
             training = subset(training, config.train_size, rng, "data.train_size")
@@ -85,12 +93,22 @@ class DataLoader:
             rng = generator(self.seed, Purpose.VALIDATION)
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:
-            return self._mixed(config.mix, training, validation)
+            training, validation = self._mixed(config.mix, training, validation)
+        else:
+            training, validation = self._with_drawn(training, validation)
+        if config.train_classes is not None:
+            training = of_classes(training, config.train_classes, "data.train_classes")
+        return training, validation
+
+    def _with_drawn(
+        self, training: Dataset, validation: Dataset | None
+    ) -> tuple[Dataset, Dataset | None]:
+        """Return both sets, the first with the digits, and what is none, that mlpcli draws."""
         added = []
-        if config.added_digits:
-            added.append(draw_digits(self.seed, 0, config.added_digits, worldwide=True))
-        if config.no_digits:
-            added.append(no_digits(training, config.no_digits, self.seed))
+        if self.config.added_digits:
+            added.append(draw_digits(self.seed, 0, self.config.added_digits, worldwide=True))
+        if self.config.no_digits:
+            added.append(no_digits(training, self.config.no_digits, self.seed))
             training = with_no_digit(training)
             validation = validation and with_no_digit(validation)
         if added:
@@ -122,18 +140,17 @@ class DataLoader:
         )
         return dataclasses.replace(self, config=data, arrays=None)
 
-    def test(self, class_names: tuple[str, ...]) -> Dataset:
+    def test(self, class_names: tuple[str, ...], raw: Dataset | None = None) -> Dataset:
         """Return the test set, with the classes of the training set.
+
+        `raw` is what `raw_test` returned before; without it, the files are read.
 
         Raises:
             DataError: the data cannot be had, or is not what the config says.
             WriteError: the cache cannot be written.
         """
         config = self.config
-        if config.mix is not None and config.is_tested_on_mix:
-            dataset = self._loader_of(config.mix).test(class_names)
-        else:
-            dataset = self._source.test(class_names)
+        dataset = raw or self.raw_test(class_names)
         if config.mix is not None:
             dataset = with_classes(dataset, class_names, "The test set")
         if config.no_digits:
@@ -142,6 +159,27 @@ class DataLoader:
             return dataset
         rng = generator(self.seed, Purpose.TEST_SUBSET)
         return subset(dataset, config.test_size, rng, "data.test_size")
+
+    @property
+    def raw_key(self) -> str:
+        """All that `raw_training` and `raw_test` depend on: where it is equal, so are they."""
+        sizes = {"train_size", "test_size"} if self.config.dataset == "synthetic" else set()
+        read = self.config.model_dump(mode="json", include=READ_SETTINGS | sizes)
+        seed = self.seed if self.config.dataset in DRAWN_BY_SEED else None
+        return json.dumps({**read, "seed": seed})
+
+    def raw_training(self) -> Dataset:
+        """Return all training images of the source, those for validation among them.
+
+        Images of `data.mix` are not among them. Errors as above.
+        """
+        return self._source.training()
+
+    def raw_test(self, class_names: tuple[str, ...]) -> Dataset:
+        """Return all test images, of the source or of `data.mix`; errors as above."""
+        if self.config.mix is not None and self.config.is_tested_on_mix:
+            return self._loader_of(self.config.mix).test(class_names)
+        return self._source.test(class_names)
 
 
 def with_arrays(config: Config) -> Config:

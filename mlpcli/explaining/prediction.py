@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.data.dataset import UInt8Array
+from mlpcli.data.loading import DataLoader
+from mlpcli.data.published.cache import data_directory
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.explaining.trace import StepTrace, trace_step
 from mlpcli.inference.model import Model, load_model
@@ -15,6 +18,7 @@ from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reading.preparations import PREPARATIONS
+from mlpcli.reporting import Reporter
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,11 @@ class TracedPrediction:
     step: StepTrace
     """one step of plain SGD on this image alone"""
     temperature: float
-    """divisor of the outputs for the probabilities, but not for the loss"""
+    """divisor of the outputs in `mlpcli predict`, and not here: the loss compares p without it"""
+    calibrated: Array
+    """the probabilities (n_classes,) in `mlpcli predict`"""
     probabilities: Array
-    """(n_classes,), as in `mlpcli predict`"""
+    """p (n_classes,), what the loss compares with the target"""
     probabilities_after: Array
     """the same after the step"""
     score: str
@@ -51,6 +57,34 @@ class WeightChange:
     activation: float
     """the unit's output"""
     change: float
+    """-η dL/dW"""
+
+
+def explain_training_image(
+    checkpoint: Path, example: int, *, data_dir: Path | None = None, reporter: Reporter
+) -> TracedPrediction:
+    """Trace an image that the network was trained on, as `explain_prediction` does.
+
+    Args:
+        checkpoint: a run folder or a checkpoint.
+        example: the image's number in the training set, from 1 on.
+        data_dir: the cache of datasets.
+        reporter: follows a download.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        ConfigError: there is no such example.
+        DataError: the data cannot be had.
+    """
+    model = load_model(checkpoint)
+    config = config_of_checkpoint(model.config, model.path)
+    cache = data_directory(data_dir)
+    loader = DataLoader(config.data, config.seed, cache, reporter, trust_paths=False)
+    training, _ = loader.training_and_validation()
+    if example > len(training):
+        raise ConfigError(f"--example {example}: there are {len(training):,} of them.")
+    label = model.output_names[training.labels[example - 1]]
+    return _traced(model, training.images[example - 1], label)
 
 
 def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> TracedPrediction:
@@ -71,7 +105,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
     if model.learned_from_a_table:
         raise DataError(
             f"{model.path}: this network was trained on a table of numbers and knows no images; "
-            "`mlpcli explain --config` shows how it learns."
+            "`mlpcli explain RUN --inputs` shows what it makes of a row of numbers."
         )
     if label is not None and label not in model.output_names:
         raise ConfigError(
@@ -79,19 +113,23 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
             f"{', '.join(model.output_names)}."
         )
     found = PREPARATIONS[model.preparation](image, model.image_shape).pixels
+    return _traced(model, found, label)
+
+
+def _traced(model: Model, found: UInt8Array, label: str | None) -> TracedPrediction:
     pixels = model.seen(found)
     network = model.network
     x = np.empty(pixels.shape, network.dtype)
     model.normalization.apply(pixels, x)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        probabilities = model.output_probabilities(found)
-        predicted = int(probabilities[0].argmax())
+        calibrated = model.output_probabilities(found)[0]
+        predicted = int(calibrated.argmax())
         target = predicted if label is None else model.output_names.index(label)
-        t = one_hot(np.array([target]), probabilities.shape[1], network.dtype)
+        t = one_hot(np.array([target]), len(calibrated), network.dtype)
         score, for_the_label = _evidence(network, model.loss, x, t)
         rate = _learning_rate(model)
         step = trace_step(network, model.loss, SGD(), {}, x, t, rate, differences=False)
-        after = model.loss.probabilities(network.forward(x) / model.temperature)[0].copy()
+        after = model.loss.prediction(network.forward(x))[0]
     model.refuse_unless_finite(after, for_the_label, step.loss_after, step.gradient_norm)
     shape = model.image_shape
     return TracedPrediction(
@@ -101,7 +139,8 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
         predicted,
         step,
         model.temperature,
-        probabilities[0],
+        calibrated,
+        step.prediction[0],
         after,
         score,
         for_the_label.reshape(shape),
@@ -111,7 +150,7 @@ def explain_prediction(checkpoint: Path, image: Path, label: str | None) -> Trac
 def strongest_changes(traced: TracedPrediction, most: int) -> list[WeightChange]:
     """Return the largest changes in the last layer: at most `most` raised, then `most` lowered."""
     last = traced.step.layers[-1]
-    change = last.W.new - last.W.value
+    change = -traced.step.learning_rate * last.W.gradient.astype(np.float64)
     order = np.argsort(-change, axis=None, kind="stable")
     raised = [i for i in order[:most] if change.flat[i] > 0]
     lowered = [i for i in order[::-1][:most] if change.flat[i] < 0]

@@ -13,9 +13,8 @@ import numpy as np
 
 from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
+from mlpcli.training.saturated_start import FLAT
 
-FLAT = 0.01
-"""slope below which an activation is saturated: less than a hundredth of the error passes"""
 FAR = 40.0
 """a z beyond which no activation changes its character"""
 CENTRED = 1e-6
@@ -53,20 +52,23 @@ def character(activation: Activation) -> Character:
     """Measure an activation by calling it."""
     z = np.linspace(-FAR, FAR, 80_001)
     a, slope = curves(activation, z)
-    density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    middles = (z[:-1] + z[1:]) / 2  # none at 0, where σ may jump
+    density = np.exp(-middles * middles / 2) / math.sqrt(2 * math.pi)
     return Character(
         saturates_below=_edge(activation, z, slope),
         saturates_above=_edge(activation, z[::-1], slope[::-1]),
         lowest=-math.inf if slope[0] >= FLAT else float(a.min()),
         highest=math.inf if slope[-1] >= FLAT else float(a.max()),
-        mean_output=float((a * density).sum() * (z[1] - z[0])),
+        mean_output=float((curves(activation, middles)[0] * density).sum() * (z[1] - z[0])),
     )
 
 
 def _edge(activation: Activation, z: Array, slope: Array) -> float | None:
     """Return the last flat z, found by bisection; `z` (n,) comes from far out."""
     steep = np.abs(slope) >= FLAT
-    if not steep.any() or steep[0]:
+    if not steep.any():
+        return 0.0  # flat on both sides of its jump
+    if steep[0]:
         return None
     first = int(steep.argmax())
     flat, not_flat = float(z[first - 1]), float(z[first])

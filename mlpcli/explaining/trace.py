@@ -19,6 +19,7 @@ from mlpcli.nn.layers import Dropout, Layer
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP, Layout
 from mlpcli.nn.optimizers import SGD
+from mlpcli.nn.stepping import penalize, update
 from mlpcli.parallel.communicator import shard
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.setup import Setup
@@ -45,6 +46,8 @@ class ParameterTrace:
     """after the update"""
     state: dict[str, Array]
     """what the optimizer remembers after the update, by name"""
+    state_before: dict[str, Array]
+    """the same before it"""
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,11 @@ class StepTrace:
     """loss of the same batch after the update, with the same units switched off"""
 
 
-def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
-    """Train the network of `setup`, which has not begun, in place; yield each step."""
+def follow_training(setup: Setup, steps: int, shown: int = 1) -> Iterator[StepTrace]:
+    """Train the network of `setup`, which has not begun, in place; yield each step.
+
+    Differences are taken in the step `shown`, from 1 on.
+    """
     batches, network = setup.batches, setup.network
     augmenter = Augmenter.from_config(setup.config, setup.training.image_shape)
     x = np.empty((batches.batch_size, network.sizes[0]), network.dtype)
@@ -173,7 +179,7 @@ def follow_training(setup: Setup, steps: int) -> Iterator[StepTrace]:
             setup.learning_rate(epoch, step),
             limits=setup.config.optimizer,
             number=number,
-            differences=number == 1,
+            differences=number == shown,
         )
 
 
@@ -214,7 +220,8 @@ def trace_step(
     parameters has its gradient taken by centred differences too.
     """
     numerical, crosses = _differences(network, loss, x, t) if differences else (None, False)
-    before, n = network.theta.copy(), network.n_weights
+    before = network.theta.copy()
+    state_before = {name: vector.copy() for name, vector in vectors.items()}
     outputs, errors = _pass(network, loss, x, t)
     gradient = network.grad.copy()
     g = network.grad
@@ -224,9 +231,10 @@ def trace_step(
         clipped_norm = float(np.linalg.norm(g))
     if limits.clip_value:
         clip_value(g, limits.clip_value)
-    optimizer.penalize(network.theta[:n], g[:n], learning_rate)
+    remembered = [*vectors.values()]
+    penalize(optimizer, network, g, learning_rate, remembered)
     taken = g.copy()
-    optimizer.update(network.theta, g, learning_rate, number, *vectors.values())
+    update(optimizer, network, g, learning_rate, number, remembered)
     lengths = None
     if limits.max_norm:
         lengths = [np.linalg.norm(layer.W, axis=0) for layer in network.dense[:-1]]
@@ -239,6 +247,7 @@ def trace_step(
         taken=taken,
         new=network.theta.copy(),
         state={name: vector.copy() for name, vector in vectors.items()},
+        state_before=state_before,
     )
     z = outputs[network.layers[-1]]
     return StepTrace(
@@ -276,6 +285,7 @@ def _split(whole: ParameterTrace, layout: Layout) -> list[dict[str, ParameterTra
             taken=part(whole.taken),
             new=part(whole.new),
             state={vector: part(values) for vector, values in whole.state.items()},
+            state_before={vector: part(values) for vector, values in whole.state_before.items()},
         )
 
     return [

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlpcli.data.dataset import Dataset
 from mlpcli.nn.arrays import Array, Labels
 from mlpcli.nn.losses import Loss
-from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
+from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mlpcli.training.building import build_loss
 from mlpcli.training.evaluation import outputs
 
@@ -104,11 +104,14 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
 
 
 def calibrate(path: Path, validation: Dataset | None) -> None:
-    """Fit a checkpoint's temperature and save it there, if there are classes to validate on."""
-    if validation is None or validation.targets is not None:
-        return
-    checkpoint = load_checkpoint(path)
+    """Fit the temperature of a saved checkpoint, if there are classes to validate on."""
+    if validation is not None and validation.targets is None:
+        save_checkpoint(path, calibrated(load_checkpoint(path), validation))
+
+
+def calibrated(checkpoint: Checkpoint, validation: Dataset) -> Checkpoint:
+    """Return the checkpoint with the temperature that fits these images and their classes."""
     found = outputs(checkpoint.for_prediction(), validation, checkpoint.normalization)
     z = np.concatenate([z.copy() for z, _ in found])
     temperature = fit_temperature(build_loss(checkpoint.config["loss"]), z, validation.labels)
-    save_checkpoint(path, dataclasses.replace(checkpoint, temperature=temperature))
+    return dataclasses.replace(checkpoint, temperature=temperature)

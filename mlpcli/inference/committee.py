@@ -64,6 +64,16 @@ class Committee:
         digits, none = zip(*(model.judge(x) for model in self.models), strict=True)
         return np.mean(digits, axis=0), np.mean(none, axis=0)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the columns of the table that the models learned from."""
+        return self.models[0].input_names
+
+    def predict(self, x: ArrayLike) -> Array:
+        """Return the outputs (N, n_out) of a regression; `x` as for `Model`."""
+        outputs: Array = np.mean([model.predict(x) for model in self.models], axis=0)
+        return outputs
+
     def seen(self, pixels: UInt8Array) -> UInt8Array:
         """Return a prepared image (height * width,) as the first model sees it: (height, width)."""
         return self.models[0].seen(pixels).reshape(self.image_shape)
@@ -99,6 +109,21 @@ def newest_reader(runs: Path) -> Committee:
     """Return the newest network under `runs` that reads images, or else the boxed one."""
     models = map(load_model, [*newest_checkpoints(runs), BOXED])
     return Committee([next(model for model in models if not model.learned_from_a_table)])
+
+
+def newest_of_tables(runs: Path) -> Committee:
+    """Return the newest network under `runs` that learned from a table of numbers.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    for model in map(load_model, newest_checkpoints(runs)):
+        if model.learned_from_a_table:
+            return Committee([model])
+    raise CheckpointError(
+        f"{runs}: no run there learned from a table of numbers; train one, such as "
+        "`mlpcli train --config examples/xor`, or name it with --checkpoint."
+    )
 
 
 def load_committee(paths: Sequence[str | Path]) -> Committee:

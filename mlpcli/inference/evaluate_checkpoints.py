@@ -1,5 +1,6 @@
 """Evaluating checkpoints on the dataset named in their own config, or on another one."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -62,7 +63,11 @@ def evaluate_checkpoints(
     _refuse_seen_images(split, data, seed, configs, reporter)
     cache = data_directory(Path(data_dir) if data_dir is not None else None)
     loader = DataLoader(data, seed, cache, reporter, trust_paths=trust_paths)
-    return committee.evaluate(_load(loader, split, committee.class_names))
+    evaluated = _load(loader, split, committee.class_names)
+    found = committee.evaluate(evaluated)
+    if data.dataset != "table":
+        return found
+    return dataclasses.replace(found, inputs=evaluated.images, input_names=committee.input_names)
 
 
 def _refuse_seen_images(
@@ -125,6 +130,7 @@ def _choice(split: Split, data: DataConfig, seed: int) -> dict[str, Any]:
         "data.validation": data.validation,
         "data.added_digits": data.added_digits if split == "train" else None,
         "data.no_digits": data.no_digits if split == "train" else None,
+        "data.train_classes": data.train_classes if split == "train" else None,
         "data.files": files and (files.train_images, files.train_labels),
         "data.mix": data.mix,
         **own,

@@ -8,20 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlpcli import notebook
 from mlpcli.config.class_names import NO_DIGIT, NO_DIGIT_ODDS
-from mlpcli.data.dataset import Dataset, UInt8Array
+from mlpcli.data.dataset import Dataset, FloatArray, UInt8Array, named_inputs
 from mlpcli.data.no_digits import with_no_digit
-from mlpcli.data.normalization import Normalization
+from mlpcli.data.normalization import PLAIN, Normalization, with_normal_targets
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError, DataError
-from mlpcli.nn.arrays import Array, Labels
+from mlpcli.inference.layer_table import layer_rows, sizes
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.parallel.processors import one_blas_thread
-from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint
 from mlpcli.storage.run_folder import checkpoint_path
+from mlpcli.text import count, file_name
 from mlpcli.training.building import build_loss
 from mlpcli.training.evaluation import Evaluation, evaluate
+
+_MOST_NAMES = 20
+"""classes that a notebook lists"""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,47 @@ class Model:
     """its checkpoint"""
     temperature: float = 1.0
     """divisor of its outputs that calibrates its probabilities"""
+    target_normalization: Normalization = PLAIN
+    """of the targets of a regression, which its answers are without"""
+
+    def __repr__(self) -> str:
+        kind = (
+            "a regression"
+            if self.is_regression
+            else count(len(self.class_names), "class", "classes")
+        )
+        trained = count(self.epoch, "epoch")
+        return f"<Model {self.path}: {sizes(self.network)}, {kind}, trained for {trained}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the network answers, and its layers."""
+        names = [*map(file_name, self.class_names[:_MOST_NAMES])]
+        names += ["…"] * (len(self.class_names) > _MOST_NAMES)
+        height, width = self.image_shape
+        takes = (
+            ", ".join(self.input_names)
+            if self.learned_from_a_table
+            else f"{height} × {width} pixels"
+        )
+        facts = [
+            ("checkpoint", self.path),
+            ("trained for", count(self.epoch, "epoch")),
+            ("input", takes),
+            ("outputs" if self.is_regression else "classes", ", ".join(names)),
+            ("loss", self.config["loss"]["name"]),
+        ]
+        settings = self.config["network"]
+        if settings["batch_norm"]:
+            facts.append(("batch normalisation", "in training; now part of the weights"))
+        facts += [
+            (f"dropout, {where}", f"{rate:g}, in training")
+            for where, rate in settings["dropout"].items()
+            if rate
+        ]
+        if self.temperature != 1:
+            facts.append(("temperature", f"{self.temperature:.4g}"))
+        layers = notebook.table(layer_rows(self.network), has_header=True)
+        return notebook.page(f"Network {sizes(self.network)}", notebook.table(facts), layers)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -64,8 +111,17 @@ class Model:
 
         Args:
             x: images of whole numbers from 0 (background) to 255 (ink), as in MNIST:
-                (N, height, width), (N, height * width), or one image (height, width).
+                (N, height, width), (N, height * width), or one image (height, width). For a network
+                that learned from a table: rows of numbers (N, n_in), or one (n_in,).
+
+        Raises:
+            DataError: the network learned a regression, which has no classes.
         """
+        if self.is_regression:
+            raise DataError(
+                f"{self.path}: this network learned a regression and knows no classes; predict "
+                "returns its outputs."
+            )
         return self._among_classes(self._evaluated(self._unlabelled(x))).probabilities
 
     def judge(self, x: ArrayLike) -> tuple[Array, Array]:
@@ -86,14 +142,19 @@ class Model:
         """Return the probability of each of `output_names`: (N, n_out)."""
         return self._evaluated(self._unlabelled(x)).probabilities
 
-    def predict(self, x: ArrayLike) -> Labels:
-        """Return the index of each image's class: (N,); `x` as in `predict_proba`."""
-        return self._among_classes(self._evaluated(self._unlabelled(x))).predictions
+    def predict(self, x: ArrayLike) -> NDArray[Any]:
+        """Return the index of the class of each image or row: (N,); `x` as in `predict_proba`.
+
+        Of a regression, return the outputs (N, n_out), in the units of its targets.
+        """
+        found = self._among_classes(self._evaluated(self._unlabelled(x)))
+        return found.predictions if found.outputs is None else found.outputs
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on a labelled dataset.
 
-        Where all images show one of the classes, it has to say which: it may not refuse.
+        Where all images show one of the classes, it has to say which: it may not refuse. Where
+        targets are normalised, the loss is of the normalised ones, as in training.
         """
         found = self._evaluated(dataset)
         if NO_DIGIT in dataset.class_names:
@@ -142,11 +203,17 @@ class Model:
         with one_blas_thread():
             found = evaluate(network, self.loss, seen, self.normalization, self.temperature)
         self.refuse_unless_finite(found.loss, found.probabilities)
-        return found
+        if found.outputs is None or self.target_normalization.changes_nothing:
+            return found
+        outputs = self.target_normalization.undone(found.outputs)
+        return dataclasses.replace(
+            found, outputs=outputs, targets=dataset.targets, has_normalised_loss=True
+        )
 
     def as_seen(self, dataset: Dataset) -> Dataset:
-        """Return the dataset with its images deslanted and stretched as for training."""
-        return Shaping.from_settings(self.config["data"]).apply(dataset)
+        """Return the dataset as for training: images shaped, targets normalised."""
+        shaped = Shaping.from_settings(self.config["data"]).apply(dataset)
+        return with_normal_targets(shaped, self.target_normalization)
 
     def seen(self, x: ArrayLike) -> UInt8Array:
         """Return the images as the network sees them (N, height * width); `x` as above."""
@@ -161,6 +228,14 @@ class Model:
                 "is finite; the training diverged. Use another checkpoint."
             )
 
+    def refuse_unless_it_reads_images(self) -> None:
+        """Raise DataError if it learned from a table."""
+        if self.learned_from_a_table:
+            raise DataError(
+                f"{self.path}: this network was trained on a table of numbers and knows no images; "
+                "`mlpcli predict --inputs` answers rows of numbers."
+            )
+
     @property
     def preparation(self) -> str:
         """How an image file becomes what it reads: a key of `reading.preparations.PREPARATIONS`."""
@@ -171,18 +246,51 @@ class Model:
         """Whether it was trained on rows of numbers, not on images."""
         return bool(self.config["data"].get("dataset") == "table")
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether it learned targets, and not classes."""
+        return self.learned_from_a_table and self._table.get("labels") is None
+
+    @property
+    def given_input_names(self) -> tuple[str, ...]:
+        """The names that the config gives the columns of its table; empty without any."""
+        return tuple(map(str, (self._table.get("names") or {}).get("inputs") or ()))
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The same, or else x1, x2 and so on."""
+        return named_inputs(self.given_input_names or None, self.network.sizes[0])
+
+    @property
+    def _table(self) -> dict[str, Any]:
+        return self.config["data"].get("table") or {}
+
     def _unlabelled(self, x: ArrayLike) -> Dataset:
-        images = self._images(x)
+        images = self._rows(x) if self.learned_from_a_table else self._images(x)
         unknown = np.zeros(len(images), np.intp)
-        return Dataset(images, unknown, self.image_shape, self.output_names)
+        targets = np.zeros((len(images), len(self.output_names))) if self.is_regression else None
+        return Dataset(images, unknown, self.image_shape, self.output_names, targets)
+
+    def _rows(self, x: ArrayLike) -> FloatArray:
+        names = self.input_names
+        expected = f"{len(names)} numbers ({', '.join(names)})" if names[1:] else "1 number"
+        try:
+            rows = np.atleast_2d(np.asarray(x, np.float64))
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.path}: this network was trained on a table; expected rows of {expected}."
+            ) from error
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise DataError(
+                f"{self.path}: this network was trained on a table; expected rows of {expected}, "
+                f"found the shape {np.shape(x)}."
+            )
+        if not np.isfinite(rows).all():
+            raise DataError("Inputs must be finite numbers.")
+        return rows
 
     def _images(self, x: ArrayLike) -> UInt8Array:
         images: NDArray[Any] = np.asarray(x)
-        if self.learned_from_a_table:
-            raise DataError(
-                f"{self.path}: this network was trained on a table of numbers and knows no images; "
-                "`mlpcli evaluate` shows what it makes of its own."
-            )
         if images.dtype.kind not in "ui" or (
             images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
         ):
@@ -217,7 +325,11 @@ def load_model(path: str | Path) -> Model:
         CheckpointError: the checkpoint is missing or damaged.
     """
     file = checkpoint_path(Path(path))
-    checkpoint = load_checkpoint(file)
+    return model_of(load_checkpoint(file), file)
+
+
+def model_of(checkpoint: Checkpoint, path: Path) -> Model:
+    """Return the network of a checkpoint, ready to use; messages name `path`."""
     return Model(
         network=checkpoint.for_prediction(),
         loss=build_loss(checkpoint.config["loss"]),
@@ -227,7 +339,8 @@ def load_model(path: str | Path) -> Model:
         config=checkpoint.config,
         epoch=checkpoint.epoch,
         temperature=checkpoint.temperature,
-        path=file,
+        target_normalization=checkpoint.target_normalization,
+        path=path,
     )
 
 

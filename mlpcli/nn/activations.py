@@ -25,7 +25,7 @@ class Activation:
     value: Callable[[Array, Array], None]
     derivative: Callable[[Array, Array, Array], None]
     has_kink: bool = False
-    """whether the slope, or the slope's slope, jumps at 0"""
+    """whether σ, its slope or the slope's slope jumps at 0"""
     is_switch: bool = False
     """whether the derivative is 0 or 1, and `out` may be of bool"""
 
@@ -166,6 +166,16 @@ def _gelu_tanh(z: Array, out: Array) -> None:
     np.tanh(out, out=out)
 
 
+def _step(z: Array, out: Array) -> None:
+    """McCulloch and Pitts 1943: 1 where z > 0, else 0; nan where z is."""
+    np.heaviside(z, 0, out=out)
+
+
+def _step_derivative(z: Array, a: Array, out: Array) -> None:
+    """0 everywhere (at the jump, where there is none, too): no gradient goes through a step."""
+    out.fill(0)
+
+
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
@@ -218,6 +228,14 @@ ACTIVATIONS = {
             "σ(z) = log(1 + exp(z))    σ′(z) = 1 / (1 + exp(−z))",
             _softplus,
             _softplus_derivative,
+        ),
+        Activation(
+            "step",
+            "σ(z) = 1 if z > 0, 0 else    σ′(z) = 0",
+            _step,
+            _step_derivative,
+            has_kink=True,
+            is_switch=True,
         ),
     )
 }

@@ -135,7 +135,7 @@ def _differences(
     network: MLP, loss: Loss, x: Array, t: Array, sample: Labels
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Centred differences of the parameters in `sample` (n,), and which crossed no kink (n,)."""
-    has_kink = any(ACTIVATIONS[name].has_kink for name in network.activations)
+    has_kink = loss.has_kink or any(ACTIVATIONS[name].has_kink for name in network.activations)
     step = STEP if has_kink else WIDE_STEP
     differences = np.empty(len(sample))
     smooth = np.empty(len(sample), bool)
@@ -157,8 +157,10 @@ def _differences(
 def _loss_and_sides(
     network: MLP, loss: Loss, x: Array, t: Array
 ) -> tuple[float, NDArray[np.bool_]]:
-    """Return the mean loss, and which units whose activation has a kink are above it."""
+    """Return the mean loss, and which units whose activation or loss has a kink are above it."""
     z = network.forward(x)
     after = zip(network.activations, [*(layer.a for layer in network.dense[1:]), z], strict=True)
     sides = [a.ravel() > 0 for name, a in after if ACTIVATIONS[name].has_kink]
+    if loss.has_kink:
+        sides.append(z.ravel() > 0)
     return float(loss.value(z, t).mean()), np.concatenate([np.zeros(0, bool), *sides])

@@ -27,6 +27,10 @@ class Loss(Protocol):
     """the unit of `value`"""
     prediction_formula: str
     """empty where the prediction is the output itself"""
+    prediction_name: str
+    """what predictions are called where they are not the outputs"""
+    has_kink: bool
+    """whether the derivative jumps where an output is 0"""
 
     @property
     def formula(self) -> str:
@@ -83,6 +87,8 @@ class CrossEntropy:
 
     unit = "nats"
     prediction_formula = "p = softmax({z})    pⱼ = exp(zⱼ) / Σ exp(z)"
+    prediction_name = "probabilities"
+    has_kink = False
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         if not 0 <= label_smoothing < 1:
@@ -149,6 +155,8 @@ class BinaryCrossEntropy:
     formula = "L = −Σ (t log p + (1 − t) log(1 − p))"
     delta_formula = "p − t"
     prediction_formula = "p = 1 / (1 + exp(−{z}))"
+    prediction_name = "probabilities"
+    has_kink = False
     target_formula = ""
 
     def value(self, z: Array, t: Array) -> Array:
@@ -188,6 +196,8 @@ class MeanSquaredError:
     formula = "L = Σ ({z} − t)² / n"
     delta_formula = "2 ({z} − t) / n"
     prediction_formula = ""
+    prediction_name = ""
+    has_kink = False
     target_formula = ""
 
     def value(self, z: Array, t: Array) -> Array:
@@ -216,9 +226,7 @@ class MeanSquaredError:
         1991), but nothing keeps an estimate inside 0..1. Where no output is above 0, nothing is
         known, and all classes are equally probable.
         """
-        p = np.maximum(z, 0)
-        total = p.sum(axis=1, keepdims=True)
-        return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / z.shape[1])
+        return _shares(z)
 
 
 class QuadraticError(MeanSquaredError):
@@ -243,12 +251,121 @@ class QuadraticError(MeanSquaredError):
         np.subtract(z, t, out=out)
 
 
+class Brier:
+    """The squared error of a softmax: L = Σ_j (p_j - t_j)², with p = softmax(z) (Brier 1950).
+
+    Every p_j depends on every z_k, so the derivative of softmax is a matrix, the Jacobian
+
+        J_jk = dp_j/dz_k = p_j ([j = k] - p_k)      J = diag(p) - pᵀ p
+
+    which is symmetric, and dL/dz = dL/dp J = 2 (p - t) J. Where softmax is sure and wrong, p is
+    near 0 or 1 for each class, and J near 0: the error hardly comes through. Cross-entropy divides
+    by p and takes that out again.
+    """
+
+    unit = "Brier score"
+    formula = "L = Σ (p − t)²"
+    delta_formula = "2 (p − t) J    J = diag(p) − pᵀ p"
+    prediction_formula = "p = softmax({z})    pⱼ = exp(zⱼ) / Σ exp(z)"
+    prediction_name = "probabilities"
+    has_kink = False
+    target_formula = ""
+
+    def value(self, z: Array, t: Array) -> Array:
+        """Return the squared distance of the probabilities from the target (B,)."""
+        error = self.probabilities(z) - t
+        value: Array = (error * error).sum(axis=1)
+        return value
+
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """2 (p - t) J = 2 p ⊙ (e - Σ p e), with e = p - t."""
+        _softmax(z, out)
+        error = out - t
+        error -= np.einsum("bj,bj->b", out, error)[:, np.newaxis]
+        out *= error
+        out *= 2
+
+    def jacobian(self, z: Array) -> Array:
+        """Return J (n_out, n_out) of a single example's outputs (n_out,)."""
+        p = self.probabilities(z[np.newaxis])[0]
+        matrix: Array = np.diag(p) - np.outer(p, p)
+        return matrix
+
+    def prediction(self, z: Array) -> Array:
+        """softmax(z)."""
+        return self.probabilities(z)
+
+    def target(self, t: Array) -> Array:
+        """Return t."""
+        return t
+
+    def probabilities(self, z: Array) -> Array:
+        """softmax(z)."""
+        p = np.empty_like(z)
+        _softmax(z, p)
+        return p
+
+
+class Perceptron:
+    """The perceptron criterion: L = Σ_j (p_j - t_j) z_j, where p_j is 1 if z_j > 0, and 0 else.
+
+    Only a wrong output costs, as much as it is away from 0. Between the jumps p is constant, so
+    dL/dz = p - t, and a step of gradient descent on one example is Rosenblatt's rule (1958):
+    w ← w + η (t - p) x, which leaves the weights alone where the answer is right. For the step
+    itself dp/dz is 0: no gradient of p - t goes through it, and no hidden layer learns from it.
+
+    An output of exactly 0 costs nothing even where it should be 1, so begin with other weights than
+    zeros.
+    """
+
+    unit = "perceptron criterion"
+    formula = "L = Σ (p − t) {z}"
+    delta_formula = "p − t"
+    prediction_formula = "p = step({z})    pⱼ = 1 if zⱼ > 0, 0 else"
+    prediction_name = "decisions"
+    has_kink = True
+    target_formula = ""
+
+    def value(self, z: Array, t: Array) -> Array:
+        """Return the sum of the wrong outputs' distances from 0 (B,)."""
+        value: Array = ((self.prediction(z) - t) * z).sum(axis=1)
+        return value
+
+    def delta(self, z: Array, t: Array, out: Array) -> None:
+        """step(z) - t."""
+        ACTIVATIONS["step"].value(z, out)
+        out -= t
+
+    def prediction(self, z: Array) -> Array:
+        """step(z)."""
+        p = np.empty_like(z)
+        ACTIVATIONS["step"].value(z, p)
+        return p
+
+    def target(self, t: Array) -> Array:
+        """Return t."""
+        return t
+
+    def probabilities(self, z: Array) -> Array:
+        """Return the outputs, cut off at 0 and scaled to sum to 1: a perceptron knows no others."""
+        return _shares(z)
+
+
 LOSSES: dict[str, Callable[..., Loss]] = {
     "cross_entropy": CrossEntropy,
     "binary_cross_entropy": BinaryCrossEntropy,
     "mse": MeanSquaredError,
     "quadratic": QuadraticError,
+    "brier": Brier,
+    "perceptron": Perceptron,
 }
+
+
+def _shares(z: Array) -> Array:
+    """Return z (B, n_out), cut off at 0 and scaled to sum to 1; all alike where none is above 0."""
+    p = np.maximum(z, 0)
+    total = p.sum(axis=1, keepdims=True)
+    return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / z.shape[1])
 
 
 def _softplus(z: Array) -> Array:

@@ -34,6 +34,11 @@ class Layout:
         return sum(n_in * n_out for n_in, n_out in itertools.pairwise(self.sizes))
 
     @property
+    def n_weights_before_the_last(self) -> int:
+        """The number of weights in all matrices but the last."""
+        return self.n_weights - self.sizes[-2] * self.sizes[-1]
+
+    @property
     def n_parameters(self) -> int:
         """P."""
         return self.n_weights + sum(self.sizes[1:]) + 2 * self.n_running
@@ -181,6 +186,20 @@ class MLP:
                     W, b = stage.batch_norm.folded(W, b)
                 dense.W[...], dense.b[...] = W, b
         return network
+
+    def without_dropout(self) -> "MLP":
+        """Return the same network over the same `theta`, without dropout, with buffers of its own.
+
+        Its batch normalisation is that of training, with running means of its own.
+        """
+        return MLP(
+            self.sizes,
+            self.activation,
+            self.output_activation,
+            self.dtype,
+            self.theta,
+            batch_norm=self.batch_norm,
+        )
 
     def with_parameters(self, theta: Array, running: Array | None = None) -> "MLP":
         """Return the same network over other numbers, in their dtype.

@@ -30,7 +30,7 @@ class Communicator(Protocol):
         ...
 
     def total(self, numbers: Any) -> Any:
-        """Return the sum over all workers of a number, or of arrays (n,), in the same type."""
+        """Return the sum over all workers of a number, or of arrays, in the same type."""
         ...
 
     def gather(self, rows: NDArray[Any], place: slice, whole: NDArray[Any]) -> NDArray[Any]:

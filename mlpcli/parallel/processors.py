@@ -5,8 +5,9 @@ import functools
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 
 def available_cores() -> int:
@@ -14,6 +15,11 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def blas_libraries() -> list[dict[str, Any]]:
+    """Return what threadpoolctl knows of each loaded BLAS: API, version, architecture, threads."""
+    return [library for library in threadpool_info() if library.get("user_api") == "blas"]
 
 
 class _OneThread:

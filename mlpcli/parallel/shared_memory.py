@@ -41,7 +41,7 @@ class SharedMemory:
 
     Args:
         size: number of workers.
-        longest: length of the longest array that `total` will add.
+        longest: size of the largest array that `total` will add.
         check: called again and again while a worker waits; raises to end the waiting.
     """
 
@@ -93,10 +93,10 @@ class _Communicator:
         terms = self._memory.terms(self._sums_done)
         self._sums_done += 1
         own = np.asarray(numbers)
-        terms[self.rank, : own.size] = own
+        terms[self.rank, : own.size] = own.ravel()
         self.barrier()
         total = terms[:, : own.size].sum(axis=0)
-        return total.astype(own.dtype) if own.ndim else type(numbers)(total[0])
+        return total.astype(own.dtype).reshape(own.shape) if own.ndim else type(numbers)(total[0])
 
     def gather(self, rows: NDArray[Any], place: slice, whole: NDArray[Any]) -> NDArray[Any]:
         if self.size == 1:

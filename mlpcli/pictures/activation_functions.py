@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlpcli.explaining.saturation import FLAT, Character, character, curves
+from mlpcli.explaining.saturation import Character, character, curves
 from mlpcli.nn.activations import Activation
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.style import COLOURS, GREY, figure, grid
+from mlpcli.training.saturated_start import FLAT
 
 REACH = 8.0
 """largest |z| drawn"""
@@ -77,6 +78,7 @@ def _panel(axes: Axes, z: Array, y: Array, found: Character, colour: str, dashes
     axes.set_xlabel("z")
     axes.set_xlim(-REACH, REACH)
     low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
+    high = high if high > low else low + 1
     room = 0.08 * (high - low)
     axes.set_ylim(low - room, high + room)
 

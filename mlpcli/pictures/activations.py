@@ -11,9 +11,9 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Labels
-from mlpcli.pictures.catalogue import RunPicture
+from mlpcli.pictures.catalogue import RunPicture, without_hidden_layer
 from mlpcli.pictures.style import COLOURS, figure, grid
-from mlpcli.pictures.subject import Subject, noun
+from mlpcli.pictures.subject import noun
 from mlpcli.training.evaluation import outputs
 
 MOST_LAYERS, MOST_NAMED = 6, 12
@@ -36,13 +36,13 @@ def firing(model: Model, dataset: Dataset) -> list[Firing]:
     """Run a dataset through the network and measure each hidden layer."""
     network = model.network
     names, widths = network.activations[:-1], network.sizes[1:-1]
-    at_rest = [_at_rest(name) for name in names]
+    thresholds = [at_rest(name) for name in names]
     fired = [np.zeros(n, np.intp) for n in widths]
     low, high = [np.full(n, np.inf) for n in widths], [np.full(n, -np.inf) for n in widths]
     for _ in outputs(network, model.as_seen(dataset), model.normalization):
         for i, layer_after in enumerate(network.dense[1:]):
             a = layer_after.a
-            fired[i] += np.count_nonzero(a > at_rest[i], axis=0)
+            fired[i] += np.count_nonzero(a > thresholds[i], axis=0)
             np.minimum(low[i], a.min(axis=0), out=low[i])
             np.maximum(high[i], a.max(axis=0), out=high[i])
     layers = []
@@ -55,7 +55,7 @@ def firing(model: Model, dataset: Dataset) -> list[Firing]:
     return layers
 
 
-def _at_rest(activation: str) -> float:
+def at_rest(activation: str) -> float:
     """Return σ(0)."""
     out = np.empty(1)
     ACTIVATIONS[activation].value(np.zeros(1), out)
@@ -87,27 +87,28 @@ def draw(layers: list[Firing], noun: str = "images") -> Figure:
     title = f"How often each hidden unit fires (is above σ(0)) on the test {noun}"
     if len(layers) > len(drawn):
         title += f"; the first {len(drawn)} of {len(layers)} layers"
+    title += "\nA unit is dead (×) if its output is the same for all of them."
     picture.suptitle(title, fontsize=10)
     return picture
 
 
 def _dead_text(layer: Firing) -> str:
     n = len(layer.dead)
-    if n == 0:
-        return "none is dead"
-    named = ", ".join(str(i + 1) for i in layer.dead[:MOST_NAMED])
-    if n > MOST_NAMED:
-        named += f" and {n - MOST_NAMED} more"
-    return f"dead (×): {'unit' if n == 1 else 'units'} {named}"
+    silent = np.setdiff1d(np.flatnonzero(layer.rates == 0), layer.dead)
+    text = f"dead (×): {_named(layer.dead)}" if n else "none is dead"
+    if len(silent):
+        text += f"; below σ(0), but changing: {_named(silent)}"
+    return text
 
 
-def _why_not(run: Subject) -> str | None:
-    if len(run.model.network.dense) > 1:
-        return None
-    return "this network has no hidden layer to draw"
+def _named(units: Labels) -> str:
+    named = ", ".join(str(i + 1) for i in units[:MOST_NAMED])
+    if len(units) > MOST_NAMED:
+        named += f" and {len(units) - MOST_NAMED} more"
+    return f"{'unit' if len(units) == 1 else 'units'} {named}"
 
 
 PICTURE = RunPicture(
     lambda runs, _labels: draw(firing(runs[0].model, runs[0].test), noun(runs)),
-    why_not=_why_not,
+    why_not=without_hidden_layer,
 )

@@ -1,4 +1,4 @@
-"""The pictures that can be drawn of runs.
+"""The pictures that can be drawn of runs and of sweeps.
 
 `mlpcli plot --help` reads this list, so nothing heavy is imported here.
 """
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlpcli.pictures.subject import Subject
+    from mlpcli.pictures.sweep_subject import SweepSubject
 
 LANDSCAPE = "landscape"
 
@@ -22,6 +23,8 @@ class Entry(NamedTuple):
     shows: str
     of_several: bool = False
     """several runs can be drawn over each other, or side by side"""
+    on_request: bool = False
+    """drawn only where it is asked for by its name"""
 
 
 PICTURES = {
@@ -34,7 +37,23 @@ PICTURES = {
     "gradients": Entry("the norms of each layer's gradient and update", True),
     "fit": Entry("a regression of one input: its points and the curve", True),
     "decision": Entry("two inputs: the answer at each point of their plane", True),
-    LANDSCAPE: Entry("the loss around the path of the training"),
+    "pace": Entry("the loss by epoch, by step and by second", True, on_request=True),
+    "spread": Entry(
+        "how far activations and gradients spread in each layer at the start", True, on_request=True
+    ),
+    "deaths": Entry(
+        "on how much of the training set each hidden unit fires, step by step",
+        True,
+        on_request=True,
+    ),
+    LANDSCAPE: Entry("the loss around the paths of trainings", True, on_request=True),
+}
+SWEEP_PICTURES = {
+    "parallel_coordinates": Entry("an axis for each parameter, a line for each trial"),
+    "parameters": Entry("each parameter against the monitored metric"),
+    "importance": Entry("how much each parameter matters"),
+    "heat_map": Entry("two parameters whose values make a grid"),
+    "seeds": Entry("without parameters: how much is chance"),
 }
 
 
@@ -45,11 +64,23 @@ def without_classes(run: "Subject") -> str | None:
     return None
 
 
+def without_parameters(sweep: "SweepSubject") -> str | None:
+    """Return the reason against a sweep of seeds alone."""
+    return None if sweep.keys else "it has no parameters, only seeds"
+
+
 def without_images(run: "Subject") -> str | None:
     """Return the reason against a run on a table."""
     if run.has_images:
         return None
     return "this run learned from a table of numbers, and the picture is of images"
+
+
+def without_hidden_layer(run: "Subject") -> str | None:
+    """Return the reason against a network of one layer."""
+    if len(run.model.network.dense) > 1:
+        return None
+    return "this network has no hidden layer to draw"
 
 
 @dataclass(frozen=True)
@@ -76,7 +107,23 @@ class RunPicture:
         return None
 
 
+@dataclass(frozen=True)
+class SweepPicture:
+    """A picture of sweeps: the constant `PICTURE` of the module that draws it."""
+
+    draw: "Callable[[SweepSubject], Figure]"
+    """draws a sweep of which at least one trial has a value"""
+    why_not: "Callable[[SweepSubject], str | None]"
+    """returns why a sweep cannot be drawn, or None"""
+
+
+def load_of_sweeps(name: str) -> SweepPicture:
+    """Import the picture of sweeps of this name."""
+    picture: SweepPicture = importlib.import_module(f"mlpcli.pictures.sweep_{name}").PICTURE
+    return picture
+
+
 def load(name: str) -> RunPicture:
-    """Import the picture of this name."""
+    """Import the picture of runs of this name."""
     picture: RunPicture = importlib.import_module(f"mlpcli.pictures.{name}").PICTURE
     return picture

@@ -48,14 +48,14 @@ def draw(evaluation: Evaluation, noun: str = "images") -> Figure:
             colour = "white" if share[i, j] > 30 else "black"
             axes.text(j, i, text, ha="center", va="center", fontsize=7, color=colour)
     axes.set_xlabel("predicted class")
-    axes.set_ylabel("true class")
     right, total = int(counts.trace()), int(counts.sum())
     axes.set_title(
         f"{right:,} of {total:,} test {noun} right ({100 * right / max(total, 1):.2f} %)"
     )
     bar = picture.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 1, 5, 20, 50, 100])
-    bar.set_label("share of the true class (%)")
+    bar.set_label("share of the true class (%): the darker, the larger; small shares stretched")
     bar.ax.minorticks_off()
+    axes.set_ylabel("true class (each row adds up to 100 %)")
     return picture
 
 

@@ -27,9 +27,17 @@ from mlpcli.storage.records import RunRecord
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 WIDE = 100
-"""ratio of the largest loss to the smallest above which the scale is logarithmic"""
+"""ratio of the largest loss to the smallest above which the scale is logarithmic: of the validation
+losses where there are any, because a training loss next to 0 would hide that they rise"""
 TRAINING: dict[str, Any] = {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
 VALIDATION: dict[str, Any] = {"linestyle": "-", "marker": "s"}
+BEST_BY = {
+    "val_accuracy": "highest validation accuracy",
+    "val_loss": "lowest validation loss",
+    "train_accuracy": "highest training accuracy",
+    "train_loss": "lowest training loss",
+    "epoch": "the last, without validation",
+}
 
 
 def values(
@@ -56,7 +64,7 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
         own = line_style(i) if len(records) > 1 else {}
         own |= marked(len(record.history), i, len(records))
         _draw_run(record, own, (loss, accuracy, rate), DASHES[i % len(DASHES)])
-    units = dict.fromkeys(_loss_unit(record) for record in records)
+    units = dict.fromkeys(loss_unit(record) for record in records)
     loss.set_ylabel(f"loss\n({' / '.join(units)})")
     rate.set_ylabel("learning rate\n(no unit)")
     rate.set_xlabel(f"epoch (passes over the training {noun})")
@@ -64,16 +72,19 @@ def draw(records: Sequence[RunRecord], labels: Sequence[str], noun: str = "image
     last = max(record.history[-1].epoch for record in records)
     rate.set_xlim(1 - 0.03 * last, last * 1.03)
     rate.set_ylim(bottom=0)
-    losses = [value for row in rows for value in (row.train_loss, row.val_loss) if value]
-    if losses and max(losses) > WIDE * min(losses):
-        logarithmic([loss], losses)
+    validated = any(row.val_loss is not None for row in rows)
+    losses = [row.val_loss if validated else row.train_loss for row in rows]
+    positive = [value for value in losses if value]
+    if positive and max(positive) > WIDE * min(positive):
+        logarithmic([loss], positive)
     for axes in panels:
         grid(axes)
     picture.legend(handles=_legend(records, labels), loc="outside upper center", ncols=3)
     return picture
 
 
-def _loss_unit(record: RunRecord) -> str:
+def loss_unit(record: RunRecord) -> str:
+    """Return the unit of a run's loss."""
     name = str(record.setting("loss", "name"))
     return LOSSES[name]().unit if name in LOSSES else name
 
@@ -101,6 +112,15 @@ def _draw_run(
             panel.axvline(record.best.epoch, color=colour, linestyle=":", linewidth=1.2)
 
 
+def _best_by(records: Sequence[RunRecord]) -> str:
+    """Return in words what makes an epoch the best."""
+    monitors = {record.monitor for record in records}
+    if len(monitors) > 1:
+        return "each run's by its own measure"
+    (monitor,) = monitors
+    return BEST_BY[monitor]
+
+
 def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]:
     first, several = records[0], len(records) > 1
     kinds = [("training (mean over the epoch)", TRAINING, COLOURS[0])]
@@ -112,10 +132,10 @@ def _legend(records: Sequence[RunRecord], labels: Sequence[str]) -> list[Line2D]
         if several:
             style |= {"color": GREY, "marker": ""}
         handles.append(Line2D([], [], label=label, **style))
-    best = "best epoch"
+    best = f"best epoch ({_best_by(records)})"
     if not several and first.best is not None:
         so_far = "" if first.has_ended else " so far"
-        best += f": {first.best.epoch}{so_far}"
+        best = f"best epoch: {first.best.epoch}{so_far} ({_best_by(records)})"
     handles.append(Line2D([], [], color=GREY if several else "black", linestyle=":", label=best))
     if several:
         for i, label in enumerate(labels):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,15 @@ from mlpcli.pictures.subject import Subject
 PLACES, MARGIN = 161, 0.25
 """points along each axis; margin beyond the examples, as a fraction of their range"""
 MOST_IN_A_ROW = 4
-MOST_NAMED = 24
-"""number of examples up to which targets are written beside them"""
+MOST_TARGETS = 4
+"""number of different targets up to which each has a marker of its own"""
 SHADES, OPACITY = 24, 0.35
 """number of shades of an output; opacity of a class's region"""
-BESIDE_POINT: dict[str, Any] = {
-    "textcoords": "offset points",
-    "ha": "center",
-    "fontsize": 8,
-    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-}
+FLAT = 1e-3
+"""range of an output, as a fraction of all that is drawn, below which its lines are rounding"""
+UNDECIDED, AHEAD = -1, 0.01
+"""what stands for no class; by how much the probability of an answer exceeds the next one's"""
+UNDECIDED_COLOUR = "white"
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")
 
 
@@ -47,16 +46,23 @@ class DecisionSurface:
     """(n,) the first input; y is the second"""
     y: NDArray[np.float64]
     answer: NDArray[np.float64]
-    """(n, n) row y, column x: the class, or the output of a regression"""
+    """(n, n) row y, column x: the class, or `UNDECIDED`, or the output of a regression"""
     training: Dataset
+    input_names: tuple[str, ...] = ("x1", "x2")
+    output_name: str = "output"
+    """of a regression"""
 
 
 def decision_surface(model: Model, training: Dataset, label: str) -> DecisionSurface:
     """Compute the answers of a network of two inputs; a regression has one output."""
     x, y = (spread(training.images[:, i], PLACES, MARGIN) for i in range(2))
     points = np.stack([grid.ravel() for grid in np.meshgrid(x, y)], axis=1)
-    z = answers(model, points)
-    answer = z[:, 0] if training.targets is not None else z.argmax(axis=1)
+    if training.targets is not None:
+        answer = model.predict(points)[:, 0]
+    else:
+        z = answers(model, points)
+        second, first = np.sort(model.loss.probabilities(z), axis=1)[:, -2:].T
+        answer = np.where(first - second < AHEAD, UNDECIDED, z.argmax(axis=1))
     return DecisionSurface(label, x, y, answer.reshape(PLACES, PLACES).astype(np.float64), training)
 
 
@@ -73,8 +79,9 @@ def draw(surfaces: Sequence[DecisionSurface]) -> Figure:
         _draw_outputs(picture, panels, surfaces)
     for axes, surface in zip(panels, surfaces, strict=False):
         axes.set_title(run_label(surface.label), loc="left")
-        axes.set_xlabel("first input (no unit)")
-        axes.set_ylabel("second input (no unit)")
+        first, second = map(shown, surface.input_names)
+        axes.set_xlabel(first)
+        axes.set_ylabel(second)
         axes.set_xlim(surface.x[0], surface.x[-1])
         axes.set_ylim(surface.y[0], surface.y[-1])
     for axes in panels[len(surfaces) :]:
@@ -98,11 +105,17 @@ def _draw_regions(
                 axes.contour(surface.x, surface.y, here, [0.5], colors="black", linewidths=1)
             x, y = training.images[training.labels == i].T
             axes.plot(x, y, **_point(i))
+        nowhere = surface.answer == UNDECIDED
+        if nowhere.any():
+            axes.contourf(surface.x, surface.y, nowhere, [0.5, 1.5], colors=[UNDECIDED_COLOUR])
     handles: list[Any] = []
     for i in range(len(names)):
         look: dict[str, Any] = {"facecolor": _colour(i), "hatch": HATCHES[i % 8], "alpha": OPACITY}
         region = Patch(edgecolor="black", linewidth=0.5, **look)
         handles.append((region, Line2D([], [], **_point(i))))
+    if any((surface.answer == UNDECIDED).any() for surface in surfaces):
+        handles.append(Patch(facecolor=UNDECIDED_COLOUR, edgecolor="black", linewidth=0.5))
+        names = [*names, f"none, ahead by less than {100 * AHEAD:g} %"]
     picture.legend(
         handles,
         names,
@@ -135,23 +148,42 @@ def _draw_outputs(
         high += 1
     colours: dict[str, Any] = {"cmap": "cividis", "norm": Normalize(low, high)}
     levels = np.linspace(low, high, SHADES + 1)
+    ticks = MaxNLocator(8).tick_values(low, high)
+    heights = [float(tick) for tick in ticks if low < tick < high]
+    values = np.unique(np.concatenate(targets))
+    kinds = list(map(float, values)) if len(values) <= MOST_TARGETS else []
+    halfway = sum(kinds) / 2 if len(kinds) == 2 else None
     for axes, surface, target in zip(panels, surfaces, targets, strict=False):
         x, y, z = surface.x, surface.y, surface.answer
         axes.contourf(x, y, z, levels, **colours)
-        heights = MaxNLocator(8).tick_values(z.min(), z.max())
-        heights = heights[(heights > z.min()) & (heights < z.max())]
-        if len(heights):
-            lines = axes.contour(x, y, z, heights, colors="white", linewidths=0.8)
-            axes.clabel(lines, fontsize=7, fmt="%.3g")
-        points = surface.training.images
-        px, py = points.T
-        axes.scatter(px, py, s=95, color="black")
-        axes.scatter(px, py, c=target, s=60, edgecolors="white", linewidths=1.5, **colours)
-        if len(points) <= MOST_NAMED:
-            for point, value in zip(points, target, strict=True):
-                axes.annotate(f"target {value:.3g}", point, (0, 8), **BESIDE_POINT)
+        is_flat = z.max() - z.min() < FLAT * (high - low)
+        crossed = [height for height in heights if z.min() < height < z.max()]
+        if crossed and not is_flat:
+            axes.contour(x, y, z, crossed, colors="white", linewidths=0.6, linestyles="solid")
+        if halfway is not None and z.min() < halfway < z.max() and not is_flat:
+            axes.contour(x, y, z, [halfway], colors="black", linewidths=2.2, linestyles="--")
+        for i, kind in enumerate(kinds or [None]):
+            own = slice(None) if kind is None else target == kind
+            px, py = surface.training.images[own].T
+            rim: dict[str, Any] = {"marker": MARKERS[i], "edgecolors": "black", "zorder": 3}
+            axes.scatter(px, py, s=150, color="white", linewidths=1.2, **rim)
+            axes.scatter(px, py, c=target[own], s=70, linewidths=1.2, **rim, **colours)
     bar = picture.colorbar(ScalarMappable(**colours), ax=panels)
-    bar.set_label("output (no unit); of a dot, its target")
+    bar.set_ticks(heights)
+    name = shown(surfaces[0].output_name)
+    bar.set_label(f"{name} (white lines: at the ticks;\ninside a marker: the example's target)")
+    handles = []
+    for i, kind in enumerate(kinds):
+        inside = ScalarMappable(**colours).to_rgba(np.array([kind]))[0]
+        style: dict[str, Any] = {"marker": MARKERS[i], "color": inside, "linestyle": "none"}
+        style |= {"markeredgecolor": "black", "markersize": 8}
+        handles.append(Line2D([], [], label=f"example with target {kind:.3g}", **style))
+    if halfway is not None:
+        label = f"output {halfway:.3g}, halfway"
+        handles.append(Line2D([], [], color="black", linestyle="--", linewidth=2.2, label=label))
+    if handles:
+        ncols = max(2, int(picture.get_figwidth() / 2.2))
+        picture.legend(handles=handles, loc="outside upper center", ncols=ncols)
 
 
 def _why_not(run: Subject) -> str | None:
@@ -169,7 +201,16 @@ def _share_answers(one: Subject, other: Subject) -> bool:
 
 def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     pairs = zip(runs, labels, strict=True)
-    return draw([decision_surface(run.model, run.training, label) for run, label in pairs])
+    return draw(
+        [
+            replace(
+                decision_surface(run.model, run.training, label),
+                input_names=run.input_names,
+                output_name=run.output_name,
+            )
+            for run, label in pairs
+        ]
+    )
 
 
 PICTURE = RunPicture(_draw, _why_not, _share_answers)

@@ -12,7 +12,7 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.inference.model import Model
 from mlpcli.nn.arrays import Array
 from mlpcli.pictures.catalogue import RunPicture
-from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, marked, run_label
+from mlpcli.pictures.style import DASHES, GREY, figure, grid, line_style, marked, run_label, shown
 from mlpcli.pictures.subject import Subject
 from mlpcli.training.evaluation import outputs
 
@@ -60,11 +60,12 @@ def curve(model: Model, training: Dataset, loss: float, label: str) -> Curve:
     x = spread(training.images, PLACES, MARGIN)
     sizes = "-".join(map(str, model.network.sizes))
     text = f"{run_label(label)} ({sizes}): test loss {loss:.3g}"
-    return Curve(text, x, answers(model, x[:, np.newaxis])[:, 0].astype(np.float64))
+    y = model.predict(x[:, np.newaxis])[:, 0]
+    return Curve(text, x, y.astype(np.float64))
 
 
-def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
-    """Draw the points and every curve."""
+def draw(training: Dataset, curves: Sequence[Curve], input_name: str, output_name: str) -> Figure:
+    """Draw the points and every curve; the names are those of the table's columns."""
     assert training.targets is not None  # noqa: S101
     picture = figure(7.5, 3.9 + 0.2 * len(curves))
     axes = picture.add_subplot()
@@ -80,8 +81,8 @@ def draw(training: Dataset, curves: Sequence[Curve]) -> Figure:
         if len(curves) == 1:
             style["marker"] = ""
         axes.plot(found.x, found.y, label=found.label, **style)
-    axes.set_xlabel("input (no unit)")
-    axes.set_ylabel("output (no unit)")
+    axes.set_xlabel(shown(input_name))
+    axes.set_ylabel(shown(output_name))
     grid(axes)
     picture.legend(loc="outside upper center", ncols=1)
     return picture
@@ -103,9 +104,8 @@ def _share_points(one: Subject, other: Subject) -> bool:
 def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     training = runs[0].training
     pairs = zip(runs, labels, strict=True)
-    return draw(
-        training, [curve(run.model, training, run.evaluation.loss, label) for run, label in pairs]
-    )
+    curves = [curve(run.model, training, run.evaluation.loss, label) for run, label in pairs]
+    return draw(training, curves, runs[0].input_names[0], runs[0].output_name)
 
 
 PICTURE = RunPicture(_draw, _why_not, _share_points)

@@ -27,8 +27,18 @@ SMALL, MEDIUM = 7.5, 8.5
 """sizes of fonts, in points"""
 CHARACTER = 0.0087
 """width of a character, in inches per point of its font"""
-FILL = {"input": "#FFFFFF", "parameter": "#EEEEEE", "operation": "#FFFFFF", "loss": "#DDDDDD"}
-OUTLINE = {"input": 1.2, "parameter": 0.8, "operation": 1.2, "loss": 2.0}
+FILL = {
+    "input": "#FFFFFF",
+    "target": "#FFFFFF",
+    "parameter": "#EEEEEE",
+    "operation": "#FFFFFF",
+    "loss": "#DDDDDD",
+}
+OUTLINE = {"input": 1.2, "target": 1.2, "parameter": 0.8, "operation": 1.2, "loss": 2.0}
+BETWEEN = 0.9
+"""height of the head of one of several graphs, in inches"""
+BESIDE = ("parameter", "target")
+"""kinds of nodes that stand beside a chain"""
 PLACES = (0.3, 0.25, 0.35, 0.2, 0.7, 0.65, 0.75, 0.8, 0.4, 0.6, 0.5)
 """positions of a label along its arrow, best first; arrows cross in the middle"""
 NARROWEST, WIDEST, WIDER = 0.7, 7.0, 0.3
@@ -57,6 +67,9 @@ OF_LAYERS = (
     "Jacobians on the way back to the box."
 )
 
+
+PLAIN = {"1", "−1", "I", "−I"}
+"""derivatives that are no more than their symbol"""
 
 Point = tuple[float, float]
 
@@ -94,20 +107,65 @@ class Label:
         return across < (width + others_width) / 2 and down < (height + others_height) / 2
 
 
-def draw(graph: Graph) -> Figure:
-    """Draw the whole graph, in the detail that the title names."""
-    if graph.detail == "units" and not graph.is_chain:
-        return _draw_columns(graph)
-    return _draw_chain(graph)
+@dataclass(frozen=True)
+class Layout:
+    """A graph with its places, in inches from its top left corner, y downward."""
+
+    width: float
+    height: float
+    boxes: list[Box]
+    arrows: list[tuple[Point, Point]]
+    labels: list[tuple[Label, str]]
+    """each with its alignment"""
+    headings: list[tuple[float, str]]
+
+
+def draw(graphs: Sequence[Graph]) -> Figure:
+    """Draw whole graphs below each other, in the detail that the title names.
+
+    Below several is the mean of their losses, which is that of the batch.
+    """
+    layouts = [
+        _columns(graph) if graph.detail == "units" and not graph.is_chain else _chain(graph)
+        for graph in graphs
+    ]
+    width = max(layout.width for layout in layouts)
+    apart = BETWEEN if len(graphs) > 1 else 0.0
+    height = sum(layout.height + apart for layout in layouts)
+    sheet = _Sheet(graphs, width, height)
+    for graph, layout in zip(graphs, layouts, strict=True):
+        sheet.left = (width - layout.width) / 2
+        if len(graphs) > 1:
+            sheet.example(graph, width)
+            sheet.top += apart
+        for x, heading in layout.headings:
+            sheet.heading(x, heading)
+        for start, end in layout.arrows:
+            sheet.arrow(start, end)
+        for label, align in layout.labels:
+            sheet.label(label, align)
+        for box in layout.boxes:
+            sheet.box(box)
+        sheet.top += layout.height
+    return sheet.figure
 
 
 class _Sheet:
-    """A figure that is measured in inches, from the top left corner of the graph, y downward."""
+    """A figure that is measured in inches, from the top left corner of a graph, y downward.
 
-    def __init__(self, graph: Graph, width: float, height: float) -> None:
+    Attributes:
+        left, top: where the corner of the graph is that is drawn now.
+    """
+
+    def __init__(self, graphs: Sequence[Graph], width: float, height: float) -> None:
+        graph = graphs[0]
+        self.left = self.top = 0.0
         sizes = "-".join(map(str, graph.sizes))
-        title = f"{shown(graph.name)}, {sizes}, example {graph.example}: {TITLES[graph.detail]}"
-        foot = _foot(graph)
+        which = f", example {graph.example}" if graph.example else ""
+        if len(graphs) > 1:
+            which = f", examples {', '.join(str(each.example) for each in graphs)}"
+        title = f"{shown(graph.name)}, {sizes}{which}: {TITLES[graph.detail]}"
+        foot = _foot(graphs)
         foot_lines = foot.split("\n")
         foot_width = 0.95 * SMALL * CHARACTER * max(map(len, foot_lines))
         inner = max(width, foot_width, 11 * CHARACTER * len(title))
@@ -123,61 +181,78 @@ class _Sheet:
         bottom = full_height - 0.2 - top
         self._axes.text(MARGIN - left, bottom, foot, va="bottom", fontsize=SMALL, linespacing=1.3)
 
+    def example(self, graph: Graph, width: float) -> None:
+        """Draw the head of one of several graphs."""
+        loss = _number(graph.node("L").value)
+        text = f"Example {graph.example}, L = {loss}"
+        y = self.top + 0.3
+        self._axes.text(0, y, text, ha="left", va="center", fontsize=MEDIUM, fontweight="bold")
+        self._axes.plot([0, width], [y - 0.2, y - 0.2], color=GREY, linewidth=0.6)
+
     def box(self, box: Box) -> None:
-        corner = (box.x - box.width / 2, box.y - box.height / 2)
+        x, y = box.x + self.left, box.y + self.top
+        corner = (x - box.width / 2, y - box.height / 2)
         shape = "round,pad=0,rounding_size=0.06"
         frame = FancyBboxPatch(corner, box.width, box.height, shape, edgecolor="black", zorder=3)
         frame.set_facecolor(FILL[box.node.kind])
         frame.set_linewidth(OUTLINE[box.node.kind])
         self._axes.add_patch(frame)
         text = "\n".join(box.lines)
-        self._axes.text(box.x, box.y, text, ha="center", va="center", fontsize=MEDIUM, zorder=4)
+        self._axes.text(x, y, text, ha="center", va="center", fontsize=MEDIUM, zorder=4)
 
     def arrow(self, start: Point, end: Point) -> None:
         shape: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "linewidth": 0.9}
+        start, end = ((x + self.left, y + self.top) for x, y in (start, end))
         arrow = FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, color=GREY, zorder=1, **shape)
         self._axes.add_patch(arrow)
 
     def label(self, label: Label, align: str = "center") -> None:
-        text = self._axes.text(label.x, label.y, label.text, ha=align, va="center", zorder=2)
+        x, y = label.x + self.left, label.y + self.top
+        text = self._axes.text(x, y, label.text, ha=align, va="center", zorder=2)
         text.set(fontsize=SMALL, color=COLOURS[0], linespacing=1.1)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
 
     def heading(self, x: float, text: str) -> None:
-        drawn = self._axes.text(x, 0, text, ha="center", va="center", fontsize=MEDIUM)
+        x, y = x + self.left, self.top
+        drawn = self._axes.text(x, y, text, ha="center", va="center", fontsize=MEDIUM)
         drawn.set_fontweight("bold")
 
 
-def _draw_chain(graph: Graph) -> Figure:
-    """Draw from x at the top to L at the bottom; weights on the left, biases on the right."""
-    spine = [node for node in graph.nodes if node.kind != "parameter"]
-    parameters = [edge for edge in graph.edges if edge.start.kind == "parameter"]
+def _chain(graph: Graph) -> Layout:
+    """Go from x at the top to L at the bottom; weights on the left, biases and t on the right."""
+    spine = [node for node in graph.nodes if node.kind not in BESIDE]
+    parameters = [edge for edge in graph.edges if edge.start.kind in BESIDE]
     half = max(_box_width(_lines(node)) for node in spine) / 2
     gap = 0.5 + max(_size(_derivative(edge))[0] for edge in parameters)
     middle = max(_box_width(_lines(edge.start)) for edge in parameters) + gap + half
-    sheet = _Sheet(graph, 2 * middle, (len(spine) - 1) * ROW + BOX)
     boxes: dict[str, Box] = {}
+    beside: list[Box] = []
+    arrows: list[tuple[Point, Point]] = []
+    labels: list[tuple[Label, str]] = []
     for i, node in enumerate(spine):
         boxes[node.name] = Box(node, _lines(node), middle, i * ROW + BOX / 2)
-        sheet.box(boxes[node.name])
     for edge in graph.edges:
         end = boxes[edge.end.name]
-        if edge.start.kind != "parameter":
+        if edge.start.kind not in BESIDE:
             top, bottom = boxes[edge.start.name].y + BOX / 2, end.y - BOX / 2
-            sheet.arrow((middle, top), (middle, bottom))
-            sheet.label(Label(middle + 0.1, (top + bottom) / 2, _derivative(edge)), "left")
+            arrows.append(((middle, top), (middle, bottom)))
+            place = Label(middle + 0.1, (top + bottom) / 2, _derivative(edge))
+            labels.append((place, "left"))
             continue
-        side = 1 if edge.start.name.startswith("b") else -1
+        is_weight = edge.start.kind == "parameter" and not edge.start.name.startswith("b")
+        side = -1 if is_weight else 1
         lines = _lines(edge.start)
         outer = middle + side * (half + gap)
-        sheet.box(Box(edge.start, lines, outer + side * _box_width(lines) / 2, end.y))
-        sheet.arrow((outer, end.y), (middle + side * end.width / 2, end.y))
-        sheet.label(Label(middle + side * (half + gap / 2), end.y, _derivative(edge)))
-    return sheet.figure
+        beside.append(Box(edge.start, lines, outer + side * _box_width(lines) / 2, end.y))
+        arrows.append(((outer, end.y), (middle + side * end.width / 2, end.y)))
+        place = Label(middle + side * (half + gap / 2), end.y, _derivative(edge))
+        labels.append((place, "center"))
+    height = (len(spine) - 1) * ROW + BOX
+    return Layout(2 * middle, height, [*boxes.values(), *beside], arrows, labels, [])
 
 
-def _draw_columns(graph: Graph) -> Figure:
-    """Draw from x on the left to L on the right, the units of a layer below each other."""
+def _columns(graph: Graph) -> Layout:
+    """Go from x on the left to L on the right, the units of a layer below each other."""
     units = [node for node in graph.nodes if node.kind != "parameter"]
     columns = [list(nodes) for _, nodes in itertools.groupby(units, lambda node: node.stage)]
     tallest = max(map(len, columns))
@@ -201,18 +276,15 @@ def _draw_columns(graph: Graph) -> Figure:
             boxes[node.name] = Box(node, text, right + half, y[node.name])
         headings.append((right + half, heading))
         right += 2 * half
-    sheet = _Sheet(graph, right, 1.2 + (tallest - 1) * UNIT_ROW)
-    for x, heading in headings:
-        sheet.heading(x, heading)
+    lines_drawn: list[tuple[Point, Point]] = []
     for edge in graph.edges:
         if edge.start.kind != "parameter":
             start, end = boxes[edge.start.name], boxes[edge.end.name]
-            sheet.arrow((start.x + start.width / 2, start.y), (end.x - end.width / 2, end.y))
-    for label in labels:
-        sheet.label(label)
-    for box in boxes.values():
-        sheet.box(box)
-    return sheet.figure
+            from_right, to_left = start.x + start.width / 2, end.x - end.width / 2
+            lines_drawn.append(((from_right, start.y), (to_left, end.y)))
+    height = 1.2 + (tallest - 1) * UNIT_ROW
+    centred = [(label, "center") for label in labels]
+    return Layout(right, height, list(boxes.values()), lines_drawn, centred, headings)
 
 
 def _place_labels(texts: Sequence[str], arrows: Sequence[Point]) -> tuple[float, list[Label]]:
@@ -243,8 +315,13 @@ def _heading(graph: Graph, column: Sequence[Node]) -> str:
     operation = node.operation
     edges = [edge for edge in graph.edges if edge.end is node]
     if edges and edges[0].weight is not None:
-        operation = f"{edges[0].start.name} {edges[0].weight.name} + {edges[-1].start.name}"
-    return INDEX.sub("", f"{node.name} = {operation}" if operation else node.name)
+        factors = graph.notation.product(edges[0].start.name, edges[0].weight.name)
+        operation = f"{factors} + {edges[-1].start.name}"
+    name = INDEX.sub("", node.name)
+    operation = INDEX.sub("", operation)
+    heading = f"{name} = {operation}" if operation not in ("", name) else name
+    kinds = dict.fromkeys(INDEX.sub("", each.name) for each in column)
+    return ", ".join([heading, *list(kinds)[1:]])
 
 
 def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
@@ -255,13 +332,14 @@ def _unit_lines(graph: Graph, node: Node) -> tuple[str, ...]:
         if edge.end is node and edge.start.kind == "parameter" and edge.symbol == "1"
     ]
     slope = _summary(f"∂L/∂{node.name}", node.gradient)
-    return (*biases, _summary(node.name, node.value), slope)
+    label = [shown(node.label)] if node.label else []
+    return (*label, *biases, _summary(node.name, node.value), slope)
 
 
 def _lines(node: Node) -> tuple[str, ...]:
     """Return the lines in the box of a number or of a layer: its value and its slope."""
     name, slope = node.name, f"∂L/∂{node.name}"
-    if node.operation:
+    if node.operation not in ("", name):
         name += f" = {node.operation}"
     if node.value.size == 1:
         return (_summary(name, node.value), _summary(slope, node.gradient))
@@ -269,6 +347,8 @@ def _lines(node: Node) -> tuple[str, ...]:
 
 
 def _edge_text(edge: Edge) -> str:
+    if edge.symbol in PLAIN:
+        return edge.symbol
     if edge.weight is None:
         return f"{edge.symbol}\n= {_number(edge.derivative)}"
     slope = _summary("∂L/∂W", edge.weight.gradient)
@@ -280,7 +360,7 @@ def _derivative(edge: Edge) -> str:
     name = f"∂{edge.end.name}/∂{edge.start.name}"
     if edge.symbol != name:
         name += f" = {edge.symbol}"
-    return name if edge.symbol in {"1", "I"} else _summary(name, edge.derivative)
+    return name if edge.symbol in PLAIN else _summary(name, edge.derivative)
 
 
 def _summary(name: str, value: Array) -> str:
@@ -299,14 +379,25 @@ def _number(value: Array) -> str:
     return f"{number:.4f}".replace("-", "−")
 
 
-def _foot(graph: Graph) -> str:
-    """Return how to read the graph and, for a chain, the product for its first weight."""
+def _foot(graphs: Sequence[Graph]) -> str:
+    """Return how to read the graphs and, for a chain, the product for its first weight."""
+    graph, mean = graphs[0], ""
+    if len(graphs) > 1:
+        losses = [float(each.node("L").value.item()) for each in graphs]
+        mean = (
+            f"\nThe loss of the batch is the mean, {_number(np.array(np.mean(losses)))}, and each "
+            "slope of it is the mean of the slopes."
+        )
     if graph.detail == "layers":
-        return OF_LAYERS
+        return f"{OF_LAYERS}{mean}"
+    indices = f"In brackets: the number of a unit; {graph.notation.index_words}."
     if not graph.is_chain:
-        return f"{READING}\n{OF_WEIGHTS}"
+        return f"{READING}\n{OF_WEIGHTS}\n{indices}{mean}"
     first = next(node for node in graph.nodes if node.kind == "parameter")
-    (path,) = graph.paths(first)
+    paths = list(graph.paths(first))
+    if len(paths) > 1 or mean:
+        return f"{READING}{mean}"
+    (path,) = paths
     factors = " · ".join(_number(edge.derivative) for edge in path if edge.symbol != "1")
     slope = _number(np.array(product(path)))
     whole = f"Without the factors 1: ∂L/∂{first.name} = {factors} = {slope}"

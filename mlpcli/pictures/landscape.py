@@ -1,134 +1,90 @@
-"""The loss on a plane through the path of a training.
+"""The loss on a plane through the paths of trainings.
 
-The plane is spanned by the two principal directions of the path, seen from its end (Lorch,
-"Visualizing Deep Network Training Trajectories with PCA", 2016; Li et al., "Visualizing the Loss
-Landscape of Neural Nets", 2018, section 7). The path comes from training once more, which the
-config and its seed determine.
+The plane is spanned by the two principal directions of the paths, seen from the end of the first
+(Lorch, "Visualizing Deep Network Training Trajectories with PCA", 2016; Li et al., "Visualizing the
+Loss Landscape of Neural Nets", 2018, section 7). Where there are two parameters, it is theirs. The
+paths come from training once more, which the config and its seed determine.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from mlpcli.errors import DataError
 from mlpcli.nn.arrays import Array
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.pictures.catalogue import RunPicture
-from mlpcli.pictures.style import figure
+from mlpcli.pictures.style import COLOURS, MARKERS, figure, run_label
 from mlpcli.pictures.subject import Subject, noun
+from mlpcli.pictures.weight_path import Watcher, WeightPath, follow
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import evaluate
-from mlpcli.training.loop import train_epochs
-from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.setup import Setup
 
-GRID = 25
-"""points on a side of the grid"""
+COARSE, FINE = 25, 97
+"""points on a side of the grid: of any network, and of one so small that more take no time"""
+SMALL = 20_000
+"""largest product of examples and parameters for the fine grid"""
 MARGIN = 0.25
 """margin on each side of the path, as a fraction of its extent"""
+LEAST_SIDE = 0.4
+"""least extent of one side of the grid, as a fraction of the other's, lest a wiggle look a walk"""
 IMAGES = 1000
 """largest number of images that measure the loss; all of them would look the same, but take long"""
-MOST_POINTS, MOST_BYTES = 500, 2**27
-"""limits of the path held in memory; a short one has every step"""
-MOST_EPOCHS = 40
-"""number of epochs whose ends are marked"""
 FLAT = 1e-6
 """least length of the second direction, as a fraction of the first's"""
+CONTOURS = 16
+MOST_IN_A_ROW = 3
+PATHS = ("white", *COLOURS[1:])
+"""colours of the paths: the first stands for itself over every shade"""
 
-Watcher = Callable[[int, int], None]
-"""receives (points done, points in all)"""
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Path:
-    """The weights that a training passed through."""
-
-    thetas: Array
-    """(n, P), from before the first step to the end"""
-    epochs: tuple[int, ...]
-    """the rows of `thetas` at the start and at the ends of epochs"""
-    epochs_apart: int = 1
-    """number of epochs from one of these to the next"""
-
-
-@dataclass(frozen=True)
 class Plane:
-    """The plane nearest to a path."""
+    """The plane nearest to some paths."""
 
     origin: Array
-    """the end of the path (P,)"""
+    """the end of the first path (P,), or 0 in the plane of two parameters"""
     directions: Array
     """orthonormal (2, P)"""
-    shares: tuple[float, float]
-    """each direction's fraction of the path's squared extent"""
+    shares: tuple[float, float] | None
+    """each direction's fraction of the paths' squared extent; None where they are parameters"""
+
+    def coordinates(self, thetas: Array) -> Points:
+        """Return the places (n, 2) of weights (n, P)."""
+        return ((thetas - self.origin) @ self.directions.T).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """The loss over the plane of a path."""
+    """The loss over the plane of some paths."""
 
     x: Points
     """(n,), and so is y"""
     y: Points
     loss: Points
     """(n, n), row y, column x"""
-    path: Points
-    """the path's coordinates (m, 2)"""
-    followed: Path
+    paths: tuple[Points, ...]
+    """each path's coordinates (m, 2)"""
+    followed: tuple[WeightPath, ...]
     plane: Plane
     images: int
     """number of images that measured the loss"""
     unit: str
     """the loss's unit"""
-
-
-def follow(setup: Setup, epochs: int, watch: Watcher) -> Path:
-    """Train for this many epochs and keep some of the weights on the way.
-
-    Raises:
-        DivergedError: the training leaves the finite numbers.
-    """
-    theta, steps = setup.network.theta, len(setup.batches)
-    room = max(3, min(MOST_POINTS, MOST_BYTES // theta.nbytes))
-    steps_apart = math.ceil(epochs * steps / room)
-    epochs_apart = math.ceil(epochs / min(MOST_EPOCHS, room))
-    blocks = math.ceil(len(setup.training) / setup.batches.block_size)
-    thetas: list[Array] = []
-    ends: list[int] = []
-    steps_begun = blocks_done = 0
-
-    def on_step() -> None:
-        nonlocal steps_begun
-        is_end = steps_begun % (epochs_apart * steps) == 0
-        if is_end:
-            ends.append(len(thetas))
-        if is_end or steps_begun % steps_apart == 0:
-            thetas.append(theta.copy())
-        steps_begun += 1
-
-    def on_batch(_steps: int, _loss: float, _accuracy: float | None) -> None:
-        nonlocal blocks_done
-        blocks_done += 1
-        watch(blocks_done, epochs * blocks)
-
-    def is_last(row: EpochMetrics) -> bool:
-        return row.epoch == epochs
-
-    with one_blas_thread():
-        train_epochs(setup, on_batch=on_batch, on_epoch=is_last, on_step=on_step)
-    if epochs % epochs_apart == 0:
-        ends.append(len(thetas))
-    thetas.append(theta.copy())
-    return Path(np.stack(thetas), tuple(ends), epochs_apart)
 
 
 def principal_plane(thetas: Array) -> Plane:
@@ -153,74 +109,189 @@ def principal_plane(thetas: Array) -> Plane:
     return Plane(origin, directions, (float(first), float(second)))
 
 
-def survey(setup: Setup, path: Path, watch: Watcher) -> Landscape:
-    """Measure the loss on a grid over the path's plane, on some of the training images."""
+def plane_of(paths: Sequence[WeightPath]) -> Plane:
+    """Return the plane in which paths of one network are drawn.
+
+    Raises:
+        DataError: they lie on a line, and there are more than two parameters.
+    """
+    first, *others = (path.thetas for path in paths)
+    if first.shape[1] == 2:
+        return Plane(np.zeros(2, first.dtype), np.eye(2, dtype=first.dtype), None)
+    return principal_plane(np.concatenate([*others, first]))
+
+
+def survey(setup: Setup, paths: Sequence[WeightPath], watch: Watcher) -> Landscape:
+    """Measure the loss on a grid over the paths' plane, on some of the training images.
+
+    Raises:
+        DataError: there is no plane.
+    """
     with one_blas_thread():
-        plane = principal_plane(path.thetas)
-        coordinates = ((path.thetas - plane.origin) @ plane.directions.T).astype(np.float64)
-    x, y = (_ticks(along) for along in coordinates.T)
+        plane = plane_of(paths)
+        coordinates = tuple(plane.coordinates(path.thetas) for path in paths)
     n = len(setup.training)
     images = setup.training.take(np.linspace(0, n - 1, min(IMAGES, n)).astype(np.intp))
     theta = np.empty_like(setup.network.theta)
+    side = FINE if len(images) * len(theta) <= SMALL else COARSE
+    x, y = _grid(np.concatenate(coordinates), side)
     network = setup.network.with_parameters(theta)
-    loss = np.empty((GRID, GRID))
+    loss = np.empty((side, side))
     with one_blas_thread():
-        for done, (i, j) in enumerate(np.ndindex(GRID, GRID), 1):
+        for done, (i, j) in enumerate(np.ndindex(side, side), 1):
             move = np.array([x[j], y[i]], theta.dtype) @ plane.directions
             np.add(plane.origin, move, out=theta)
             evaluation = evaluate(network.for_prediction(), setup.loss, images, setup.normalization)
             loss[i, j] = evaluation.loss
-            watch(done, GRID * GRID)
-    return Landscape(x, y, loss, coordinates, path, plane, len(images), setup.loss.unit)
+            watch(done, side * side)
+    return Landscape(x, y, loss, coordinates, tuple(paths), plane, len(images), setup.loss.unit)
 
 
-def _ticks(along: Points) -> Points:
-    low, high = float(along.min()), float(along.max())
-    margin = MARGIN * (high - low)
-    return np.linspace(low - margin, high + margin, GRID)
+def _grid(path: Points, n: int) -> tuple[Points, Points]:
+    """Return the places (n,) of a grid around the points (m, 2), neither side far the longer."""
+    low, high = path.min(axis=0), path.max(axis=0)
+    extent = high - low
+    extent = np.maximum(extent, LEAST_SIDE * extent.max())
+    middle, half = (low + high) / 2, (0.5 + MARGIN) * np.where(extent > 0, extent, 1.0)
+    x, y = np.linspace(middle - half, middle + half, n).T
+    return x, y
 
 
-def draw(landscape: Landscape, noun: str = "images") -> Figure:
-    """Draw contours of the loss, evenly spaced in its logarithm, and the path over them."""
-    picture = figure(7, 6)
-    axes = picture.add_subplot()
-    loss = np.where(np.isfinite(landscape.loss), landscape.loss, np.nan)
-    lowest = np.nanmin(loss[loss > 0], initial=1.0) if (loss > 0).any() else 1e-12
-    loss = np.maximum(loss, lowest)
-    low, high = float(np.nanmin(loss)), float(np.nanmax(loss))
-    high = max(high, low * 1.01)
-    levels = np.geomspace(low, high, 16)
-    x, y = landscape.x, landscape.y
-    shades = axes.contourf(x, y, loss, levels, cmap="cividis", norm=LogNorm(low, high))
-    axes.contour(x, y, loss, levels, colors="white", linewidths=0.4)
-    px, py = landscape.path.T
-    axes.plot(px, py, color="black", linewidth=2.6)
-    axes.plot(px, py, color="white", linewidth=1.2, label="path of the training")
-    ends = list(landscape.followed.epochs[1:])
-    apart = landscape.followed.epochs_apart
-    ends_label = "end of an epoch" if apart == 1 else f"every {apart} epochs"
-    point: dict[str, Any] = {"color": "white", "markeredgecolor": "black", "linestyle": "none"}
-    axes.plot(px[ends], py[ends], marker="o", markersize=5, label=ends_label, **point)
-    axes.plot(px[0], py[0], marker="s", markersize=8, label="start", **point)
-    axes.plot(px[-1], py[-1], marker="*", markersize=14, label="end", **point)
-    first, second = landscape.plane.shares
-    axes.set_xlabel(f"first principal direction (units of weight)\n{first:.0%} of the path")
-    axes.set_ylabel(f"second principal direction (units of weight)\n{second:.0%} of the path")
-    bar = picture.colorbar(shades, ax=axes, ticks=LogLocator(subs=(1, 2, 5)))
-    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    bar.ax.minorticks_off()
-    bar.set_label(f"loss on {landscape.images:,} training {noun} ({landscape.unit})")
-    legend = picture.legend(loc="outside upper center", ncols=4)
+def draw(
+    landscapes: Sequence[Landscape], labels: Sequence[Sequence[str]], noun: str = "images"
+) -> Figure:
+    """Draw a panel for each landscape, with the paths over it, each under its label."""
+    across = min(len(landscapes), MOST_IN_A_ROW)
+    down = math.ceil(len(landscapes) / across)
+    several = sum(map(len, labels)) > 1
+    picture = figure(7 if across == 1 else 5.2 * across, (6 if across == 1 else 5) * down)
+    panels = list(picture.subplots(down, across, squeeze=False).flat)
+    first = 0
+    for axes, landscape, own in zip(panels, landscapes, labels, strict=False):
+        _draw_loss(axes, landscape, noun)
+        for i, (path, followed) in enumerate(zip(landscape.paths, landscape.followed, strict=True)):
+            _draw_path(axes, path, followed, first + i)
+        first += len(own)
+        if several:
+            axes.set_title(", ".join(map(run_label, own)) if len(own) == 1 else "", loc="left")
+    for axes in panels[len(landscapes) :]:
+        axes.set_axis_off()
+    names = [name for own in labels for name in own]
+    apart = {path.epochs_apart for landscape in landscapes for path in landscape.followed}
+    legend = picture.legend(
+        handles=_legend(names, apart), loc="outside upper center", ncols=4 if across == 1 else 6
+    )
     legend.set_frame_on(True)
     legend.get_frame().set_facecolor("#BBBBBB")
     return picture
 
 
-def _draw(runs: Sequence[Subject], _labels: Sequence[str]) -> Figure:
-    (run,) = runs
-    setup = run.training_setup()
-    work_done = run.reporter.work_done
-    path = follow(setup, len(run.recorded.history), partial(work_done, "training once more"))
+def _draw_loss(axes: Axes, landscape: Landscape, noun: str) -> None:
+    """Draw contours of the loss, evenly spaced in its logarithm."""
+    loss = np.where(np.isfinite(landscape.loss), landscape.loss, np.nan)
+    lowest = np.nanmin(loss[loss > 0], initial=1.0) if (loss > 0).any() else 1e-12
+    loss = np.maximum(loss, lowest)
+    low, high = float(np.nanmin(loss)), float(np.nanmax(loss))
+    high = max(high, low * 1.01)
+    levels = np.geomspace(low, high, CONTOURS)
+    x, y = landscape.x, landscape.y
+    shades = axes.contourf(x, y, loss, levels, cmap="cividis", norm=LogNorm(low, high))
+    axes.contour(x, y, loss, levels, colors="white", linewidths=0.4)
+    axes.set_xlim(x[0], x[-1])
+    axes.set_ylim(y[0], y[-1])
+    if landscape.plane.shares is None:
+        axes.set_xlabel("the weight, W₁ (no unit)")
+        axes.set_ylabel("the bias, b₁ (no unit)")
+    else:
+        first, second = landscape.plane.shares
+        of = "path" if len(landscape.paths) == 1 else "paths"
+        axes.set_xlabel(f"first principal direction (units of weight)\n{first:.0%} of the {of}")
+        axes.set_ylabel(f"second principal direction (units of weight)\n{second:.0%} of the {of}")
+    bar = axes.figure.colorbar(shades, ax=axes, ticks=LogLocator(subs=(1, 2, 5)))
+    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    bar.ax.minorticks_off()
+    if not any(low <= tick <= high for tick in bar.get_ticks()):
+        bar.set_ticks(MaxNLocator(3).tick_values(low, high)[1:-1])
+    bar.set_label(f"loss on {landscape.images:,} training {noun} ({landscape.unit})")
+
+
+def _draw_path(axes: Axes, path: Points, followed: WeightPath, i: int) -> None:
+    px, py = path.T
+    ends = list(followed.epochs[1:])
+    line, point = _path_style(i)
+    axes.plot(px, py, **line)
+    axes.plot(px[ends], py[ends], marker=MARKERS[i % len(MARKERS)], markersize=5, **point)
+    axes.plot(px[0], py[0], marker="s", markersize=8, **point)
+    axes.plot(px[-1], py[-1], marker="*", markersize=14, **point)
+
+
+def _path_style(i: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the style of the i-th path's line, which a black rim sets off, and of its points."""
+    rim = [Stroke(linewidth=3.0, foreground="black"), Normal()]
+    colour = PATHS[i % len(PATHS)]
+    line = {"color": colour, "linewidth": 1.4, "path_effects": rim}
+    return line, {"color": colour, "markeredgecolor": "black", "linestyle": "none"}
+
+
+def _legend(names: Sequence[str], apart: set[int]) -> list[Line2D]:
+    """Return the handles: each path with the mark of its epochs, the start and the end."""
+    ends = "end of an epoch"
+    if apart != {1}:
+        ends = f"every {apart.pop()} epochs" if len(apart) == 1 else "some epochs' ends"
+    if len(names) == 1:
+        line, point = _path_style(0)
+        handles = [
+            Line2D([], [], label="path of the training", **line),
+            Line2D([], [], label=ends, marker="o", markersize=5, **point),
+        ]
+    else:
+        handles = []
+        for i, name in enumerate(names):
+            line, point = _path_style(i)
+            own: dict[str, Any] = {"marker": MARKERS[i % len(MARKERS)], "markeredgecolor": "black"}
+            handles.append(Line2D([], [], label=run_label(name), **line, **own))
+        point["color"] = "white"
+    handles.append(Line2D([], [], label="start", marker="s", markersize=8, **point))
+    handles.append(Line2D([], [], label="end", marker="*", markersize=14, **point))
+    return handles
+
+
+def share_landscape(one: Subject, other: Subject) -> bool:
+    """Return whether two runs moved over one landscape: of one network, loss and training set."""
+    a, b = one.model, other.model
+    same_network = (a.network.sizes, a.network.activations, a.network.batch_norm) == (
+        b.network.sizes,
+        b.network.activations,
+        b.network.batch_norm,
+    )
+    return same_network and all(
+        one.record.setting(*key) == other.record.setting(*key)
+        for key in (("dtype",), ("data",), ("loss",))
+    )
+
+
+def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
+    groups: list[list[tuple[Subject, str]]] = []
+    for pair in zip(runs, labels, strict=True):
+        for group in groups:
+            if share_landscape(group[0][0], pair[0]):
+                group.append(pair)
+                break
+        else:
+            groups.append([pair])
+    landscapes = [_survey([run for run, _ in group]) for group in groups]
+    return draw(landscapes, [[label for _, label in group] for group in groups], noun(runs))
+
+
+def _survey(runs: Sequence[Subject]) -> Landscape:
+    paths = [_follow(run) for run in runs]
+    watch = partial(runs[0].reporter.work_done, "measuring the loss")
+    return survey(runs[0].training_setup(), paths, watch)
+
+
+def _follow(run: Subject) -> WeightPath:
+    watch = partial(run.reporter.work_done, "training once more")
+    path = follow(run.training_setup(), len(run.recorded.history), watch)
     last = load_checkpoint(run.record.folder.last).network.theta
     if not np.array_equal(path.thetas[-1], last):
         run.reporter.remark(
@@ -228,7 +299,7 @@ def _draw(runs: Sequence[Subject], _labels: Sequence[str]) -> Figure:
             "to the last bit (another machine, NumPy or number of workers, or the run was resumed "
             "for more epochs than it began with); the path drawn is the repetition's."
         )
-    return draw(survey(setup, path, partial(work_done, "measuring the loss")), noun(runs))
+    return path
 
 
 PICTURE = RunPicture(_draw)

@@ -34,8 +34,8 @@ def draw_pictures(
 
     Args:
         folders: the runs' folders.
-        only: names of pictures; by default all that suit every run, except the landscape.
-        with_landscape: also draw the landscape, which trains the run once more.
+        only: names of pictures; by default all that suit every run, except those on request.
+        with_landscape: also draw the landscape, which trains the runs once more.
         output: the folder to write to; by default `pictures/` in the folder of the first run.
         file_format: png or svg.
         data_dir: the cache of datasets; None for MLPCLI_DATA, or else `data`.
@@ -89,7 +89,7 @@ def _check_request(folders: Sequence[Path], names: Sequence[str]) -> None:
     several = ", ".join(name for name, entry in PICTURES.items() if entry.of_several)
     for name in names:
         if name not in PICTURES:
-            raise ConfigError(f"There is no picture named {name!r}; there are {known}.")
+            raise ConfigError(f"There is no picture of runs named {name!r}; there are {known}.")
         if len(folders) > 1 and not PICTURES[name].of_several:
             raise ConfigError(f"{name} is drawn of one run at a time; of several: {several}.")
 
@@ -101,7 +101,7 @@ def _all_names(subjects: Sequence[Subject], with_landscape: bool) -> list[str]:
     names = [
         name
         for name, entry in PICTURES.items()
-        if (with_landscape or name != LANDSCAPE)
+        if (not entry.on_request or (with_landscape and name == LANDSCAPE))
         and (len(subjects) == 1 or entry.of_several)
         and not load(name).why_not_of(subjects)
     ]

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.explaining.trace import LayerTrace
 from mlpcli.nn.arrays import Labels
-from mlpcli.pictures.style import COLOURS, GREY, figure, grid, shown
+from mlpcli.pictures.style import COLOURS, DOWN, GREY, UP, figure, grid, shown
 
 MOST_LAYERS, MOST_CLASSES, MOST_WEIGHTS = 4, 30, 5
 """numbers drawn of hidden layers, of classes, and of weights raised as well as lowered"""
@@ -109,22 +109,23 @@ def _outputs(panels: Sequence[Axes], traced: TracedPrediction, classes: Labels) 
     arrows.plot(p, places, "o", color="black", markersize=4)
     arrows.plot(t, places, "|", color=COLOURS[1], markersize=11, mew=2)
     low, high = min(0.0, float(p.min())), max(1.0, float(p.max()))
-    style = {"arrowstyle": "-|>", "color": COLOURS[0], "shrinkA": 0, "shrinkB": 0}
     for place, start, end in zip(places, p, t, strict=True):
         if abs(start - end) > SHORTEST_ARROW * (high - low):
+            style: dict[str, Any] = {"arrowstyle": "-|>", "color": UP if end > start else DOWN}
+            style |= {"shrinkA": 0, "shrinkB": 0}
             arrows.annotate("", xy=(end, place), xytext=(start, place), arrowprops=style)
     room = 0.06 * (high - low)
     arrows.set_xlim(low - room, high + room)
-    arrows.set_title("What each output should do:\ngo from p to t")
+    arrows.set_title("What each output should do (blue: rise,\nred: fall): go from p to t")
     smoothed = "" if np.array_equal(step.target, step.t) else ", smoothed"
     arrows.set_xlabel(f"dot: p, the prediction; bar: t, the target{smoothed}")
-    before, later = 100 * traced.probabilities[classes], 100 * traced.probabilities_after[classes]
+    before, later = traced.probabilities[classes], traced.probabilities_after[classes]
     after.barh(places - 0.2, before, height=0.36, color="#CFCFCF", edgecolor="black")
     after.barh(places + 0.2, later, height=0.36, color=COLOURS[0], edgecolor="black")
-    after.set_xlim(0, 100)
-    after.set_title("Probability before the step (pale)\nand after it (dark)")
-    cooled = f", outputs over {traced.temperature:.3f}" if traced.temperature != 1 else ""
-    after.set_xlabel(f"probability (%){cooled}")
+    both = np.concatenate([before, later])
+    after.set_xlim(min(0.0, float(both.min())), max(1.0, float(both.max())))
+    after.set_title("p before the step (pale)\nand after it (dark)")
+    after.set_xlabel("p, the prediction")
     for axes in panels:
         axes.set_ylim(len(classes) - 0.4, -0.6)
         grid(axes)
@@ -136,9 +137,11 @@ def _learning(panels: Sequence[Axes], traced: TracedPrediction) -> None:
     source = "unit" if len(traced.step.layers) > 1 else "pixel"
     raised = [each for each in changes if each.change > 0]
     lowered = [each for each in changes if each.change < 0]
-    for axes, chosen, title in zip(panels, (raised, lowered), ("raised", "lowered"), strict=True):
+    for axes, chosen, title, colour in zip(
+        panels, (raised, lowered), ("raised", "lowered"), (UP, DOWN), strict=True
+    ):
         places = np.arange(len(chosen))
-        axes.barh(places, [each.change for each in chosen], **BARS)
+        axes.barh(places, [each.change for each in chosen], color=colour, edgecolor="black")
         names = [f"{source} {each.unit} → {shown(each.class_name)}" for each in chosen]
         axes.set_yticks(places, names)
         axes.invert_yaxis()

@@ -6,6 +6,7 @@ colours are those of Okabe and Ito (2008), and colour scales are monotonic in li
 
 import contextlib
 import math
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
@@ -27,6 +28,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 GREY = "#666666"
+UP, DOWN = COLOURS[0], COLOURS[1]
+"""colours of arrows: blue where a number should rise, red where it should fall"""
 MOST_MARKERS = 25
 """number of markers on a line; more would run into each other"""
 FEW_DECADES = 1e4
@@ -35,6 +38,8 @@ LONGEST_NAME, LONGEST_LABEL = 16, 36
 """lengths of a class's name and of a run's label, in characters"""
 EDGE, TITLE, BAR, CAPTION_LINE, LOWEST = 0.2, 0.4, 0.9, 0.125, 1.4
 """parts of a sheet of images, in inches: margin, title, colour bar, caption line, least height"""
+HEADING_CHARACTER = 0.085
+"""mean width of a character of a heading, in inches, with some to spare"""
 FINEST = 28
 """side to which smaller images are enlarged, in pixels, so that the gaps can be narrow"""
 STYLE: Any = {
@@ -107,6 +112,12 @@ def logarithmic(panels: Sequence[Axes], values: Iterable[float]) -> None:
         axes.yaxis.set_minor_formatter("")
 
 
+def heading(picture: Figure, text: str) -> None:
+    """Write a title over a whole figure, in as many lines as its width asks for."""
+    columns = int(picture.get_figwidth() / HEADING_CHARACTER)
+    picture.suptitle(textwrap.fill(text, columns), fontsize=10)
+
+
 def grid(axes: Axes) -> None:
     """Draw faint lines behind the data."""
     axes.grid(visible=True)
@@ -121,8 +132,13 @@ def shown(name: str) -> str:
 
 def run_label(name: str) -> str:
     """Return a run's name likewise, but keep its end, where runs often differ."""
-    text, half = _drawable(name), LONGEST_LABEL // 2
-    return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
+    return shortened(name, LONGEST_LABEL)
+
+
+def shortened(name: str, longest: int) -> str:
+    """Return a name of at most this length, without its middle if it is longer."""
+    text, half = _drawable(name), longest // 2
+    return text if len(text) <= longest else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _drawable(name: str) -> str:

@@ -43,6 +43,12 @@ class Subject:
         Raises:
             CheckpointError: it has not.
         """
+        if not self.record.history and self.record.setting("training", "epochs") == 0:
+            raise CheckpointError(
+                f"{self.folder}: this run has no epochs (training.epochs=0), so there is no course "
+                "of training to draw; give it some: "
+                f"mlpcli train --resume {as_argument(self.folder)} training.epochs=10"
+            )
         if not self.record.history:
             options = " --trust-paths" if self._trust_paths else ""
             options += option_for(self._data_dir)
@@ -57,6 +63,17 @@ class Subject:
     def model(self) -> Model:
         """The network of the best epoch."""
         return load_model(self.folder)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the columns of a table."""
+        return self.model.input_names
+
+    @property
+    def output_name(self) -> str:
+        """The name of the first column of targets of a regression, or `output`."""
+        targets = self.record.setting("data", "table", "names", "targets")
+        return str(targets[0]) if targets else "output"
 
     @cached_property
     def _config(self) -> Config:

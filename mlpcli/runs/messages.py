@@ -36,7 +36,7 @@ def nothing_to_do(
         changes.append("training.early_stopping=null")
     if epochs >= config.training.epochs:
         reasons.append("all of its epochs are done")
-        changes.append(f"training.epochs={2 * epochs}")
+        changes.append(f"training.epochs={2 * epochs or 10}")
     return (
         f"There is nothing to do: {checkpoint} is at epoch {epochs}, and {' and '.join(reasons)}. "
         f"To train longer: mlpcli train --resume {as_argument(checkpoint.parent.parent)} "
@@ -47,7 +47,7 @@ def nothing_to_do(
 def endless_warmup(config: Config) -> str:
     """Return a warning if the warm-up takes the whole run; otherwise an empty text."""
     warmup, epochs = config.schedule.warmup_epochs, config.training.epochs
-    if warmup < epochs:
+    if warmup < epochs or not epochs:
         return ""
     return (
         f"Warning: the learning rate will only rise, for schedule.warmup_epochs ({warmup:g}) is "
@@ -57,9 +57,9 @@ def endless_warmup(config: Config) -> str:
 
 def rising_loss(history: Sequence[EpochMetrics]) -> str:
     """Return a warning if the training loss rose over the run; otherwise an empty text."""
-    first, last = history[0].train_loss, history[-1].train_loss
-    if last <= first:
+    if not history or history[-1].train_loss <= history[0].train_loss:
         return ""
+    first, last = history[0].train_loss, history[-1].train_loss
     return (
         f"Warning: the training loss rose from {first:.4g} in the first epoch to {last:.4g}; try a "
         "smaller optimizer.learning_rate."

@@ -1,9 +1,9 @@
 """Recording a run: its rows and checkpoints after each epoch, its summary, and when it ends."""
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlpcli.errors import CheckpointError, WriteError
@@ -12,21 +12,32 @@ from mlpcli.inference.calibration import calibrate
 from mlpcli.nn.arrays import Array
 from mlpcli.reporting import Reporter
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mlpcli.storage.run_folder import RunFolder
+from mlpcli.storage.run_folder import RunFolder, summary_of
+from mlpcli.training.epoch_log import EpochLog
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.gradient_probe import GradientProbe
-from mlpcli.training.improvement import BestSoFar
-from mlpcli.training.metrics import EpochMetrics
+from mlpcli.training.metrics import EpochMetrics, GradientNorms
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
 
-WORTH_A_FLUSH = 0.5
-"""length in seconds of an epoch whose rows are flushed to the disk: in a shorter one, that would
-take most of the time. The last checkpoint is always flushed, and lacks only the seconds and the
-norms of a row."""
+SAVE_EVERY = 1.0
+"""seconds of training after which the epochs done since are saved: saving takes some milliseconds,
+in which a small network would learn a hundred epochs. A kill loses no more than these seconds, and
+a resumed run trains them again to the same bits."""
 
 
-class Recorder:
+@dataclass
+class _Unsaved:
+    """Epochs that are done and not saved yet."""
+
+    rows: list[EpochMetrics] = field(default_factory=list)
+    norms: list[GradientNorms] = field(default_factory=list)
+    last: Checkpoint | None = None
+    best: Checkpoint | None = None
+    """of the best epoch, if it is one of these"""
+
+
+class Recorder(EpochLog):
     """Records the epochs of one run in its folder, and decides when it ends.
 
     Whatever writes raises WriteError, which names the last whole checkpoint, if it cannot.
@@ -37,12 +48,6 @@ class Recorder:
         started: `time.perf_counter()` at the beginning, less the seconds of earlier sessions.
         history: the rows of the epochs that are done.
         epoch_start: the parameters (P,) at the beginning of an epoch that is not done.
-
-    Attributes:
-        history: the rows of metrics.csv so far, those of earlier sessions included.
-        best: the best epoch by `training.monitor`.
-        stopped_early: whether early stopping has ended the run.
-        reached_loss: whether `training.stop_at_loss` has ended it.
     """
 
     def __init__(
@@ -54,24 +59,12 @@ class Recorder:
         history: Sequence[EpochMetrics] = (),
         epoch_start: Array | None = None,
     ) -> None:
-        self.setup, self.folder, self.reporter = setup, folder, reporter
-        self.history = list(history)
-        self.best = BestSoFar(setup.monitor)
-        self.stopped_early = False
-        self.reached_loss = False
+        super().__init__(setup, history)
+        self.folder, self.reporter = folder, reporter
         self._started = started
+        self._unsaved = _Unsaved()
+        self._saved_at = time.perf_counter()
         self._probe = GradientProbe(setup, epoch_start)
-        stopping = setup.config.training.early_stopping
-        self._patience = stopping.patience if stopping else 0
-        self._stopping = BestSoFar(stopping.monitor, stopping.min_delta) if stopping else None
-        for row in history:
-            self._watch(row)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether no epoch is left to train."""
-        epochs = self.setup.config.training.epochs
-        return self.stopped_early or self.reached_loss or len(self.history) >= epochs
 
     @property
     def seconds(self) -> float:
@@ -79,67 +72,69 @@ class Recorder:
         return time.perf_counter() - self._started
 
     def end_epoch(self, row: EpochMetrics) -> bool:
-        """Record and save an epoch; return whether training ends here."""
-        self.history.append(row)
-        is_best = self._watch(row)
-        steps = len(self.history) * len(self.setup.batches)
-        norms = self._probe.end_epoch(row.epoch)
-        checkpoint = Checkpoint.of(self.setup, Progress(tuple(self.history), steps))
-        is_long = (row.seconds or 0) > WORTH_A_FLUSH
-        with self._naming_the_last_checkpoint():
-            # In this order a resumed run can remove rows that the last checkpoint lacks, and write
-            # those that are missing.
-            self.folder.append_gradients(norms, flush=is_long)
-            save_checkpoint(self.folder.last, checkpoint)
-            if is_best:
-                duplicate(self.folder.last, self.folder.best)
-            self.folder.append_metrics(row, flush=is_long)
+        """Record an epoch, save it if it is time to; return whether training ends here."""
+        is_best = self.add_trained(row)
+        checkpoint = Checkpoint.of(self.setup, self.progress)
+        unsaved = self._unsaved
+        unsaved.rows.append(row)
+        unsaved.norms += self._probe.end_epoch(row.epoch)
+        is_time = self.is_done or time.perf_counter() - self._saved_at >= SAVE_EVERY
+        unsaved.last = checkpoint if is_time else checkpoint.copied()
+        if is_best:
+            unsaved.best = unsaved.last
+        if is_time:
+            self.flush()
         self.reporter.epoch_done(row, is_best=is_best)
         return self.stopped_early or self.reached_loss
 
-    def _watch(self, row: EpochMetrics) -> bool:
-        """Add an epoch; return whether it is the best so far."""
-        if self._stopping:
-            self._stopping.improves(row)
-            self.stopped_early = self._stopping.epochs_without_improvement >= self._patience
-        enough = self.setup.config.training.stop_at_loss
-        self.reached_loss = enough is not None and row.train_loss < enough
-        return self.best.improves(row)
+    def flush(self) -> None:
+        """Save the epochs that are not saved yet."""
+        unsaved, self._unsaved = self._unsaved, _Unsaved()
+        if unsaved.last is None:
+            return
+        with self._naming_the_last_checkpoint():
+            # In this order a resumed run can remove rows that the last checkpoint lacks, and write
+            # those that are missing.
+            self.folder.append_gradients(unsaved.norms)
+            if unsaved.best is not None:
+                save_checkpoint(self.folder.last, unsaved.best)
+                duplicate(self.folder.last, self.folder.best)
+            if unsaved.best is not unsaved.last:
+                save_checkpoint(self.folder.last, unsaved.last)
+            self.folder.append_metrics(unsaved.rows)
+        self._saved_at = time.perf_counter()
 
     def save(self, progress: Progress) -> None:
         """Save the state of the run, between two epochs or within one."""
+        self.flush()
         epoch_start = self._probe.epoch_start if progress.examples else None
         with self._naming_the_last_checkpoint():
             save_checkpoint(self.folder.last, Checkpoint.of(self.setup, progress, epoch_start))
 
+    def keep_the_start(self) -> None:
+        """Make the starting weights the best ones of a run that trains nothing."""
+        if not self.history:
+            with self._naming_the_last_checkpoint():
+                duplicate(self.folder.last, self.folder.best)
+
     def calibrate(self) -> None:
-        """Fit the temperature of the best weights, at the end of the run."""
+        """Fit the temperature of the best weights, at the end of the run, if it has trained any."""
+        if not self.history:
+            return
         with self._naming_the_last_checkpoint():
             calibrate(self.folder.best, self.setup.validation)
 
-    @property
-    def ending(self) -> str:
-        """The reason why a run that is done has stopped."""
-        if self.reached_loss:
-            return "stop_at_loss"
-        return "early_stopping" if self.stopped_early else "all_epochs_done"
-
     def summarize(self, stopped: str, test: Evaluation | None = None) -> None:
         """Write summary.json of a run that has stopped for this reason."""
-        best_epoch = self.best.best_epoch
-        content = {
-            "name": self.folder.name,
-            "stopped": stopped,
-            "epochs": len(self.history),
-            "best_epoch": best_epoch or None,
-            "monitor": self.best.monitor,
-            "best": dataclasses.asdict(self.history[best_epoch - 1]) if best_epoch else None,
-            "last": dataclasses.asdict(self.history[-1]) if self.history else None,
-            "test_loss": test.loss if test else None,
-            "test_accuracy": test.accuracy if test else None,
-            "test_images": len(test.labels) if test else None,
-            "seconds": self.seconds,
-        }
+        content = summary_of(
+            self.folder.name,
+            stopped,
+            self.history,
+            self.best.best_epoch,
+            self.best.monitor,
+            test,
+            self.seconds,
+        )
         write_json(self.folder.summary, content)
 
     @contextlib.contextmanager

@@ -86,10 +86,16 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
     """
     progress, batches = checkpoint.progress, setup.batches
     steps = progress.epoch * len(batches) + progress.examples // batches.batch_size
+    if progress.took_back and len(batches) == 1:
+        steps -= 1
     if (
         setup.training.image_shape != checkpoint.image_shape
-        or setup.training.class_names != checkpoint.class_names
+        or (
+            (setup.training.targets is None)
+            and setup.training.class_names != checkpoint.class_names
+        )
         or setup.normalization != checkpoint.normalization
+        or setup.target_normalization != checkpoint.target_normalization
         or progress.steps != steps
     ):
         raise DataError(
@@ -112,6 +118,16 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
         setup.average[...] = checkpoint.average
     if setup.running_average is not None and checkpoint.running_average is not None:
         setup.running_average[...] = checkpoint.running_average
+
+
+def without_a_step_taken_back(found: Resumption) -> Resumption:
+    """Return the state from which a run goes on that took its last step back, and now goes on."""
+    checkpoint, stop = found.checkpoint, found.config.training.stop_at_loss
+    progress = checkpoint.progress
+    if not progress.took_back or (stop is not None and progress.history[-1].train_loss < stop):
+        return found
+    before = dataclasses.replace(checkpoint, progress=progress.before_the_last_epoch)
+    return dataclasses.replace(found, checkpoint=before)
 
 
 def _measured(row: EpochMetrics) -> set[str]:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpcli import notebook
 from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import with_arrays
 from mlpcli.errors import CheckpointError, DivergedError, Interrupted
+from mlpcli.inference.layer_table import layer_rows
 from mlpcli.inference.model import Model, load_model
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.reporting import Reporter
@@ -21,10 +23,12 @@ from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import Checkpoint
 from mlpcli.storage.environment import add_session, environment
 from mlpcli.storage.run_folder import RunFolder, has_ended, wall_time
+from mlpcli.text import count, number, percent
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.loop import FROM_THE_START, check_start, diverged, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
+from mlpcli.training.saturated_start import saturated_start
 from mlpcli.training.setup import prepare
 
 
@@ -37,6 +41,7 @@ class Run:
     history: list[EpochMetrics]
     """one row an epoch, as in metrics.csv"""
     best_epoch: int
+    """0 in a run of no epochs"""
     monitor: str
     """the column of metrics.csv by which an epoch is the best; "epoch" for the last one"""
     test: Evaluation
@@ -44,13 +49,61 @@ class Run:
     stopped_early: bool
     reached_loss: bool
     """whether the loss fell below `training.stop_at_loss`"""
+    took_back: bool
+    """whether the last step was taken back, because the weights before it have that loss"""
     seconds: float
     """wall time from loading the data to the test, summed over all sessions"""
 
     @property
-    def best(self) -> EpochMetrics:
-        """The row of the best epoch."""
-        return self.history[self.best_epoch - 1]
+    def best(self) -> EpochMetrics | None:
+        """The row of the best epoch; None in a run of no epochs."""
+        return self.history[self.best_epoch - 1] if self.history else None
+
+    def __repr__(self) -> str:
+        epochs = count(len(self.history), "epoch")
+        best = f", the best {self.best_epoch:,}" if self.history else ""
+        loss, accuracy = _cells(self.test.loss, self.test.accuracy)
+        right = f"{accuracy} right, " if accuracy else ""
+        return f"<Run {self.folder}: {epochs}{best}; test: {right}loss {loss}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: curves, the results, and the network's layers."""
+        rows = self.history
+        curves = [
+            notebook.Curves(
+                quantity,
+                {
+                    word: [getattr(row, f"{part}_{quantity}") for row in rows]
+                    for part, word in (("train", "training"), ("val", "validation"))
+                },
+                self.best_epoch,
+            )
+            for quantity in ("loss", "accuracy")
+        ]
+        facts = [
+            ("epochs", f"{len(rows):,} of {self.config.training.epochs:,}"),
+            ("best epoch", f"{self.best_epoch:,}" if rows else "none: nothing was trained"),
+            ("time", f"{self.seconds:.1f} s"),
+        ]
+        results: list[tuple[str, ...]] = [("", "loss", "accuracy")]
+        if self.best is not None:
+            results.append(("training", *_cells(self.best.train_loss, self.best.train_accuracy)))
+        if self.best is not None and self.best.val_loss is not None:
+            results.append(("validation", *_cells(self.best.val_loss, self.best.val_accuracy)))
+        results.append(("test", *_cells(self.test.loss, self.test.accuracy)))
+        if self.test.accuracy is None:
+            results = [row[:2] for row in results]
+        try:
+            layers = notebook.table(layer_rows(self.load_model().network), has_header=True)
+        except CheckpointError:  # the folder is no longer there
+            layers = ""
+        return notebook.page(
+            f"Run {self.folder}",
+            notebook.plots(*curves),
+            notebook.table(facts),
+            notebook.table(results, has_header=True),
+            layers,
+        )
 
     def load_model(self) -> Model:
         """Load the network of the best epoch."""
@@ -94,6 +147,8 @@ def train(
     setup = prepare(config, data_dir, reporter, start=start, arrays=arrays)
     config = setup.config
     check_start(setup)
+    if warning := saturated_start(setup):
+        reporter.remark(warning)
     with Interruption() as interruption:
         folder = RunFolder.create(
             Path(runs_dir),
@@ -151,7 +206,6 @@ def resume(
     folder.refuse_links_outside()
     with folder.locked():
         found = resumption.find(path, overrides)
-        progress = found.checkpoint.progress
         setup = prepare(
             found.config,
             data_dir,
@@ -161,10 +215,13 @@ def resume(
             arrays=None if training is None else (training, test),
         )
         resumption.restore(setup, found.checkpoint, found.path)
+        found = resumption.without_a_step_taken_back(found)
+        progress = found.checkpoint.progress
         summary, history = folder.read_summary(), folder.with_seconds(progress.history)
         started -= wall_time(summary, history)
         epoch_start = found.checkpoint.epoch_start
         recorder = Recorder(setup, folder, reporter, started, history, epoch_start)
+        recorder.took_back = progress.took_back
         if recorder.is_done and has_ended(summary):
             reporter.remark(messages.nothing_to_do(recorder, found.path, found.config, data_dir))
             with one_blas_thread():
@@ -198,6 +255,7 @@ def _reported(recorder: Recorder) -> Iterator[None]:
         with one_blas_thread():
             yield
     except DivergedError as error:
+        recorder.flush()
         recorder.summarize("diverged")
         raise DivergedError(f"{error} What was recorded is in {folder}.") from error
     finally:
@@ -217,6 +275,7 @@ def _end(recorder: Recorder, progress: Progress, interruption: Interruption) -> 
         recorder.summarize("interrupted")
         saved = messages.what_is_saved(recorder.setup, progress)
         raise Interrupted(f"{saved} in {folder}.", interruption.signal, folder)
+    recorder.keep_the_start()
     recorder.calibrate()
     test = _test(recorder)
     recorder.summarize(recorder.ending, test)
@@ -237,6 +296,10 @@ def _test(recorder: Recorder) -> Evaluation:
         raise diverged(recorder.setup, what) from error
 
 
+def _cells(loss: float, accuracy: float | None) -> tuple[str, str]:
+    return number(loss), "" if accuracy is None else percent(accuracy)
+
+
 def _finished(recorder: Recorder, test: Evaluation) -> Run:
     return Run(
         folder=recorder.folder.path,
@@ -247,5 +310,6 @@ def _finished(recorder: Recorder, test: Evaluation) -> Run:
         test=test,
         stopped_early=recorder.stopped_early,
         reached_loss=recorder.reached_loss,
+        took_back=recorder.took_back,
         seconds=recorder.seconds,
     )

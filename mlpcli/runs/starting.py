@@ -8,7 +8,7 @@ from mlpcli.data.published.cache import data_directory
 from mlpcli.data.sources import lies_at_home
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.files import open_ordinary, os_errors_as
-from mlpcli.storage.checkpoint import load_checkpoint
+from mlpcli.storage.checkpoint import from_bytes, load_checkpoint
 from mlpcli.storage.run_folder import BOXED, checkpoint_path
 from mlpcli.training.starting import Start
 
@@ -39,20 +39,23 @@ def read_start(
             f"directory nor in {cache}; if the checkpoint is yours, add --trust-paths."
         )
     path = checkpoint_path(path)
-    checkpoint = load_checkpoint(path)
+    load_checkpoint(path)  # says what is wrong with the file before all of it is read
     with os_errors_as(CheckpointError, path, "cannot be read"), open_ordinary(path) as file:
-        sha256 = hashlib.sha256(file.read()).hexdigest()
+        return start_of(file.read(), path)
+
+
+def start_of(content: bytes, path: Path) -> Start:
+    """Return the network in the content of a checkpoint; errors as for `read_start`."""
+    checkpoint = from_bytes(content, path)
     if checkpoint.config["data"].get("dataset") == "table":
         raise ConfigError(
             f"training.start_from: {path} was trained on a table of numbers and knows no images."
         )
-    network = checkpoint.network
-    if checkpoint.average is not None:
-        network = network.with_parameters(checkpoint.average, checkpoint.running_average)
     return Start(
         name="boxed" if path == BOXED else str(path),
-        sha256=sha256,
-        network=network,
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+        network=checkpoint.evaluated,
         normalization=checkpoint.normalization,
         image_shape=checkpoint.image_shape,
         class_names=checkpoint.class_names,

@@ -19,19 +19,20 @@ of its tensors must be those of the network that its config describes.
 
 import dataclasses
 import functools
+import io
 import itertools
 import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from mlpcli.config.class_names import check_class_names
 from mlpcli.config.renamed import with_present_names
-from mlpcli.data.normalization import Normalization
+from mlpcli.data.normalization import PLAIN, Normalization
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.files import open_ordinary, write_bytes
@@ -72,6 +73,8 @@ class Checkpoint:
     class_names: tuple[str, ...]
     temperature: float = 1.0
     """divisor of the outputs from which the probabilities are computed"""
+    target_normalization: Normalization = PLAIN
+    """of the targets of a regression"""
     is_exported: bool = False
     """whether it holds only what prediction needs"""
 
@@ -89,8 +92,20 @@ class Checkpoint:
             config=setup.plain_config,
             progress=progress,
             normalization=setup.normalization,
+            target_normalization=setup.target_normalization,
             image_shape=setup.training.image_shape,
             class_names=setup.training.class_names,
+        )
+
+    def copied(self) -> "Checkpoint":
+        """Return the same with numbers of its own, which a run does not change."""
+        network = self.network
+        return dataclasses.replace(
+            self,
+            network=network.with_parameters(network.theta.copy(), network.running.copy()),
+            optimizer={name: vector.copy() for name, vector in self.optimizer.items()},
+            average=None if self.average is None else self.average.copy(),
+            running_average=(None if self.running_average is None else self.running_average.copy()),
         )
 
     @property
@@ -98,11 +113,20 @@ class Checkpoint:
         """The number of whole epochs that the weights were trained for."""
         return self.progress.epoch
 
+    @property
+    def evaluated(self) -> MLP:
+        """The network with the parameters that are evaluated and used: averaged, if any are."""
+        average = self.average
+        if average is None and not self.is_exported:
+            name = OPTIMIZERS[self.config["optimizer"]["name"]].evaluated
+            average = None if name is None else self.optimizer[name]
+        if average is None:
+            return self.network
+        return self.network.with_parameters(average, self.running_average)
+
     def for_prediction(self) -> MLP:
-        """Return the network with its averaged parameters, if there are any."""
-        if self.average is None:
-            return self.network.for_prediction()
-        return self.network.with_parameters(self.average, self.running_average).for_prediction()
+        """Return the network as it is used."""
+        return self.evaluated.for_prediction()
 
 
 def export(checkpoint: Checkpoint) -> Checkpoint:
@@ -137,6 +161,9 @@ def to_bytes(checkpoint: Checkpoint, dtype: np.dtype[Any] | None = None) -> byte
         "temperature": json.dumps(checkpoint.temperature),
         "exported": json.dumps(checkpoint.is_exported),
     }
+    targets = checkpoint.target_normalization
+    if not targets.changes_nothing:
+        metadata["target_normalization"] = json.dumps(dataclasses.asdict(targets))
     return tensor_file.to_bytes(tensors, metadata)
 
 
@@ -148,16 +175,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         with open_ordinary(path) as file:
-            header = tensor_file.read_header(file, path)
-            try:
-                make_network, described = _described(header)
-            except UNREADABLE as error:
-                raise CheckpointError(
-                    f"{path}: its contents do not describe a network ({error}); use another "
-                    "checkpoint."
-                ) from error
-            tensors = tensor_file.read_tensors(file, header, path)
-            return _filled(make_network(), tensors, described)
+            return _read(file, path)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path}: no such checkpoint; `mlpcli train` makes one (runs/NAME/weights/)."
@@ -166,6 +184,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except MemoryError as error:
         raise CheckpointError(f"{path}: its network does not fit into memory.") from error
+
+
+def from_bytes(content: bytes, path: Path) -> Checkpoint:
+    """Return the checkpoint with this content, checked as a file is; messages name `path`."""
+    return _read(io.BytesIO(content), path)
+
+
+def _read(file: BinaryIO, path: Path) -> Checkpoint:
+    header = tensor_file.read_header(file, path)
+    try:
+        make_network, described = _described(header)
+    except UNREADABLE as error:
+        raise CheckpointError(
+            f"{path}: its contents do not describe a network ({error}); use another checkpoint."
+        ) from error
+    tensors = tensor_file.read_tensors(file, header, path)
+    return _filled(make_network(), tensors, described)
 
 
 def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
@@ -178,10 +213,12 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
     height, width = map(whole_number, json.loads(metadata["image_shape"]))
     class_names = tuple(map(str, json.loads(metadata["class_names"])))
     check_class_names(class_names)
-    scale = json.loads(metadata["normalization"])
-    normalization = Normalization(float(scale["mean"]), float(scale["std"]))
-    if not (0 <= normalization.mean <= 255 and 1e-9 < normalization.std <= 255):
-        raise ValueError(f"no images of bytes have {normalization}")
+    is_table = config["data"].get("dataset") == "table"
+    normalization = _normalization(metadata["normalization"], height * width, is_table)
+    target_normalization = PLAIN
+    if "target_normalization" in metadata:
+        found = metadata["target_normalization"]
+        target_normalization = _normalization(found, len(class_names), is_table)
     temperature = float(json.loads(metadata.get("temperature", "1.0")))
     is_exported = json.loads(metadata.get("exported", "false")) is True
     if config["dtype"] not in ("float32", "float64"):
@@ -224,11 +261,28 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
         "config": config,
         "progress": progress,
         "normalization": normalization,
+        "target_normalization": target_normalization,
         "image_shape": (height, width),
         "class_names": class_names,
         "temperature": temperature,
         "is_exported": is_exported,
     }
+
+
+def _normalization(text: str, columns: int, is_table: bool) -> Normalization:
+    """Return a normalization read from a file; raise ValueError if it is an impossible one."""
+    scale = json.loads(text)
+    mean, std = scale["mean"], scale["std"]
+    if is_table and isinstance(mean, list) and isinstance(std, list):
+        means, stds = tuple(map(float, mean)), tuple(map(float, std))
+        is_finite = all(map(math.isfinite, (*means, *stds)))
+        if len(means) != columns or len(stds) != columns or not is_finite or min(stds) <= 0:
+            raise ValueError(f"no table of {columns} columns has this normalization")
+        return Normalization(means, stds)
+    mean, std = float(mean), float(std)
+    if not (0 <= mean <= 255 and 1e-9 < std <= 255):
+        raise ValueError(f"no images of bytes have a mean of {mean} and a std of {std}")
+    return Normalization(mean, std)
 
 
 def _check_tensors(

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info
 
 import mlpcli
 from mlpcli.files import read_json, write_json
-from mlpcli.parallel.processors import available_cores
+from mlpcli.parallel.processors import available_cores, blas_libraries
 
 DECISIVE = {
     "mlpcli": "mlpcli",
@@ -31,20 +30,26 @@ def environment(seed: int, workers: int) -> dict[str, Any]:
     """Return versions, machine, workers, seed, and the git commit of the working directory."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **machine(),
+        "threads": workers,
+        "seed": seed,
+        "git_commit": _git_commit(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return the versions of mlpcli, Python, NumPy and BLAS, and what they run on."""
+    return {
         "mlpcli": mlpcli.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": [
             {key: library.get(key) for key in ("internal_api", "version", "architecture")}
-            for library in threadpool_info()
-            if library.get("user_api") == "blas"
+            for library in blas_libraries()
         ],
-        "threads": workers,
         "cores": available_cores(),
         "platform": platform.platform(),
         "cpu": _cpu(),
-        "seed": seed,
-        "git_commit": _git_commit(),
     }
 
 

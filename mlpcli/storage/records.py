@@ -5,6 +5,7 @@ Whatever reads a file raises DataError if it cannot be read or is damaged.
 
 import csv
 import dataclasses
+import io
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from mlpcli.config.renamed import with_present_names
 from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import os_errors_as, read_json, read_ordinary
+from mlpcli.storage.folders import is_run, is_sweep
 from mlpcli.storage.run_folder import (
     COLUMNS,
     GRADIENT_COLUMNS,
@@ -103,16 +105,15 @@ def read_record(folder: Path) -> RunRecord:
     )
 
 
-def is_run(folder: Path) -> bool:
-    """Return whether there is a run in this folder."""
-    try:
-        return RunFolder(folder).config.is_file()
-    except OSError:  # a folder that may not be entered
-        return False
+def _visible(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without those that are still being written."""
+    return [path for path in folder.iterdir() if path.name[0] != "." and path.is_dir()]
 
 
 def run_folders(runs: Path) -> list[Path]:
     """Return the folders of runs under `runs`, by name, or `runs` itself if it is a run's folder.
+
+    Of a sweep, those are the folders of its trials, or of their seeds.
 
     Raises:
         CheckpointError: the folder is missing or cannot be read.
@@ -120,7 +121,10 @@ def run_folders(runs: Path) -> list[Path]:
     if is_run(runs):
         return [runs]
     try:
-        return sorted(path for path in runs.iterdir() if path.name[0] != "." and is_run(path))
+        folders = _visible(runs / "trials" if is_sweep(runs) else runs)
+        if is_sweep(runs):
+            folders += [seed for trial in folders for seed in _visible(trial)]
+        return sorted(filter(is_run, folders))
     except OSError as error:
         raise CheckpointError(
             f"{runs}: no folder of runs that can be read ({error.strerror}); `mlpcli train` makes "
@@ -159,7 +163,7 @@ def read_table(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]
         raise DataError(f"{path}: not a table of text ({error.reason}).") from error
     if text and not text.endswith("\n"):
         raise DataError(f"{path}: cut short within its last line.")
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))  # a cell may have several lines
     try:
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:

@@ -11,14 +11,13 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
-    make_filled_folder,
-    make_folder,
+    make_numbered_folder,
     os_errors_as,
     read_json,
     read_ordinary,
@@ -28,6 +27,8 @@ from mlpcli.files import (
 )
 from mlpcli.locking import held
 from mlpcli.storage.checkpoint import Checkpoint, save_checkpoint
+from mlpcli.storage.folders import BEST, CONFIG, LAST
+from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.metrics import EpochMetrics, GradientNorms
 
 COLUMNS = [field.name for field in dataclasses.fields(EpochMetrics)]
@@ -54,14 +55,14 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config = path / "config.yaml"
+        self.config = path / CONFIG
         self.environment = path / "environment.json"
         self.metrics = path / "metrics.csv"
         self.gradients = path / "gradients.csv"
         self.summary = path / "summary.json"
         self.pictures = path / "pictures"
-        self.best = path / "weights" / "best.safetensors"
-        self.last = path / "weights" / "last.safetensors"
+        self.best = path / BEST
+        self.last = path / LAST
 
     @property
     def name(self) -> str:
@@ -77,7 +78,6 @@ class RunFolder:
         The folder gets this name once it holds the state before the first step, config.yaml and
         environment.json, so a run that is killed at any moment can be resumed.
         """
-        make_folder(runs)
 
         def fill(path: Path) -> None:
             folder = cls(path)
@@ -86,8 +86,7 @@ class RunFolder:
             write_text(folder.config, config)
             write_json(folder.environment, environment)
 
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        return cls(make_filled_folder((runs / each for each in names), fill))
+        return cls(make_numbered_folder(runs / name, fill))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -102,14 +101,7 @@ class RunFolder:
 
     def refuse_links_outside(self) -> None:
         """Raise CheckpointError if a link leads out of this folder: writing would follow it."""
-        inside = os.path.realpath(self.path)
-        for path in self.path.rglob("*"):
-            target = os.path.realpath(path)
-            if not Path(target).is_relative_to(inside):
-                raise CheckpointError(
-                    f"{path}: leads out of the run, to {target}, but a run writes nowhere except "
-                    "in its own folder; put the thing itself there."
-                )
+        refuse_links_outside(self.path, self.path.rglob("*"), "run")
 
     def read_summary(self) -> Mapping[str, Any]:
         """Return the content of summary.json; empty where it is missing or damaged."""
@@ -126,25 +118,19 @@ class RunFolder:
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
         """Return the same rows with the seconds in metrics.csv, where that has them."""
-        text = _read(self.metrics).decode(errors="replace")
-        seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
-        return [
-            dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
-            for row in history
-        ]
+        return with_seconds(history, _read(self.metrics))
 
     def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
         """Write metrics.csv with exactly these rows."""
-        rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
-        write_text(self.metrics, "".join(map(_csv_line, rows)))
+        write_text(self.metrics, metrics_text(history))
 
-    def append_metrics(self, row: EpochMetrics, *, flush: bool = True) -> None:
-        """Add a row to metrics.csv; with `flush` it survives a power cut."""
-        _append(self.metrics, COLUMNS, [row], flush=flush)
+    def append_metrics(self, rows: Sequence[EpochMetrics]) -> None:
+        """Add rows to metrics.csv."""
+        _append(self.metrics, COLUMNS, rows)
 
-    def append_gradients(self, rows: Sequence[GradientNorms], *, flush: bool) -> None:
-        """Add the rows of an epoch, one for each layer, to gradients.csv; `flush` as above."""
-        _append(self.gradients, GRADIENT_COLUMNS, rows, flush=flush)
+    def append_gradients(self, rows: Sequence[GradientNorms]) -> None:
+        """Add rows to gradients.csv, one for each epoch and layer."""
+        _append(self.gradients, GRADIENT_COLUMNS, rows)
 
     def cut_gradients_after(self, epoch: int) -> None:
         """Remove the rows of later epochs from gradients.csv, and a half-written one."""
@@ -157,6 +143,65 @@ class RunFolder:
         wanted = b"".join([header, *kept]) if epoch else b""
         if wanted != content:
             write_bytes(self.gradients, wanted)
+
+
+def metrics_text(history: Sequence[EpochMetrics]) -> str:
+    """Return the content of a metrics.csv with these rows."""
+    rows = [COLUMNS, *map(dataclasses.astuple, history)] if history else []
+    return "".join(map(_csv_line, rows))
+
+
+def with_seconds(history: Sequence[EpochMetrics], table: bytes) -> list[EpochMetrics]:
+    """Return the same rows with the seconds in the content of a metrics.csv, where it has them."""
+    text = table.decode(errors="replace")
+    seconds = dict(line.split(",")[:2] for line in text.splitlines()[1:] if "," in line)
+    return [
+        dataclasses.replace(row, seconds=_seconds(seconds.get(str(row.epoch), "")))
+        for row in history
+    ]
+
+
+def gradients_text(rows: Sequence[GradientNorms]) -> str:
+    """Return the content of a gradients.csv with these rows."""
+    lines = [GRADIENT_COLUMNS, *map(dataclasses.astuple, rows)] if rows else []
+    return "".join(map(_csv_line, lines))
+
+
+def summary_of(
+    name: str,
+    stopped: str,
+    history: Sequence[EpochMetrics],
+    best_epoch: int,
+    monitor: str,
+    test: Evaluation | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the content of the summary.json of a run that has stopped for this reason."""
+    return {
+        "name": name,
+        "stopped": stopped,
+        "epochs": len(history),
+        "best_epoch": best_epoch or None,
+        "monitor": monitor,
+        "best": dataclasses.asdict(history[best_epoch - 1]) if best_epoch else None,
+        "last": dataclasses.asdict(history[-1]) if history else None,
+        "test_loss": test.loss if test else None,
+        "test_accuracy": test.accuracy if test else None,
+        "test_images": len(test.labels) if test else None,
+        "seconds": seconds,
+    }
+
+
+def refuse_links_outside(folder: Path, paths: Iterable[Path], what: str) -> None:
+    """Raise CheckpointError if one of these paths in a folder leads out of it through a link."""
+    inside = os.path.realpath(folder)
+    for path in paths:
+        target = os.path.realpath(path)
+        if not Path(target).is_relative_to(inside):
+            raise CheckpointError(
+                f"{path}: leads out of the {what}, to {target}, but a {what} writes nowhere except "
+                "in its own folder; put the thing itself there."
+            )
 
 
 def has_ended(summary: Mapping[str, Any]) -> bool:
@@ -173,13 +218,9 @@ def wall_time(summary: Mapping[str, Any], history: Sequence[EpochMetrics]) -> fl
 
 
 def _append(
-    path: Path,
-    columns: Sequence[str],
-    rows: Sequence[EpochMetrics] | Sequence[GradientNorms],
-    *,
-    flush: bool,
+    path: Path, columns: Sequence[str], rows: Sequence[EpochMetrics] | Sequence[GradientNorms]
 ) -> None:
-    """Add rows to a table, after the header if they are the first."""
+    """Add rows to a table, after the header if they are the first; they survive a power cut."""
     lines = [_csv_line(dataclasses.astuple(row)) for row in rows]
     with os_errors_as(WriteError, path, "cannot be written"), path.open("ab", buffering=0) as file:
         whole = file.tell()
@@ -189,8 +230,7 @@ def _append(
             rest = "".join(lines).encode()
             while rest:
                 rest = rest[file.write(rest) :]
-            if flush:
-                os.fsync(file.fileno())
+            os.fsync(file.fileno())
         except OSError:
             file.truncate(whole)  # no half row
             raise
@@ -238,5 +278,5 @@ def checkpoint_path(path: Path) -> Path:
 def newest_checkpoints(runs: Path) -> list[Path]:
     """Return the best weights of each run under `runs`, the newest first."""
     with os_errors_as(CheckpointError, runs, "cannot be read"):
-        times = {path: path.stat().st_mtime for path in runs.glob("*/weights/best.safetensors")}
+        times = {path: path.stat().st_mtime for path in runs.glob(f"*/{BEST}")}
     return sorted(times, key=times.__getitem__, reverse=True)

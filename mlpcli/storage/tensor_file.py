@@ -100,7 +100,8 @@ def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes
 
 def read_header(file: BinaryIO, path: Path) -> Header:
     """Read the header and check it against the size of the file."""
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     length = int.from_bytes(file.read(8), "little")
     text = file.read(length) if length <= MAX_HEADER else b""
     if not text.startswith(b"{"):

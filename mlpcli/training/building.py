@@ -1,7 +1,7 @@
 """From the words of the config to the parts in `nn/`."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlpcli.errors import ConfigError
@@ -10,6 +10,7 @@ from mlpcli.nn.initializers import INITIALIZERS, Initializer
 from mlpcli.nn.losses import LOSSES, Loss
 from mlpcli.nn.network import MLP, Layout
 from mlpcli.nn.optimizers import OPTIMIZERS, SGD
+from mlpcli.nn.optimizers.schedule_free import ScheduleFreeSGD
 from mlpcli.nn.schedules import SCHEDULES, Schedule, constant, with_warmup
 from mlpcli.parallel.processors import one_blas_thread
 from mlpcli.parallel.shared_memory import shared_zeros
@@ -99,15 +100,23 @@ def build_loss(settings: Mapping[str, Any]) -> Loss:
     return LOSSES[name](**arguments)
 
 
-def build_optimizer(config: "Config") -> SGD:
-    """Return the optimizer."""
+def build_optimizer(config: "Config", fraction: Callable[[int], float] = lambda t: 1.0) -> SGD:
+    """Return the optimizer.
+
+    Args:
+        config: of the run.
+        fraction: what the schedule leaves of the learning rate, for the number of a step.
+    """
     settings = config.optimizer.model_dump(exclude=OF_THE_STEP)
-    return OPTIMIZERS[config.optimizer.name](**settings)
+    optimizer = OPTIMIZERS[config.optimizer.name]
+    if issubclass(optimizer, ScheduleFreeSGD):
+        settings["fraction"] = fraction
+    return optimizer(**settings)
 
 
-def build_vectors(names: Iterable[str], network: MLP) -> dict[str, Array]:
-    """Return vectors (P,) of zeros by these names, in memory that workers can share."""
-    return {name: shared_zeros(len(network.theta), network.dtype) for name in names}
+def build_vectors(optimizer: SGD, network: MLP) -> dict[str, Array]:
+    """Return what the optimizer remembers at first, (P,) each, in memory that workers can share."""
+    return {name: shared_zeros(len(network.theta), network.dtype) for name in optimizer.vectors}
 
 
 def build_plateau(config: "Config") -> ReduceOnPlateau | None:

@@ -31,9 +31,16 @@ class Evaluation:
     uncalibrated: Array | None = None
     """the probabilities (N, n_classes) at temperature 1, where `temperature` is another"""
     outputs: Array | None = None
-    """the network's (N, n_out) in a regression, which has no classes"""
+    """the network's (N, n_out) in a regression, which has no classes: what the loss compares with
+    the targets"""
     targets: Array | None = None
     """what the outputs should be (N, n_out)"""
+    inputs: Array | None = None
+    """the rows of a table (N, n_in), where they are of interest"""
+    input_names: tuple[str, ...] = ()
+    """a name for each column of them"""
+    has_normalised_loss: bool = False
+    """whether the loss is that of normalised targets, and not of `targets`"""
 
     @property
     def accuracy(self) -> float | None:
@@ -88,7 +95,7 @@ def evaluate(
             loss_sum = math.nan  # a sigmoid hides it
         predictions[here] = z.argmax(axis=1)
         if regression is not None:
-            regression[here] = z
+            regression[here] = loss.prediction(z)
         done += len(y)
     return Evaluation(
         loss_sum / max(n, 1),

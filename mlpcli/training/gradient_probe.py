@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from mlpcli.nn.arrays import Array, sum_of_squares
-from mlpcli.nn.network import MLP, Layout
+from mlpcli.nn.network import Layout
 from mlpcli.training.metrics import GradientNorms
 from mlpcli.training.setup import Setup
 
@@ -37,14 +37,7 @@ class GradientProbe:
         network, batches = setup.network, setup.batches
         self._network, self._loss = network, setup.loss
         self.epoch_start: Array = (network.theta if epoch_start is None else epoch_start).copy()
-        self._observer = MLP(
-            network.sizes,
-            network.activation,
-            network.output_activation,
-            network.dtype,
-            network.theta,
-            batch_norm=network.batch_norm,
-        )
+        self._observer = network.without_dropout()
         n = min(EXAMPLES, len(setup.training))
         examples = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
         self._x = np.empty((n, network.sizes[0]), network.dtype)

@@ -31,6 +31,19 @@ class Progress:
     """time that these examples took"""
 
     @property
+    def took_back(self) -> bool:
+        """Whether the only step of the last epoch was taken back.
+
+        The weights are then those whose loss is in the last row; the run stopped on that loss.
+        """
+        return self.steps < self.epoch
+
+    @property
+    def before_the_last_epoch(self) -> "Progress":
+        """The same without the last epoch, none of whose steps is done."""
+        return Progress(self.history[:-1], self.steps)
+
+    @property
     def epoch(self) -> int:
         """Number of finished epochs."""
         return len(self.history)

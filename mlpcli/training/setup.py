@@ -11,7 +11,7 @@ from mlpcli.data.batches import Batches
 from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import DataLoader
-from mlpcli.data.normalization import Normalization
+from mlpcli.data.normalization import Normalization, standardized, with_normal_targets
 from mlpcli.data.published.cache import data_directory
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import ConfigError
@@ -54,6 +54,8 @@ class Setup:
     """the averaged running means and variances (2, R), if there is batch normalisation too"""
     plateau: ReduceOnPlateau | None
     """lowers the learning rate when a metric stops improving, if the config wants it"""
+    target_normalization: Normalization
+    """of the targets of a regression, measured on the training set too"""
     workers: int
     """how many divide each step among them"""
     prefetch: bool
@@ -82,20 +84,36 @@ class Setup:
         """The column of metrics.csv by which an epoch is the best."""
         return monitored_column(self.config.training.monitor, {"train_loss", *self.measured})
 
+    @property
+    def arrays(self) -> list[Array]:
+        """What a step changes: parameters, running means, and what the optimizer remembers."""
+        own = [self.network.theta, self.network.running, *self.vectors.values()]
+        return [*own, *(a for a in (self.average, self.running_average) if a is not None)]
+
     def learning_rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
         middle_of_step = epoch - 1 + (step + 0.5) / len(self.batches)
-        fraction = self.schedule(middle_of_step, self.config.training.epochs)
+        fraction = self.schedule(middle_of_step, max(self.config.training.epochs, 1))
         return self.config.optimizer.learning_rate * fraction
 
+    @property
+    def evaluated(self) -> Array:
+        """The parameters (P,) that are evaluated and used: averaged, if the config wants it."""
+        if self.average is not None:
+            return self.average
+        name = self.optimizer.evaluated
+        return self.network.theta if name is None else self.vectors[name]
+
     def for_prediction(self) -> MLP:
-        """Return the network as it is evaluated and used: averaged, if the config wants it."""
-        if self.average is None:
+        """Return the network as it is evaluated and used."""
+        if self.evaluated is self.network.theta:
             return self.network.for_prediction()
-        return self.network.with_parameters(self.average, self.running_average).for_prediction()
+        return self.network.with_parameters(self.evaluated, self.running_average).for_prediction()
 
     def begin_averages(self) -> None:
-        """Set the averages to the numbers that the network has."""
+        """Set the averages to the numbers that the network has, those of the optimizer too."""
+        for name in self.optimizer.begins_at_theta:
+            self.vectors[name][...] = self.network.theta
         if self.average is not None:
             self.average[...] = self.network.theta
         if self.running_average is not None:
@@ -148,18 +166,32 @@ def prepare(
         )
         splits = loader.splits()
         if start is not None:
-            config, splits = _with_classes_of(start, config, splits, reporter)
-            normalization = start.normalization
-        setup = assemble(config, *splits, normalization)
-        if start is not None:
-            start.write_weights(setup.network, setup.training.class_names)
-            setup.begin_averages()
-        return setup
+            return assemble_from(start, config, splits, reporter)
+        return assemble(config, *splits, normalization)
     except MemoryError as error:
         raise ConfigError(
             f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "
             "network.hidden smaller."
         ) from error
+
+
+def assemble_from(start: Start, config: Config, splits: Splits, reporter: Reporter) -> Setup:
+    """Return the parts of a run that begins with a trained network.
+
+    Args:
+        start: the network.
+        config: of the run, completed by `start`.
+        splits: the data as it was loaded.
+        reporter: told where the classes differ.
+
+    Raises:
+        ConfigError: the network reads images of another size.
+    """
+    config, splits = _with_classes_of(start, config, splits, reporter)
+    setup = assemble(config, *splits, start.normalization)
+    start.write_weights(setup.network, setup.training.class_names)
+    setup.begin_averages()
+    return setup
 
 
 def _with_classes_of(
@@ -203,18 +235,27 @@ def assemble(
     training, validation = shaping.apply(training), validation and shaping.apply(validation)
     if normalization is None:
         normalization = {
-            "standardize": lambda: Normalization.standardize(training.images),
+            "standardize": lambda: standardized(training),
             "unit": Normalization.unit,
             "none": Normalization.none,
         }[config.data.normalization]()
+    target_normalization = Normalization.none()
+    if training.targets is not None and config.data.normalization == "standardize":
+        target_normalization = Normalization.of_columns(training.targets)
+        training = with_normal_targets(training, target_normalization)
+        validation = validation and with_normal_targets(validation, target_normalization)
     network = building.build_network(config, training.images.shape[1], len(training.class_names))
-    optimizer = building.build_optimizer(config)
     averaging = config.training.averaging
     average: Array | None = None
     if averaging:
         average = shared_zeros(network.theta.shape, network.dtype)
     batch_size = min(config.training.batch_size, len(training))
     batches = Batches(training, batch_size, normalization, config.seed, network.dtype)
+    schedule, epochs = building.build_schedule(config), max(config.training.epochs, 1)
+    steps_per_epoch = len(batches)
+    optimizer = building.build_optimizer(
+        config, lambda t: schedule((t - 0.5) / steps_per_epoch, epochs)
+    )
     workers = worker_count(
         config.training.workers,
         network.sizes,
@@ -230,11 +271,12 @@ def assemble(
         network=network,
         loss=building.build_loss(config.loss.model_dump()),
         optimizer=optimizer,
-        vectors=building.build_vectors(optimizer.vectors, network),
-        schedule=building.build_schedule(config),
+        vectors=building.build_vectors(optimizer, network),
+        schedule=schedule,
         average=average,
         running_average=(network.running.copy() if averaging and network.batch_norms else None),
         plateau=building.build_plateau(config),
+        target_normalization=target_normalization,
         workers=workers,
         prefetch=several_blocks and may_prefetch(config.training.workers, workers),
     )

@@ -6,7 +6,7 @@ strokes, which other classes have as well.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlpcli.config.loading import load_config
@@ -25,6 +25,8 @@ class Start:
     """the file, in messages"""
     sha256: str
     """of the file"""
+    content: bytes = field(repr=False)
+    """the file itself, for who trains on another machine"""
     network: MLP
     """with the weights that are in use: the averaged ones, if there are any"""
     normalization: Normalization

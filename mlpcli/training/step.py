@@ -20,6 +20,7 @@ from mlpcli.nn.arrays import Array, Buffer, sum_of_squares
 from mlpcli.nn.averaging import move_average
 from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
 from mlpcli.nn.layers import Dense
+from mlpcli.nn.optimizers.muon import Muon
 from mlpcli.parallel.communicator import Communicator, shard
 from mlpcli.parallel.shared_memory import SharedMemory, shared_zeros
 from mlpcli.parallel.workers import Workers
@@ -67,7 +68,7 @@ class Training:
         self._fillers = [Filler(setup, self._buffers) for _ in range(self.workers.size)]
         n_out = setup.network.sizes[-1]
         self._z: Array = shared_zeros((setup.batches.block_size, n_out), setup.network.dtype)
-        memory = SharedMemory(self._size, max(setup.network.sizes), self.workers.check)
+        memory = SharedMemory(self._size, _largest_sum(setup), self.workers.check)
         shared = WholeBatch(setup)
         self._replicas = [Replica(setup, each, shared) for each in memory.communicators]
         self._replicas[0].on_step = on_step
@@ -106,6 +107,13 @@ class Training:
         self.metrics.add(rank, self._setup.loss.value(z[own], t[own]), z[own], t[own])
 
 
+def _largest_sum(setup: Setup) -> int:
+    """Return the size of the largest array that workers will add up."""
+    sizes = setup.network.sizes
+    gram = max(sizes[1:-1], default=0) ** 2 if isinstance(setup.optimizer, Muon) else 0
+    return max(*sizes, gram)
+
+
 class WholeBatch:
     """Every row of a batch, of each dense layer's input and error, where all workers see them."""
 
@@ -129,6 +137,9 @@ class _Chunk:
     w: Array
     """its weights"""
     dw: Array
+    w_vectors: list[Array]
+    shape: tuple[int, int] | None
+    """(n, n_out), where these are rows of a matrix that the optimizer takes as a whole"""
 
 
 @dataclass(frozen=True)
@@ -175,7 +186,12 @@ class Replica:
     @property
     def _is_small(self) -> bool:
         """Whether one update of all parameters at once costs less than one for each layer."""
-        return self.communicator.size == 1 and len(self._network.theta) <= IN_CACHE
+        is_one_piece = len(self._network.theta) <= IN_CACHE and not self._takes_matrices
+        return self.communicator.size == 1 and is_one_piece
+
+    @property
+    def _takes_matrices(self) -> bool:
+        return isinstance(self._setup.optimizer, Muon)
 
     def _layer_shards(self) -> Iterator[_LayerShard]:
         """Yield this worker's inputs of every dense layer."""
@@ -186,23 +202,29 @@ class Replica:
             first, last = start + inputs.start * n_out, start + inputs.stop * n_out
             part = Dense(dense.W[inputs], dense.b, dense.dW[inputs], dense.db)
             chunks = [] if self._is_small else list(self._cut(first, last))
+            if self._takes_matrices and dense is not self._network.dense[-1]:
+                chunks = [self._chunk(slice(first, last), part.W.shape)]
             yield _LayerShard(dense, dense if alone else part, inputs, chunks)
             start += n_in * n_out
 
     def _cut(self, start: int, stop: int) -> Iterator[_Chunk]:
         """Yield the parameters from `start` to `stop`, in pieces that stay in the cache."""
-        setup, network = self._setup, self._network
         for at in range(start, stop, IN_CACHE):
-            here = slice(at, min(at + IN_CACHE, stop))
-            weights = slice(at, max(at, min(here.stop, network.n_weights)))
-            yield _Chunk(
-                theta=network.theta[here],
-                g=network.grad[here],
-                vectors=[vector[here] for vector in setup.vectors.values()],
-                place=here,
-                w=network.theta[weights],
-                dw=network.grad[weights],
-            )
+            yield self._chunk(slice(at, min(at + IN_CACHE, stop)))
+
+    def _chunk(self, here: slice, shape: tuple[int, int] | None = None) -> _Chunk:
+        setup, network = self._setup, self._network
+        weights = slice(here.start, max(here.start, min(here.stop, network.n_weights)))
+        return _Chunk(
+            theta=network.theta[here],
+            g=network.grad[here],
+            vectors=[vector[here] for vector in setup.vectors.values()],
+            place=here,
+            w=network.theta[weights],
+            dw=network.grad[weights],
+            w_vectors=[vector[weights] for vector in setup.vectors.values()],
+            shape=shape,
+        )
 
     def train(self, block: Block, x: Array, t: Array, z: Array, rate_factor: float) -> None:
         """Take the steps of a block.
@@ -288,5 +310,12 @@ class Replica:
         for chunk in chunks:
             if limits.clip_value:
                 clip_value(chunk.g, limits.clip_value)
-            optimizer.penalize(chunk.w, chunk.dw, learning_rate)
-            optimizer.update(chunk.theta, chunk.g, learning_rate, t, *chunk.vectors)
+            optimizer.penalize(chunk.w, chunk.dw, learning_rate, *chunk.w_vectors)
+            if chunk.shape is not None and isinstance(optimizer, Muon):
+                W, dW, *vectors = (
+                    each.reshape(chunk.shape) for each in (chunk.theta, chunk.g, *chunk.vectors)
+                )
+                total = self.communicator.total if self.communicator.size > 1 else None
+                optimizer.update_matrix(W, dW, learning_rate, *vectors, total=total)
+            else:
+                optimizer.update(chunk.theta, chunk.g, learning_rate, t, *chunk.vectors)

@@ -141,15 +141,15 @@ def test_a_regression(run, parabola, tmp_path):
     assert facts["loss"] == pytest.approx(sum(half_squares) / 39)
     with (tmp_path / "p.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["output_0"]) for row in rows] == pytest.approx(outputs)
-    assert [float(row["target_0"]) for row in rows] == pytest.approx(targets)
+    assert [float(row["output"]) for row in rows] == pytest.approx(outputs)
+    assert [float(row["target"]) for row in rows] == pytest.approx(targets)
     errors = [z - t for z, t in zip(outputs, targets, strict=True)]
-    assert [float(row["error_0"]) for row in rows] == pytest.approx(errors)
+    assert [float(row["error"]) for row in rows] == pytest.approx(errors)
     loss, _, heading, *lines, rest = run("evaluate", parabola).stdout.splitlines()
     assert loss == f"Loss: {facts['loss']:.6g}"
-    assert heading.split() == ["example", "target", "0", "output", "0", "error", "0"]
+    assert heading.split() == ["example", "x", "target", "output", "error"]
     assert [float(cell) for cell in lines[3].split()] == pytest.approx(
-        [3, targets[3], outputs[3], errors[3]], abs=6e-5
+        [4, facts["inputs"][3][0], targets[3], outputs[3], errors[3]], abs=6e-6
     )
     assert rest == f"and {39 - len(lines)} examples more"
 

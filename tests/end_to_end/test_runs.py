@@ -97,7 +97,7 @@ def test_a_regression_is_listed_by_its_loss_and_what_stopped_by_its_reason(run, 
     (runs / "bars-2" / "summary.json").write_text(json.dumps(stopped))
     _, first, second = run("runs").stdout.splitlines()
     assert first.split()[9] == "loss"
-    assert " loss 0.0125 " in first
+    assert " loss 0.012500 " in first
     assert " diverged " in second
     told = [json.loads(line) for line in run("runs", "--json").stdout.splitlines()]
     assert [each["finished"] for each in told] == [True, False]

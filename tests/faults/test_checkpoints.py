@@ -28,8 +28,23 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system"),
 ]
+SAVING_EACH_EPOCH = """#!{python}
+from mlpcli.__main__ import main
+from mlpcli.runs import recorder
+recorder.SAVE_EVERY = 0
+main()
+"""
 KILLS = 200
 AT_ONCE = 4
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> str:
+    """The command line, saving each epoch however short, so that these runs save all the time."""
+    path = tmp_path / "saving_each_epoch"
+    path.write_text(SAVING_EACH_EPOCH.format(python=sys.executable))
+    path.chmod(0o755)
+    return str(path)
 
 
 def epochs_saved(run: Path) -> dict[str, int]:
@@ -324,7 +339,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 directory = RunFolder(Path())
 for epoch in range(1, 9):
     try:
-        directory.append_metrics(EpochMetrics(epoch, 0.5, 0.1, 0.2, 0.3, None, None))
+        directory.append_metrics([EpochMetrics(epoch, 0.5, 0.1, 0.2, 0.3, None, None)])
     except WriteError as error:
         sys.exit(str(error))
 """

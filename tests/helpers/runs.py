@@ -7,7 +7,11 @@ from mlpcli.pictures.catalogue import PICTURES
 from mlpcli.reporting import Reporter
 from mlpcli.storage.run_folder import RunFolder
 
-PICTURES_OF_IMAGES = [name for name in PICTURES if name not in ("fit", "decision", "landscape")]
+PICTURES_OF_IMAGES = [
+    name
+    for name, entry in PICTURES.items()
+    if not (entry.on_request or name in ("fit", "decision"))
+]
 """drawn by default of a run on images"""
 
 

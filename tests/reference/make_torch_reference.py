@@ -2,13 +2,17 @@
 
     python tests/reference/make_torch_reference.py
 
-writes torch.json beside itself. PyTorch is needed for this alone; the tests read the file.
+writes torch.json beside itself. PyTorch is needed for this alone, and for optimizers that it lacks
+the packages schedulefree, which is that of its authors, and lion-pytorch; the tests read the file.
 """
 
 import itertools
 import json
 from pathlib import Path
+from unittest import mock
 
+import lion_pytorch
+import schedulefree
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (the usual name)
@@ -19,7 +23,7 @@ torch.set_default_dtype(torch.float64)
 Z = [-1e4, -30.0, -10.0, -5.0, -3.0, -1.0, -0.5, -0.1, -1e-3, -1e-8, 1e-8, 1e-3, 0.1, 0.5, 1.0, 2.0]
 Z += [3.0, 5.0, 10.0, 30.0, 1e4]
 Z_SMOOTH = [*Z, 0.0]
-KINKED = {"relu", "leaky_relu"}
+KINKED = {"relu", "leaky_relu", "step"}
 ACTIVATIONS = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -29,6 +33,7 @@ ACTIVATIONS = {
     "gelu": lambda z: F.gelu(z, approximate="tanh"),
     "silu": F.silu,
     "softplus": F.softplus,
+    "step": lambda z: torch.heaviside(z.detach(), torch.tensor(0.0)) + 0 * z,
     "identity": lambda z: 1 * z,
 }
 N_OUT = 4
@@ -47,6 +52,8 @@ LOSSES = {
     ),
     "mse": lambda z, y: F.mse_loss(z, onehot(y)),
     "quadratic": lambda z, y: F.mse_loss(z, onehot(y), reduction="sum") / 2 / len(y),
+    "brier": lambda z, y: F.mse_loss(z.softmax(1), onehot(y), reduction="sum") / len(y),
+    "perceptron": lambda z, y: ((ACTIVATIONS["step"](z).detach() - onehot(y)) * z).sum() / len(y),
 }
 SQUARED = ("mse", "quadratic")
 EPOCHS = 10
@@ -164,6 +171,10 @@ OPTIMIZERS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "nadam": torch.optim.NAdam,
+    "lion": lion_pytorch.Lion,
+    "schedule_free_sgd": schedulefree.SGDScheduleFree,
+    "schedule_free_adamw": schedulefree.AdamWScheduleFree,
+    "muon": lambda groups, **settings: MuonAndAdamW(groups, **settings),
 }
 SETTINGS = {
     "momentum": {"momentum": 0.9},
@@ -171,12 +182,45 @@ SETTINGS = {
     "adagrad": {"epsilon": 1e-10},
     "rmsprop": {"decay": 0.9, "epsilon": 1e-7},
     **{
-        name: {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8} for name in ("adam", "adamw", "nadam")
+        name: {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+        for name in ("adam", "adamw", "nadam", "schedule_free_adamw")
     },
+    "lion": {"beta1": 0.9, "beta2": 0.99},
+    "schedule_free_sgd": {"momentum": 0.9},
+    "muon": {"momentum": 0.95, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
 }
 OTHER_BETAS = {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3}
-RATES = {"sgd": 0.5, "momentum": 0.2, "nesterov": 0.2}
+RATES = {"sgd": 0.5, "momentum": 0.2, "nesterov": 0.2, "schedule_free_sgd": 0.5}
 STEPS = 10
+
+
+class MuonAndAdamW:
+    """Muon for the matrices of weights but the last, AdamW for the rest, as Muon's authors advise.
+
+    Muon orthogonalises in bfloat16, of which two digits are left. Here it is kept from that.
+    """
+
+    def __init__(self, groups, *, lr, momentum, betas, eps):
+        weights, biases = groups
+        *matrices, last = weights["params"]
+        self.muon = torch.optim.Muon(
+            matrices,
+            lr=lr,
+            weight_decay=weights["weight_decay"],
+            momentum=momentum,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        rest = [{**weights, "params": [last]}, biases]
+        self.adamw = torch.optim.AdamW(rest, lr=lr, betas=betas, eps=eps)
+
+    def zero_grad(self):
+        for each in (self.muon, self.adamw):
+            each.zero_grad()
+
+    def step(self):
+        with mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.clone):
+            self.muon.step()
+        self.adamw.step()
 
 
 def torch_settings(settings):
@@ -190,7 +234,8 @@ def torch_settings(settings):
 
 def optimized(case, start, x, y):
     """A network after STEPS steps, on two batches by turns; the case's extras done by hand."""
-    dense, forward = network(case["sizes"], ["tanh"], "identity")
+    hidden = ["tanh"] * (len(case["sizes"]) - 2)
+    dense, forward = network(case["sizes"], hidden, "identity")
     load(dense, start)
     weights, biases = [layer.weight for layer in dense], [layer.bias for layer in dense]
     groups = [
@@ -198,7 +243,11 @@ def optimized(case, start, x, y):
         {"params": biases, "weight_decay": 0.0},
     ]
     settings = torch_settings(case["settings"])
+    if "warmup_steps" in case:
+        settings["warmup_steps"] = case["warmup_steps"]
     optimizer = OPTIMIZERS[case["optimizer"]](groups, lr=case["learning_rate"], **settings)
+    if case["optimizer"].startswith("schedule_free"):
+        optimizer.train()
     average = torch.tensor(theta(dense))
     for t in range(1, STEPS + 1):
         rows = slice(t % 2, None, 2)
@@ -223,6 +272,9 @@ def optimized(case, start, x, y):
     case["end"] = theta(dense)
     if "average" in case:
         case["mean"] = average.tolist()
+    if case["optimizer"].startswith("schedule_free"):
+        optimizer.eval()
+        case["mean"] = theta(dense)
     return case
 
 
@@ -250,7 +302,18 @@ def optimizers():
         return optimized({**made, "weight_decay": weight_decay, **extras}, start, x, y)
 
     cases = [case(name, weight_decay=decay) for name in OPTIMIZERS for decay in (0.0, 0.1)]
-    cases += [case(name, OTHER_BETAS, 0.1) for name in ("adam", "adamw", "nadam")]
+    others = ("adam", "adamw", "nadam", "schedule_free_adamw")
+    cases += [case(name, OTHER_BETAS, 0.1) for name in others]
+    cases.append(case("lion", {"beta1": 0.7, "beta2": 0.8}, 0.1))
+    cases.append(case("muon", {"momentum": 0.8, **OTHER_BETAS}, 0.1))
+    cases.append(case("schedule_free_sgd", {"momentum": 0.6}, 0.1))
+    deep = [4, 6, 5, 3]  # a matrix that is wider than tall, and one that is taller than wide
+    deep_start = theta(network(deep, ["tanh"] * 2, "identity")[0])
+    made = {"sizes": deep, "optimizer": "muon", "learning_rate": 0.05, "weight_decay": 0.1}
+    made |= {"settings": SETTINGS["muon"], "start": deep_start}
+    cases.append(optimized(made, deep_start, x, y))
+    for name in ("schedule_free_sgd", "schedule_free_adamw"):
+        cases.append(case(name, warmup_steps=4))
     cases.append(case("rmsprop", {"decay": 0.5, "epsilon": 1e-2}, 0.1))
     for name in ("sgd", "nesterov", "adamw"):
         cases.append(case(name, weight_decay=0.1, clip_value=0.02))

@@ -11,17 +11,18 @@ def command() -> None:
 
 
 @command.command("schema", short_help="Print the JSON Schema of a config.")
-def schema() -> None:
+@click.option("--sweep", is_flag=True, help="Print that of a sweep file.")
+def schema(sweep: bool) -> None:
     """Print the JSON Schema of a config, which editors use to complete and check it."""
     from mlpcli.config.json_schema import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json.dumps(json_schema(of_sweeps=sweep), indent=2))
 
 
 @command.command("list")
 def list_shipped() -> None:
-    """Print the names of the configs that come with mlpcli."""
-    from mlpcli.config.shipped import config_names
+    """Print the names of the configs that come with mlpcli; of sweep files last."""
+    from mlpcli.config.shipped import config_names, sweep_names
 
-    for name in config_names():
+    for name in (*config_names(), *sweep_names()):
         click.echo(name)

@@ -2,16 +2,18 @@
 
 import csv
 import io
+import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import AccuracyError, ConfigError
-from mlpcli.text import count, percent, table
+from mlpcli.text import count, number, percent, table
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.data import DatasetName
@@ -26,7 +28,20 @@ COLUMNS = ("target", "output", "error")
 
 
 @click.command("evaluate")
-@click.argument("checkpoints", type=options.PATH, nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.argument(
+    "checkpoints",
+    type=options.PATH,
+    nargs=-1,
+    required=True,
+    metavar="CHECKPOINT...",
+    shell_complete=candidates.checkpoints_or_sweeps,
+)
+@click.option(
+    "--best",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a sweep, evaluate the mean of the N networks that validate best.  [default: 1]",
+)
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
@@ -57,6 +72,7 @@ COLUMNS = ("target", "output", "error")
 @options.trust_paths
 def command(
     checkpoints: tuple[Path, ...],
+    best: int | None,
     split: "Split",
     dataset: "DatasetName | None",
     min_accuracy: float | None,
@@ -65,7 +81,7 @@ def command(
     data_dir: Path | None,
     trust_paths: bool,
 ) -> None:
-    """Evaluate a trained network: CHECKPOINT is a run folder or a .safetensors file.
+    """Evaluate a trained network: CHECKPOINT is a run folder, a .safetensors file or a sweep.
 
     Several answer together: their probabilities are averaged, each after its temperature. The loss
     of a single network is that of its outputs as they are, without the temperature.
@@ -73,6 +89,7 @@ def command(
     \b
     mlpcli evaluate runs/mnist
     mlpcli evaluate runs/committee runs/committee-2 runs/committee-3
+    mlpcli evaluate sweeps/mnist --best 5
     mlpcli evaluate runs/quickstart --dataset mnist
     mlpcli evaluate runs/mnist --min-accuracy 0.98 --json
     """
@@ -80,7 +97,7 @@ def command(
     from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 
     evaluation = evaluate_checkpoints(
-        *checkpoints,
+        *_networks(checkpoints, best),
         split=split,
         dataset=dataset,
         data_dir=data_dir,
@@ -100,6 +117,23 @@ def command(
         )
 
 
+def _networks(checkpoints: tuple[Path, ...], best: int | None) -> list[Path]:
+    """Return the checkpoints, with the best networks of a sweep in its place."""
+    from mlpcli.storage.folders import is_sweep
+
+    networks: list[Path] = []
+    for path in checkpoints:
+        if is_sweep(path):
+            from mlpcli.sweeps.best import best_runs
+
+            networks += best_runs(path, best or 1)
+        elif best is not None:
+            raise ConfigError(f"--best: {path} is no folder of a sweep; leave it out.")
+        else:
+            networks.append(path)
+    return networks
+
+
 def _facts(evaluation: "Evaluation") -> dict[str, Any]:
     import dataclasses
 
@@ -109,6 +143,9 @@ def _facts(evaluation: "Evaluation") -> dict[str, Any]:
         return {
             "examples": len(evaluation.labels),
             "loss": evaluation.loss,
+            "input_names": list(evaluation.input_names),
+            "inputs": None if evaluation.inputs is None else evaluation.inputs.tolist(),
+            "output_names": list(evaluation.class_names),
             "outputs": evaluation.outputs.tolist(),
             "targets": evaluation.targets.tolist(),
         }
@@ -167,31 +204,68 @@ def _text(evaluation: "Evaluation") -> str:
         f"  {names[true]} taken for {names[predicted]}: {count}"
         for true, predicted, count in most_confused(confusion, MOST_CONFUSED)
     )
+    rows = ""
+    if evaluation.inputs is not None:
+        rows = f"{_rows_text(evaluation)}\n\n"
     return (
         f"Accuracy: {percent(evaluation.accuracy)} ({right:,} of {total:,} right)\n"
-        f"Loss:     {evaluation.loss:.4f}\n"
-        f"Trust:    {_calibration_text(evaluation)}\n\n"
+        f"Loss:     {number(evaluation.loss)}\n"
+        f"Trust:    {_calibration_text(evaluation)}\n\n{rows}"
         f"{table(by_class)}\n\n{confused}\n\nMost confused:\n{pairs or '  nothing'}"
     )
 
 
 def _regression_text(evaluation: "Evaluation") -> str:
-    values = _outputs(evaluation)
-    rows = [["example", *(f"{what} {name}" for name in evaluation.class_names for what in COLUMNS)]]
-    for i, row in enumerate(values[:MOST_ROWS]):
-        rows.append([str(i), *(f"{value:.4f}" for value in row)])
-    text = f"Loss: {evaluation.loss:.6g}\n\n{table(rows)}"
-    rest = len(values) - MOST_ROWS
-    return text if rest <= 0 else f"{text}\nand {count(rest, 'example')} more"
+    what = " (of the standardised targets)" if evaluation.has_normalised_loss else ""
+    return f"Loss: {evaluation.loss:.6g}{what}\n\n{_rows_text(evaluation)}"
 
 
-def _outputs(evaluation: "Evaluation") -> list[list[float]]:
-    """Return each output's target, value and error, for every example of a regression."""
+def _rows_text(evaluation: "Evaluation") -> str:
+    """Return the first examples of a table with their inputs, targets and answers."""
+    header, as_given = _header(evaluation), 1 + len(evaluation.input_names)
+    given = [i < as_given or name.startswith("target") for i, name in enumerate(header)]
+    rows = [header]
+    for cells in _rows(evaluation)[:MOST_ROWS]:
+        rows.append([_written(cell, each) for cell, each in zip(cells, given, strict=True)])
+    rest = len(evaluation.labels) - MOST_ROWS
+    return table(rows) if rest <= 0 else f"{table(rows)}\nand {count(rest, 'example')} more"
+
+
+def _written(cell: str | float, is_given: bool) -> str:
+    """Return a name, a given number as short as it is, or a computed one with its decimals."""
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:.6g}" if is_given else number(cell)
+
+
+def _header(evaluation: "Evaluation") -> list[str]:
+    names = evaluation.class_names
+    header = ["example", *evaluation.input_names]
+    if evaluation.targets is None:
+        return [*header, "class", "answer", "probability"]
+    if len(names) == 1 and names == ("1",):
+        return [*header, *COLUMNS]
+    return [*header, *(f"{what} {name}" for name in names for what in COLUMNS)]
+
+
+def _rows(evaluation: "Evaluation") -> list[list[str | float]]:
+    """Return a row for each example of a table: its number, inputs, target, output and error."""
     import numpy as np
 
+    n = len(evaluation.labels)
+    x = np.empty((n, 0)) if evaluation.inputs is None else evaluation.inputs
+    rows: list[list[str | float]] = [[i, *row] for i, row in enumerate(x.tolist(), 1)]
+    if evaluation.targets is None:
+        names = evaluation.class_names
+        labels = zip(evaluation.labels, evaluation.predictions, strict=True)
+        for row, p, (label, answer) in zip(rows, evaluation.probabilities, labels, strict=True):
+            row += [names[label], names[answer], float(p[answer])]
+        return rows
     t, z = np.asarray(evaluation.targets), np.asarray(evaluation.outputs)
-    values: list[list[float]] = np.stack([t, z, z - t], axis=2).reshape(len(t), -1).tolist()
-    return values
+    values = np.stack([t, z, z - t], axis=2).reshape(n, -1).tolist()
+    for row, more in zip(rows, values, strict=True):
+        row += more
+    return rows
 
 
 def _write_predictions(path: Path, evaluation: "Evaluation") -> None:
@@ -201,11 +275,18 @@ def _write_predictions(path: Path, evaluation: "Evaluation") -> None:
     writer = csv.writer(text, lineterminator="\n")
     names = evaluation.class_names
     if evaluation.accuracy is None:
-        writer.writerow(["index", *(f"{what}_{name}" for name in names for what in COLUMNS)])
-        writer.writerows([i, *row] for i, row in enumerate(_outputs(evaluation)))
+        writer.writerow([each.replace(" ", "_") for each in _header(evaluation)])
+        writer.writerows(_rows(evaluation))
     else:
-        writer.writerow(["index", "label", "prediction", *(f"probability_{n}" for n in names)])
-        rows = zip(evaluation.labels, evaluation.predictions, evaluation.probabilities, strict=True)
-        for i, (label, prediction, probabilities) in enumerate(rows):
-            writer.writerow([i, names[label], names[prediction], *map(float, probabilities)])
+        inputs = evaluation.input_names
+        x: Iterable[list[float]] = itertools.repeat([])
+        if evaluation.inputs is not None:
+            x = evaluation.inputs.tolist()
+        probabilities = [f"probability_{name}" for name in names]
+        counted = "index" if evaluation.inputs is None else "example"
+        writer.writerow([counted, *inputs, "label", "prediction", *probabilities])
+        answers = (evaluation.labels, evaluation.predictions, evaluation.probabilities)
+        rows = zip(x, *answers, strict=False)
+        for i, (row, label, answer, p) in enumerate(rows, int(bool(inputs))):
+            writer.writerow([i, *row, names[label], names[answer], *map(float, p)])
     write_text(path, text.getvalue())

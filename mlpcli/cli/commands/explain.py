@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from mlpcli.config.schema.config import Config
     from mlpcli.explaining.documents.document import Document
+    from mlpcli.explaining.graph import Graph
+    from mlpcli.explaining.notation import Notation, NotationName
+    from mlpcli.explaining.prediction import TracedPrediction
 
 WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
 DRAWN = {".png": "png", ".svg": "svg"}
@@ -31,20 +34,56 @@ class Explanation:
 
 
 @click.command("explain")
-@click.argument("arguments", nargs=-1, type=options.NAME, metavar="[RUN IMAGE] [KEY=VALUE]...")
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=options.NAME,
+    metavar="[RUN] [IMAGE] [KEY=VALUE]...",
+    shell_complete=candidates.explained,
+)
 @options.configs_without_default
 @click.option(
     "--steps",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="With --config: train N steps; the first is shown in full.  [default: 1]",
+    help="With --config: train N steps; one is shown in full.  [default: up to that one]",
 )
-@click.option("--graph", is_flag=True, help="With --config: draw the computational graph.")
+@click.option(
+    "--at-step",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="With --config: show step N in full.  [default: 1]",
+)
+@click.option(
+    "--graph",
+    is_flag=True,
+    help="With --config, or a RUN that learned from a table: draw the computational graph.",
+)
 @click.option(
     "--example",
-    type=click.IntRange(min=1),
     metavar="N",
-    help="With --graph: the number of the training example.  [default: 1]",
+    help="The number of a training example: with --graph, where 1,2,4 or 1-4 or all are several "
+    "graphs, or with a RUN.  [default: with --graph the one of the greatest loss]",
+)
+@click.option(
+    "--inputs",
+    metavar="ROW",
+    help="With a RUN that learned from a table: the numbers to explain, such as 0,1.",
+)
+@click.option(
+    "--target",
+    metavar="CLASS|ROW",
+    help="With --inputs: what the output should be, a class or numbers.  [default: the network's "
+    "own class; of a regression none]",
+)
+@click.option(
+    "--notation",
+    "notation_name",
+    type=click.Choice(["rows", "columns"]),
+    default="rows",
+    show_default=True,
+    help="rows: z₁ = x W₁ + b₁, as in the code. columns: z⁽²⁾ = W⁽¹⁾ a⁽¹⁾ + b⁽¹⁾, with layers "
+    "counted from the input, as in many textbooks.",
 )
 @click.option(
     "--activations", is_flag=True, help="Draw the activation functions: all, or those named."
@@ -53,6 +92,12 @@ class Explanation:
     "--label",
     metavar="CLASS",
     help="With a RUN: the class that the image shows.  [default: the network's answer]",
+)
+@click.option(
+    "--ways",
+    metavar="CLASS",
+    help="With a RUN: the three ways to change the output of this class, and what all outputs wish "
+    "of the units before them.",
 )
 @click.option(
     "--format",
@@ -73,37 +118,63 @@ def command(
     arguments: tuple[str, ...],
     configs: tuple[str, ...],
     steps: int | None,
+    at_step: int | None,
     graph: bool,
-    example: int | None,
+    example: str | None,
+    inputs: str | None,
+    target: str | None,
+    notation_name: "NotationName",
     activations: bool,
     label: str | None,
+    ways: str | None,
     form: str | None,
     output: Path | None,
     data_dir: Path | None,
 ) -> None:
-    """Show every number of a training step, or of a trained network's answer to an image.
+    """Show every number of a training step, or of a trained network's answer.
 
-    With --config: forward pass, backward pass and update of the first step, from the code that
-    trains, and each gradient beside its centred difference. With RUN, a run folder or a checkpoint,
-    and IMAGE: what the network sees, what each layer and each pixel contributes, and what one step
-    would change.
+    With --config: forward pass, backward pass and update of the first step, or of another, from the
+    code that trains, and each gradient beside its centred difference. With RUN, a run folder or a
+    checkpoint, and IMAGE: what the network sees, what each layer and each pixel contributes, and
+    what one step would change. With RUN and --inputs, or --example: forward, backward and one step
+    of a network that learned from a table.
 
     \b
     mlpcli explain --config examples/worked_3_2_3
-    mlpcli explain --config examples/worked_3_2_3 --steps 277 --output worked.html
+    mlpcli explain --config examples/worked_3_2_3 --notation columns --output worked.html
+    mlpcli explain --config examples/worked_3_2_3 --at-step 277
     mlpcli explain --config examples/chain --graph --output chain.svg
     mlpcli explain runs/mnist photo.png --label 7 --output sheet.png
+    mlpcli explain runs/xor --inputs 0,1 --target 1
+    mlpcli explain runs/three_ways photo.png --label 2 --ways 2
     mlpcli explain --activations tanh relu
     """
+    of_row = inputs is not None or (example is not None and not configs)
+    is_run = not configs and not activations
     conflicts = {
         "--activations goes without --config and --graph.": activations and (configs or graph),
-        "--graph goes with --config.": graph and not configs,
-        "--label goes with RUN and IMAGE alone.": label is not None and (configs or activations),
-        "--steps goes with --config, and not with --graph.": (
-            steps is not None and (graph or not configs)
+        "--graph goes with --config, or with a RUN and --inputs or --example.": (
+            graph and not configs and not of_row
         ),
-        "--example goes with --graph.": example is not None and not graph,
-        "--data-dir goes with --config.": data_dir is not None and not configs,
+        "--label goes with RUN and IMAGE alone.": label is not None and (not is_run or of_row),
+        "--ways goes with RUN and IMAGE alone, or with RUN and --example.": (
+            ways is not None and (not is_run or inputs is not None or graph)
+        ),
+        "--steps and --at-step go with --config, and not with --graph.": (
+            (steps is not None or at_step is not None) and (graph or not configs)
+        ),
+        "--steps is less than --at-step.": (steps or at_step or 1) < (at_step or 1),
+        "--example goes with --graph or with a RUN.": (
+            example is not None and (activations or (bool(configs) and not graph))
+        ),
+        "--inputs goes with a RUN, and without --example.": (
+            inputs is not None and (not is_run or example is not None)
+        ),
+        "--target goes with --inputs.": target is not None and inputs is None,
+        "--notation goes without --activations.": activations and notation_name != "rows",
+        "--data-dir goes with --config or --example.": (
+            data_dir is not None and not configs and example is None
+        ),
     }
     for message, is_so in conflicts.items():
         if is_so:
@@ -115,6 +186,11 @@ def command(
         raise click.UsageError(
             "A worked sheet is text: write it to an .html, .md, .json or .txt file; --graph draws."
         )
+    if written in DRAWN.values() and inputs is not None and not graph:
+        raise click.UsageError("Drawn is only the graph: add --graph, or write an .html file.")
+    from mlpcli.explaining.notation import NOTATIONS
+
+    notation = NOTATIONS[notation_name]
     if activations:
         explanation = _activations(arguments)
     elif configs:
@@ -122,15 +198,20 @@ def command(
 
         config = load_config(*configs, overrides=arguments)
         if graph:
-            explanation = _graph(config, example or 1, data_dir)
+            explanation = _graph(config, _examples(example), data_dir, notation)
         else:
-            explanation = _training(config, steps or 1, data_dir)
-    elif len(arguments) == 2:
-        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label)
+            at_step = at_step or 1
+            explanation = _training(config, steps or at_step, at_step, data_dir, notation)
+    elif len(arguments) == 1 and of_row:
+        number = None if example is None else _one_example(example)
+        run = Path(arguments[0])
+        explanation = _row(run, inputs, number, target, ways, data_dir, notation, graph=graph)
+    elif len(arguments) == 2 and not of_row:
+        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label, ways, notation)
     else:
         raise click.UsageError(
-            "Give --config, with KEY=VALUE if you like, or a RUN and an IMAGE alone, or "
-            "--activations."
+            "Give --config, with KEY=VALUE if you like; or a RUN and an IMAGE alone; or a RUN with "
+            "--inputs or --example; or --activations."
         )
     if output is None:
         click.echo(_text(explanation, written or "text"), nl=written != "html")
@@ -172,33 +253,108 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
     import_matplotlib()
     from mlpcli.pictures import style
 
-    assert explanation.draw is not None  # noqa: S101 - others were refused
+    if explanation.draw is None:
+        raise click.UsageError("A sheet of numbers is not drawn: write an .html file, or --graph.")
     with style.house_style():
         style.save(explanation.draw(), output, "svg" if form == "svg" else "png")
 
 
-def _training(config: "Config", steps: int, data_dir: Path | None) -> Explanation:
+def _examples(text: str | None) -> "list[int] | Literal['all'] | None":
+    """Return the numbers in 3, 1,2,4 or 1-4."""
+    if text is None:
+        return None
+    if text == "all":
+        return "all"
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise click.UsageError(f"--example {text}: expected numbers such as 3, 1,2 or 1-4.")
+        end = int(last) if dash else int(first)
+        if not 1 <= int(first) <= end <= int(first) + 1000:
+            raise click.UsageError(f"--example {text}: expected numbers from 1 on, rising.")
+        numbers += range(int(first), end + 1)
+    return list(dict.fromkeys(numbers))
+
+
+def _one_example(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise click.UsageError(f"--example {text}: expected a number from 1 on.")
+    return int(text)
+
+
+def _training(
+    config: "Config", steps: int, at_step: int, data_dir: Path | None, notation: "Notation"
+) -> Explanation:
     from mlpcli.cli.reporters import reporter
     from mlpcli.explaining.documents.step import step_document, step_facts
     from mlpcli.explaining.first_steps import explain_training
 
-    traced = explain_training(config, steps, data_dir=data_dir, reporter=reporter(quiet=True))
-    return Explanation(step_document(config, traced), step_facts(config, traced))
+    report = reporter(quiet=True)
+    traced = explain_training(config, steps, shown=at_step, data_dir=data_dir, reporter=report)
+    return Explanation(
+        step_document(config, traced, notation), step_facts(config, traced, notation)
+    )
 
 
-def _graph(config: "Config", example: int, data_dir: Path | None) -> Explanation:
+def _graph(
+    config: "Config",
+    examples: "list[int] | Literal['all'] | None",
+    data_dir: Path | None,
+    notation: "Notation",
+) -> Explanation:
     from mlpcli.cli.reporters import reporter
-    from mlpcli.explaining.documents.graph import graph_document, graph_facts
-    from mlpcli.explaining.graph import explain_graph
+    from mlpcli.explaining.graph import explain_graphs
 
-    found = explain_graph(config, example, data_dir=data_dir, reporter=reporter(quiet=True))
+    report = reporter(quiet=True)
+    found = explain_graphs(config, examples, notation=notation, data_dir=data_dir, reporter=report)
+    return _graphs(found)
+
+
+def _graphs(graphs: "list[Graph]") -> Explanation:
+    from mlpcli.explaining.documents.graph import graph_document, graph_facts
 
     def draw() -> "Figure":
         from mlpcli.pictures import graph
 
-        return graph.draw(found)
+        return graph.draw(graphs)
 
-    return Explanation(graph_document(found), graph_facts(found), draw)
+    return Explanation(graph_document(graphs), graph_facts(graphs), draw)
+
+
+def _row(
+    run: Path,
+    inputs: str | None,
+    example: int | None,
+    target: str | None,
+    ways: str | None,
+    data_dir: Path | None,
+    notation: "Notation",
+    *,
+    graph: bool,
+) -> Explanation:
+    from mlpcli.cli.reporters import reporter
+    from mlpcli.explaining.documents.step import step_document, step_facts
+    from mlpcli.explaining.trained import ask, graph_asked, trace_asked
+    from mlpcli.inference.model import load_model
+
+    report = reporter(quiet=True)
+    if example is not None and not load_model(run).learned_from_a_table:
+        if graph:
+            raise ConfigError("--graph draws networks of a table, or those of --config.")
+        from mlpcli.explaining.prediction import explain_training_image
+
+        traced_image = explain_training_image(run, example, data_dir=data_dir, reporter=report)
+        return _sheet(f"example {example}", traced_image, ways, notation)
+    if ways is not None:
+        raise ConfigError("--ways is of a network that learned from images; this one did not.")
+    asked = ask(run, inputs, example, target, data_dir=data_dir, reporter=report)
+    if graph:
+        return _graphs([graph_asked(asked, notation)])
+    traced = trace_asked(asked)
+    return Explanation(
+        step_document(asked.config, traced, notation), step_facts(asked.config, traced, notation)
+    )
 
 
 def _activations(names: tuple[str, ...]) -> Explanation:
@@ -220,17 +376,44 @@ def _activations(names: tuple[str, ...]) -> Explanation:
     return Explanation(activation_document(chosen), activation_facts(chosen), draw)
 
 
-def _picture(run: Path, image: Path, label: str | None) -> Explanation:
-    from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
+def _picture(
+    run: Path, image: Path, label: str | None, ways: str | None, notation: "Notation"
+) -> Explanation:
     from mlpcli.explaining.prediction import explain_prediction
 
-    traced = explain_prediction(run, image, label)
+    return _sheet(str(image), explain_prediction(run, image, label), ways, notation)
+
+
+def _sheet(
+    name: str, traced: "TracedPrediction", ways: str | None, notation: "Notation"
+) -> Explanation:
+    if ways is not None:
+        return _ways(name, traced, ways, notation)
+    from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
 
     def draw() -> "Figure":
         from mlpcli.pictures import prediction
 
-        return prediction.draw(image.name, traced)
+        return prediction.draw(Path(name).name, traced)
 
     return Explanation(
-        prediction_document(str(image), traced), prediction_facts(str(image), traced), draw
+        prediction_document(name, traced, notation),
+        prediction_facts(name, traced, notation),
+        draw,
     )
+
+
+def _ways(
+    image: str, traced: "TracedPrediction", class_name: str, notation: "Notation"
+) -> Explanation:
+    from mlpcli.explaining.documents.ways import ways_document, ways_facts
+    from mlpcli.explaining.ways import ways
+
+    found = ways(traced, class_name)
+
+    def draw() -> "Figure":
+        from mlpcli.pictures import ways as picture
+
+        return picture.draw(Path(image).name, found)
+
+    return Explanation(ways_document(image, found, notation), ways_facts(image, found), draw)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.cli.extras import require
 from mlpcli.text import count
 
@@ -12,7 +12,7 @@ ENDINGS = (".safetensors", ".onnx", ".npz")
 
 
 @click.command("export")
-@click.argument("checkpoint", type=options.PATH)
+@click.argument("checkpoint", type=options.PATH, shell_complete=candidates.checkpoints)
 @click.argument("file", type=options.PATH, callback=options.named_as("a network", *ENDINGS))
 @click.option("--float16", is_flag=True, help="Round the parameters to half the size.")
 @click.option("--flat", is_flag=True, help="For .onnx: take images as rows, (N, height * width).")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import MlpcliError
 from mlpcli.text import count, table
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command("gradcheck")
-@click.argument("arguments", nargs=-1, type=options.NAME, metavar="[CHECKPOINT] [KEY=VALUE]...")
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=options.NAME,
+    metavar="[CHECKPOINT] [KEY=VALUE]...",
+    shell_complete=candidates.explained,
+)
 @options.configs_without_default
 @click.option(
     "--tolerance",

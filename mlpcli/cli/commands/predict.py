@@ -3,13 +3,13 @@
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import CheckpointError, ImageError
 from mlpcli.text import count, file_name, percent
 
@@ -36,12 +36,20 @@ ONLY_FOR_IMAGES = (
 
 
 @click.command("predict")
-@click.argument("images", nargs=-1, required=True, type=options.NAME, metavar="IMAGE...")
+@click.argument("images", nargs=-1, type=options.NAME, metavar="[IMAGE...]")
+@click.option(
+    "--inputs",
+    multiple=True,
+    metavar="ROW|FILE.csv",
+    help="Instead of images, for a network that learned from a table: a row of numbers such as "
+    "120,3, or a file of rows; may be given several times.",
+)
 @click.option(
     "--checkpoint",
     "checkpoints",
     type=options.PATH,
     multiple=True,
+    shell_complete=candidates.checkpoints,
     help="A run folder or a .safetensors file; given several times, the networks answer together, "
     "by the mean of their probabilities.  [default: the newest run; where there is none, boxed, "
     "the network that comes with mlpcli]",
@@ -101,6 +109,7 @@ ONLY_FOR_IMAGES = (
 @options.runs_dir
 def command(
     images: tuple[str, ...],
+    inputs: tuple[str, ...],
     checkpoints: tuple[Path, ...],
     recursive: bool,
     many: bool,
@@ -117,7 +126,7 @@ def command(
     submission: Path | None,
     runs_dir: Path,
 ) -> None:
-    """Say which digit each image shows, and how probable it is.
+    """Say which digit each image shows, and how probable it is; or answer rows of numbers.
 
     IMAGE is a file, a folder, a pattern, or - for standard input; or a table of pixels in .csv or
     .csv.gz, a row for each image.
@@ -128,8 +137,14 @@ def command(
     mlpcli predict photo.png --show --checkpoint runs/mnist --json
     mlpcli predict scans --labels scans/labels.csv --threshold 0.9
     mlpcli predict number.jpg --many --save-annotated answers.png
+    mlpcli predict --inputs 0,1 --inputs 1,1 --checkpoint runs/xor
     mlpcli predict test.csv --submission submission.csv
     """
+    if inputs:
+        _answer_rows(inputs, checkpoints, runs_dir, top, threshold, as_json, csv_file)
+        return
+    if not images:
+        raise click.UsageError("Give an IMAGE, or --inputs for a network that learned a table.")
     if any(image.lower().endswith((".csv", ".csv.gz")) for image in images):
         _answer_table(images, checkpoints, runs_dir, top, threshold, as_json, csv_file, submission)
         return
@@ -142,6 +157,7 @@ def command(
     from mlpcli.cli.save_wrong import save_wrong as copy_wrong
     from mlpcli.files import write_text
     from mlpcli.half_blocks import drawn_for
+    from mlpcli.inference.committee import newest_reader
 
     if save_wrong is not None and "-" in images:
         raise click.UsageError("--save-wrong needs files, not standard input.")
@@ -150,7 +166,9 @@ def command(
     if many and labels is not None:
         raise click.UsageError("--labels has one digit for each image; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
-    committee = _committee(checkpoints, runs_dir)
+    committee = _committee(checkpoints, runs_dir, newest_reader)
+    for model in committee.models:
+        model.refuse_unless_it_reads_images()
     if save_wrong is not None:
         check_names(committee.class_names)
     names, failures = _images(images, recursive)
@@ -194,6 +212,39 @@ def command(
         raise ImageError(f"{failures} of {count(failures + answered, 'image')} could not be read.")
 
 
+def _refuse_options(names: tuple[str, ...], reason: str) -> None:
+    """Refuse what was given of these options, or IMAGE, and say why."""
+    for parameter in click.get_current_context().command.params:
+        if parameter.name in names and options.is_given(parameter.name):
+            name = "IMAGE" if parameter.name == "images" else parameter.opts[0]
+            raise click.UsageError(f"{name} {reason}")
+
+
+def _answer_rows(
+    inputs: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    runs_dir: Path,
+    top: int | None,
+    threshold: float,
+    as_json: bool,
+    csv_file: Path | None,
+) -> None:
+    """Answer rows of numbers."""
+    from mlpcli.cli.table_answers import answer_rows
+    from mlpcli.files import write_text
+    from mlpcli.inference.committee import newest_of_tables
+
+    _refuse_options(("images", "submission", *ONLY_FOR_IMAGES), "does not go with --inputs.")
+    found = answer_rows(_committee(checkpoints, runs_dir, newest_of_tables), inputs, threshold)
+    if as_json:
+        for facts in found.facts(top):
+            click.echo(json.dumps(facts, allow_nan=False))
+    else:
+        click.echo("\n".join(found.lines(top or 1)))
+    if csv_file is not None:
+        write_text(csv_file, found.as_csv())
+
+
 def _answer_table(
     images: tuple[str, ...],
     checkpoints: tuple[Path, ...],
@@ -206,24 +257,25 @@ def _answer_table(
 ) -> None:
     """Answer the rows of a table of pixels."""
     from mlpcli.cli.predict_table import answer_table, show
+    from mlpcli.inference.committee import newest_reader
 
     if len(images) > 1:
         raise click.UsageError("a table of pixels is answered alone; name one file.")
-    for parameter in click.get_current_context().command.params:
-        if parameter.name in ONLY_FOR_IMAGES and options.is_given(parameter.name):
-            raise click.UsageError(f"{parameter.opts[0]} is for images, not for a table of pixels.")
-    answers = answer_table(_committee(checkpoints, runs_dir), Path(images[0]))
-    show(answers, top, threshold, as_json, csv_file, submission)
+    _refuse_options(ONLY_FOR_IMAGES, "is for images, not for a table of pixels.")
+    committee = _committee(checkpoints, runs_dir, newest_reader)
+    show(answer_table(committee, Path(images[0])), top, threshold, as_json, csv_file, submission)
 
 
-def _committee(checkpoints: tuple[Path, ...], runs_dir: Path) -> "Committee":
-    """Load the networks that answer, and name them on stderr."""
-    from mlpcli.inference.committee import load_committee, newest_reader
+def _committee(
+    checkpoints: tuple[Path, ...], runs_dir: Path, newest: "Callable[[Path], Committee]"
+) -> "Committee":
+    """Load the networks that answer, or the newest that fits, and name them on stderr."""
+    from mlpcli.inference.committee import load_committee
     from mlpcli.storage.run_folder import BOXED
 
     if options.is_given("runs_dir") and not runs_dir.is_dir():
         raise CheckpointError(f"{runs_dir}: no folder of runs there; `mlpcli train` makes one.")
-    committee = load_committee(checkpoints) if checkpoints else newest_reader(runs_dir)
+    committee = load_committee(checkpoints) if checkpoints else newest(runs_dir)
     for model in committee.models:
         boxed = model.path == BOXED
         name = "boxed, the network that comes with mlpcli" if boxed else model.path

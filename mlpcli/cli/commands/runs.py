@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import DataError
-from mlpcli.text import percent, table
+from mlpcli.text import number, percent, table
 
 if TYPE_CHECKING:
     from mlpcli.storage.records import RunRecord
 
 MISSING = "-"
+STATES = ("interrupted", "diverged", "paused", "impossible")
+"""reasons why a run stopped before its end"""
 RESULTS = ("best_epoch", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds")
 
 
@@ -24,6 +26,7 @@ RESULTS = ("best_epoch", "val_loss", "val_accuracy", "test_loss", "test_accuracy
     nargs=2,
     type=options.PATH,
     metavar="A B",
+    shell_complete=candidates.run_names,
     help="Show the settings in which two runs differ, and their results.",
 )
 @options.as_json
@@ -33,10 +36,12 @@ def command(folder: Path, compare: tuple[Path, Path] | None, as_json: bool) -> N
     \b
     mlpcli runs
     mlpcli runs --json elsewhere/runs
+    mlpcli runs sweeps/mnist
     mlpcli runs --compare mnist mnist-2
     """
     if compare is not None:
-        from mlpcli.storage.records import is_run, read_record
+        from mlpcli.storage.folders import is_run
+        from mlpcli.storage.records import read_record
 
         a, b = (folder / name if is_run(folder / name) else name for name in compare)
         click.echo(_comparison(read_record(a), read_record(b), as_json=as_json))
@@ -68,7 +73,7 @@ def _readable(folder: Path) -> tuple[list["RunRecord"], int]:
 def _facts(record: "RunRecord") -> dict[str, Any]:
     best, summary = record.best, record.summary
     return {
-        "name": record.folder.name,
+        "name": _name(record),
         "folder": str(record.folder.path),
         "started": record.environment.get("started"),
         "finished": record.has_ended,
@@ -84,6 +89,13 @@ def _facts(record: "RunRecord") -> dict[str, Any]:
         "test_accuracy": summary.get("test_accuracy"),
         "seconds": record.seconds,
     }
+
+
+def _name(record: "RunRecord") -> str:
+    """Return the name of a run; of a trial with several seeds, with its number."""
+    path = record.folder.path
+    is_of_seed = path.parent.parent.name == "trials"
+    return f"{path.parent.name}/{path.name}" if is_of_seed else record.folder.name
 
 
 def _list(records: list["RunRecord"]) -> str:
@@ -118,13 +130,15 @@ def _result(accuracy: Any, loss: Any) -> str:
     """Return an accuracy, or the loss of a regression."""
     if isinstance(accuracy, int | float):
         return percent(accuracy)
-    return f"loss {loss:.4g}" if isinstance(loss, int | float) else ""
+    return f"loss {number(loss)}" if isinstance(loss, int | float) else ""
 
 
 def _state(record: "RunRecord") -> str:
     """Return the state of a run that was not tested."""
     stopped = record.summary.get("stopped")
-    return stopped if stopped in ("interrupted", "diverged") else "unfinished"
+    if record.has_ended:
+        return "not tested"
+    return stopped if stopped in STATES else "unfinished"
 
 
 def _time(seconds: float) -> str:

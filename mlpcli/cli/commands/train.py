@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlpcli.cli import options
+from mlpcli.cli import candidates, options
 from mlpcli.errors import Interrupted, MlpcliError, printable
 from mlpcli.files import as_argument
-from mlpcli.text import percent
+from mlpcli.text import count, number, percent
 
 if TYPE_CHECKING:
     from mlpcli.config.schema.config import Config
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     "resumed",
     type=options.PATH,
     metavar="RUN",
+    shell_complete=candidates.checkpoints,
     help="Resume a run: its folder, or a checkpoint in it.",
 )
 @options.trust_paths
@@ -94,7 +95,7 @@ def command(
         how = f"{stop} To resume: {resuming}{_with_its_data(config, data_dir)}"
         raise Interrupted(how, stop.signal, stop.folder) from stop
     click.echo(_result_text(finished))
-    if config.training.pictures:
+    if config.training.pictures and finished.history:
         _leave_pictures(finished, data_dir, report)
     if not quiet:
         report.remark(_what_next(finished, data_dir))
@@ -137,20 +138,26 @@ def _dry_run_text(dry: "DryRun") -> str:
         f"Network:    {'-'.join(map(str, network.sizes))} ({len(network.theta):,} parameters)\n"
         f"Examples:   {len(setup.training):,} for training, {validation:,} for validation, "
         f"{len(setup.test):,} for the test\n"
-        f"One batch:  loss {dry.loss_before:.4f}, after one step {dry.loss_after:.4f}\n"
+        f"One batch:  loss {number(dry.loss_before)}, after one step {number(dry.loss_after)}\n"
         "Nothing was written."
     )
 
 
 def _result_text(run: "Run") -> str:
-    best = f"{run.best_epoch} of {len(run.history)}"
-    if run.monitor != "epoch":
-        best += f" ({run.monitor} {getattr(run.best, run.monitor):.4f})"
+    best = f"{run.best_epoch} of {len(run.history)}" if run.history else "none: nothing was trained"
+    if run.best is not None and run.monitor != "epoch":
+        figure = getattr(run.best, run.monitor)
+        written = number(figure) if run.monitor.endswith("loss") else f"{figure:.4f}"
+        best += f" ({run.monitor} {written})"
     if run.stopped_early:
         best += ", stopped early"
     if run.reached_loss:
-        best += ", stopped where the loss reached training.stop_at_loss"
-    test = f"loss {run.test.loss:.4f}"
+        last = run.history[-1]
+        best += f", stopped at training loss {number(last.train_loss)}, below training.stop_at_loss"
+    if run.took_back:
+        steps = count(len(run.history) - 1, "step")
+        best += f"\n            The weights kept are those of {steps}, which have this loss."
+    test = f"loss {number(run.test.loss)}"
     if run.test.accuracy is not None:
         right = int((run.test.predictions == run.test.labels).sum())
         total = len(run.test.labels)
@@ -189,8 +196,16 @@ def _what_next(run: "Run", data_dir: Path | None) -> str:
         ]
     if run.config.data.table is not None:
         explain = f"mlpcli explain --config {as_argument(run.folder / 'config.yaml')}"
-        lines = [evaluate, (explain, "each step of its training, with its numbers")]
-        if may_be_drawn(run.config, training_rows(run.config.data.table, None)):
+        table = run.config.data.table
+        first = table.inputs[0] if table.inputs else [0]
+        row = ",".join(f"{number:g}" for number in first)
+        lines = [
+            evaluate,
+            (f"mlpcli predict --inputs {row} --checkpoint {folder}", "its answer to a row"),
+            (f"mlpcli explain {folder} --example 1", "an example's way forward and back"),
+            (explain, "each step of its training, with its numbers"),
+        ]
+        if may_be_drawn(run.config, training_rows(table, None)):
             lines.append((page, "the network itself, drawn with its numbers"))
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)

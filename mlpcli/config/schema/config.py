@@ -40,10 +40,13 @@ def _check_run_name(name: str) -> str:
     return name
 
 
+RunName = Annotated[str, AfterValidator(_check_run_name)]
+
+
 class Config(Section):
     """A whole run."""
 
-    name: Annotated[str, AfterValidator(_check_run_name)] | None = Field(
+    name: RunName | None = Field(
         default=None,
         description="Name of the run's folder: letters, digits, '.', '_' and '-'. null: that of"
         " the config file.",

@@ -8,13 +8,23 @@ from mlpcli.config.schema.data import SYNTHETIC_TRAIN_SIZE, DataConfig, TableCon
 from mlpcli.config.schema.initializers import UniformInitializer
 from mlpcli.config.schema.losses import LossConfig, losses_for
 from mlpcli.config.schema.network import NetworkConfig
-from mlpcli.config.schema.optimizers import OptimizerConfig
+from mlpcli.config.schema.optimizers import (
+    MuonConfig,
+    OptimizerConfig,
+    ScheduleFreeAdamwConfig,
+    ScheduleFreeSgdConfig,
+)
 from mlpcli.config.schema.schedules import PlateauConfig, ScheduleConfig
 from mlpcli.config.schema.training import TrainingConfig
 from mlpcli.text import listed
 
 IMAGE_SETTINGS = ("deslant", "digit_width", "interpolation")
 """the settings that shape images"""
+DECIDED_BY_START = {
+    "network": {"hidden", "activation", "output_activation", "batch_norm"},
+    "data": {*IMAGE_SETTINGS, "prepare", "image_size"},
+}
+"""settings that the network decides which `training.start_from` names"""
 OWN_IMAGES = ("folder", "csv", "npz", "idx", "arrays")
 ONLY_FOR = {
     "files": ("idx",),
@@ -37,8 +47,8 @@ ONLY_FOR = {
 class Conflict(NamedTuple):
     """Settings, each valid by itself, that do not fit together."""
 
-    key: str
-    """dotted key of the setting to change"""
+    key: str | tuple[str, ...]
+    """dotted key of the setting to change, or its path where a key has dots of its own"""
     others: tuple[str, ...]
     """dotted keys of the other settings involved"""
     message: str
@@ -58,8 +68,9 @@ def conflicts(
     if data.dataset == "table":
         yield from _table_conflicts(data, table or TableConfig())
     if table is not None and table.is_regression:
-        yield from _regression_conflicts(loss, table)
-    yield from _network_conflicts(network, loss, optimizer, training)
+        yield from _regression_conflicts(loss, data)
+    yield from _network_conflicts(network, loss, training)
+    yield from _optimizer_conflicts(network, optimizer, schedule, training)
     yield from _monitor_conflicts(data, schedule, training)
     yield from _start_conflicts(data, training)
 
@@ -97,8 +108,40 @@ def _monitor_conflicts(
             yield Conflict(key, ("data.validation",), message)
 
 
+def _optimizer_conflicts(
+    network: NetworkConfig,
+    optimizer: OptimizerConfig,
+    schedule: ScheduleConfig,
+    training: TrainingConfig,
+) -> Iterator[Conflict]:
+    hidden, name = len(network.hidden), ("optimizer.name",)
+    if optimizer.max_norm is not None and not hidden:
+        message = (
+            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
+            " network.hidden has none"
+        )
+        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
+    if isinstance(optimizer, MuonConfig) and not hidden:
+        message = "found 'muon', which is adamw where there are no hidden layers; expected adamw"
+        yield Conflict("optimizer.name", ("network.hidden",), message)
+    if not isinstance(optimizer, ScheduleFreeSgdConfig | ScheduleFreeAdamwConfig):
+        return
+    if schedule.name != "constant":
+        message = (
+            f"expected constant, found {schedule.name!r}: {optimizer.name} has an average in its"
+            " place (schedule.warmup_epochs may be set)"
+        )
+        yield Conflict("schedule.name", name, message)
+    if training.averaging is not None:
+        message = f"expected null: {optimizer.name} has an average of its own"
+        yield Conflict("training.averaging", name, message)
+    if optimizer.max_norm is not None:
+        message = f"expected null: {optimizer.name} makes all weights anew from its average"
+        yield Conflict("optimizer.max_norm", name, message)
+
+
 def _network_conflicts(
-    network: NetworkConfig, loss: LossConfig, optimizer: OptimizerConfig, training: TrainingConfig
+    network: NetworkConfig, loss: LossConfig, training: TrainingConfig
 ) -> Iterator[Conflict]:
     names, hidden = network.activation, len(network.hidden)
     if not isinstance(names, str) and len(names) != hidden:
@@ -124,12 +167,6 @@ def _network_conflicts(
             f" the loss {loss.name} and must be the only activation of the last layer"
         )
         yield Conflict("network.output_activation", ("loss",), message)
-    if optimizer.max_norm is not None and not hidden:
-        message = (
-            f"found {optimizer.max_norm:g}, but it is for the weights into hidden units, and"
-            " network.hidden has none"
-        )
-        yield Conflict("optimizer.max_norm", ("network.hidden",), message)
     if network.batch_norm and training.batch_size == 1:
         message = (
             "cannot normalise over a batch of one example; expected training.batch_size of at"
@@ -208,14 +245,16 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
     for key in IMAGE_SETTINGS:
         if getattr(data, key) != DataConfig.model_fields[key].default:
             yield Conflict(f"data.{key}", ("data.dataset",), "a table has no images to shape")
-    if data.normalization != "none":
-        message = (
-            f"expected none, found {data.normalization!r}: a table's numbers are used as they are"
-        )
+    if data.normalization == "unit":
+        message = "expected standardize or none, found 'unit', which is for the bytes of images"
         yield Conflict("data.normalization", ("data.dataset",), message)
+    yield from _name_conflicts(table)
     if data.augmentation != AugmentationConfig():
         message = "only for images, found dataset 'table'; data.augmentation=null takes it out"
         yield Conflict("data.augmentation", ("data.dataset",), message)
+    if data.train_classes is not None and table.labels is None:
+        message = "a regression has no classes; data.train_classes=null takes it out"
+        yield Conflict("data.train_classes", ("data.table",), message)
     if data.class_names is not None and table.labels is None:
         message = "a regression has no classes; data.class_names=null takes it out"
         yield Conflict("data.class_names", ("data.table",), message)
@@ -229,10 +268,29 @@ def _table_conflicts(data: DataConfig, table: TableConfig) -> Iterator[Conflict]
             yield Conflict("data.class_names", ("data.table",), message)
 
 
-def _regression_conflicts(loss: LossConfig, table: TableConfig) -> Iterator[Conflict]:
+def _name_conflicts(table: TableConfig) -> Iterator[Conflict]:
+    if table.labels is not None and table.names.targets is not None:
+        message = (
+            "classes have names in data.class_names; data.table.names.targets=null takes it out"
+        )
+        yield Conflict("data.table.names.targets", ("data.table",), message)
+        return
+    for key in ("inputs", "targets"):
+        names, rows = getattr(table.names, key), getattr(table, key)
+        columns = 1 if table.formula is not None else len(rows[0]) if rows else 0
+        if names is not None and columns and len(names) != columns:
+            message = f"expected {columns}, one for each column of {key}, found {len(names)}"
+            yield Conflict(f"data.table.names.{key}", ("data.table",), message)
+
+
+def _regression_conflicts(loss: LossConfig, data: DataConfig) -> Iterator[Conflict]:
+    table = data.table
+    if table is None:
+        return
     numbers = [number for row in table.targets or () for number in row]
     fitting = {"any"}
-    if numbers and 0 <= min(numbers) <= max(numbers) <= 1:
+    is_plain = data.normalization == "none"
+    if numbers and 0 <= min(numbers) <= max(numbers) <= 1 and is_plain:
         fitting.add("from 0 to 1")
     if loss.targets not in fitting:
         purpose = f"targets {loss.targets}"

@@ -40,6 +40,14 @@ def _check_class_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _check_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise wrong("names that differ from each other")
+    if any(not name.isprintable() or "," in name or name != name.strip() for name in names):
+        raise wrong("names of printable characters, without commas or spaces around them")
+    return names
+
+
 def _check_formula(text: str) -> str:
     try:
         parse_formula(text)
@@ -72,6 +80,14 @@ ClassNames = Annotated[
 ]
 
 
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=100)], ...],
+    Field(min_length=1, max_length=MOST_NUMBERS),
+    AfterValidator(_check_names),
+    BeforeValidator(tuple_from_list),
+]
+
+
 class DataFiles(Section):
     """Four files in the IDX format, gzipped or not.
 
@@ -83,6 +99,15 @@ class DataFiles(Section):
     train_labels: FilePath
     test_images: FilePath
     test_labels: FilePath
+
+
+class ColumnNames(Section):
+    """Names of a table's columns, for every table and picture of the run."""
+
+    inputs: Names | None = Field(default=None, description="One for each column of inputs.")
+    targets: Names | None = Field(
+        default=None, description="One for each column of targets; classes have data.class_names."
+    )
 
 
 class TableConfig(Section):
@@ -110,6 +135,7 @@ class TableConfig(Section):
         description="How many x, evenly from low to high, are trained on; those midway between"
         " them are the test.",
     )
+    names: ColumnNames = ColumnNames()
 
     @property
     def is_regression(self) -> bool:
@@ -223,6 +249,12 @@ class DataConfig(Section):
         " a share below 1. A tenth measures accuracy well and leaves nearly all to learn from;"
         " 0 trains on everything, which is the default for a table.",
     )
+    train_classes: Labels | None = Field(
+        default=None,
+        description="Train on the images of these classes alone, by their labels from 0 on, out of"
+        " those that the settings above choose; validation and test keep all. Shows what a network"
+        " makes of classes that it has never seen. null: all classes.",
+    )
     added_digits: int = Field(
         default=0,
         ge=0,
@@ -261,8 +293,9 @@ class DataConfig(Section):
     normalization: Literal["standardize", "unit", "none"] = Field(
         default="standardize",
         description="standardize: minus the mean of the training pixels, over their standard"
-        " deviation; learns faster. unit: pixels from 0 to 1. none: numbers as they are, which is"
-        " what a table has.",
+        " deviation; learns faster. Of a table each column by its own, and the targets of a"
+        " regression too, which is undone in every answer. unit: pixels from 0 to 1. none: numbers"
+        " as they are, which is the default for a table.",
     )
     augmentation: AugmentationConfig = AugmentationConfig()
 

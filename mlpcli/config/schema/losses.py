@@ -50,8 +50,29 @@ class QuadraticConfig(Loss):
     name: Literal["quadratic"]
 
 
+class BrierConfig(Loss):
+    """Squared error of the softmax of the outputs, summed over the outputs (Brier, 1950)."""
+
+    name: Literal["brier"]
+    contains = "softmax"
+    targets = "classes"
+
+
+class PerceptronConfig(Loss):
+    """The perceptron criterion: a step for each output, and Rosenblatt's rule (1958)."""
+
+    name: Literal["perceptron"]
+    contains = "step"
+    targets = "from 0 to 1"
+
+
 LossConfig = Annotated[
-    CrossEntropyConfig | BinaryCrossEntropyConfig | MseConfig | QuadraticConfig,
+    CrossEntropyConfig
+    | BinaryCrossEntropyConfig
+    | MseConfig
+    | QuadraticConfig
+    | BrierConfig
+    | PerceptronConfig,
     Field(discriminator="name"),
     NamedSection(default="cross_entropy"),
 ]

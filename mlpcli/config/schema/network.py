@@ -1,6 +1,6 @@
 """The settings of the network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
@@ -10,7 +10,7 @@ from mlpcli.config.schema.initializers import (
     ScaledInitializer,
     ZerosInitializer,
 )
-from mlpcli.config.schema.section import BelowOne, Section, tuple_from_list
+from mlpcli.config.schema.section import BelowOne, Section, tuple_from_list, wrong
 
 ActivationName = Literal[
     "sigmoid",
@@ -21,6 +21,7 @@ ActivationName = Literal[
     "gelu",
     "silu",
     "softplus",
+    "step",
     "identity",
 ]
 
@@ -41,6 +42,15 @@ Activations = Annotated[
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
 """one name, or a list of them; distinguished first, so that messages have a wrong name's place"""
+
+
+def _not_softmax(value: Any) -> Any:
+    if value == "softmax":
+        raise wrong(
+            "an activation of each output by itself; softmax is part of the losses cross_entropy"
+            " and brier (the squared error)"
+        )
+    return value
 
 
 class DropoutConfig(Section):
@@ -65,11 +75,11 @@ class NetworkConfig(Section):
         description="Of the hidden layers: one name for all, or a list with one for each; relu is"
         " cheap and does not saturate.",
     )
-    output_activation: ActivationName = Field(
+    output_activation: Annotated[ActivationName, BeforeValidator(_not_softmax)] = Field(
         default="identity",
-        description="Of the last layer. identity with the losses cross_entropy and"
-        " binary_cross_entropy, which have their own; mse and quadratic take any, and sigmoid keeps"
-        " outputs between their targets, 0 and 1.",
+        description="Of the last layer. identity with the losses cross_entropy,"
+        " binary_cross_entropy, brier and perceptron, which have their own; mse and quadratic take"
+        " any, and sigmoid keeps outputs between their targets, 0 and 1.",
     )
     initializer: InitializerConfig = Field(
         default=ScaledInitializer(),

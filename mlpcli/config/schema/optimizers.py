@@ -47,6 +47,41 @@ class SgdConfig(Optimizer):
     name: Literal["sgd"]
 
 
+class LionConfig(Optimizer):
+    """The sign of a momentum, so that every parameter takes a step as long (Chen et al., 2023)."""
+
+    name: Literal["lion"]
+    learning_rate: Positive = Field(
+        default=3e-4, description="How far every parameter goes in a step."
+    )
+    beta1: BelowOne = Field(
+        default=0.9, description="Share of the mean gradient in the step; the rest is the newest."
+    )
+    beta2: BelowOne = Field(
+        default=0.99, description="Share of the mean gradient kept from step to step."
+    )
+    weight_decay: NonNegative = Field(
+        default=0.03,
+        description="How much of each weight, not bias, decays in a step, times the learning rate;"
+        " as many times adamw's as the learning rate is smaller.",
+    )
+
+
+class ScheduleFreeSgdConfig(Optimizer):
+    """Gradient descent whose average needs no schedule (Defazio et al., 2024)."""
+
+    name: Literal["schedule_free_sgd"]
+    learning_rate: Positive = Field(
+        default=1.0,
+        description="Step size per unit of gradient; ten times that of momentum, which adds up ten"
+        " steps.",
+    )
+    momentum: BelowOne = Field(
+        default=0.9,
+        description="How far from the last step to the average the gradient is taken.",
+    )
+
+
 class OptimizerWithVelocity(Optimizer):
     """The settings of every optimizer that keeps a velocity."""
 
@@ -123,13 +158,40 @@ class AdamConfig(AdaptiveOptimizer):
     )
 
 
-class AdamwConfig(AdaptiveOptimizer):
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
+class AdaptiveOptimizerWithDecay(AdaptiveOptimizer):
+    """The settings of those of the family in which weights decay apart from the gradient."""
 
-    name: Literal["adamw"]
     weight_decay: NonNegative = Field(
         default=0.01,
         description="How much of each weight, not bias, decays in a step, times the learning rate.",
+    )
+
+
+class AdamwConfig(AdaptiveOptimizerWithDecay):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, 2019)."""
+
+    name: Literal["adamw"]
+
+
+class ScheduleFreeAdamwConfig(AdaptiveOptimizerWithDecay):
+    """AdamW whose average needs no schedule (Defazio et al., 2024)."""
+
+    name: Literal["schedule_free_adamw"]
+    learning_rate: Positive = Field(
+        default=0.0025, description="About how far a parameter goes in a step."
+    )
+    beta1: BelowOne = Field(
+        default=0.9,
+        description="How far from the last step to the average the gradient is taken.",
+    )
+
+
+class MuonConfig(AdaptiveOptimizerWithDecay):
+    """Orthogonal steps for weights but the last layer's, AdamW's for the rest (Jordan, 2024)."""
+
+    name: Literal["muon"]
+    momentum: BelowOne = Field(
+        default=0.95, description="Share of the mean gradient kept from step to step, in matrices."
     )
 
 
@@ -140,7 +202,11 @@ OptimizerConfig = Annotated[
     | AdaGradConfig
     | RmspropConfig
     | AdamConfig
-    | AdamwConfig,
+    | AdamwConfig
+    | LionConfig
+    | ScheduleFreeSgdConfig
+    | ScheduleFreeAdamwConfig
+    | MuonConfig,
     Field(discriminator="name"),
     NamedSection(default="momentum"),
 ]

@@ -11,7 +11,6 @@ from mlpcli.config.schema.section import (
     Metric,
     PathFromText,
     Positive,
-    PositiveInteger,
     Section,
     WatchConfig,
 )
@@ -40,8 +39,10 @@ class EarlyStoppingConfig(WatchConfig):
 class TrainingConfig(Section):
     """The length and manner of training."""
 
-    epochs: PositiveInteger = Field(
-        default=10, description="Passes over the training images; 10 are near the plateau."
+    epochs: Annotated[int, Field(ge=0)] = Field(
+        default=10,
+        description="Passes over the training images; 10 are near the plateau. 0 leaves a run of"
+        " the network as it begins.",
     )
     batch_size: ImageCount = Field(
         default=64,
@@ -78,8 +79,9 @@ class TrainingConfig(Section):
     )
     stop_at_loss: Positive | None = Field(
         default=None,
-        description="Training ends with the first epoch whose training loss is below this. null:"
-        " all epochs are trained.",
+        description="Training ends with the first epoch whose training loss is below this. In an"
+        " epoch of one batch that is the loss before the step, so the step is taken back: the"
+        " weights kept have the loss printed. null: all epochs are trained.",
     )
     pictures: bool = Field(
         default=True,

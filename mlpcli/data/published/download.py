@@ -5,7 +5,6 @@ SHA-256 are verified, and any failure leads to the next mirror.
 """
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from mlpcli.data.published.sources import PublishedFile
 from mlpcli.errors import DataError, printable
 from mlpcli.files import open_ordinary, replacing
+from mlpcli.text import without_password
 
 CHUNK_SIZE = 4096
 """bytes read between two checks of the time"""
@@ -51,7 +51,7 @@ class _MirrorError(Exception):
 
     def __init__(self, reason: str, *, transient: bool = False) -> None:
         # The reason may quote the mirror or the address.
-        super().__init__(printable(_without_password(reason)))
+        super().__init__(printable(without_password(reason)))
         self.transient = transient
 
 
@@ -80,7 +80,7 @@ def download(
     """
     failures: list[str] = []
     for location in locations:
-        address = _without_password(location)
+        address = without_password(location)
         if failures:
             report(f"{failures[-1]}; trying {address}.")
         for attempt in range(patience.tries):
@@ -94,6 +94,15 @@ def download(
             time.sleep(patience.pause * 2**attempt)
         failures.append(failure)
     raise DataError("\n  ".join([f"{file.name} could not be fetched:", *failures]))
+
+
+def obstacle(location: str, patience: Patience) -> str:
+    """Return why nothing comes from a location, or "" if its first bytes arrive."""
+    try:
+        with closing(_chunks(location, patience)) as chunks:
+            return "" if next(chunks, b"") else "it is empty"
+    except _MirrorError as error:
+        return str(error)
 
 
 def _download_once(
@@ -188,8 +197,3 @@ def _explained(error: Exception, patience: Patience) -> _MirrorError:
     if isinstance(error, HTTPError) or isinstance(root, ConnectionResetError):
         return _MirrorError(f"the transfer broke off: {detail}", transient=True)
     return _MirrorError(detail)
-
-
-def _without_password(text: str) -> str:
-    """Return `text` without the user and password of the addresses in it."""
-    return re.sub(r"://[^\s'\"]*@", "://", text)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpcli.explaining.documents.document import Document, Section, Subsection
-from mlpcli.explaining.saturation import FLAT, character
+from mlpcli.explaining.saturation import character
 from mlpcli.nn.activations import Activation
+from mlpcli.training.saturated_start import FLAT
 
 HEADER = ("activation", "saturates below", "above", "lowest", "highest", "mean output", "centred")
 
@@ -23,7 +24,7 @@ def activation_document(activations: Sequence[Activation]) -> Document:
                 _bound(found.saturates_above),
                 _bound(found.lowest),
                 _bound(found.highest),
-                f"{found.mean_output:.4f}",
+                _rounded(found.mean_output),
                 "yes" if found.is_centred else "no",
             ]
         )
@@ -63,7 +64,11 @@ def _bound(value: float | None) -> str:
         return "nowhere"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{round(value, 4) + 0.0:.4f}"
+    return _rounded(value)
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # + 0.0: no minus before 0
 
 
 def _finite(value: float) -> float | None:

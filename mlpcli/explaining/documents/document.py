@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.nn.arrays import Array
+from mlpcli.text import number
 
 MOST_NUMBERS, MOST_COLUMNS = 64, 10
 """size of the largest array shown in full; of others there is a summary"""
@@ -74,7 +75,7 @@ class Section:
     image: Array | None = None
     """(height, width), from 0 for white to 1 for black"""
     is_signed: bool = False
-    """whether the image goes from -1, blue, through 0, white, to 1, red"""
+    """whether the image goes from -1, red, through 0, white, to 1, blue"""
 
     def facts(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -100,15 +101,7 @@ class Document:
 
     title: str
     sections: list[Section] = field(default_factory=list)
-
-
-def number(value: float, largest: float | None = None) -> str:
-    """Return a number with six decimals, or four in powers of ten; never -0.
-
-    `largest`, the greatest magnitude among the numbers beside it, decides between them; None for a
-    number that stands alone.
-    """
-    size = abs(value) if largest is None else largest
-    if size and not 1e-3 <= size < 1e5:
-        return f"{value + 0.0:.4e}"
-    return f"{round(value, 6) + 0.0:.6f}"
+    opening: str = ""
+    """its first line"""
+    see: str = ""
+    """path of a page of the documentation, to which the first line leads"""

@@ -6,82 +6,149 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mlpcli.config.schema.config import Config
+from mlpcli.explaining.columns import TableColumns
 from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection
 from mlpcli.explaining.first_steps import TracedSteps
-from mlpcli.explaining.notation import Symbols, subscript
+from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import BatchNormTrace, LayerTrace, StepTrace
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.layers import BatchNorm
+from mlpcli.text import listed
 from mlpcli.training.building import build_loss
 
 MOST_EXAMPLES = 20
 """number of examples that are listed"""
 
 
-def forward_sections(config: Config, traced: TracedSteps) -> Iterator[Section]:
+def forward_sections(config: Config, traced: TracedSteps, notation: Notation) -> Iterator[Section]:
     """Yield the examples, each layer from the first to the last, and the loss."""
-    step = traced.first
-    yield Subsection(
-        "The example" if len(step.x) == 1 else "The examples",
-        words=_examples(traced.examples),
-        quantities=[Quantity("x", "x", step.x), Quantity("t", "t", step.t)],
-    )
+    step = traced.shown
+    yield from _given(traced, notation)
     for layer in step.layers:
         if layer.mask is not None:
-            yield _dropout(config, layer, layer.mask)
-        yield _weighted_sum(layer)
+            yield _dropout(config, layer, layer.mask, notation)
+        yield _weighted_sum(layer, notation)
         if layer.batch_norm is not None:
-            yield _batch_norm(layer, layer.batch_norm, len(step.x))
+            yield _batch_norm(layer, layer.batch_norm, len(step.x), notation)
         if layer.activation != "identity" or layer is not step.layers[-1]:
-            yield _activation(layer)
-    yield from _loss(config, step)
+            yield _activation(layer, notation)
+    yield from _probabilities(config, step, notation)
+    if traced.trained is None or traced.trained.has_target:
+        yield _loss(config, step, notation)
+    if traced.columns is not None and (traced.trained or _undone(traced.columns)):
+        yield _answer(traced, traced.columns, notation)
 
 
-def _examples(examples: Sequence[int]) -> str:
-    """Return a sentence with the numbers of the rows in the training set."""
+def _given(traced: TracedSteps, notation: Notation) -> Iterator[Section]:
+    """Yield the examples as they are given and, where that differs, as the network sees them."""
+    step, columns = traced.shown, traced.columns
+    has_target = traced.trained is None or traced.trained.has_target
+    x = Quantity("x", "x" if notation.x == "x" else f"{notation.x} = x", notation.examples(step.x))
+    seen = [x]
+    if has_target:
+        seen.append(Quantity("t", "t", notation.examples(step.t)))
+    title = "The example" if len(step.x) == 1 else "The examples"
+    if columns is None or traced.inputs is None or columns.normalization.changes_nothing:
+        words = _examples(traced.examples, notation)
+        if columns is not None and columns.has_names:
+            words += f" The inputs are {_listed(columns.inputs)}."
+        yield Subsection(title, words=words.strip(), quantities=seen)
+        return
+    given = [Quantity("inputs", "inputs", notation.examples(traced.inputs))]
+    formulae = ["x = (inputs − mean) / std"]
+    if has_target and traced.targets is not None:
+        given.append(Quantity("targets", "targets", notation.examples(traced.targets)))
+        formulae.append("t = (targets − mean) / std")
+    words = _examples(traced.examples, notation)
+    yield Subsection(
+        title, words=f"{words} The inputs are {_listed(columns.inputs)}.".strip(), quantities=given
+    )
+    yield Subsection(
+        "Standardised",
+        words="Each column has the mean and the standard deviation of the training set.",
+        formula=APART.join(formulae),
+        quantities=seen,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return listed(names) if len(names) > 1 else names[0]
+
+
+def _undone(columns: TableColumns) -> bool:
+    return columns.is_regression and not columns.target_normalization.changes_nothing
+
+
+def _answer(traced: TracedSteps, columns: TableColumns, notation: Notation) -> Section:
+    """Return what the network says, in the units of the targets or as a class."""
+    step = traced.shown
+    z = step.layers[-1].a
+    if columns.is_regression:
+        normalization, formula = columns.target_normalization, ""
+        if not normalization.changes_nothing:
+            formula = f"answer = {notation.of(step.layers[-1]).output} std + mean"
+        words = f"Of {_listed(columns.outputs)}." if columns.outputs[0] != "1" else ""
+        quantity = Quantity("answer", "answer", notation.examples(normalization.undone(z)))
+        return Subsection("The answer", words=words, formula=formula, quantities=[quantity])
+    answers = [columns.outputs[i] for i in z.argmax(axis=1)]
+    return Subsection("The answer", words=f"{', '.join(answers)}, the largest output.")
+
+
+def _examples(examples: Sequence[int], notation: Notation) -> str:
+    """Return a sentence with the numbers of the examples in the training set."""
+    if not examples:
+        return ""
     numbers = ", ".join(str(n) for n in examples[:MOST_EXAMPLES])
     if len(examples) > MOST_EXAMPLES:
         numbers += ", …"
-    which = "Example" if len(examples) == 1 else "Row by row, examples"
+    each = notation.name.removesuffix("s").capitalize()
+    which = "Example" if len(examples) == 1 else f"{each} by {each.lower()}, examples"
     return f"{which} {numbers} of the training set."
 
 
-def _dropout(config: Config, layer: LayerTrace, mask: Array) -> Section:
+def _dropout(config: Config, layer: LayerTrace, mask: Array, notation: Notation) -> Section:
     dropout = config.network.dropout
     rate = dropout.input if layer.number == 1 else dropout.hidden
-    n, symbols = layer.number, Symbols(layer)
+    symbols, shape = notation.of(layer), notation.examples(mask).shape
     return Subsection(
-        f"Layer {n}: dropout of what comes in",
+        f"Layer {symbols.number}: dropout of what comes in",
         words=f"Each number of {symbols.mask} is 0 with probability {rate:g} and "
         f"1 / (1 − {rate:g}) otherwise, drawn anew in every step; a prediction is made without. "
         "The probability is rounded to a 65,536th.",
         formula=f"{symbols.input} = {symbols.before_dropout} ⊙ {symbols.mask}",
-        shapes=f"{mask.shape} {mask.shape} → {mask.shape}",
+        shapes=f"{shape} {shape} → {shape}",
         quantities=[
-            Quantity(f"mask{n - 1}", symbols.mask, mask),
-            Quantity(f"dropped{n - 1}", symbols.input, layer.a_in),
+            Quantity(f"mask{symbols.before}", symbols.mask, notation.examples(mask)),
+            Quantity(f"dropped{symbols.before}", symbols.input, notation.examples(layer.a_in)),
         ],
     )
 
 
-def _weighted_sum(layer: LayerTrace) -> Section:
-    n, W, b, symbols = layer.number, layer.W.value, layer.b.value, Symbols(layer)
+def _weighted_sum(layer: LayerTrace, notation: Notation) -> Section:
+    symbols = notation.of(layer)
+    W, b = notation.weights(layer.W.value), notation.vector(layer.b.value)
+    a, z = notation.examples(layer.a_in), notation.examples(layer.z)
+    factors = notation.pair(str(a.shape), str(W.shape))
     return Subsection(
-        f"Layer {n}: the weighted sum",
-        formula=f"{symbols.z} = {symbols.input} {symbols.W} + {symbols.b}",
-        shapes=f"{layer.a_in.shape} {W.shape} + {b.shape} → {layer.z.shape}",
+        f"Layer {symbols.number}: the weighted sum",
+        formula=f"{symbols.z} = {notation.product(symbols.input, symbols.W)} + {symbols.b}",
+        shapes=f"{factors} + {b.shape} → {z.shape}",
         quantities=[
-            Quantity(f"W{n}", symbols.W, W),
-            Quantity(f"b{n}", symbols.b, b),
-            Quantity(f"z{n}", symbols.z, layer.z),
+            Quantity(symbols.keys["W"], symbols.W, W),
+            Quantity(symbols.keys["b"], symbols.b, b),
+            Quantity(f"z{symbols.number}", symbols.z, z),
         ],
     )
 
 
-def _batch_norm(layer: LayerTrace, norm: BatchNormTrace, examples: int) -> Section:
-    n, symbols = layer.number, Symbols(layer)
-    mu, v, s, y, gamma, beta = (subscript(each, n) for each in "μvsyγβ")
+def _batch_norm(
+    layer: LayerTrace, norm: BatchNormTrace, examples: int, notation: Notation
+) -> Section:
+    symbols = notation.of(layer)
+    n = symbols.number
+    mu, v, s, y = symbols.mu, symbols.v, symbols.s, symbols.y
+    gamma, beta = symbols.gamma, symbols.beta
     if examples > 1:
         whose = (
             f"{mu} and {v} are mean and variance of each unit over the examples. {mu} removes "
@@ -93,49 +160,54 @@ def _batch_norm(layer: LayerTrace, norm: BatchNormTrace, examples: int) -> Secti
         f"Layer {n}: batch normalisation",
         words=f"{whose}; ε = {BatchNorm.EPSILON:g}.",
         formula=f"{s} = ({symbols.z} − {mu}) / √({v} + ε){APART}{y} = {gamma} ⊙ {s} + {beta}",
-        shapes=f"{layer.z.shape} → {norm.y.shape}",
+        shapes=f"{notation.examples(layer.z).shape} → {notation.examples(norm.y).shape}",
         quantities=[
-            Quantity(f"mean{n}", mu, norm.mean),
-            Quantity(f"variance{n}", v, norm.variance),
-            Quantity(f"standardised{n}", s, norm.s),
-            Quantity(f"gamma{n}", gamma, norm.gamma.value),
-            Quantity(f"beta{n}", beta, norm.beta.value),
-            Quantity(f"y{n}", y, norm.y),
+            Quantity(f"mean{n}", mu, notation.vector(norm.mean)),
+            Quantity(f"variance{n}", v, notation.vector(norm.variance)),
+            Quantity(f"standardised{n}", s, notation.examples(norm.s)),
+            Quantity(f"gamma{n}", gamma, notation.vector(norm.gamma.value)),
+            Quantity(f"beta{n}", beta, notation.vector(norm.beta.value)),
+            Quantity(f"y{n}", y, notation.examples(norm.y)),
         ],
     )
 
 
-def _activation(layer: LayerTrace) -> Section:
-    n, symbols = layer.number, Symbols(layer)
+def _activation(layer: LayerTrace, notation: Notation) -> Section:
+    symbols, a = notation.of(layer), notation.examples(layer.a)
+    n = symbols.number
     if layer.activation == "identity":
         formula, shapes = f"{symbols.a} = {symbols.given}", ""
     else:
         sigma = ACTIVATIONS[layer.activation].formula
         formula = f"{symbols.a} = σ({symbols.given}){APART}{sigma}"
-        shapes = f"{layer.z.shape} → {layer.a.shape}"
+        shapes = f"{a.shape} → {a.shape}"
     return Subsection(
         f"Layer {n}: the activation, {layer.activation}",
         formula=formula,
         shapes=shapes,
-        quantities=[Quantity(f"a{n}", symbols.a, layer.a)],
+        quantities=[Quantity(f"a{n}", symbols.a, a)],
     )
 
 
-def _loss(config: Config, step: StepTrace) -> Iterator[Section]:
-    output = Symbols(step.layers[-1]).output
+def _probabilities(config: Config, step: StepTrace, notation: Notation) -> Iterator[Section]:
     loss = build_loss(config.loss.model_dump())
     if loss.prediction_formula:
+        p = notation.examples(step.prediction)
         yield Subsection(
-            "The probabilities",
-            formula=loss.prediction_formula.format(z=output),
-            shapes=f"{step.t.shape} → {step.t.shape}",
-            quantities=[Quantity("p", "p", step.prediction)],
+            f"The {loss.prediction_name}",
+            formula=notation.of_the_loss(loss.prediction_formula, step),
+            shapes=f"{p.shape} → {p.shape}",
+            quantities=[Quantity("p", notation.prediction(step), p)],
         )
-    formula = loss.formula.format(z=output)
+
+
+def _loss(config: Config, step: StepTrace, notation: Notation) -> Section:
+    loss = build_loss(config.loss.model_dump())
+    formula = notation.of_the_loss(loss.formula, step)
     if loss.target_formula:
         formula += APART + loss.target_formula
     has_n = re.search(r"\bn\b", formula)
-    yield Subsection(
+    return Subsection(
         "The loss",
         words=f"n = {step.t.shape[1]}, the number of outputs." if has_n else "",
         formula=formula,

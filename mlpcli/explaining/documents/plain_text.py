@@ -16,6 +16,8 @@ LEAST_INK = 0.35
 def as_text(document: Document) -> str:
     """Return plain text, at most `PAGE_WIDTH` columns wide where its parts allow."""
     parts = [f"{document.title}\n{'=' * len(document.title)}"]
+    if opening := _opening(document, document.see):
+        parts.append("\n".join(textwrap.wrap(opening, PAGE_WIDTH)))
     for section in document.sections:
         lines = [section.title]
         if section.level == 2:
@@ -27,6 +29,8 @@ def as_text(document: Document) -> str:
 def as_markdown(document: Document) -> str:
     """Return Markdown in which each section's columns stand in a block of text."""
     parts = [f"# {document.title}"]
+    if opening := _opening(document, f"[{document.see}]({document.see})"):
+        parts.append(opening)
     for section in document.sections:
         parts.append(f"{'#' * section.level} {section.title}")
         if section.words:
@@ -35,6 +39,11 @@ def as_markdown(document: Document) -> str:
         if body:
             parts.append("\n".join(["```text", *body, "```"]))
     return "\n\n".join(parts)
+
+
+def _opening(document: Document, link: str) -> str:
+    see = f"All symbols, beside those of other texts: {link}. " if document.see else ""
+    return f"{see}{document.opening}"
 
 
 def _plain_body(section: Section, *, words: bool = True) -> list[str]:

@@ -6,34 +6,44 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection, number
+from mlpcli.explaining.documents.arrows import arrow
+from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
+from mlpcli.explaining.documents.gradient import gradient_facts, gradient_section
 from mlpcli.explaining.documents.update import gradient_cells
-from mlpcli.explaining.notation import subscript
+from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.nn.arrays import Array
-from mlpcli.text import percent
+from mlpcli.text import number, percent
 
 LONGEST_ARROW = 20
 MOST_WEIGHTS = 5
 LEVELS = "·▁▂▃▄▅▆▇█"
 
 
-def prediction_document(name: str, traced: TracedPrediction) -> Document:
+def prediction_document(name: str, traced: TracedPrediction, notation: Notation = ROWS) -> Document:
     """Return the document; `name` is the image file's name."""
-    return Document(f"{name}, as the network sees it", list(_sections(traced)))
+    return Document(
+        f"{name}, as the network sees it",
+        list(_sections(traced, notation)),
+        opening=notation.words,
+        see=SYMBOLS,
+    )
 
 
-def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
+def prediction_facts(
+    name: str, traced: TracedPrediction, notation: Notation = ROWS
+) -> dict[str, Any]:
     """Return the same for JSON, with every digit."""
     step, names = traced.step, traced.class_names
     return {
         "file": name,
+        "notation": notation.name,
         "label": names[traced.label],
         "predicted": names[traced.predicted],
         "pixels": traced.pixels.tolist(),
         "layers": [
             {
-                "layer": layer.number,
+                "layer": notation.of(layer).number,
                 "activation": layer.activation,
                 "z": layer.z[0].tolist(),
                 "a": layer.a[0].tolist(),
@@ -44,9 +54,10 @@ def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
         ],
         "outputs": step.layers[-1].a[0].tolist(),
         "temperature": traced.temperature,
+        "calibrated_probabilities": _by_class(traced, traced.calibrated),
         "probabilities": _by_class(traced, traced.probabilities),
-        "prediction": _by_class(traced, step.prediction[0]),
         "prediction_minus_target": _by_class(traced, step.prediction[0] - step.target[0]),
+        "gradient": gradient_facts(step.layers, notation),
         "weight_changes": [
             dataclasses.asdict(each) for each in strongest_changes(traced, MOST_WEIGHTS)
         ],
@@ -59,31 +70,32 @@ def prediction_facts(name: str, traced: TracedPrediction) -> dict[str, Any]:
     }
 
 
-def _sections(traced: TracedPrediction) -> Iterator[Section]:
+def _sections(traced: TracedPrediction, notation: Notation) -> Iterator[Section]:
     step, names = traced.step, traced.class_names
     yield Section("What it saw", image=traced.pixels / 255.0)
     yield Section("Layer by layer")
     for layer in step.layers[:-1]:
         active = int(np.count_nonzero(layer.a > 0))
         yield Subsection(
-            f"Layer {layer.number}, {layer.activation}",
+            f"Layer {notation.of(layer).number}, {layer.activation}",
             words=f"{active} of {layer.a.shape[1]} units are above 0: {_levels(layer.a[0])}",
-            quantities=[Quantity("a", subscript("a", layer.number), layer.a)],
+            quantities=[Quantity("a", notation.of(layer).a, notation.examples(layer.a))],
         )
     answer = f"Its answer is {names[traced.predicted]}."
     if traced.temperature != 1:
         answer += (
-            " Its probabilities are those of the outputs divided by the run's temperature, "
-            f"{traced.temperature:.3f}; p, t and the loss below do not use it."
+            " p is what training compares with the target. `mlpcli predict` divides the outputs by "
+            f"the run's temperature first, {traced.temperature:.3f}, and then says "
+            f"{percent(float(traced.calibrated[traced.predicted]))}."
         )
     before, after = traced.probabilities, traced.probabilities_after
-    rows = [["class", "output", "probability"]]
+    rows = [["class", "output", "p"]]
     for name, z, p in zip(names, step.layers[-1].a[0], before, strict=True):
-        rows.append([name, f"{z:.4f}", percent(p)])
+        rows.append([name, f"{z:.4f}", f"{p:.4f}"])
     yield Section("What it says", words=answer, rows=rows)
     rows = [["class", "p − t", "should go"]]
     for name, p, t in zip(names, step.prediction[0], step.target[0], strict=True):
-        rows.append([name, f"{p - t:+.4f}", _arrow(float(t - p))])
+        rows.append([name, f"{p - t:+.4f}", arrow(float(t - p), 1.0, LONGEST_ARROW)])
     yield Section(
         "What each output should do",
         words=f"The target t is {_target(traced)}; p is what the loss compares with it. "
@@ -103,11 +115,12 @@ def _sections(traced: TracedPrediction) -> Iterator[Section]:
     )
     yield _pixels(traced)
     header = ["layer", "weights", "norm of ∂L/∂W"]
-    rows = [header, *(gradient_cells(layer) for layer in step.layers)]
+    rows = [header, *(gradient_cells(layer, notation) for layer in step.layers)]
     yield Section("How much each layer would learn", rows=rows)
-    rows = [["class", "before", "after"]]
+    yield gradient_section(step.layers, notation, Section)
+    rows = [["class", "p before", "p after"]]
     for name, p, q in zip(names, before, after, strict=True):
-        rows.append([name, percent(p), percent(q)])
+        rows.append([name, f"{p:.4f}", f"{q:.4f}"])
     yield Section(
         "After one step of SGD",
         words=f"On this image alone, with learning rate {step.learning_rate:g}; the loss goes "
@@ -130,8 +143,8 @@ def _pixels(traced: TracedPrediction) -> Section:
     return Section(
         f"Which pixels speak for {label}",
         words=f"∂ {traced.score}/∂x at each pixel, with the {traced.score} of {label}: more ink "
-        f"speaks for {label} where it is positive (in text + strong, ' weak; on a page red) and "
-        "against it where it is negative (- strong, . weak; blue). The strongest is "
+        f"speaks for {label} where it is positive (in text + strong, ' weak; on a page blue) and "
+        "against it where it is negative (- strong, . weak; red). The strongest is "
         f"{largest:.2e}.",
         image=traced.for_the_label / (largest or 1.0),
         is_signed=True,
@@ -140,14 +153,6 @@ def _pixels(traced: TracedPrediction) -> Section:
 
 def _by_class(traced: TracedPrediction, values: Array) -> dict[str, float]:
     return dict(zip(traced.class_names, values.tolist(), strict=True))
-
-
-def _arrow(way: float) -> str:
-    """Return an arrow for a distance, at its longest from 1 on."""
-    if abs(way) < 5e-5:
-        return "stay"
-    length = max(1, round(min(abs(way), 1) * LONGEST_ARROW))
-    return length * ("↑" if way > 0 else "↓")
 
 
 def _levels(a: Array) -> str:

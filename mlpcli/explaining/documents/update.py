@@ -1,24 +1,28 @@
 """The update of a step of training as part of a document."""
 
-from collections.abc import Iterator
+import functools
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from mlpcli.config.schema.config import Config
-from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection, number
-from mlpcli.explaining.notation import subscript
+from mlpcli.explaining.documents.document import APART, Quantity, Section, Subsection
+from mlpcli.explaining.notation import Notation
 from mlpcli.explaining.trace import LayerTrace, ParameterTrace, StepTrace
+from mlpcli.nn.arrays import Array
 from mlpcli.nn.optimizers import OPTIMIZERS
-from mlpcli.text import listed
+from mlpcli.text import listed, number
 
-SYMBOLS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
-"""symbols of a layer's parameters"""
 PENALTIES = {"weight_decay": "λ", "l1": "κ"}
 BATCH_NORM = ("μ", "v", "s", "ε", "β₁", "β₂")
 """symbols of batch normalisation, numbers of layers included, that an optimizer may use too"""
 
 
-def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
+def update_sections(
+    config: Config, step: StepTrace, notation: Notation, number_of_step: int = 1
+) -> Iterator[Section]:
     """Yield the changes of the gradient, the optimizer's step, and its result."""
     changes = list(_changes_of_the_gradient(config, step))
     if changes:
@@ -26,28 +30,37 @@ def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
         yield Subsection(
             "The gradient that the step takes",
             quantities=[
-                Quantity(f"taken_{name}", f"g of {symbol}", trace.taken)
-                for name, symbol, trace in _parameters(step)
+                Quantity(f"taken_{p.key}", f"g of {p.symbol}", p.written(p.trace.taken))
+                for p in _parameters(step, notation)
             ],
         )
-    yield _the_step(config, step, gradient_is_changed=bool(changes))
     symbols = OPTIMIZERS[config.optimizer.name].vectors
-    remembered = [
-        Quantity(f"{vector}_{name}", f"{symbols[vector]} of {symbol}", values)
-        for name, symbol, trace in _parameters(step)
-        for vector, values in trace.state.items()
-    ]
+
+    def memory(prefix: str, when: str) -> list[Quantity]:
+        return [
+            Quantity(
+                f"{prefix}{vector}_{p.key}", f"{symbols[vector]} of {p.symbol}", p.written(values)
+            )
+            for p in _parameters(step, notation)
+            for vector, values in getattr(p.trace, when).items()
+        ]
+
+    if number_of_step > 1 and (before := memory("before_", "state_before")):
+        yield Subsection(f"What {config.optimizer.name} remembers before it", quantities=before)
+    yield _the_step(config, step, notation, number_of_step, gradient_is_changed=bool(changes))
+    remembered = memory("", "state")
     if remembered:
         yield Subsection(f"What {config.optimizer.name} remembers after it", quantities=remembered)
     if step.lengths:
         yield Subsection(
             "The longest weights",
             words=f"The weights into a hidden unit are no longer than c = "
-            f"{config.optimizer.max_norm:g}: each unit's column of W is shortened where it is. "
+            f"{config.optimizer.max_norm:g}: each unit's {notation.unit_in_W} of W is shortened "
+            "where it is. "
             "Below are the lengths before that; the weights above are those after it.",
             formula="w ← w min(1, c / |w|)",
             quantities=[
-                Quantity(f"lengths{i}", f"|w| in {subscript('W', i)}", lengths)
+                Quantity(f"lengths{i}", f"|w| in {notation.write('W', i)}", lengths)
                 for i, lengths in enumerate(step.lengths, 1)
             ],
         )
@@ -60,14 +73,14 @@ def update_sections(config: Config, step: StepTrace) -> Iterator[Section]:
     rows = [["layer", "weights", "norm of ∂L/∂W", "relative error against differences"]]
     for layer in step.layers:
         error = "not taken" if layer.relative_error is None else f"{layer.relative_error:.1e}"
-        rows.append([*gradient_cells(layer), error])
+        rows.append([*gradient_cells(layer, notation), error])
     yield Subsection("The gradient of each layer", rows=rows)
 
 
-def gradient_cells(layer: LayerTrace) -> list[str]:
+def gradient_cells(layer: LayerTrace, notation: Notation) -> list[str]:
     """Return a layer's number, the shape of its weights, and the norm of their gradient."""
-    n_in, n_out = layer.W.value.shape
-    return [str(layer.number), f"{n_in} × {n_out}", f"{layer.gradient_norm:.4e}"]
+    shape = " × ".join(map(str, notation.weights(layer.W.value).shape))
+    return [str(notation.of(layer).number), shape, f"{layer.gradient_norm:.4e}"]
 
 
 def learning_rate(config: Config, step: StepTrace) -> str:
@@ -82,9 +95,12 @@ def learning_rate(config: Config, step: StepTrace) -> str:
     return f"{step.learning_rate:g} ({rate:g} × {fraction:g} {by})"
 
 
-def new_parameters(step: StepTrace) -> list[Quantity]:
+def new_parameters(step: StepTrace, notation: Notation) -> list[Quantity]:
     """Return the parameters after the step."""
-    return [Quantity(f"new_{name}", symbol, trace.new) for name, symbol, trace in _parameters(step)]
+    return [
+        Quantity(f"new_{p.key}", p.symbol, p.written(p.trace.new))
+        for p in _parameters(step, notation)
+    ]
 
 
 def drops(step: StepTrace) -> bool:
@@ -92,11 +108,24 @@ def drops(step: StepTrace) -> bool:
     return any(layer.mask is not None for layer in step.layers)
 
 
-def _parameters(step: StepTrace) -> Iterator[tuple[str, str, ParameterTrace]]:
-    """Yield the name, such as W1, the symbol and the trace of each array of parameters."""
+class _Parameters(NamedTuple):
+    """An array of parameters in a step."""
+
+    key: str
+    """in JSON, such as W1"""
+    symbol: str
+    trace: ParameterTrace
+    written: Callable[[Array], Array]
+    """returns an array of its shape as the notation has it"""
+
+
+def _parameters(step: StepTrace, notation: Notation) -> Iterator[_Parameters]:
+    """Yield each array of parameters."""
     for layer in step.layers:
+        symbols = notation.of(layer)
         for name, trace in layer.parameters.items():
-            yield f"{name}{layer.number}", subscript(SYMBOLS[name], layer.number), trace
+            written = functools.partial(notation.parameter, name)
+            yield _Parameters(symbols.keys[name], symbols.parameters[name], trace, written)
 
 
 def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Section]:
@@ -123,7 +152,7 @@ def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Sectio
             formula="g ← max(−c, min(g, c))",
         )
     formulae = []
-    if settings.weight_decay and not OPTIMIZERS[settings.name].decays_apart:
+    if settings.weight_decay and not OPTIMIZERS[settings.name].decay_formula:
         formulae.append("g ← g + λ W")
     if settings.l1:
         formulae.append("g ← g + κ sign(W)")
@@ -135,10 +164,17 @@ def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Sectio
         )
 
 
-def _the_step(config: Config, step: StepTrace, *, gradient_is_changed: bool) -> Section:
+def _the_step(
+    config: Config,
+    step: StepTrace,
+    notation: Notation,
+    number_of_step: int,
+    *,
+    gradient_is_changed: bool,
+) -> Section:
     settings = config.optimizer
     optimizer = OPTIMIZERS[settings.name]
-    formula, decays = optimizer.formula, optimizer.decays_apart and settings.weight_decay > 0
+    formula, decay = optimizer.formula, optimizer.decay_formula if settings.weight_decay else ""
     said = [f"η = {learning_rate(config, step)}"]
     said += [f"{symbol} = {getattr(settings, key):g}" for key, symbol in optimizer.symbols.items()]
     for key, symbol in PENALTIES.items():
@@ -147,19 +183,24 @@ def _the_step(config: Config, step: StepTrace, *, gradient_is_changed: bool) -> 
     words = f"{', '.join(said)}, g = ∂L/∂θ"
     if gradient_is_changed:
         words += ", as changed above"
-    if optimizer.vectors:
-        zeros = " and ".join(f"{symbol} = 0" for symbol in optimizer.vectors.values())
-        words += f"; {zeros} at first"
-    if "ᵗ" in formula:
-        words += "; t = 1 counts the steps"
-    if decays:
+    if optimizer.vectors and number_of_step == 1:
+        first = [
+            f"{symbol} = {'θ' if name in optimizer.begins_at_theta else '0'}"
+            for name, symbol in optimizer.vectors.items()
+        ]
+        words += f"; {' and '.join(first)} at first"
+    if "ᵗ" in formula or "ₜ" in formula:
+        words += f"; t = {number_of_step:,} counts the steps"
+    if decay:
         words += "; the weights, not the biases, decay before the step"
-    twice = [symbol for symbol in BATCH_NORM if symbol in formula]
+    if optimizer.said:
+        words += f"; {optimizer.said}"
+    twice = [each for each in BATCH_NORM if re.search(rf"(?<![a-z]){each}(?![a-z])", formula)]
     if config.network.batch_norm and twice:
         words += f". Here {listed(twice)} are {settings.name}'s, not the layers'"
     return Subsection(
         f"The step, {settings.name}",
         words=words,
-        formula=f"W ← (1 − η λ) W{APART}{formula}" if decays else formula,
-        quantities=new_parameters(step),
+        formula=f"{decay}{APART}{formula}" if decay else formula,
+        quantities=new_parameters(step, notation),
     )

@@ -38,6 +38,9 @@ def _arrays(exported: Exported, dtype: np.dtype[Any]) -> dict[str, Any]:
         "temperature": checkpoint.temperature,
         "checkpoint_sha256": exported.sha256,
     }
+    if not checkpoint.target_normalization.changes_nothing:
+        arrays["target_mean"] = checkpoint.target_normalization.mean
+        arrays["target_std"] = checkpoint.target_normalization.std
     if shaping.changes_images:
         arrays |= {name: value for name, value in asdict(shaping).items() if value is not None}
     return {name: np.asarray(value) for name, value in arrays.items()}

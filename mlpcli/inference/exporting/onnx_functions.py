@@ -35,6 +35,11 @@ def _softplus(z: Value) -> Value:
     return z.apply("Relu") + (z.apply("Abs").apply("Neg").apply("Exp") + 1.0).apply("Log")
 
 
+def _step(z: Value) -> Value:
+    """1 where z > 0, and 0 else."""
+    return (z > 0.0).cast(z.dtype)
+
+
 ACTIVATIONS: Mapping[str, Callable[[Value], Value]] = {
     "identity": lambda z: z,
     "sigmoid": lambda z: z.apply("Sigmoid"),
@@ -45,6 +50,7 @@ ACTIVATIONS: Mapping[str, Callable[[Value], Value]] = {
     "gelu": _gelu,
     "silu": _silu,
     "softplus": _softplus,
+    "step": _step,
 }
 """name of an activation → z (N, n) to σ(z) (N, n)"""
 
@@ -73,5 +79,7 @@ PROBABILITIES: Mapping[str, Callable[[Value], Value]] = {
     "binary_cross_entropy": _scaled_sigmoids,
     "mse": _scaled_outputs,
     "quadratic": _scaled_outputs,
+    "brier": _softmax,
+    "perceptron": _scaled_outputs,
 }
 """name of a loss → outputs z (N, n_out) to probabilities (N, n_out)"""

@@ -89,7 +89,8 @@ def _input(graph: Graph, exported: Exported, flat: bool) -> tuple[ValueInfoProto
         x = Value(graph, "inputs", network.dtype)
         given = x.info(("N", n_in))
     if normalization != Normalization.none():
-        x = (x - normalization.mean) * (1 / normalization.std)
+        mean, std = np.asarray(normalization.mean), np.asarray(normalization.std)
+        x = (x - mean) * (1 / std)
     return given, x
 
 
@@ -117,6 +118,9 @@ def _outputs(graph: Graph, exported: Exported, z: Value) -> list[ValueInfoProto]
     names = exported.checkpoint.class_names
     table = config_of_checkpoint(exported.checkpoint.config, exported.path).data.table
     if table is not None and table.is_regression:
+        normalization = exported.checkpoint.target_normalization
+        if not normalization.changes_nothing:
+            z = z * np.asarray(normalization.std) + np.asarray(normalization.mean)
         return [graph.named(z, "outputs").info(("N", len(names)))]
     temperature = exported.checkpoint.temperature
     to_probabilities = PROBABILITIES[exported.checkpoint.config["loss"]["name"]]

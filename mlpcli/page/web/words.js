@@ -410,6 +410,6 @@ export function signed(value) {
   return (value < 0 ? "" : "+") + figure(value);
 }
 
-function minus(text) {
+export function minus(text) {
   return text.replaceAll("-", "−");
 }

@@ -2,6 +2,7 @@
 // below, the stronger the darker; so the sign shows without colour too.
 
 import { element, svg } from "./dom.js";
+import { minus } from "../words.js";
 
 /** Units in a row of a strip, and the pixels of a cell in a strip and in an image. */
 export const STRIP_COLUMNS = 32;
@@ -148,7 +149,7 @@ export function curve(points, { label, marks = [], xName, yName, isLog = false }
   const [first, last] = extent(xs);
   const px = (x) => left + ((x - first) / (last - first)) * (width - left - 10);
   const py = (y) => height - bottom - ((scaleY(y) - low) / (high - low)) * (height - bottom - 12);
-  const tick = (y) => Number((isLog ? 10 ** y : y).toPrecision(2)).toString();
+  const tick = (y) => tickOf(Number((isLog ? 10 ** y : y).toPrecision(2)));
   const line = points
     .filter(([, y]) => Number.isFinite(scaleY(y)))
     .map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`);
@@ -172,7 +173,9 @@ export function curve(points, { label, marks = [], xName, yName, isLog = false }
 }
 
 function tickOf(x) {
-  return Number(x.toPrecision(3)).toString();
+  const size = Math.abs(x);
+  const isSmall = size !== 0 && size < 1e-3;
+  return minus(isSmall ? x.toExponential(1) : Number(x.toPrecision(3)).toString());
 }
 
 /** Return the least and the most of numbers, apart from each other. */

@@ -8,7 +8,7 @@ import { Optimizer } from "../mathematics/optimizers.js";
 import { figure, say } from "../words.js";
 
 const MOST_LABELLED = 24; // lines of a layer that have their numbers
-const [MARGIN, ACROSS, DOWN, RADIUS] = [70, 250, 124, 31];
+const [MARGIN, ACROSS, DOWN, RADIUS] = [70, 300, 128, 34];
 const PLANE_CELLS = 36;
 const PLANE_CELL = 8;
 const FIT_POINTS = 121;
@@ -329,7 +329,7 @@ class Graph {
     if (this.hasNumbers) {
       const slope = this.gradient[l].dW[i * nOut + j];
       // Lines of neighbours have their numbers at other places, or these would lie on each other.
-      const at = nIn > 1 ? 0.32 + (0.32 * i) / (nIn - 1) : 0.48;
+      const at = nIn > 1 ? 0.31 + (0.37 * i) / (nIn - 1) : 0.48;
       const [x, y] = [x1 + at * (x2 - x1), y1 + at * (y2 - y1)];
       const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
       const turned = `translate(${x} ${y}) rotate(${angle}) translate(0 4)`;

@@ -1,0 +1,169 @@
+"""The three ways to change an output as a document."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mlpcli.explaining.documents.arrows import arrow
+from mlpcli.explaining.documents.document import Document, Section
+from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
+from mlpcli.explaining.ways import Ways
+from mlpcli.nn.arrays import Array, Labels
+from mlpcli.text import count, number
+
+MOST_UNITS, MOST_OUTPUTS = 20, 10
+LONGEST_ARROW = 12
+SIGNS = (
+    "An arrow points the way in which the number should go to lower the loss, against its "
+    "gradient: ↑ (blue) where the gradient is negative, ↓ (red) where it is positive, as long as "
+    "it is large. Where you read that a negative gradient means down, the sign is wrong."
+)
+
+
+def ways_document(name: str, found: Ways, notation: Notation = ROWS) -> Document:
+    """Return the document; `name` is the image file's name."""
+    return Document(
+        f"{name}: three ways to change the output {_class(found)}",
+        list(_sections(found, notation)),
+        opening=notation.words,
+        see=SYMBOLS,
+    )
+
+
+def ways_facts(name: str, found: Ways, notation: Notation = ROWS) -> dict[str, Any]:
+    """Return the same for JSON, with every digit."""
+    step, j = found.traced.step, found.output
+    return {
+        "file": name,
+        "notation": notation.name,
+        "label": found.traced.class_names[found.traced.label],
+        "output": _class(found),
+        "z": float(step.layers[-1].z[0, j]),
+        "prediction": float(step.prediction[0, j]),
+        "target": float(step.target[0, j]),
+        "activations": found.activations.tolist(),
+        "weights": found.weights.tolist(),
+        "bias": found.bias,
+        "terms": found.terms.tolist(),
+        "wish_for_the_bias": found.of_bias,
+        "wishes_for_the_weights": found.of_weights.tolist(),
+        "wishes_for_the_activations": found.of_activations.tolist(),
+        "wishes_of_all_outputs": found.wishes.tolist(),
+        "wishes_added_up": found.total.tolist(),
+    }
+
+
+def _class(found: Ways) -> str:
+    return found.traced.class_names[found.output]
+
+
+def units_shown(found: Ways) -> Labels:
+    """Return the units (n,) that matter most to the output or to all of them, in order."""
+    largest = float(np.abs(found.terms).max()) or 1.0
+    wished = float(np.abs(found.total).max()) or 1.0
+    weight = np.abs(found.terms) / largest + np.abs(found.total) / wished
+    return np.sort(np.argsort(-weight, kind="stable")[:MOST_UNITS])
+
+
+def _sections(found: Ways, notation: Notation) -> Iterator[Section]:
+    step, j = found.traced.step, found.output
+    last, units = step.layers[-1], units_shown(found)
+    symbols = notation.of(last)
+    z, p, t = float(last.z[0, j]), float(step.prediction[0, j]), float(step.target[0, j])
+    n = len(found.activations)
+    title = f"The output {_class(found)} is a sum of {count(n + 1, 'term')}"
+    label = found.traced.class_names[found.traced.label]
+    yield Section(
+        title,
+        words=f"The sum is {number(z)}, and the answer {number(p)}. The image shows {label}, so "
+        f"it should be {t:.4g}, {_wish(found)}.",
+        formula=f"{symbols.z} = Σ {notation.product(symbols.input, symbols.W)} + {symbols.b}",
+        rows=_terms(found, units),
+    )
+    yield Section(
+        "Its three ways", words=f"{_three_ways(found)} {SIGNS}", rows=_moves(found, units)
+    )
+    unit = 10 ** (math.floor(math.log10(float(np.abs(found.wishes).max()) or 1.0)) - 1)
+    yield Section(
+        "What all outputs wish of each unit",
+        words="Each output would move the units before it, too, in its own favour. Added up, the "
+        "wishes are the way in which each unit should go; they are passed on to the layer before, "
+        f"and that is backpropagation. The sum is −∂L/∂{symbols.input}. In units of {unit:g}:",
+        rows=_wishes(found, units, unit),
+    )
+
+
+def _wish(found: Ways) -> str:
+    if not found.of_bias:
+        return "and has nothing to wish"
+    return f"and wishes to {'rise' if found.of_bias > 0 else 'fall'}"
+
+
+def _three_ways(found: Ways) -> str:
+    brightest = int(found.activations.argmax())
+    heaviest = int(np.abs(found.weights).argmax())
+    return (
+        "The bias moves the output whatever the image. A weight moves it in proportion to the "
+        f"activation it is multiplied by, that of unit {brightest + 1} most; an activation in "
+        f"proportion to its weight, that of unit {heaviest + 1} most. A step changes the weights "
+        "and biases; an activation changes by those before it."
+    )
+
+
+def _terms(found: Ways, units: Labels) -> list[list[str]]:
+    rows = [["", "activation", "weight", "product"]]
+    for i in units:
+        a, w, term = (float(each[i]) for each in (found.activations, found.weights, found.terms))
+        rows.append([f"unit {i + 1}", f"{a:.4f}", f"{w:+.4f}", f"{term:+.4f}"])
+    others = np.setdiff1d(np.arange(len(found.terms)), units)
+    if len(others):
+        rows.append([f"{len(others)} others", "", "", f"{found.terms[others].sum():+.4f}"])
+    rows.append(["bias", "", "", f"{found.bias:+.4f}"])
+    rows.append(["sum", "", "", f"{found.terms.sum() + found.bias:+.4f}"])
+    return rows
+
+
+def _moves(found: Ways, units: Labels) -> list[list[str]]:
+    """Return a table with arrows; those of the bias and the weights share one scale."""
+    of_parameters = max(abs(found.of_bias), float(np.abs(found.of_weights).max()))
+    of_activations = float(np.abs(found.of_activations).max())
+    rows = [["", "the weight (∝ activation)", "", "the activation (∝ weight)", ""]]
+    for i in units:
+        moved, wished = float(found.of_weights[i]), float(found.of_activations[i])
+        rows.append(
+            [
+                f"unit {i + 1}",
+                signed(moved),
+                arrow(moved, of_parameters, LONGEST_ARROW),
+                signed(wished),
+                arrow(wished, of_activations, LONGEST_ARROW),
+            ]
+        )
+    of_bias = arrow(found.of_bias, of_parameters, LONGEST_ARROW)
+    rows.append(["bias", signed(found.of_bias), of_bias, "", ""])
+    return rows
+
+
+def _wishes(found: Ways, units: Labels, unit: float) -> list[list[str]]:
+    names, outputs = found.traced.class_names, outputs_shown(found)
+    largest = float(np.abs(found.total).max())
+    rows = [["", *(f"of {names[j]}" for j in outputs), "of all", ""]]
+    for i in units:
+        cells = [f"{float(found.wishes[i, j]) / unit:+.1f}" for j in outputs]
+        total = float(found.total[i])
+        arrow_ = arrow(total, largest, LONGEST_ARROW)
+        rows.append([f"unit {i + 1}", *cells, f"{total / unit:+.1f}", arrow_])
+    return rows
+
+
+def outputs_shown(found: Ways) -> Labels:
+    """Return the outputs (n,) that are furthest from their targets, in order."""
+    error: Array = np.abs(found.traced.step.layers[-1].delta[0])
+    return np.sort(np.argsort(-error, kind="stable")[:MOST_OUTPUTS])
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign: four decimals, or a power of ten where they say nothing."""
+    return f"{value:+.4f}" if abs(value) >= 5e-5 or value == 0 else f"{value:+.0e}"

@@ -1,0 +1,1 @@
+"""Many trainings: which ones (Optuna), where they run (Dask), and what comes of them."""

@@ -1,0 +1,120 @@
+"""`mlpcli sweep`, with real workers."""
+
+import json
+import re
+import sys
+
+import pytest
+from helpers.digits import write_bars
+from helpers.sweeps import timeless_sweep
+
+from mlpcli.sweeps import cluster
+
+RATES = "optimizer.learning_rate=0.01,0.05"
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A folder with a sweep of four trials by the command, and what it said."""
+    from helpers.processes import mlpcli
+
+    folder = tmp_path_factory.mktemp("swept")
+    config = write_bars(folder / "bars")
+    widths = "network.hidden=[4],[8]"
+    done = mlpcli(
+        "sweep", "-c", config, RATES, widths, "training.pictures=true", "--workers", "2", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_it_says_what_it_does_and_what_came_of_it(swept):
+    folder, done = swept
+    lines = done.stderr.splitlines()
+    assert lines[0] == (
+        "Sweep: sweeps/bars (4 trials, grid, on 2 workers, at most 16 epochs in all)"
+    )
+    trials = [line for line in lines if line.startswith("trial ")]
+    assert sorted(int(line.split()[1]) for line in trials) == [0, 1, 2, 3]
+    assert "mlpcli train --config sweeps/bars/best.yaml" in done.stderr
+    assert re.search(r"Trials:  4 \(4 done\)", done.stdout)
+    assert re.search(r"Test:    [0-9.]+ % right, loss ", done.stdout)
+    assert (folder / "sweeps" / "bars" / "pictures" / "parameters.png").is_file()
+
+
+def test_its_trainings_are_listed_and_evaluated(swept, run):
+    folder, _ = swept
+    listed = run("runs", "sweeps/bars", at=folder).stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == ["0000", "0001", "0002", "0003"]
+    facts = run("runs", "sweeps/bars", "--json", at=folder).stdout.splitlines()
+    best = max(json.loads(each)["val_accuracy"] for each in facts)
+    summary = json.loads((folder / "sweeps" / "bars" / "summary.json").read_text())
+    assert summary["best"]["val_accuracy"] == best
+    one = json.loads(run("evaluate", "sweeps/bars", "--json", at=folder).stdout)
+    assert one["accuracy"] == summary["test"]["1"]["test_accuracy"]
+    three = json.loads(run("evaluate", "sweeps/bars", "--best", 3, "--json", at=folder).stdout)
+    assert three["images"] == one["images"]
+    many = run("evaluate", "sweeps/bars", "--best", 5, at=folder)
+    assert (many.returncode, "has 4 trainings" in many.stderr) == (4, True)
+    none = run("evaluate", "sweeps/bars/trials/0000", "--best", 5, at=folder)
+    assert (none.returncode, "no folder of a sweep" in none.stderr) == (2, True)
+
+
+def test_resuming_what_is_done_changes_nothing(swept, run_process):
+    folder, first = swept
+    before = timeless_sweep(folder / "sweeps" / "bars")
+    again = run_process("sweep", "--resume", "sweeps/bars", "--workers", 1, at=folder)
+    assert again.returncode == 0, again.stderr
+    assert timeless_sweep(folder / "sweeps" / "bars") == before
+    without_time = [each.stdout.rpartition("Time:")[0] for each in (first, again)]
+    assert without_time[0] == without_time[1]
+
+
+def test_the_whole_sweep_is_printed(swept, run, tmp_path):
+    folder, _ = swept
+    printed = run("sweep", "-c", folder / "bars" / "bars.yaml", RATES, "--print-sweep").stdout
+    (tmp_path / "whole.yaml").write_text(printed)
+    again = run("sweep", "whole.yaml", "--print-sweep")
+    assert again.stdout.replace("name: whole", "name: bars") == printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--resume", "nowhere"], 4, "nowhere: no sweep there"),
+        (["--resume", "sweeps/bars", "trials=3"], 2, "trials: expected at least 4"),
+        (["--resume", "sweeps/bars", "seed=7"], 2, "seeds: was [1] and would be [7]"),
+        (["--resume", "sweeps/bars", "-c", "mnist"], 2, "--resume goes with settings of the sweep"),
+        (["a.yaml", "b.yaml"], 2, "b.yaml: expected one sweep file"),
+        (["no.yaml"], 2, "no.yaml: no such file, and no shipped sweep has this name; shipped are"),
+        (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], 2, "--workers does not go with"),
+        ([RATES, "optimizer.nam=1,2"], 2, 'unknown key; did you mean "name"?'),
+    ],
+)
+def test_wrong_commands(swept, run, arguments, code, message):
+    done = run("sweep", *arguments, at=swept[0])
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "foo://127.0.0.1:1"])
+def test_no_scheduler(swept, run, monkeypatch, address):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
+    done = run("sweep", RATES, "--scheduler", address, at=swept[0])
+    assert done.returncode == 10
+    assert f"{address}: no Dask scheduler can be reached there" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["optuna", "distributed"])
+def test_without_the_extra(run, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    done = run("sweep", RATES)
+    assert done.returncode == 2
+    assert "pip install 'mlpcli[sweep]'" in done.stderr
+
+
+def test_a_schema_for_editors(run):
+    schema = json.loads(run("config", "schema", "--sweep").stdout)
+    assert {"base", "parameters", "sampler", "trials", "seeds", "halving"} <= set(
+        schema["properties"]
+    )
