@@ -87,7 +87,7 @@ def test_a_regression_has_no_accuracy(tmp_path):
 
 def test_names_from_outside_are_escaped(finished):
     evil = "<script>alert(1)</script>&\n\x1b[2J"
-    model = dataclasses.replace(finished.load_model(), class_names=(evil, "b", "c"))
+    model = dataclasses.replace(finished.load_model(), output_names=(evil, "b", "c"))
     assert "<script>" not in model._repr_html_()
     assert "\x1b" not in model._repr_html_()
     moved = dataclasses.replace(finished, folder=Path("<b>&"))

@@ -94,19 +94,27 @@ class DataLoader:
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:
             training, validation = self._mixed(config.mix, training, validation)
+        else:
+            training, validation = self._with_drawn(training, validation)
+        if config.train_classes is not None:
+            training = of_classes(training, config.train_classes, "data.train_classes")
+        return training, validation
+
+    def _with_drawn(
+        self, training: Dataset, validation: Dataset | None
+    ) -> tuple[Dataset, Dataset | None]:
+        """Return both sets, the first with the digits, and what is none, that mlpcli draws."""
         added = []
-        if config.added_digits:
-            added.append(draw_digits(self.seed, 0, config.added_digits, worldwide=True))
-        if config.no_digits:
-            added.append(no_digits(training, config.no_digits, self.seed))
+        if self.config.added_digits:
+            added.append(draw_digits(self.seed, 0, self.config.added_digits, worldwide=True))
+        if self.config.no_digits:
+            added.append(no_digits(training, self.config.no_digits, self.seed))
             training = with_no_digit(training)
             validation = validation and with_no_digit(validation)
         if added:
             images = np.concatenate([training.images, *(each.images for each in added)])
             labels = np.concatenate([training.labels, *(each.labels for each in added)])
             training = dataclasses.replace(training, images=images, labels=labels)
-        if config.train_classes is not None:
-            training = of_classes(training, config.train_classes, "data.train_classes")
         return training, validation
 
     def _mixed(

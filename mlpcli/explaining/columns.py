@@ -43,7 +43,7 @@ class TableColumns:
         return cls(
             inputs=model.input_names,
             has_names=bool(model.given_input_names),
-            outputs=model.class_names,
+            outputs=model.output_names,
             is_regression=model.is_regression,
             normalization=model.normalization,
             target_normalization=model.target_normalization,

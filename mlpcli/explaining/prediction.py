@@ -84,7 +84,7 @@ def explain_training_image(
     training, _ = loader.training_and_validation()
     if example > len(training):
         raise ConfigError(f"--example {example}: there are {len(training):,} of them.")
-    label = model.class_names[training.labels[example - 1]]
+    label = model.output_names[training.labels[example - 1]]
     return _traced(model, training.images[example - 1], label)
 
 

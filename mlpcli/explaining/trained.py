@@ -160,7 +160,7 @@ def graph_asked(asked: Asked, notation: Notation) -> Graph:
 
 def _target(model: Model, text: str) -> Array:
     """Return what the output should be (1, n_out): numbers, or a one-hot class."""
-    names = model.class_names
+    names = model.output_names
     if model.is_regression:
         return np.array([parse_row(text, names)])
     if text not in names:

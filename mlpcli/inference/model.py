@@ -147,15 +147,14 @@ class Model:
 
         Of a regression, return the outputs (N, n_out), in the units of its targets.
         """
-        found = self._evaluated(self._unlabelled(x))
-        return self._among_classes(found).predictions if found.outputs is None else found.outputs
+        found = self._among_classes(self._evaluated(self._unlabelled(x)))
+        return found.predictions if found.outputs is None else found.outputs
 
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on a labelled dataset.
 
-        Where targets are normalised, the loss is of the normalised ones, as in training.
-
-        Where all images show one of the classes, it has to say which: it may not refuse.
+        Where all images show one of the classes, it has to say which: it may not refuse. Where
+        targets are normalised, the loss is of the normalised ones, as in training.
         """
         found = self._evaluated(dataset)
         if NO_DIGIT in dataset.class_names:
