@@ -51,7 +51,8 @@ def network_facts(model: Model) -> dict[str, Any]:
         "preparation": model.preparation,
         "class_names": model.output_names,
         "no_digit": model.output_names.index(NO_DIGIT) if model.refuses else None,
-        "refused_from": REFUSED_FROM / (REFUSED_FROM + NO_DIGIT_ODDS * (1 - REFUSED_FROM)),
+        "no_digit_odds": NO_DIGIT_ODDS,
+        "refused_from": REFUSED_FROM,
         "learning_rate": learning_rate(model.config),
     }
 

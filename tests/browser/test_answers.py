@@ -24,9 +24,9 @@ def predicted(path, checkpoint="boxed"):
     return np.array([*digits, answer["no_digit"]])
 
 
-def judged(shown):
-    """The probabilities that a page shows, as `mlpcli predict` counts them."""
-    counted = np.append(shown[:-1], NO_DIGIT_ODDS * shown[-1])
+def judged(probabilities):
+    """The network's probabilities as `mlpcli predict` counts them."""
+    counted = np.append(probabilities[:-1], NO_DIGIT_ODDS * probabilities[-1])
     return counted / counted.sum()
 
 
@@ -45,7 +45,7 @@ def test_strokes_of_each_digit(opened, boxed, tmp_path, by_touch):
         )
         assert page.text("#answer").startswith(f"{digit} ("), digit
         bars = page.page.locator("#probabilities td.value").all_inner_texts()
-        assert bars == [f"{100 * p:.2f} %" for p in page.probabilities]
+        assert bars == [f"{100 * p:.2f} %" for p in judged(page.probabilities)]
     assert page.run("scrollY") == 0 or not by_touch
 
 
@@ -103,7 +103,7 @@ def test_a_letter_is_refused_as_by_predict(opened, boxed, tmp_path):
     page.picture().save(tmp_path / "letter.png")
     done = in_process("predict", "letter.png", cwd=tmp_path)
     assert done.returncode == 6
-    share = f"{100 * page.probabilities[-1]:.2f} %"
+    share = f"{100 * judged(page.probabilities)[-1]:.2f} %"
     assert page.text("#answer") == f"no digit ({share})"
     assert page.page.locator("#classes input:checked").get_attribute("value") == "10"
 
@@ -111,7 +111,7 @@ def test_a_letter_is_refused_as_by_predict(opened, boxed, tmp_path):
 def test_below_the_threshold_it_is_unsure(opened, boxed):
     page = opened(boxed)
     page.draw(STROKES["3"])
-    share = page.probabilities.max()
+    share = judged(page.probabilities).max()
     slider = page.page.locator("#threshold")
     slider.fill("100")
     assert page.text("#answer") == f"unsure, perhaps 3 ({100 * share:.2f} %)"

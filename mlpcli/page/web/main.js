@@ -225,8 +225,9 @@ class Page {
       const before = this.steps ? this.trained.forward(x) : this.traced;
       this.started = { network: this.trained, output: before.output };
       this.probabilities = this.network.probabilities(this.traced.output);
-      this.answer = this.answerOf(this.probabilities);
-      const first = this.trained.probabilities(this.started.output);
+      this.judged = this.judge(this.probabilities);
+      this.answer = this.answerOf(this.judged);
+      const first = this.judge(this.trained.probabilities(this.started.output));
       this.label = this.chosenLabel ?? this.answerOf(first);
       this.target = Float64Array.from(this.probabilities, (_, j) => (j === this.label ? 1 : 0));
       this.back = this.network.backward(this.traced, this.target);
@@ -235,10 +236,21 @@ class Page {
     this.showAll();
   }
 
+  /** Return the network's probabilities as `mlpcli predict` counts them: "no digit" several times. */
+  judge(probabilities) {
+    const { no_digit: none, no_digit_odds: odds } = this.facts;
+    if (none === null) {
+      return probabilities;
+    }
+    const counted = Float64Array.from(probabilities, (p, j) => (j === none ? odds * p : p));
+    const sum = counted.reduce((total, share) => total + share);
+    return counted.map((share) => share / sum);
+  }
+
   /** Return the likeliest class: "no digit" only where `mlpcli predict` refuses to answer. */
-  answerOf(probabilities) {
+  answerOf(judged) {
     const { no_digit: none, refused_from: refusedFrom } = this.facts;
-    const shares = Array.from(probabilities);
+    const shares = Array.from(judged);
     if (none !== null && shares[none] < refusedFrom) {
       shares[none] = -1;
     }
@@ -272,7 +284,7 @@ class Page {
   /** The answer as `mlpcli predict` words it. */
   answerText() {
     const name = this.facts.class_names[this.answer];
-    const share = this.probabilities[this.answer];
+    const share = this.judged[this.answer];
     const answer = say("answer", { name, percent: percent(share) });
     const isSure = share >= Number(byId("threshold").value) / 100;
     return isSure ? answer : say("unsure", { answer });
@@ -306,7 +318,7 @@ class Page {
       byId("probabilities"),
       [say("class"), say("probability")],
       facts.class_names,
-      [this.pixels ? this.probabilities : none],
+      [this.pixels ? this.judged : none],
       this.pixels ? this.answer : -1,
     );
     byId("test-images").childNodes.forEach((button, k) => {
