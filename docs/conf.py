@@ -22,6 +22,8 @@ extensions = [
     "sphinx_click",
     "mathml",
     "repository",
+    "languages",
+    "chinese_search",
 ]
 exclude_patterns = ["notebooks/.ipynb_checkpoints"]
 nitpicky = True
@@ -67,6 +69,17 @@ html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "mlpcli"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/language.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

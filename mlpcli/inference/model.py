@@ -98,7 +98,7 @@ class Model:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes that it answers with: without "no digit", which refuses to answer."""
+        """The classes that it answers with, so without "no digit", which refuses to answer."""
         return tuple(name for name in self.output_names if name != NO_DIGIT)
 
     @property

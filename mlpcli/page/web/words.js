@@ -322,7 +322,7 @@ const WORDS = {
     stage_delta_text: "L 随每个输出如何变化：反向传播从这里开始。",
     stage_back: "第 {number} 层反向",
     stage_back_text:
-      "权重的梯度是进来的值乘以误差。误差经同样的权重传到前一层，再乘以那里的斜率 σ′。",
+      "权重的梯度是进来的值乘以误差。误差经同样的权重传到前一层，再乘以那里的导数 σ′。",
     stage_back_first_text: "权重的梯度是进来的值乘以误差。训练时无需像素的误差。",
     stage_update: "更新",
     stage_update_text: "每个数逆着自己的梯度走一小步，η = {rate}。",
