@@ -234,7 +234,7 @@ def test_each_sweep_that_is_shown_can_be_made(arguments):
     assert "parameters:" in output(f"sweep {arguments} --print-sweep")
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/sweeps.md"])
+@pytest.mark.parametrize("document", ["docs/how_to/sweeps.md", "docs/reference/pictures.md"])
 def test_a_sweep_is_made_before_it_is_drawn_evaluated_or_resumed(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     made: dict[str, str] = {}

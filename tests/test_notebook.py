@@ -92,7 +92,7 @@ def test_names_from_outside_are_escaped(finished):
     assert "\x1b" not in model._repr_html_()
     moved = dataclasses.replace(finished, folder=Path("<b>&"))
     assert "Run &lt;b&gt;&amp;" in moved._repr_html_()
-    many = dataclasses.replace(model, class_names=tuple(map(str, range(1000))))
+    many = dataclasses.replace(model, output_names=tuple(map(str, range(1000))))
     assert "19, …" in many._repr_html_()
     assert ">20" not in many._repr_html_()
 
