@@ -14,6 +14,7 @@ import mlpcli
 from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
 from mlpcli.data.loading import DataLoader
+from mlpcli.data.no_digits import no_digits
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
@@ -91,6 +92,18 @@ def test_ten_thousand_images_of_mnist(monkeypatch, tmp_path):
         onnx_model.to_bytes(load_exported(Path("boxed"))), test.images.reshape(-1, 28, 28)
     )
     assert_agree(found, mlpcli.load_model("boxed"), test.images)
+
+
+def test_what_is_no_digit_has_a_probability_of_its_own():
+    images, labels = synthetic.draw(1, range(50))
+    letters = no_digits(Dataset(images, labels, (28, 28), numbered(10)), 50, seed=1)
+    given = np.concatenate([images, letters.images])
+    content = onnx_model.to_bytes(load_exported(Path("boxed")))
+    found, model = outputs(content, given.reshape(-1, 28, 28)), mlpcli.load_model("boxed")
+    assert_agree(found, model, given)
+    _, expected = model.judge(given)
+    np.testing.assert_allclose(found["no_digit"], expected, atol=1e-5, rtol=0)
+    assert found["no_digit"][:50].mean() < 0.1 < 0.5 < found["no_digit"][50:].mean()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mlpcli.config.class_names import NO_DIGIT
 from mlpcli.data.shaping import Shaping
 from mlpcli.errors import CheckpointError
 from mlpcli.files import open_ordinary, os_errors_as
@@ -29,6 +30,11 @@ class Exported:
     def network(self) -> MLP:
         """The network, with batch normalisation folded in."""
         return self.checkpoint.network
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that it answers with, without "no digit"; the outputs of a regression."""
+        return tuple(name for name in self.checkpoint.class_names if name != NO_DIGIT)
 
     @property
     def shaping(self) -> Shaping:

@@ -5,6 +5,7 @@ have when the graph runs: `a * 2 + b` adds Mul and Add. https://onnx.ai/onnx/ope
 each operator does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -113,6 +114,10 @@ class Value:
     def reshape(self, *shape: int) -> "Value":
         """Return the same numbers in another shape, in which 0 keeps a dimension as it is."""
         return self.apply("Reshape", self.graph.constant(np.array(shape, np.int64)))
+
+    def columns(self, chosen: Sequence[int]) -> "Value":
+        """Return some columns of a matrix, in this order."""
+        return self.apply("Gather", self.graph.constant(np.array(chosen, np.int64)), axis=1)
 
     def sum(self, axis: int) -> "Value":
         """Return the sums along an axis, which stays, with length 1."""

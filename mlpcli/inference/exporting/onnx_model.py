@@ -10,6 +10,7 @@ import numpy as np
 from onnx import ValueInfoProto, helper
 
 import mlpcli
+from mlpcli.config.class_names import NO_DIGIT, NO_DIGIT_ODDS
 from mlpcli.config.loading import config_of_checkpoint
 from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError
@@ -32,6 +33,8 @@ def to_bytes(
     Its input is `images` (N, height, width) uint8, or `inputs` (N, n_in) of the network's dtype
     where that has learned from a table of numbers. Its outputs are `probabilities` (N, n_classes)
     and `predictions` (N,), the class of the largest output; in a regression `outputs` (N, n_out).
+    A network that has learned what is no digit has `no_digit` (N,) too: the probability of that,
+    while the others are given that it is one.
 
     Args:
         exported: the network.
@@ -62,7 +65,7 @@ def to_bytes(
         doc_string=f"multilayer perceptron, {'-'.join(map(str, network.sizes))}",
     )
     metadata = {
-        "class_names": json.dumps(exported.checkpoint.class_names, ensure_ascii=False),
+        "class_names": json.dumps(exported.class_names, ensure_ascii=False),
         "checkpoint_sha256": exported.sha256,
     }
     helper.set_model_props(model, metadata)
@@ -124,11 +127,22 @@ def _outputs(graph: Graph, exported: Exported, z: Value) -> list[ValueInfoProto]
         return [graph.named(z, "outputs").info(("N", len(names)))]
     temperature = exported.checkpoint.temperature
     to_probabilities = PROBABILITIES[exported.checkpoint.config["loss"]["name"]]
-    predictions = z.apply("ArgMax", axis=1, keepdims=0, dtype=np.int64)
     probabilities = to_probabilities(z if temperature == 1 else z / temperature)
+    refusals = []
+    if NO_DIGIT in names:
+        classes = [i for i, name in enumerate(names) if name != NO_DIGIT]
+        none = probabilities.columns([names.index(NO_DIGIT)]) * NO_DIGIT_ODDS
+        z, probabilities = z.columns(classes), probabilities.columns(classes)
+        total = probabilities.sum(axis=1).apply("Max", np.finfo(z.dtype).tiny)
+        no_digit = graph.named((none / (none + total)).reshape(-1), "no_digit")
+        refusals = [no_digit.info(("N",), "the probability that it is none of them")]
+        probabilities = probabilities / total
+    predictions = z.apply("ArgMax", axis=1, keepdims=0, dtype=np.int64)
+    n = len(exported.class_names)
     return [
-        graph.named(probabilities, "probabilities").info(("N", len(names)), "of each class"),
+        graph.named(probabilities, "probabilities").info(("N", n), "of each class"),
         graph.named(predictions, "predictions").info(("N",), "the class of the largest output"),
+        *refusals,
     ]
 
 
