@@ -79,7 +79,6 @@ def test_one_step(taught):
     page, facts = taught
     page.page.locator("#one-step").click()
     after = list(facts["probabilities_after"].values())
-    np.testing.assert_allclose(page.probabilities, after, atol=1e-4)
     before = list(facts["probabilities"].values())
     shown = page.page.locator("#before-after td.value").all_inner_texts()
     assert shown[::2] == [f"{100 * p:.2f} %" for p in before]

@@ -107,7 +107,9 @@ class Page {
   /** Make what the language decides. */
   build() {
     const { facts, givenNames } = this;
-    facts.class_names = givenNames.map((name, j) => (j === facts.no_digit ? say("no_digit") : name));
+    facts.class_names = givenNames.map((name, j) =>
+      j === facts.no_digit ? say("no_digit") : name,
+    );
     this.showSliders();
     this.buildTests();
     this.views.forEach((view) => view.build?.());

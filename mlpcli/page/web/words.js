@@ -107,8 +107,8 @@ const WORDS = {
     reset: "Reset",
     steps_taken:
       "Steps on this picture: {steps}. The loss is {loss}, it was {before}. The answer is {answer}.",
-    before: "before",
-    after: "after",
+    before: "p before",
+    after: "p after",
     diverged: "The numbers have left their range: η is too large. Reset, and take a smaller one.",
 
     stages_text:
@@ -292,8 +292,8 @@ const WORDS = {
     ten_steps: "走十步",
     reset: "重置",
     steps_taken: "在这张图像上走了 {steps} 步。损失为 {loss}，原为 {before}。答案是 {answer}。",
-    before: "之前",
-    after: "之后",
+    before: "之前的 p",
+    after: "之后的 p",
     diverged: "数值超出了范围：η 太大。请重置并取较小的值。",
 
     stages_text: "图像在网络中前向再反向的路程，一步一步来：用按钮，或用 ← 和 → 键。",
@@ -400,9 +400,9 @@ export function percent(share) {
 export function figure(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
-    return minus(value.toExponential(2));
+    return withMinusSign(value.toExponential(2));
   }
-  return minus(value.toFixed(4));
+  return withMinusSign(value.toFixed(4));
 }
 
 /** Return a number with its sign. */
@@ -410,6 +410,6 @@ export function signed(value) {
   return (value < 0 ? "" : "+") + figure(value);
 }
 
-export function minus(text) {
+export function withMinusSign(text) {
   return text.replaceAll("-", "−");
 }

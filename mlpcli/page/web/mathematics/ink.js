@@ -224,7 +224,9 @@ export function digitMask({ ink, sure, threshold }) {
     throw new NoDigit("shadow");
   }
   const ownPixels = (k) => labels.map((label) => (label === k + 1 ? 1 : 0)).crop(parts[k]);
-  const isKept = parts.map((part, k) => !isRim[k] && !isFrame(part, parts, mostMass, () => ownPixels(k)));
+  const isKept = parts.map(
+    (part, k) => !isRim[k] && !isFrame(part, parts, mostMass, () => ownPixels(k)),
+  );
   return nearMask(
     labels.map((label) => (label && isKept[label - 1] ? 1 : 0)),
     ink,
@@ -247,7 +249,9 @@ function nearMask(mask, ink) {
     const lies = heightOf(whole) < LEAST_HEIGHT_TO_WIDTH * widthOf(whole);
     const extent = (box) => Math.max(heightOf(box), widthOf(box));
     enough
-      .filter((each) => distance(each, whole) <= NEAR * extent(lies ? around([whole, each]) : whole))
+      .filter(
+        (each) => distance(each, whole) <= NEAR * extent(lies ? around([whole, each]) : whole),
+      )
       .forEach((each) => kept.add(each));
   }
   const massOf = (some) => some.reduce((sum, { mass }) => sum + mass, 0);

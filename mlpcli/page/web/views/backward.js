@@ -129,7 +129,7 @@ export class BackwardView {
     const { page } = this;
     const { facts, network, traced, started } = page;
     byId("rate-value").textContent = Number(page.learningRate.toPrecision(3)).toString();
-    const after = network.probabilities(traced.output);
+    const after = network.loss.probabilities(traced.output);
     const isFinite = after.every(Number.isFinite);
     const words = {
       steps: page.steps,
@@ -143,7 +143,7 @@ export class BackwardView {
       byId("before-after"),
       [say("class"), say("before"), say("after")],
       facts.class_names,
-      [started.network.probabilities(started.output), isFinite ? after : after.map(() => 0)],
+      [started.network.loss.probabilities(started.output), isFinite ? after : after.map(() => 0)],
       page.label,
     );
   }

@@ -2,7 +2,7 @@
 // below, the stronger the darker; so the sign shows without colour too.
 
 import { element, svg } from "./dom.js";
-import { minus } from "../words.js";
+import { withMinusSign } from "../words.js";
 
 /** Units in a row of a strip, and the pixels of a cell in a strip and in an image. */
 export const STRIP_COLUMNS = 32;
@@ -175,7 +175,7 @@ export function curve(points, { label, marks = [], xName, yName, isLog = false }
 function tickOf(x) {
   const size = Math.abs(x);
   const isSmall = size !== 0 && size < 1e-3;
-  return minus(isSmall ? x.toExponential(1) : Number(x.toPrecision(3)).toString());
+  return withMinusSign(isSmall ? x.toExponential(1) : Number(x.toPrecision(3)).toString());
 }
 
 /** Return the least and the most of numbers, apart from each other. */
