@@ -122,7 +122,7 @@ def type_in(folder, words):
     assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
 
 
-@pytest.mark.faults
+@pytest.mark.typed
 @pytest.mark.parametrize("name", TYPED)
 def test_every_line_works_in_its_order(name, reader):
     if name not in WITHOUT_MNIST and not SHARED_MNIST.is_dir():
