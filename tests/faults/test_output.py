@@ -168,7 +168,11 @@ def test_interrupted_while_the_end_is_told(command, tmp_path, count) -> None:
 
 RUNS_CODE = {"pickle", "marshal", "shelve", "dill", "joblib", "runpy", "code", "ctypes", "cffi"}
 LISTENS = {"socket", "socketserver", "http", "asyncio", "xmlrpc", "dask", "distributed"}
-MAY = {"cluster.py": {"pickle", "asyncio", "dask", "distributed"}, "memory.py": {"ctypes"}}
+MAY = {
+    "cluster.py": {"pickle", "asyncio", "dask", "distributed"},
+    "worker_imports.py": {"dask", "distributed"},
+    "memory.py": {"ctypes"},
+}
 """modules that may: for the workers of a sweep, on loopback, and to ask Windows for its memory"""
 TRUSTING = {"eval", "exec", "compile", "__import__", "load_pickle", "unsafe_load", "full_load"}
 
