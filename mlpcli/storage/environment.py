@@ -1,5 +1,6 @@
 """The environment of a run: it may explain a different result on another machine."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -96,9 +97,8 @@ def _in_words(value: object) -> str:
 
 def _cpu() -> str:
     """Return the name of the processor; Linux has it only in a file."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
+    with contextlib.suppress(OSError):  # only Linux has it
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     # platform.processor() would start another program on some systems.
