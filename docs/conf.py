@@ -25,7 +25,7 @@ extensions = [
     "languages",
     "chinese_search",
 ]
-exclude_patterns = ["notebooks/.ipynb_checkpoints"]
+exclude_patterns = ["locale", "notebooks/.ipynb_checkpoints"]
 nitpicky = True
 highlight_language = "bash"  # of blocks that name none: lines to type
 default_role = "code"  # what one backtick means in docstrings and in the help of commands

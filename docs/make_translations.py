@@ -1,7 +1,7 @@
 """Brings the Chinese of the site up to date: `python docs/make_translations.py`.
 
 It takes the sentences of the translated pages from Sphinx, keeps their translations in
-`locale/zh_CN/`, and makes README.zh-CN.md from them. A sentence that is new is left empty, for a
+`locale/zh_CN/`, and makes the README there from them. A sentence that is new is left empty, for a
 translator; one that has changed is marked as fuzzy and keeps the translation of the old one. Both
 are shown in English until they are translated, and a test counts them.
 """
@@ -41,15 +41,15 @@ msgstr ""
 
 """
 README = ROOT / "README.md"
-CHINESE_README = ROOT / "README.zh-CN.md"
-LINKED = "[简体中文](README.zh-CN.md)"
+CHINESE_README = DOCS / "locale" / LANGUAGE / "README.md"
+UP = "../../../"
+"""from there to the README in English"""
+LINKED = f"[简体中文](docs/locale/{LANGUAGE}/README.md)"
 LINKED_BACK = (
     "[English](README.md) · 教程、课本和命令也有中文版，用 "
     "`pip install '.[docs]' && python -m sphinx -D language=zh_CN docs build/site/zh_CN` 生成"
 )
-MADE = (
-    "<!-- python docs/make_translations.py makes this file from README.md and docs/locale/. -->\n\n"
-)
+MADE = "<!-- python docs/make_translations.py makes this file from README.md and docs/locale/. -->"
 
 CODE = r"(?P<ticks>`+).+?(?P=ticks)"
 TARGET = r"\]\([^)]*\)"
@@ -94,7 +94,8 @@ def written(catalogue: Catalog) -> bytes:
 def translated_readme(text: str, catalogue: Catalog) -> str:
     """Return the README in Chinese, block by block."""
     blocks = re.findall(r"^```[^`]*^```$|(?:^(?!```).+\n)+", text, re.MULTILINE)
-    return "\n\n".join([MADE, *(_block(block.strip(), catalogue) for block in blocks)]) + "\n"
+    found = "\n\n".join([MADE, *(_block(block.strip(), catalogue) for block in blocks)]) + "\n"
+    return re.sub(r"\]\((?!https?:|#)", f"]({UP}", found)
 
 
 def _block(block: str, catalogue: Catalog) -> str:

@@ -4,7 +4,18 @@ import re
 from pathlib import PurePosixPath
 
 import pytest
-from helpers.documents import DOCS, INDEX, OTHERS, PAGES, ROOT, anchors, blocks, links, read
+from helpers.documents import (
+    DOCS,
+    INDEX,
+    OTHERS,
+    PAGES,
+    ROOT,
+    anchors,
+    blocks,
+    is_translation,
+    links,
+    read,
+)
 
 FILES = {**PAGES, **{name: read(ROOT / name) for name in OTHERS}}
 OPTIONAL = ("exercises", "notebooks/*")
@@ -39,7 +50,8 @@ def test_every_link_leads_to_a_file_and_to_a_heading_in_it(name):
         if anchor:
             text = FILES.get(found) or read(ROOT / found)
             assert anchor in anchors(text), f"{path}#{anchor}: no such heading"
-        is_shown_twice = found.startswith("docs/") and found.endswith(".md") and found not in FILES
+        is_page = found.startswith("docs/") and found.endswith(".md") and not is_translation(found)
+        is_shown_twice = is_page and found not in FILES
         assert not is_shown_twice, f"{path} only includes another file: link to that"
 
 
@@ -51,7 +63,11 @@ def test_every_page_is_in_the_table_of_contents_once():
         if line and not line.startswith(":")
     ]
     assert len(named) == len(set(named))
-    there = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
+    there = {
+        path.relative_to(DOCS).with_suffix("").as_posix()
+        for path in DOCS.rglob("*.md")
+        if not is_translation(path.relative_to(ROOT).as_posix())
+    }
     assert there - {"index", *OPTIONAL} == {name for name in named if name not in OPTIONAL}
 
 

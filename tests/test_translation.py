@@ -107,10 +107,12 @@ def test_the_chinese_readme_is_the_one_that_the_script_makes():
 
 def test_the_readmes_lead_to_each_other_and_to_the_same_pages():
     english, chinese = (
-        Counter(links(read(path))) for path in (translations.README, translations.CHINESE_README)
+        Counter(((path.parent / name).resolve(), anchor) for name, anchor in links(read(path)))
+        for path in (translations.README, translations.CHINESE_README)
     )
-    assert english - chinese == {("README.zh-CN.md", ""): 1}
-    assert chinese - english == {("README.md", ""): 1}
+    assert all(name.exists() for name, _ in chinese)
+    assert english - chinese == {(translations.CHINESE_README, ""): 1}
+    assert chinese - english == {(translations.README, ""): 1}
 
 
 def test_a_sentence_of_the_readme_that_has_changed_is_shown_in_english():

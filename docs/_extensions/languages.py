@@ -25,7 +25,7 @@ COLUMNS = re.compile(r"\S {2,}\S")
 """in a block of text, such as the help of a command: words beside a line or a name"""
 SUMMARY = re.compile("<summary>")
 """in HTML: words to unfold something"""
-README = re.compile(r"README\.[a-z]+-")
+README = re.compile(r"locale/\w+/README\.md$")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

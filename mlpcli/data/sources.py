@@ -6,6 +6,7 @@ images. `loading` cuts them to the sizes that a config asks for.
 
 import math
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -240,7 +241,7 @@ class _Part:
         return labelled(self.images, shape, self.labels, self.names, names, self.problems)
 
 
-class _Own:
+class _Own(ABC):
     """One's own images: the test set is another file or folder, or a part that is held out."""
 
     def __init__(self, origin: Origin) -> None:
@@ -288,9 +289,9 @@ class _Own:
     def _problems(self, path: Path, unit: str) -> Problems:
         return Problems(str(path), unit, skip=self.origin.config.on_error == "skip")
 
+    @abstractmethod
     def _read(self, path: Path) -> tuple[_Part, _Part | None]:
         """Return the images in a file or folder, and the test images in it, if there are any."""
-        raise NotImplementedError
 
 
 class _Folder(_Own):

@@ -19,10 +19,15 @@ def is_inclusion(path: Path) -> bool:
     return read(path).startswith("```{include}")
 
 
+def is_translation(name: str) -> bool:
+    """Whether a path is that of a README in another language: for code hosts, no page."""
+    return name.startswith("docs/locale/")
+
+
 PAGES = {
     path.relative_to(ROOT).as_posix(): read(path)
     for path in (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
-    if not is_inclusion(path) and "locale" not in path.parts
+    if not is_inclusion(path) and not is_translation(path.relative_to(ROOT).as_posix())
 }
 """the pages that are written for readers, by their paths"""
 OTHERS = (

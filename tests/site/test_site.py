@@ -140,7 +140,7 @@ def test_the_chinese_pages_are_in_chinese_with_their_code_as_it_was(site):
         return (site / "zh_CN" / page).read_text(encoding="utf-8")
 
     assert 'lang="zh-CN"' in shown("index.html")
-    assert "README.zh-CN" not in shown("index.html")
+    assert "locale/zh_CN/README" not in shown("index.html")
     assert "尚未译成中文" in shown("how_to/page.html")
     for page in translations.PAGES:
         assert "尚未译成中文" not in shown(f"{page}.html")
