@@ -95,6 +95,12 @@ def test_a_plane_is_found_under_ink():
     np.testing.assert_allclose(plane(inked), slope, atol=1e-6)
 
 
+def test_the_plane_through_paper_of_one_light_is_flat_whatever_is_written_on_it():
+    drawn = np.full((64, 64), 0.9)
+    drawn[5:60, 3:30] = np.linspace(0.9, 0.8999, 27)
+    np.testing.assert_array_equal(plane(drawn), np.full((64, 64), 0.9))
+
+
 @pytest.mark.parametrize("continued", [False, True])
 def test_neither_the_edge_of_a_shadow_nor_a_slope_is_ink(continued):
     across = np.linspace(0.5, 1, 120)[np.newaxis].repeat(120, axis=0)

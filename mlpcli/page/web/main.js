@@ -332,13 +332,13 @@ class Page {
     }
     clearTimeout(this.later);
     if (this.pixels) {
-      const [first, ...others] = this.views;
-      first.show();
+      const showViews = () => this.views.forEach((view) => view.show());
       if (this.pad.isDrawing) {
         // The pen must not wait for what nobody looks at meanwhile.
-        this.later = setTimeout(() => others.forEach((view) => view.show()), AFTER_THE_STROKE);
+        this.views[0].showLayers();
+        this.later = setTimeout(showViews, AFTER_THE_STROKE);
       } else {
-        others.forEach((view) => view.show());
+        showViews();
       }
     }
   }

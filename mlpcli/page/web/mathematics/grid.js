@@ -172,7 +172,7 @@ function orderedAt(numbers, k) {
 }
 
 /** Return the grid with f(values, where they are put) done to each column, and then to each row. */
-function alongBoth(grid, f) {
+export function alongBoth(grid, f) {
   const { height, width } = grid;
   const result = new Grid(height, width);
   const column = new Float64Array(height);
@@ -208,23 +208,27 @@ export function slidingMax(grid, window) {
   const fromRight = new Float64Array(longest);
   return alongBoth(grid, (values, out) => {
     const length = values.length + 2 * reach;
-    let most = -Infinity;
-    for (let k = 0; k < length; k++) {
-      const value = k < reach || k - reach >= values.length ? -Infinity : values[k - reach];
-      fromRight[k] = value;
-      most = k % window !== 0 && most > value ? most : value;
-      fromLeft[k] = most;
-    }
-    for (let k = length - 2; k >= 0; k--) {
-      if ((k + 1) % window !== 0 && fromRight[k + 1] > fromRight[k]) {
-        fromRight[k] = fromRight[k + 1];
+    fromLeft.fill(-Infinity, 0, length);
+    fromLeft.set(values, reach);
+    fromRight.set(fromLeft);
+    for (let start = 0; start < length; start += window) {
+      const end = Math.min(start + window, length);
+      for (let k = start + 1; k < end; k++) {
+        fromLeft[k] = larger(fromLeft[k], fromLeft[k - 1]);
+      }
+      for (let k = end - 2; k >= start; k--) {
+        fromRight[k] = larger(fromRight[k], fromRight[k + 1]);
       }
     }
-    for (let k = 0; k < values.length; k++) {
-      const end = fromLeft[k + window - 1];
-      out[k] = fromRight[k] > end ? fromRight[k] : end;
+    for (let k = 0; k < out.length; k++) {
+      out[k] = larger(fromRight[k], fromLeft[k + window - 1]);
     }
   });
+}
+
+/** Return the larger of two numbers, sooner than Math.max, which asks for -0 and NaN too. */
+function larger(one, other) {
+  return one > other ? one : other;
 }
 
 export function slidingMin(grid, window) {

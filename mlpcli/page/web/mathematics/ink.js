@@ -41,9 +41,8 @@ export class NoDigit extends Error {
  * ink and ground.
  */
 export function findInk(grey, dark) {
-  const taken = inkOnGround(grey, dark);
-  let ink = taken;
-  let sure = inkOnGround(grey, dark, true);
+  let { taken: ink, sure } = inkOnGround(grey, dark);
+  const taken = ink;
   if (taken.max() < LEAST_CONTRAST) {
     throw new NoDigit("blank");
   }

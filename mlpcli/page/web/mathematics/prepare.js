@@ -46,7 +46,7 @@ const FINE_SIDE = 40;
  * `shape` is [height, width] of the images that the network was trained on. Throws NoDigit.
  */
 export function prepare(grey, shape) {
-  const found = digitIn(grey, isDarkOnLight(grey));
+  const found = digitIn(grey);
   const digit = fitted(found, shape);
   refuseNoDigit(found);
   return centred(
@@ -63,8 +63,10 @@ export function asItIs(grey, [height, width]) {
 }
 
 /** Return the digit's ink in 0 .. 1. */
-function digitIn(grey, dark) {
-  const { digit, box } = largeDigit(grey, dark);
+function digitIn(grey) {
+  const small = shrunk(grey, DIGIT_SIDE);
+  const dark = isDarkOnLight(small);
+  const { digit, box } = largeDigit(grey, small, dark);
   const size = longerSide(box);
   if (size < LEAST_DIGIT_SIZE) {
     throw new NoDigit("specks");
@@ -80,12 +82,11 @@ function digitIn(grey, dark) {
     left: Math.max(0, Math.floor(box.left - margin)),
     right: Math.min(grey.width, Math.ceil(box.right + margin)),
   });
-  return largeDigit(closeUp, dark).digit;
+  return largeDigit(closeUp, shrunk(closeUp, DIGIT_SIDE), dark).digit;
 }
 
-/** Return the same for a digit that is not small in its image, and its box in the image. */
-function largeDigit(grey, dark) {
-  const small = shrunk(grey, DIGIT_SIDE);
+/** Return the same for a digit that is not small in its image, also shrunk; and its box in it. */
+function largeDigit(grey, small, dark) {
   const found = findInk(small, dark);
   const mask = digitMask(found);
   const near = slidingMax(mask, 3).values;
@@ -185,16 +186,14 @@ function holdsSquare(mask, side) {
 
 /** Return a grey image in 0 .. 1 of RGBA bytes: the channel that varies most. */
 export function greyOf({ data, width, height }) {
-  const sums = [0, 0, 0];
-  const squares = [0, 0, 0];
-  for (let k = 0; k < data.length; k += 4) {
-    for (let channel = 0; channel < 3; channel++) {
-      const value = data[k + channel];
-      sums[channel] += value;
-      squares[channel] += value * value;
+  const spread = [0, 1, 2].map((channel) => {
+    let [sum, squares] = [0, 0];
+    for (let k = channel; k < data.length; k += 4) {
+      sum += data[k];
+      squares += data[k] * data[k];
     }
-  }
-  const spread = squares.map((each, channel) => width * height * each - sums[channel] ** 2);
+    return width * height * squares - sum ** 2;
+  });
   const strongest = spread.indexOf(Math.max(...spread));
   const grey = new Grid(height, width);
   for (let k = 0; k < grey.values.length; k++) {

@@ -53,8 +53,12 @@ export class ForwardView {
     }
   }
 
-  /** Draw the layers. */
   show() {
+    this.showLayers();
+    this.showUnit();
+  }
+
+  showLayers() {
     const { traced, units } = this.page;
     this.layers.forEach(({ canvas, input, said }, l) => {
       const { a } = traced.layers[l];
@@ -72,7 +76,6 @@ export class ForwardView {
         input.value = units[l] + 1;
       }
     });
-    this.showUnit();
   }
 
   showUnit() {
