@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from mlpcli.cli.answer_form import AnswerForm
 from mlpcli.data.csv_table import PixelTable, read_table
 from mlpcli.errors import DataError
 from mlpcli.files import write_text
@@ -36,25 +37,25 @@ class RowAnswers:
         """The likeliest class of each row."""
         return [self.names[at] for at in self.probabilities.argmax(axis=1).tolist()]
 
-    def lines(self, top: int | None, threshold: float, as_json: bool) -> Iterator[str]:
-        """Yield the answer to each row, for people or as JSON, with the `top` likeliest classes."""
+    def lines(self, form: AnswerForm) -> Iterator[str]:
+        """Yield the answer to each row, for people or as JSON."""
         order = np.argsort(-self.probabilities, axis=1, kind="stable")
         for row, each, p in zip(self.table.rows.tolist(), order, self.probabilities, strict=True):
             ranking = [(self.names[at], float(p[at])) for at in each]
             digit, probability = ranking[0]
-            if as_json:
+            if form.as_json:
                 facts = {
                     "file": str(self.path),
                     "row": row,
                     "digit": digit,
                     "probability": probability,
-                    "sure": probability >= threshold,
-                    "probabilities": dict(ranking[:top]),
+                    "sure": probability >= form.threshold,
+                    "probabilities": dict(ranking[: form.top]),
                 }
                 yield json.dumps(facts, allow_nan=False)
                 continue
-            text = ", ".join(f"{name} ({percent(q)})" for name, q in ranking[: top or 1])
-            sure = "" if probability >= threshold else "unsure, perhaps "
+            text = ", ".join(f"{name} ({percent(q)})" for name, q in ranking[: form.top or 1])
+            sure = "" if probability >= form.threshold else "unsure, perhaps "
             yield f"{file_name(str(self.path))}, row {row}: {sure}{text}"
 
     def as_csv(self, threshold: float) -> str:
@@ -105,22 +106,16 @@ def answer_table(committee: Committee, path: Path) -> RowAnswers:
     return RowAnswers(path, table, np.concatenate(probabilities), committee.class_names)
 
 
-def show(
-    answers: RowAnswers,
-    top: int | None,
-    threshold: float,
-    as_json: bool,
-    csv_file: Path | None,
-    submission: Path | None,
-) -> None:
+def show(answers: RowAnswers, form: AnswerForm, submission: Path | None) -> None:
     """Print the answers to a table, or write them where they are asked for."""
-    if csv_file is not None:
-        write_text(csv_file, answers.as_csv(threshold))
+    if form.csv_file is not None:
+        write_text(form.csv_file, answers.as_csv(form.threshold))
     if submission is not None:
         write_text(submission, answers.submission())
-        click.echo(f"{submission}: {count(len(answers.digits), 'answer')} written", err=as_json)
+        written = f"{submission}: {count(len(answers.digits), 'answer')} written"
+        click.echo(written, err=form.as_json)
     else:
-        for line in answers.lines(top, threshold, as_json):
+        for line in answers.lines(form):
             click.echo(line)
     if score := answers.score():
-        click.echo(score, err=as_json)
+        click.echo(score, err=form.as_json)

@@ -1,5 +1,6 @@
 """`mlpcli predict`."""
 
+import functools
 import itertools
 import json
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from mlpcli.cli import candidates, options
+from mlpcli.cli.answer_form import AnswerForm
 from mlpcli.errors import CheckpointError, ImageError
 from mlpcli.text import count, file_name, percent
 
@@ -18,19 +20,20 @@ if TYPE_CHECKING:
     from mlpcli.data.dataset import UInt8Array
     from mlpcli.inference.committee import Committee
 
+    Newest = Callable[[Path], Committee]
+    Loading = Callable[[Newest], Committee]
+
 MANY_IMAGES = 20
 """number of images from which on a terminal shows a bar"""
 ONLY_FOR_IMAGES = (
-    *(
-        "recursive",
-        "many",
-        "keep_doubtful",
-        "labels",
-        "show",
-        "save_input",
-        "save_annotated",
-        "save_wrong",
-    ),
+    "recursive",
+    "many",
+    "keep_doubtful",
+    "labels",
+    "show",
+    "save_input",
+    "save_annotated",
+    "save_wrong",
 )
 """options that say nothing of a table of pixels"""
 
@@ -140,13 +143,15 @@ def command(
     mlpcli predict --inputs 0,1 --inputs 1,1 --checkpoint runs/xor
     mlpcli predict test.csv --submission submission.csv
     """
+    load = functools.partial(_committee, checkpoints, runs_dir)
+    form = AnswerForm(top, threshold, as_json, csv_file)
     if inputs:
-        _answer_rows(inputs, checkpoints, runs_dir, top, threshold, as_json, csv_file)
+        _answer_rows(inputs, load, form)
         return
     if not images:
         raise click.UsageError("Give an IMAGE, or --inputs for a network that learned a table.")
     if any(image.lower().endswith((".csv", ".csv.gz")) for image in images):
-        _answer_table(images, checkpoints, runs_dir, top, threshold, as_json, csv_file, submission)
+        _answer_table(images, load, form, submission)
         return
     if submission is not None:
         raise click.UsageError("--submission answers a table of pixels; name a .csv file.")
@@ -166,7 +171,7 @@ def command(
     if many and labels is not None:
         raise click.UsageError("--labels has one digit for each image; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
-    committee = _committee(checkpoints, runs_dir, newest_reader)
+    committee = load(newest_reader)
     for model in committee.models:
         model.refuse_unless_it_reads_images()
     if save_wrong is not None:
@@ -220,40 +225,25 @@ def _refuse_options(names: tuple[str, ...], reason: str) -> None:
             raise click.UsageError(f"{name} {reason}")
 
 
-def _answer_rows(
-    inputs: tuple[str, ...],
-    checkpoints: tuple[Path, ...],
-    runs_dir: Path,
-    top: int | None,
-    threshold: float,
-    as_json: bool,
-    csv_file: Path | None,
-) -> None:
+def _answer_rows(inputs: tuple[str, ...], load: "Loading", form: AnswerForm) -> None:
     """Answer rows of numbers."""
     from mlpcli.cli.table_answers import answer_rows
     from mlpcli.files import write_text
     from mlpcli.inference.committee import newest_of_tables
 
     _refuse_options(("images", "submission", *ONLY_FOR_IMAGES), "does not go with --inputs.")
-    found = answer_rows(_committee(checkpoints, runs_dir, newest_of_tables), inputs, threshold)
-    if as_json:
-        for facts in found.facts(top):
+    found = answer_rows(load(newest_of_tables), inputs, form.threshold)
+    if form.as_json:
+        for facts in found.facts(form.top):
             click.echo(json.dumps(facts, allow_nan=False))
     else:
-        click.echo("\n".join(found.lines(top or 1)))
-    if csv_file is not None:
-        write_text(csv_file, found.as_csv())
+        click.echo("\n".join(found.lines(form.top or 1)))
+    if form.csv_file is not None:
+        write_text(form.csv_file, found.as_csv())
 
 
 def _answer_table(
-    images: tuple[str, ...],
-    checkpoints: tuple[Path, ...],
-    runs_dir: Path,
-    top: int | None,
-    threshold: float,
-    as_json: bool,
-    csv_file: Path | None,
-    submission: Path | None,
+    images: tuple[str, ...], load: "Loading", form: AnswerForm, submission: Path | None
 ) -> None:
     """Answer the rows of a table of pixels."""
     from mlpcli.cli.predict_table import answer_table, show
@@ -262,13 +252,10 @@ def _answer_table(
     if len(images) > 1:
         raise click.UsageError("a table of pixels is answered alone; name one file.")
     _refuse_options(ONLY_FOR_IMAGES, "is for images, not for a table of pixels.")
-    committee = _committee(checkpoints, runs_dir, newest_reader)
-    show(answer_table(committee, Path(images[0])), top, threshold, as_json, csv_file, submission)
+    show(answer_table(load(newest_reader), Path(images[0])), form, submission)
 
 
-def _committee(
-    checkpoints: tuple[Path, ...], runs_dir: Path, newest: "Callable[[Path], Committee]"
-) -> "Committee":
+def _committee(checkpoints: tuple[Path, ...], runs_dir: Path, newest: "Newest") -> "Committee":
     """Load the networks that answer, or the newest that fits, and name them on stderr."""
     from mlpcli.inference.committee import load_committee
     from mlpcli.storage.run_folder import BOXED
