@@ -37,8 +37,15 @@ def is_dark_on_light(grey: FloatArray, side: int = SIDE_FOR_INK, blur: float = I
     outweigh the many small ones.
     """
     small = shrunk(grey, side)
-    difference = small - blurred(small, blur * max(small.shape))
+    paper = _paper(small)
+    difference = small - (blurred(small, blur * max(small.shape)) if paper is None else paper)
     return float((difference * difference * difference).sum()) < 0  # ** takes far longer
+
+
+def _paper(values: FloatArray) -> float | None:
+    """Return the light that two thirds of the pixels have, as a drawing's paper does, or None."""
+    light = median(values.ravel())
+    return light if 3 * np.count_nonzero(values == light) > 2 * values.size else None
 
 
 def ink_on_ground(
@@ -99,9 +106,8 @@ def plane(grey: FloatArray) -> FloatArray:
     step = 2 if max(height, width) > _BLUR_SIDE // 2 else 1  # every other pixel is enough
     design = _plane_design(height, width, step)
     values = small[::step, ::step].ravel()
-    level = median(values)
-    if 2 * np.count_nonzero(values == level) > values.size:  # a drawing's paper has one light
-        return np.full(grey.shape, level)
+    if (paper := _paper(values)) is not None:
+        return np.full(grey.shape, paper)
     near, heights = design, values
     for _ in range(_PLANE_FITS):
         weights = np.linalg.lstsq(near @ near.T, near @ heights, rcond=None)[0]

@@ -232,10 +232,16 @@ class Page {
       const first = this.judge(this.trained.probabilities(this.started.output));
       this.label = this.chosenLabel ?? this.answerOf(first);
       this.target = Float64Array.from(this.probabilities, (_, j) => (j === this.label ? 1 : 0));
-      this.back = this.network.backward(this.traced, this.target);
+      this.sentBack = null;
       this.units ??= this.traced.layers.map(({ a }) => a.indexOf(Math.max(...a)));
     }
     this.showAll();
+  }
+
+  /** The errors of the way back, found when they are first shown: the pen does not wait for them. */
+  get back() {
+    this.sentBack ??= this.network.backward(this.traced, this.target);
+    return this.sentBack;
   }
 
   /** Return the network's probabilities as `mlpcli predict` counts them: "no digit" several times. */

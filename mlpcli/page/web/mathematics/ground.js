@@ -25,13 +25,25 @@ const ROUNDING = 1e-12;
 /** Return whether the ink in a grey image is darker than its ground. */
 export function isDarkOnLight(grey) {
   const small = shrunk(grey, SIDE_FOR_INK);
-  const ground = blurred(small, INK_BLUR * Math.max(small.height, small.width));
+  const paper = paperOf(small.values);
+  const ground =
+    paper === null ? blurred(small, INK_BLUR * Math.max(small.height, small.width)).values : null;
   let skew = 0;
   for (let k = 0; k < small.values.length; k++) {
-    const lighter = small.values[k] - ground.values[k];
+    const lighter = small.values[k] - (ground === null ? paper : ground[k]);
     skew += lighter * lighter * lighter;
   }
   return skew < 0;
+}
+
+/** Return the light that two thirds of the pixels have, as a drawing's paper does, or null. */
+function paperOf(values) {
+  const light = median(values.slice());
+  let count = 0;
+  for (let k = 0; k < values.length; k++) {
+    count += values[k] === light ? 1 : 0;
+  }
+  return 3 * count > 2 * values.length ? light : null;
 }
 
 /** Return a Gaussian blur, with the values at the border repeated beyond it. */
@@ -79,9 +91,13 @@ export function inkOnGround(grey, dark) {
   const sided = dark ? grey : negative(grey);
   const window = Math.max(3, odd(GROUND_WINDOW * Math.max(grey.height, grey.width)));
   const smooth = withoutGrain(sided);
+  const inside = groundInside(sided, smooth, window, dark);
+  const taken = takenFrom(inside, sided, dark);
+  const light = inside.values[0];
+  const isEverywhere = inside.values.every((value) => value === light) && hasBorder(smooth, light);
   return {
-    taken: takenFrom(groundInside(sided, smooth, window, dark), sided, dark),
-    sure: takenFrom(groundContinued(smooth, window), sided, dark),
+    taken,
+    sure: isEverywhere ? taken : takenFrom(groundContinued(smooth, window), sided, dark),
   };
 }
 
@@ -110,6 +126,15 @@ function groundInside(sided, smooth, window, dark) {
     window,
   ).values;
   return ground.map((light, k) => Math.min(light, slope[k] + upright[k]));
+}
+
+/** Return whether an image has this value all along its border. */
+function hasBorder({ height, width, values }, value) {
+  return values.every((each, k) => {
+    const column = k % width;
+    const isInside = k >= width && k < (height - 1) * width && column > 0 && column < width - 1;
+    return isInside || each === value;
+  });
 }
 
 function groundContinued(smooth, window) {
@@ -159,9 +184,9 @@ function planeThrough(grey) {
       });
     }
   }
-  const level = median(Float64Array.from(points, ({ value }) => value));
-  if (points.filter(({ value }) => value === level).length > points.length / 2) {
-    return [level, 0, 0]; // the flat plane goes through most of the pixels exactly
+  const paper = paperOf(Float64Array.from(points, ({ value }) => value));
+  if (paper !== null) {
+    return [paper, 0, 0];
   }
   const distances = new Float64Array(points.length);
   let kept = points;

@@ -1,7 +1,7 @@
 // The ink in an image, and which of its connected parts belong to the digit; as in
 // mlpcli/reading/ink.py, parts.py and stroke_width.py.
 
-import { labelled, median, odd, roundToEven, slidingMax, smoothed } from "./grid.js";
+import { clamp, labelled, median, odd, roundToEven, slidingMax, smoothed } from "./grid.js";
 import { inkOnGround } from "./ground.js";
 
 const INK_FLOOR = 0.25;
@@ -115,11 +115,11 @@ function inkThreshold(ink) {
   return edge(best + 1);
 }
 
-/** Stretch ink to 0 .. 1; full ink is the median of what is above the threshold. */
-export function fullContrast(ink, threshold) {
+/** Stretch ink in a box to 0 .. 1; full ink is the median of all that is above the threshold. */
+export function fullContrast(ink, threshold, box) {
   const full = median(ink.select((value) => value > threshold));
   const floor = INK_FLOOR * full;
-  return ink.map((value) => Math.min(Math.max((value - floor) / (full - floor), 0), 1));
+  return ink.crop(box).map((value) => clamp((value - floor) / (full - floor), 0, 1));
 }
 
 /** Return the connected parts that `labels` numbers: [{ mass, top, bottom, left, right, pixels }]. */

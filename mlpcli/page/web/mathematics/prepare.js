@@ -2,18 +2,10 @@
 // mlpcli/reading/digit.py), one of something else is scaled (see mlpcli/reading/plain.py).
 //
 // The first is the way of a clean drawing or photograph. What `mlpcli predict` does beyond it (ruled and
-// squared paper, forms, dithered images, images without sharp edges) is left out.
+// squared paper, forms, dithered images, images without sharp edges, light ink half in shadow) is
+// left out.
 
-import {
-  clamp,
-  Grid,
-  labelled,
-  resized,
-  roundToEven,
-  shrunk,
-  slidingMax,
-  slidingMin,
-} from "./grid.js";
+import { clamp, Grid, labelled, resized, roundToEven, shrunk, slidingMax } from "./grid.js";
 import { isDarkOnLight } from "./ground.js";
 import {
   digitMask,
@@ -89,10 +81,13 @@ function digitIn(grey) {
 function largeDigit(grey, small, dark) {
   const found = findInk(small, dark);
   const mask = digitMask(found);
-  const near = slidingMax(mask, 3).values;
-  const soft = fullContrast(found.ink, found.threshold).map((value, k) => value * near[k]);
   const box = mask.box();
-  const digit = widenedStrokes(soft.crop(box), strokeWidth(mask));
+  const near = slidingMax(mask.crop(box), 3).values;
+  const soft = fullContrast(found.ink, found.threshold, box);
+  const digit = widenedStrokes(
+    soft.map((value, k) => value * near[k]),
+    strokeWidth(mask),
+  );
   const down = grey.height / small.height;
   const across = grey.width / small.width;
   return {
@@ -178,10 +173,26 @@ function holes(mask) {
 }
 
 /** Return whether a square larger than `side` fits into a mask. */
-function holdsSquare(mask, side) {
+function holdsSquare({ height, width, values }, side) {
   const whole = Math.trunc(side) + 1;
-  const window = whole % 2 ? whole : whole + 1; // a sliding window has a middle
-  return slidingMin(mask.padded(window >> 1), window).max() > 0;
+  const least = whole % 2 ? whole : whole + 1; // as in Python, where a window has a middle
+  // The side of the largest square that ends at each cell: one more than the least of those that
+  // end before it, above it, and at the corner between.
+  let above = new Int32Array(width);
+  for (let row = 0; row < height; row++) {
+    const here = new Int32Array(width);
+    for (let column = 0; column < width; column++) {
+      if (values[row * width + column]) {
+        const [before, corner] = column ? [here[column - 1], above[column - 1]] : [0, 0];
+        here[column] = 1 + Math.min(before, above[column], corner);
+        if (here[column] >= least) {
+          return true;
+        }
+      }
+    }
+    above = here;
+  }
+  return false;
 }
 
 /** Return a grey image in 0 .. 1 of RGBA bytes: the channel that varies most. */

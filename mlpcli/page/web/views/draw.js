@@ -11,8 +11,19 @@ export const MAP_CELL = 16;
 
 const FAINTEST = 0.06; // weaker numbers, as a fraction of the largest, are left white
 
+const coloursOf = new Map(); // asking for a style takes longer than drawing a strip
+
 /** Return the colours of the theme that is shown. */
 export function colours() {
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = `${document.documentElement.dataset.theme} ${isDark}`;
+  if (!coloursOf.has(theme)) {
+    coloursOf.set(theme, readColours());
+  }
+  return coloursOf.get(theme);
+}
+
+function readColours() {
   const style = getComputedStyle(document.documentElement);
   const [paper, plus, minus, line] = ["--paper", "--plus", "--minus", "--line"].map((name) =>
     style.getPropertyValue(name).trim(),
