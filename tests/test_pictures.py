@@ -282,6 +282,18 @@ def test_a_legend_is_no_wider_than_its_picture(run, labels):
     assert 0 <= box.x0 < box.x1 <= picture.bbox.width
 
 
+@pytest.mark.parametrize("file_format", ["png", "svg"])
+def test_everything_is_drawn_once(tmp_path, monkeypatch, file_format):
+    picture = style.figure(3, 2)
+    picture.subplots().plot([1, 2], [3, 4])
+    drawn = []
+    draw = Line2D.draw
+    monkeypatch.setattr(Line2D, "draw", lambda line, *_: drawn.append(line) or draw(line, *_))
+    style.save(picture, tmp_path / "picture", file_format)
+    (data,) = picture.axes[0].lines
+    assert drawn.count(data) == 1
+
+
 def test_a_short_legend_has_all_its_columns():
     picture = style.figure(8, 4)
     handles = [Line2D([], [], label=name) for name in "abc"]

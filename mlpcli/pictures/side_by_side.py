@@ -1,5 +1,6 @@
 """Draws several pictures at once, by as many processes as there are cores."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,8 +37,9 @@ def draw_and_save(
     """
     is_done = shared_zeros(len(pictures), np.bool_)
 
-    def work(rank: int, size: int) -> None:
-        for i in range(rank, len(pictures), size):
+    def work(rank: int) -> None:
+        while ticket := os.read(tickets, 1):
+            i = ticket[0]
             draw, path = pictures[i]
             try:
                 style.save(draw(), path, file_format)
@@ -49,11 +51,16 @@ def draw_and_save(
 
     size = min(available_cores(), MOST_PROCESSES, len(pictures)) if can_fork() else 1
     with style.house_style():
+        tickets, desk = os.pipe()  # one each, for whoever is free: some take twice as long
+        os.write(desk, bytes(range(len(pictures))))
+        os.close(desk)
         try:
             with Workers(size, work) as workers:
-                workers.run(size)
+                workers.run()
         except WorkerError:  # no process to be had, or one was ended
             pass
+        finally:
+            os.close(tickets)
         for i in np.flatnonzero(~is_done).tolist():
             draw, path = pictures[i]
             style.save(draw(), path, file_format)

@@ -87,6 +87,13 @@ STYLE: Any = {
 }
 
 
+OPTIONS: Any = {
+    "png": {"pil_kwargs": {"compress_level": 3}},  # 6 takes twice as long and saves 3 %
+    "svg": {"metadata": {"Date": None}},
+}
+"""of writing a file, by its format"""
+
+
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """Draw in this style, whatever the user's own matplotlib settings are."""
@@ -139,10 +146,9 @@ def save(picture: Figure, path: Path, file_format: Format) -> None:
     """
     content = BytesIO()
     if picture.axes and (layout := picture.get_layout_engine()):
-        layout.execute(picture)  # savefig would draw everything twice for it
-        picture.set_layout_engine("none")
-    metadata = {"Date": None} if file_format == "svg" else {}
-    picture.savefig(content, format=file_format, metadata=metadata)
+        layout.execute(picture)
+        picture.set_layout_engine(None)  # with any, even "none", savefig draws everything twice
+    picture.savefig(content, format=file_format, **OPTIONS[file_format])
     write_bytes(path, content.getvalue())
 
 
