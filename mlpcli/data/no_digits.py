@@ -12,7 +12,6 @@ from numpy.random import Generator
 
 from mlpcli.config.class_names import NO_DIGIT
 from mlpcli.data.dataset import Dataset, UInt8Array
-from mlpcli.data.synthetic import draw_signs
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reading.boxes import box_of
 from mlpcli.reading.fitting import centred, fitted
@@ -44,6 +43,8 @@ def with_no_digit(dataset: Dataset) -> Dataset:
 
 def no_digits(training: Dataset, count: int, seed: int) -> Dataset:
     """Return `count` images of what is no digit, some made of the `training` images of digits."""
+    from mlpcli.data.synthetic import draw_signs  # the pen computes much when it is imported
+
     rng = generator(seed, Purpose.NO_DIGITS)
     n_signs = round(SIGNS_SHARE * count)
     images = np.empty((count, training.images.shape[1]), np.uint8)
