@@ -286,9 +286,13 @@ def test_a_legend_is_no_wider_than_its_picture(run, labels):
 def test_everything_is_drawn_once(tmp_path, monkeypatch, file_format):
     picture = style.figure(3, 2)
     picture.subplots().plot([1, 2], [3, 4])
-    drawn = []
-    draw = Line2D.draw
-    monkeypatch.setattr(Line2D, "draw", lambda line, *_: drawn.append(line) or draw(line, *_))
+    drawn, draw = [], Line2D.draw
+
+    def drawing(line, renderer):
+        drawn.append(line)
+        draw(line, renderer)
+
+    monkeypatch.setattr(Line2D, "draw", drawing)
     style.save(picture, tmp_path / "picture", file_format)
     (data,) = picture.axes[0].lines
     assert drawn.count(data) == 1
