@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from mlpcli.parallel.workers import can_fork
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.blocks import Block, next_block
 from mlpcli.training.setup import assemble
-from mlpcli.training.step import Training
+from mlpcli.training.step import SomeInputs, Training
 
 RNG = np.random.default_rng(0)
 DATA = Dataset(
@@ -242,6 +243,23 @@ def test_the_training_does_not_wait_for_a_worker_that_was_killed(prefetch):
         os.kill(max(started), signal.SIGKILL)
         with pytest.raises(WorkerError, match="was ended"):
             training.run_block(next_block(first, made.batches))
+
+
+def test_a_shard_finds_its_gradient_without_a_copy_of_its_inputs():
+    n, n_in, n_out = 64, 200, 3
+    a, delta = RNG.normal(size=(n, n_in)), RNG.normal(size=(n, n_out))
+    W, dW, b, db = (np.zeros(shape) for shape in [(n_in // 2, n_out)] * 2 + [n_out] * 2)
+    layer = SomeInputs(W, b, dW, db)
+    layer.a, layer.delta = a[:, n_in // 2 :], delta
+    layer.gradient()
+    tracemalloc.start()
+    try:
+        layer.gradient()
+        assert tracemalloc.get_traced_memory()[1] < layer.a.nbytes / 4
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(dW, layer.a.T @ delta, rtol=1e-12)
+    np.testing.assert_allclose(db, delta.sum(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("processes", KINDS)

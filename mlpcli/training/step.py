@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, Buffer, sum_of_squares
+from mlpcli.nn.arrays import Array, Buffer, column_sums, sum_of_squares
 from mlpcli.nn.averaging import move_average
 from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
 from mlpcli.nn.layers import Dense
@@ -142,6 +142,16 @@ class _Chunk:
     """(n, n_out), where these are rows of a matrix that the optimizer takes as a whole"""
 
 
+class SomeInputs(Dense):
+    """A dense layer with only some of the inputs that another one has."""
+
+    def gradient(self) -> None:
+        """Write dW and db, from a and delta."""
+        # np.dot copies what is some columns of an array; np.matmul reads it where it lies.
+        np.matmul(self.a.T, self.delta, out=self.dW)
+        column_sums(self.delta, self.db)
+
+
 @dataclass(frozen=True)
 class _LayerShard:
     """A dense layer as one worker updates it: as if it had only some of its inputs."""
@@ -200,7 +210,7 @@ class Replica:
             n_in, n_out = dense.W.shape
             inputs = shard(n_in, self.communicator.rank, self.communicator.size)
             first, last = start + inputs.start * n_out, start + inputs.stop * n_out
-            part = Dense(dense.W[inputs], dense.b, dense.dW[inputs], dense.db)
+            part = SomeInputs(dense.W[inputs], dense.b, dense.dW[inputs], dense.db)
             chunks = [] if self._is_small else list(self._cut(first, last))
             if self._takes_matrices and dense is not self._network.dense[-1]:
                 chunks = [self._chunk(slice(first, last), part.W.shape)]
