@@ -8,7 +8,7 @@ import time
 import numpy as np
 from common import Task, contest
 
-from mlpcli.parallel import threads
+from mlpcli.parallel.processors import one_blas_thread
 
 
 def train(task: Task) -> tuple[list[float], None]:
@@ -36,7 +36,7 @@ def train(task: Task) -> tuple[list[float], None]:
         return time.perf_counter() - started
 
     with_all = [epoch() for _ in range(task.epochs + 1)][1:]
-    with threads.one_blas_thread():
+    with one_blas_thread():
         with_one = [epoch() for _ in range(task.epochs + 1)][1:]
     return min(with_one, with_all, key=statistics.median), None
 
