@@ -28,6 +28,7 @@ from mlpcli.nn.optimizers import OPTIMIZERS
 from mlpcli.reporting import Reporter
 from mlpcli.runs import recorder, run
 from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
+from mlpcli.storage.environment import workers_before
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.storage.tensor_file import to_bytes
 
@@ -554,6 +555,55 @@ def test_another_environment_is_told_and_each_is_recorded(train):
     path.write_text("[")
     mlpcli.resume(folder, ["training.epochs=4"], reporter=reporter)
     assert "cannot be read" in reporter.remarks[1]
+
+
+def as_auto_chooses(workers, monkeypatch):
+    monkeypatch.setattr("mlpcli.training.setup.worker_count", lambda *_, **__: workers)
+
+
+def test_a_run_keeps_its_workers_on_a_machine_where_auto_would_choose_others(train, monkeypatch):
+    normalised = ("network={batch_norm: true, hidden: [8, 6]}", "training.epochs=3")
+    as_auto_chooses(2, monkeypatch)
+    whole = train(*normalised, runs="whole").folder
+    folder = interrupted(lambda: train(*normalised, reporter=InterruptedAt(2)))
+    as_auto_chooses(1, monkeypatch)
+    mlpcli.resume(folder)
+    weights = [(run / "weights" / "last.safetensors").read_bytes() for run in (whole, folder)]
+    assert weights[0] == weights[1]
+    session = json.loads((folder / "environment.json").read_text())["resumed"][-1]
+    assert session["threads"] == 2
+
+
+def test_workers_that_the_user_wants_win_and_are_kept_in_turn(train, monkeypatch):
+    folder = train("training.epochs=1").folder
+    mlpcli.resume(folder, ["training.epochs=2", "training.workers=3"])
+    as_auto_chooses(1, monkeypatch)
+    reporter = InterruptedAt(-1)
+    monkeypatch.setattr("mlpcli.runs.messages.available_cores", lambda: 2)
+    mlpcli.resume(folder, ["training.epochs=3", "training.workers=auto"], reporter=reporter)
+    sessions = json.loads((folder / "environment.json").read_text())["resumed"]
+    assert [session["threads"] for session in sessions] == [3, 3]
+    (remark,) = reporter.remarks
+    assert remark == (
+        "The run keeps its 3 workers, on which the last bits depend. Only 2 cores can be used "
+        "here: training.workers=2 is faster."
+    )
+
+
+@pytest.mark.parametrize(
+    "threads", [0, -1, 65, 10**400, True, "2", None, [2]], ids=lambda value: str(value)[:9]
+)
+def test_workers_that_no_run_has_are_chosen_anew(train, monkeypatch, threads):
+    as_auto_chooses(1, monkeypatch)
+    folder = train("training.epochs=0").folder
+    path = folder / "environment.json"
+    first = json.loads(path.read_text())
+    for damaged in ({**first, "threads": threads}, {**first, "resumed": threads}):
+        path.write_text(json.dumps(damaged))
+        assert workers_before(path) in (None, 1)
+    path.write_text(json.dumps({**first, "threads": threads}))
+    mlpcli.resume(folder, ["training.epochs=1"])
+    assert json.loads(path.read_text())["resumed"][-1]["threads"] == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -6,8 +6,9 @@ from mlpcli.training.worker_count import may_prefetch, worker_count
 
 @pytest.fixture
 def cores(monkeypatch):
-    def pretend(n):
+    def pretend(n, *, take_turns=False):
         monkeypatch.setattr(counting, "available_cores", lambda: n)
+        monkeypatch.setattr(counting, "take_turns", lambda: take_turns)
 
     return pretend
 
@@ -26,6 +27,22 @@ def test_small_steps_get_one_worker_and_large_ones_several(cores):
     assert worker_count("auto", (784, 128, 10), 64) == 2
     assert worker_count("auto", (784, 64, 10), 64, distorted=True) == 4
     assert worker_count("auto", (784, 800, 800, 10), 256) == 4
+
+
+def test_workers_that_take_turns_need_more_to_do(cores):
+    cores(4, take_turns=True)
+    assert worker_count("auto", (784, 128, 10), 64) == 1
+    assert worker_count("auto", (784, 64, 10), 64, distorted=True) == 1
+    assert worker_count("auto", (784, 512, 512, 10), 128) == 2
+    assert worker_count("auto", (784, 800, 800, 10), 256) == 4
+    assert worker_count(2, (784, 128, 10), 64) == 2
+
+
+def test_the_matrices_of_muon_are_work_whatever_the_batch(cores):
+    cores(4)
+    assert worker_count("auto", (784, 64, 10), 16) == 1
+    assert worker_count("auto", (784, 64, 10), 16, orthogonalized=True) == 4
+    assert worker_count("auto", (784, 10), 1, orthogonalized=True) == 1  # the last is AdamW's
 
 
 def test_auto_takes_no_more_than_there_are_cores_and_never_more_than_four(cores):

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from mlpcli.errors import WorkerError
+from mlpcli.parallel import workers as parallel_workers
 from mlpcli.parallel.shared_memory import SharedMemory, shared_zeros
 from mlpcli.parallel.workers import Aborted, Workers, can_fork
 
@@ -215,6 +217,36 @@ def test_beside_other_threads_workers_are_threads():
     assert not can_fork()
     stop.set()
     other.join()
+
+
+@pytest.mark.parametrize(
+    ("has_lock", "forks", "are_processes", "take_turns"),
+    [
+        pytest.param(True, True, True, False, id="Linux"),
+        pytest.param(True, False, False, True, id="macOS, Windows, notebooks"),
+        pytest.param(False, True, False, False, id="free-threaded Linux"),
+        pytest.param(False, False, False, False, id="free-threaded macOS and Windows"),
+    ],
+)
+def test_what_workers_are(monkeypatch, has_lock, forks, are_processes, take_turns):
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_lock, raising=False)
+    monkeypatch.setattr(parallel_workers, "can_fork", lambda: forks)
+    assert parallel_workers.are_processes() == are_processes
+    assert parallel_workers.take_turns() == take_turns
+    pids = shared_zeros(2, np.int64)
+
+    def work(rank):
+        pids[rank] = os.getpid()
+
+    if not are_processes:
+        with Workers(2, work) as workers:
+            workers.run()
+        assert pids.tolist() == [os.getpid()] * 2
+
+
+def test_a_python_that_cannot_say_whether_it_has_the_lock_has_it(monkeypatch):
+    monkeypatch.delattr(sys, "_is_gil_enabled", raising=False)
+    assert parallel_workers.has_lock()
 
 
 def _runs(pid):

@@ -4,6 +4,7 @@ import math
 import mmap
 import select
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -50,15 +51,19 @@ class SharedMemory:
         # Two, taken in turn: a slow worker may still be reading one sum when the next one begins.
         self._terms: NDArray[Any] = shared_zeros((2, size, longest), np.float64)
         self._check = check
+        self._lock = threading.Lock()
         self.communicators = [_Communicator(self, rank, size) for rank in range(size)]
 
     def meet(self, rank: int) -> None:
         arrived = self._arrived
         times = arrived[rank * _CACHE_LINE] + 1
-        arrived[rank * _CACHE_LINE] = times
+        with self._lock:  # what was written before is seen by all who take the lock afterwards
+            arrived[rank * _CACHE_LINE] = times
         for at in range(0, len(arrived), _CACHE_LINE):
             if arrived[at] < times:
                 self._wait(at, times)
+        with self._lock:
+            pass
 
     def _wait(self, at: int, times: int) -> None:
         arrived = self._arrived

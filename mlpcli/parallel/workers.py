@@ -1,8 +1,8 @@
-"""Workers: processes that do the same work at the same time, each on its own rows.
+"""Workers: processes or threads that do the same work at the same time, each on its own rows.
 
 A worker is a process where that is possible, because threads take turns at the interpreter's lock.
 The processes are forked, so they have everything that was made before, and share the arrays of
-`shared_zeros`.
+`shared_zeros`. In a free-threaded Python, which has no such lock, workers are threads.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Workers:
         work: called as `work(rank, *arguments)` in every worker by `run`. Other workers see what it
             changes in arrays of `shared_zeros` that were made before the workers were started, and
             nothing else.
-        processes: whether workers are processes; None for wherever that is possible.
+        processes: whether workers are processes; None for what is quicker here.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Workers:
     ) -> None:
         self.size = size
         self._work = work
-        self._forks = can_fork() if processes is None else processes
+        self._forks = are_processes() if processes is None else processes
         self._over = shared_zeros(1, np.int64).data
         self._parent = os.getpid()
         self._workers: list[BaseProcess | threading.Thread] = []
@@ -188,6 +188,25 @@ def _forked(target: Callable[..., None], *arguments: Any) -> BaseProcess:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return process
+
+
+def are_processes() -> bool:
+    """Return whether workers are processes, unless somebody wants them otherwise."""
+    return has_lock() and can_fork()
+
+
+def take_turns() -> bool:
+    """Return whether workers are threads of which only one at a time may run Python."""
+    return has_lock() and not can_fork()
+
+
+def has_lock() -> bool:
+    """Return whether this Python lets only one thread run at a time: it is not free-threaded.
+
+    Free-threaded ones (PEP 703, from 3.13 on) take the lock back for a module that wants it.
+    """
+    is_gil_enabled: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
+    return is_gil_enabled is None or is_gil_enabled()
 
 
 def can_fork() -> bool:

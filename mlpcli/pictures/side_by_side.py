@@ -55,7 +55,7 @@ def draw_and_save(
         os.write(desk, bytes(range(len(pictures))))
         os.close(desk)
         try:
-            with Workers(size, work) as workers:
+            with Workers(size, work, processes=True) as workers:
                 workers.run()
         except WorkerError:  # no process to be had, or one was ended
             pass

@@ -6,7 +6,9 @@ from pathlib import Path
 from mlpcli.config.schema.config import Config
 from mlpcli.data.loading import options_for
 from mlpcli.files import as_argument
+from mlpcli.parallel.processors import available_cores
 from mlpcli.runs.recorder import Recorder
+from mlpcli.text import count
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup
@@ -20,6 +22,17 @@ def what_is_saved(setup: Setup, progress: Progress) -> str:
     if progress.epoch:
         return f"Everything up to the end of epoch {progress.epoch} is saved"
     return "The starting weights are saved"
+
+
+def too_many_workers(kept: int) -> str:
+    """Return that a run which resumes would be faster with fewer workers; empty if it would not."""
+    cores = available_cores()
+    if kept <= cores:
+        return ""
+    return (
+        f"The run keeps its {kept} workers, on which the last bits depend. Only "
+        f"{count(cores, 'core')} can be used here: training.workers={cores} is faster."
+    )
 
 
 def nothing_to_do(

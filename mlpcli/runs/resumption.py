@@ -17,6 +17,7 @@ from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.files import as_argument, os_errors_as, write_bytes, write_text
 from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint, to_bytes
+from mlpcli.storage.environment import workers_before
 from mlpcli.storage.records import differences
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.text import listed, setting
@@ -49,6 +50,13 @@ class Resumption:
         """That of the network which the run started from, if it did: it is not the data's."""
         started = self.config.training.start_from is not None
         return self.checkpoint.normalization if started else None
+
+    @property
+    def workers_to_keep(self) -> int | None:
+        """As many as before, where the config leaves it open: the last bits depend on them."""
+        if self.config.training.workers != "auto":
+            return None
+        return workers_before(self.folder.environment)
 
 
 def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:

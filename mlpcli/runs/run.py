@@ -212,6 +212,7 @@ def resume(
             reporter,
             trust_paths=trust_paths,
             normalization=found.normalization_to_keep,
+            workers=found.workers_to_keep,
             arrays=None if training is None else (training, test),
         )
         resumption.restore(setup, found.checkpoint, found.path)
@@ -232,6 +233,8 @@ def resume(
             now["after_epoch"], now["after_steps"] = progress.epoch, progress.steps
             if warning := add_session(folder.environment, now):
                 reporter.remark(warning)
+            if found.workers_to_keep and (remark := messages.too_many_workers(setup.workers)):
+                reporter.remark(remark)
             with _reported(recorder):
                 progress = train_epochs(
                     setup,

@@ -24,6 +24,8 @@ DECISIVE = {
     "cpu": "processor",
 }
 """entries that the last bits of a result may depend on, and their names in messages"""
+_MOST_WORKERS = 64
+"""as many as training.workers may say"""
 _MOST_BYTES = 10 * 2**20
 
 
@@ -52,6 +54,20 @@ def machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu(),
     }
+
+
+def workers_before(path: Path) -> int | None:
+    """Return how many workers the latest session of a run had, by its environment.json.
+
+    None where that cannot be read; `add_session` says so.
+    """
+    try:
+        first = read_json(path, _MOST_BYTES)
+        workers = [first, *first.get("resumed", [])][-1].get("threads")
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    is_number = isinstance(workers, int) and 1 <= workers <= _MOST_WORKERS
+    return workers if is_number and workers is not True else None
 
 
 def add_session(path: Path, now: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
+from mlpcli.nn.optimizers.muon import Muon
 from mlpcli.nn.schedules import Schedule
 from mlpcli.parallel.shared_memory import shared_zeros
 from mlpcli.reporting import Reporter
@@ -139,6 +140,7 @@ def prepare(
     trust_paths: bool = True,
     start: Start | None = None,
     normalization: Normalization | None = None,
+    workers: int | None = None,
     arrays: tuple[Dataset, Dataset | None] | None = None,
 ) -> Setup:
     """Load the data of a config and return the parts of its run.
@@ -151,6 +153,7 @@ def prepare(
         trust_paths: whether files may lie anywhere.
         start: the trained network that `training.start_from` names.
         normalization: that of a run that is resumed and started so; None measures it.
+        workers: how many a run that is resumed has had; None for what the config says.
         arrays: the training set and perhaps the test set of dataset arrays.
 
     Raises:
@@ -167,7 +170,7 @@ def prepare(
         splits = loader.splits()
         if start is not None:
             return assemble_from(start, config, splits, reporter)
-        return assemble(config, *splits, normalization)
+        return assemble(config, *splits, normalization, workers)
     except MemoryError as error:
         raise ConfigError(
             f"This run does not fit into memory ({error}); make data.train_size, data.test_size or "
@@ -226,10 +229,12 @@ def assemble(
     validation: Dataset | None,
     test: Dataset,
     normalization: Normalization | None = None,
+    workers: int | None = None,
 ) -> Setup:
     """Return the parts of a run on data that is in memory, as it was loaded.
 
-    Without a normalization, the one that the config asks for is measured.
+    Without a normalization, the one that the config asks for is measured; without workers, there
+    are as many as it says.
     """
     shaping = Shaping.from_settings(config.data.model_dump())
     training, validation = shaping.apply(training), validation and shaping.apply(validation)
@@ -256,11 +261,12 @@ def assemble(
     optimizer = building.build_optimizer(
         config, lambda t: schedule((t - 0.5) / steps_per_epoch, epochs)
     )
-    workers = worker_count(
+    workers = workers or worker_count(
         config.training.workers,
         network.sizes,
         batch_size,
         distorted=config.data.augmentation != AugmentationConfig(),
+        orthogonalized=isinstance(optimizer, Muon),
     )
     several_blocks = len(training) > batches.block_size
     setup = Setup(

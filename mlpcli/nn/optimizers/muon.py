@@ -33,7 +33,7 @@ class Muon(AdamW):
     classes, each a unit that means something by itself. The authors leave the embedding of words
     to it too. A first layer here is none: every input goes through the whole matrix.
 
-    The cost, for n_out ≤ n_in: about 20 n_in n_out² + 20 n_out³ floating-point operations a matrix
+    The cost, for n_out ≤ n_in: about 20 n_in n_out² + 10 n_out³ floating-point operations a matrix
     and step, whatever the batch; backpropagation takes 6 n_in n_out an example.
 
     Args:
