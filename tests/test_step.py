@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 import tracemalloc
 
 import numpy as np
@@ -210,6 +212,17 @@ def test_processes_and_threads_give_the_same_bytes_every_time(name, size):
         train(made, 3, processes=processes)
         results.add(numbers(made).tobytes())
     assert len(results) == 1
+
+
+@needs_fork
+def test_without_pythons_lock_workers_are_threads_with_the_same_bytes(monkeypatch):
+    processes, threads = setup(2, 7), setup(2, 7)
+    train(processes, 2, processes=True)
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    before, during = threading.active_count(), set()
+    train(threads, 2, on_step=lambda: during.add(threading.active_count()))
+    assert during == {before + 1}
+    assert numbers(threads).tobytes() == numbers(processes).tobytes()
 
 
 @pytest.mark.parametrize("processes", KINDS)
