@@ -12,6 +12,7 @@ from mlpcli.errors import ImageError
 from mlpcli.reading.digit import prepare_array
 from mlpcli.reading.dither import without_dots
 from mlpcli.reading.ground import ink_on_ground, plane
+from mlpcli.reading.ink import evenly_lit
 from mlpcli.reading.labelling import labelled
 from mlpcli.reading.lines import reading_order
 from mlpcli.reading.morphology import closed, odd, opened, sliding_max, without_grain
@@ -85,6 +86,18 @@ def test_the_median_of_three_keeps_edges_and_takes_specks():
     speck = np.zeros((7, 7))
     speck[3, 3] = 1
     assert not without_grain(speck).any()
+
+
+def test_light_ink_is_as_strong_in_shadow_as_in_light():
+    stroke = np.zeros((40, 40))
+    stroke[5:35, 10:15] = stroke[18:22, 10:30] = 1
+    mask = stroke > 0
+    assert evenly_lit(stroke, mask, width=5) is stroke
+    shaded = stroke * np.where(np.arange(40) < 28, 1, 0.5)[:, np.newaxis]
+    lit = evenly_lit(shaded, mask, width=5)
+    np.testing.assert_array_equal(lit > 0, mask)
+    assert shaded[mask].std() > 0.15
+    assert lit[mask & ~np.isin(np.arange(40), (28, 29))[:, np.newaxis]].min() == 1
 
 
 def test_a_plane_is_found_under_ink():

@@ -21,7 +21,7 @@ from mlpcli.reading.edges import refuse_without_edges
 from mlpcli.reading.fitting import centred, fitted, is_already_prepared
 from mlpcli.reading.grey import border
 from mlpcli.reading.ground import is_dark_on_light
-from mlpcli.reading.ink import find_ink, full_contrast
+from mlpcli.reading.ink import evenly_lit, find_ink, full_contrast
 from mlpcli.reading.morphology import FloatArray, UInt8Array, sliding_max
 from mlpcli.reading.not_a_digit import refuse_no_digit
 from mlpcli.reading.page import PAGE_SIDE, alone, digits_by_shape, find_page
@@ -123,9 +123,11 @@ def _large_digit(small: FloatArray, shape: tuple[int, ...], dark: bool) -> tuple
     found = find_ink(small, dark)
     mask = digit_mask(found)
     refuse_without_edges(found.ink, mask)
-    soft = full_contrast(found.ink, found.threshold) * sliding_max(mask, 3)
+    width = stroke_width(mask)
+    ink = found.ink if dark else evenly_lit(found.ink, mask, width)
+    soft = full_contrast(ink, found.threshold) * sliding_max(mask, 3)
     box = box_of(mask)
-    digit = widened_strokes(soft[box], stroke_width(mask))
+    digit = widened_strokes(soft[box], width)
     return digit, rescaled(box, small.shape, shape)
 
 

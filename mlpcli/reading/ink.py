@@ -28,6 +28,10 @@ LEVEL_WINDOW = 0.5
 """window in which the strongest ink is searched, as a fraction of the image's longer side"""
 LEAST_LEVEL = 0.4
 """weakest ink that may count as full in places, as a fraction of the strongest"""
+FULL_STROKE, DIM_STROKE, DIM_SHARE = 0.75, 0.7, 0.08
+"""quantile of a digit's ink, each pixel as strong as its stroke, that is full; what is weaker than
+this share of full is dim, as a slope of light leaves none; and how much of the digit is dim, at
+least, if the edge of a shadow crosses it"""
 LEAST_CONTRAST = 0.05
 """least difference between ink and ground, as a fraction of the light; the faintest of 326 digits
 has 0.27, pencil more than 0.1; rounding and JPEG's squares on blank paper have less"""
@@ -237,6 +241,21 @@ def ink_threshold(ink: FloatArray) -> float:
     ink_sum = (counts * centres).sum() - ground_sum
     distance = ink_sum / ink_count - ground_sum / np.maximum(ground_count, 1)
     return float(edges[1 + np.argmax(ground_count * ink_count * distance**2)])
+
+
+def evenly_lit(ink: FloatArray, mask: Mask, width: float) -> FloatArray:
+    """Return light ink (H, W) as strong in the shadow as in the light.
+
+    Where the edge of a shadow crosses the digit in the `mask` (H, W), a window as wide as the
+    strokes follows it, as that of `ink_level` cannot. Digits that are lit alike stay as they are.
+    """
+    level = sliding_max(np.where(mask, ink, 0), odd(max(3, width)))
+    full = quantile(level[mask], FULL_STROKE)
+    if (level[mask] < DIM_STROKE * full).mean() < DIM_SHARE:
+        return ink
+    level = np.clip(level, LEAST_LEVEL * full, full)
+    near = sliding_max(mask, 3)
+    return np.where(near, np.minimum(ink * (full / level), ink.max()), ink)
 
 
 def full_contrast(ink: FloatArray, threshold: float) -> FloatArray:

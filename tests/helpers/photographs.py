@@ -44,9 +44,10 @@ def sloped(paper: Array) -> Array:
     return paper * np.linspace(0.4, 1, paper.shape[1])
 
 
-def shaded(paper: Array) -> Array:
+def shaded(paper: Array, reach: float = 0.35) -> Array:
+    """With a shadow in the corner, up to this share of the way to the other one."""
     rows, columns = np.indices(paper.shape)
-    return np.where(rows + columns < np.mean(paper.shape) * 0.7, 0.55, 1) * paper
+    return np.where(rows + columns < np.mean(paper.shape) * 2 * reach, 0.55, 1) * paper
 
 
 def grainy(paper: Array, rng: np.random.Generator, noise: float = 0.012) -> Array:
@@ -81,6 +82,9 @@ CONDITIONS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
     ),
     "filling the slate, sloped": lambda digit, rng: grainy(
         sloped(written(digit, rng, size=84, side=100, chalk=True)), rng
+    ),
+    "filling the slate, half in shadow": lambda digit, rng: grainy(
+        shaded(written(digit, rng, size=84, side=100, chalk=True), 0.475), rng
     ),
     "slope of light on chalk": lambda digit, rng: grainy(
         sloped(written(digit, rng, chalk=True)), rng
