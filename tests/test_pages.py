@@ -176,6 +176,16 @@ def test_a_row_of_strokes_is_no_line():
     assert lines_across(ink, 0.5) == lines_across(ink.T, 0.5) == []
 
 
+@pytest.mark.parametrize(("places", "found"), [((60, 150, 241, 330), 4), ((60, 150, 290, 410), 0)])
+def test_lines_that_digits_hide_are_known_by_their_even_distances(places, found):
+    """Each is seen over little more than half of its way."""
+    ink = np.zeros((140, 460))
+    for left in places:
+        ink[:, left : left + 2] = 0.4
+        ink[40:100, left - 15 : left + 20] = 0.9
+    assert len(lines_across(ink.T, 0.5)) == found
+
+
 def test_letters_are_refused_and_digits_are_not(network):
     signs = synthetic.draw_signs(77, range(400))
     digits, _ = synthetic.draw(77, range(400))

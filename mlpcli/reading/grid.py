@@ -21,6 +21,9 @@ LEAST_SEEN = 0.65
 """least share of a line that is inked; digits hide the rest of it, and the paper's folds"""
 LEAST_SEEN_IN_FAMILY = 0.5
 """the same where the others of its family say that it must be"""
+LEAST_FAMILY, MOST_UNEVEN = 4, 0.15
+"""least number of lines that say so of each other, though none of them is seen well; and by how
+much their distances differ from the usual one, at most, as a fraction of it"""
 LEAST_SEEN_AT_ENDS = 0.5
 """the same of either end, because a line crosses the whole page, and a stroke does not"""
 END = 0.12
@@ -118,25 +121,53 @@ def _straight_lines(mask: Mask) -> list[tuple[float, float]]:
     n_slopes = share.shape[1] // 2
     padded = 1 << (width - 1).bit_length()
     slopes = np.arange(-n_slopes, n_slopes + 1) / (padded - 1)
-    # the best lines of a slope: those that are clearly seen
-    clear = np.where(share >= LEAST_SEEN, share, 0)
-    peaks = clear * (clear >= sliding_max(clear, LEAST_PERIOD | 1, axis=0))
-    strength = peaks.sum(axis=0)
-    if strength.max() == 0:
-        return []
-    best = int(np.argmax(strength))
-    near = slice(max(0, best - _spread(n_slopes)), best + _spread(n_slopes) + 1)
-    at = share[:, near]
-    along, which = at.max(axis=1), at.argmax(axis=1)
-    rows = np.flatnonzero(
-        (along >= LEAST_SEEN) & (along >= sliding_max(along[:, None], LEAST_PERIOD | 1, 0)[:, 0])
-    )
+    seen = _best_seen(share, LEAST_SEEN)
+    if seen is None:
+        seen = _best_seen(share, LEAST_SEEN_IN_FAMILY)
+        if seen is None or not _is_regular(seen[0]):
+            return []
+    rows, along, which = seen
     rows = _with_family(rows, along)[:MOST_LINES]
     found = []
     for row in rows:
-        slope = float(slopes[near][which[row]])
+        slope = float(slopes[which[row]])
         found.append((row - margin + slope * (width / 2), slope))
     return found
+
+
+def _best_seen(share: FloatArray, least: float) -> tuple[IntArray, FloatArray, IntArray] | None:
+    """Return the lines of the slope with most that are seen, and of those near it.
+
+    `share` (H, slopes) is the inked share of each line, of which `least` must be seen.
+
+    Returns:
+        their rows (n,); and for each row of all (H,), the share of its best line, and its slope's
+        index; or None if none is seen.
+    """
+    clear = np.where(share >= least, share, 0)
+    peaks = clear * (clear >= sliding_max(clear, LEAST_PERIOD | 1, axis=0))
+    strength = peaks.sum(axis=0)
+    if strength.max() == 0:
+        return None
+    best, spread = int(np.argmax(strength)), _spread(share.shape[1] // 2)
+    first = max(0, best - spread)
+    at = share[:, first : best + spread + 1]
+    along, which = at.max(axis=1), first + at.argmax(axis=1)
+    rows = np.flatnonzero(
+        (along >= least) & (along >= sliding_max(along[:, None], LEAST_PERIOD | 1, 0)[:, 0])
+    )
+    return rows, along, which
+
+
+def _is_regular(rows: IntArray) -> bool:
+    """Return whether there are many lines, each as far from the next."""
+    ends = np.flatnonzero(np.diff(rows) >= LEAST_PERIOD / 2) + 1
+    middles = [float(near.mean()) for near in np.split(rows, ends)]
+    gaps = np.diff(middles)
+    if len(gaps) < LEAST_FAMILY - 1:
+        return False
+    usual = float(np.median(gaps))
+    return bool((np.abs(gaps - usual) <= MOST_UNEVEN * usual).all())
 
 
 def _spread(n_slopes: int) -> int:
