@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mlpcli
-from mlpcli.inference.calibration import calibration, fit_temperature
+from mlpcli.inference.calibration import calibrated, calibration, fit_temperature
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.nn.losses import BinaryCrossEntropy, CrossEntropy, QuadraticError
 from mlpcli.reporting import Reporter
@@ -117,6 +117,52 @@ def test_the_temperature_is_that_of_the_averaged_weights(bars, tmp_path):
     )
     assert checkpoint.temperature == pytest.approx(averaged, rel=1e-3)
     assert checkpoint.temperature != pytest.approx(last, rel=1e-2)
+
+
+@pytest.fixture
+def drawing(fabricate, mirror, tmp_path, monkeypatch):
+    """The config of a small run that learns from drawn images, too, and where its data is."""
+    mirror.serve_folder(fabricate("mnist").write_to(tmp_path / "mirror"))
+    monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
+
+    def config(**data):
+        values = {"name": "drawing", "data": {"dataset": "mnist", "validation": 10, **data}}
+        small = {"network": {"hidden": [4]}, "training": {"epochs": 1, "pictures": False}}
+        return mlpcli.load_config(values | small)
+
+    return config, tmp_path / "cache"
+
+
+def test_the_temperature_is_fitted_to_as_large_a_share_of_drawn_images_as_training_has(drawing):
+    config, data_dir = drawing
+    setup = prepare(config(added_digits=30, no_digits=60), data_dir, Reporter())
+    held_out, training, validation = setup.calibration, setup.training, setup.validation
+    n, share = len(validation), len(validation) / (len(training) - 90)
+    assert 0.1 < share < 1
+    assert np.array_equal(held_out.images[:n], validation.images)
+    drawn = np.bincount(held_out.labels[n:], minlength=11)
+    assert drawn[:10].sum() == round(30 * share)
+    assert drawn[10] == round(60 * share)
+    assert held_out.class_names == training.class_names
+    seen = {image.tobytes() for image in training.images[-90:]}
+    assert not seen & {image.tobytes() for image in held_out.images}
+
+
+def test_the_temperature_of_a_run_is_that_of_what_is_held_out_for_it(drawing, tmp_path):
+    config, data_dir = drawing[0](added_digits=60, no_digits=60), drawing[1]
+    run = mlpcli.train(config, runs_dir=tmp_path, data_dir=data_dir)
+    checkpoint = load_checkpoint(run.folder / "weights" / "best.safetensors")
+    setup = prepare(config, data_dir, Reporter())
+    fitted = [
+        calibrated(checkpoint, images).temperature
+        for images in (setup.calibration, setup.validation)
+    ]
+    assert checkpoint.temperature == fitted[0] != fitted[1]
+
+
+def test_without_drawn_images_it_is_fitted_to_the_validation_set(drawing):
+    setup = prepare(drawing[0](), drawing[1], Reporter())
+    assert setup.calibration is setup.validation
 
 
 def test_without_validation_the_temperature_stays_one(bars, tmp_path):

@@ -37,6 +37,20 @@ def test_the_seed_decides_them(digits, none):
     assert not np.array_equal(no_digits(digits, N, 4).images, none.images)
 
 
+def test_others_begin_where_those_end(digits, none):
+    others = no_digits(digits, N, 3, start=N)
+    assert not {image.tobytes() for image in none.images} & {
+        image.tobytes() for image in others.images
+    }
+
+
+def test_a_few_digits_are_enough(digits):
+    """Even if there is none of those that are cut or mirrored."""
+    ones = digits.labels == 1
+    few = Dataset(digits.images[ones], digits.labels[ones], digits.image_shape, numbered(10))
+    assert len(no_digits(few, N, 3)) == N
+
+
 def test_each_fills_the_frame_as_a_digit_does_and_no_two_are_alike(none):
     for image in none.images.reshape(-1, 28, 28):
         rows, columns = box_of(image > 0)

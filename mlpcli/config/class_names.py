@@ -5,7 +5,7 @@ NO_DIGIT = "no digit"
 NO_DIGIT_ODDS = 3.0
 """how much more what is no digit counts than it did in training: people photograph more kinds of it
 than can be drawn, and those look more like digits"""
-REFUSED_FROM = 0.92
+REFUSED_FROM = 0.87
 """probability of being no digit, so counted, from which an image is refused"""
 MOST_CLASSES = 1000
 """most classes that a network can have"""

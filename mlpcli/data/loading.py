@@ -7,18 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.conflicts import ONLY_FOR
 from mlpcli.config.schema.data import DataConfig, MixConfig
 from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset, of_classes, split_validation, subset
+from mlpcli.data.drawn import with_drawn
 from mlpcli.data.mixing import common_classes, mixed
-from mlpcli.data.no_digits import no_digits, with_no_digit
+from mlpcli.data.no_digits import with_no_digit
 from mlpcli.data.published import cache
-from mlpcli.data.sources import DATASETS, Origin, Source, draw_digits, lies_at_home
+from mlpcli.data.sources import DATASETS, Origin, Source, lies_at_home
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
@@ -95,26 +94,11 @@ class DataLoader:
         if config.mix is not None:
             training, validation = self._mixed(config.mix, training, validation)
         else:
-            training, validation = self._with_drawn(training, validation)
+            training = with_drawn(training, config, self.seed)
+            if config.no_digits:
+                validation = validation and with_no_digit(validation)
         if config.train_classes is not None:
             training = of_classes(training, config.train_classes, "data.train_classes")
-        return training, validation
-
-    def _with_drawn(
-        self, training: Dataset, validation: Dataset | None
-    ) -> tuple[Dataset, Dataset | None]:
-        """Return both sets, the first with the digits, and what is none, that mlpcli draws."""
-        added = []
-        if self.config.added_digits:
-            added.append(draw_digits(self.seed, 0, self.config.added_digits, worldwide=True))
-        if self.config.no_digits:
-            added.append(no_digits(training, self.config.no_digits, self.seed))
-            training = with_no_digit(training)
-            validation = validation and with_no_digit(validation)
-        if added:
-            images = np.concatenate([training.images, *(each.images for each in added)])
-            labels = np.concatenate([training.labels, *(each.labels for each in added)])
-            training = dataclasses.replace(training, images=images, labels=labels)
         return training, validation
 
     def _mixed(

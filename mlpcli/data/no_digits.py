@@ -41,21 +41,24 @@ def with_no_digit(dataset: Dataset) -> Dataset:
     return dataclasses.replace(dataset, class_names=(*dataset.class_names, NO_DIGIT))
 
 
-def no_digits(training: Dataset, count: int, seed: int) -> Dataset:
-    """Return `count` images of what is no digit, some made of the `training` images of digits."""
+def no_digits(digits: Dataset, count: int, seed: int, start: int = 0) -> Dataset:
+    """Return `count` images of what is no digit, some made of the images of `digits`.
+
+    With another `start`, the number of those that were made before, they are others.
+    """
     from mlpcli.data.synthetic import draw_signs  # the pen computes much when it is imported
 
-    rng = generator(seed, Purpose.NO_DIGITS)
+    rng = generator(seed, Purpose.NO_DIGITS, start)
     n_signs = round(SIGNS_SHARE * count)
-    images = np.empty((count, training.images.shape[1]), np.uint8)
-    images[:n_signs] = draw_signs(seed, range(n_signs))
-    sources = _Digits(training)
+    images = np.empty((count, digits.images.shape[1]), np.uint8)
+    images[:n_signs] = draw_signs(seed, range(start, start + n_signs))
+    sources = _Digits(digits)
     for i in range(n_signs, count):
         image = None
         while image is None:
-            image = _in_frame(_WAYS[i % len(_WAYS)](sources, rng), training.image_shape)
+            image = _in_frame(_WAYS[i % len(_WAYS)](sources, rng), digits.image_shape)
         images[i] = image.ravel()
-    widened = with_no_digit(training)
+    widened = with_no_digit(digits)
     labels = np.full(count, widened.class_names.index(NO_DIGIT))
     return dataclasses.replace(widened, images=images, labels=labels)
 
@@ -68,8 +71,13 @@ class _Digits:
         self._of = [np.flatnonzero(dataset.labels == label) for label in range(10)]
 
     def any(self, rng: Generator, labels: tuple[int, ...] = tuple(range(10))) -> FloatArray:
-        """Return the ink (h, w) in 0 .. 1 of a random digit with one of the labels."""
-        indices = self._of[labels[rng.integers(len(labels))]]
+        """Return the ink (h, w) in 0 .. 1 of a random digit with one of the labels.
+
+        Where the dataset has none of them, it is any other digit.
+        """
+        present = [label for label in labels if len(self._of[label])]
+        present = present or [label for label in range(10) if len(self._of[label])]
+        indices = self._of[present[rng.integers(len(present))]]
         image = self._dataset.images[indices[rng.integers(len(indices))]]
         grey = image.reshape(self._dataset.image_shape) / np.float32(255)
         digit: FloatArray = grey[box_of(grey > 0)]

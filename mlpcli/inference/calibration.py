@@ -103,15 +103,15 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
     return math.exp(found) if surprise(found) < surprise(0) - _WORTH_IT else 1.0
 
 
-def calibrate(path: Path, validation: Dataset | None) -> None:
-    """Fit the temperature of a saved checkpoint, if there are classes to validate on."""
-    if validation is not None and validation.targets is None:
-        save_checkpoint(path, calibrated(load_checkpoint(path), validation))
+def calibrate(path: Path, held_out: Dataset | None) -> None:
+    """Fit the temperature of a saved checkpoint, if there are classes held out to fit it to."""
+    if held_out is not None and held_out.targets is None:
+        save_checkpoint(path, calibrated(load_checkpoint(path), held_out))
 
 
-def calibrated(checkpoint: Checkpoint, validation: Dataset) -> Checkpoint:
+def calibrated(checkpoint: Checkpoint, held_out: Dataset) -> Checkpoint:
     """Return the checkpoint with the temperature that fits these images and their classes."""
-    found = outputs(checkpoint.for_prediction(), validation, checkpoint.normalization)
+    found = outputs(checkpoint.for_prediction(), held_out, checkpoint.normalization)
     z = np.concatenate([z.copy() for z, _ in found])
-    temperature = fit_temperature(build_loss(checkpoint.config["loss"]), z, validation.labels)
+    temperature = fit_temperature(build_loss(checkpoint.config["loss"]), z, held_out.labels)
     return dataclasses.replace(checkpoint, temperature=temperature)

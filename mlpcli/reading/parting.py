@@ -22,7 +22,7 @@ from mlpcli.reading.parts import refuse_too_many
 from mlpcli.reading.stroke_width import stroke_width, widened_strokes
 from mlpcli.reading.touching import seams
 
-CLEAR = 0.95
+CLEAR = 0.9
 """confidence with which a piece is taken for a digit as it is"""
 TOO_WIDE = 1.3
 """width of a piece, as a multiple of its height and the usual one, that is tried in parts anyway"""

@@ -192,10 +192,10 @@ class _Run:
         return self._is_over or time.perf_counter() - started > LONG_ENOUGH
 
     def _calibrate(self) -> None:
-        validation = self.setup.validation
-        if self.best and validation is not None and validation.targets is None:
+        held_out = self.setup.calibration
+        if self.best and held_out is not None and held_out.targets is None:
             best = checkpoint.from_bytes(self.best, Path(self.task.name))
-            self.best = checkpoint.to_bytes(calibrated(best, validation))
+            self.best = checkpoint.to_bytes(calibrated(best, held_out))
 
     def _files(self, stopped: str, started: float, reason: str = "") -> Files:
         log = self.log

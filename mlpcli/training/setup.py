@@ -10,6 +10,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches
 from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset
+from mlpcli.data.drawn import with_others_drawn
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.normalization import Normalization, standardized, with_normal_targets
 from mlpcli.data.published.cache import data_directory
@@ -66,6 +67,21 @@ class Setup:
     def training(self) -> Dataset:
         """The training set, the validation part taken out."""
         return self.batches.dataset
+
+    @property
+    def calibration(self) -> Dataset | None:
+        """What the temperature is fitted to: the validation set, and what is drawn for it.
+
+        It has as large a share of drawn images as the training set has. They differ from people's
+        own in other ways than the validation set does from the training set, and are harder.
+        """
+        validation, data = self.validation, self.config.data
+        n_drawn = data.added_digits + data.no_digits
+        if validation is None or data.mix is not None or not n_drawn:
+            return validation
+        share = len(validation) / max(len(self.training) - n_drawn, len(validation))
+        drawn = with_others_drawn(validation, data, self.config.seed, share)
+        return Shaping.from_settings(data.model_dump()).apply(drawn)
 
     @property
     def decay(self) -> float:
