@@ -87,7 +87,7 @@ CONDITIONS = {
     "light on dark": (page, lambda paper: 1 - paper),
 }
 FLOORS = {"touching": 0.75}
-FLOOR = 0.93
+FLOOR = 0.96
 """share of the digits that are right in their place, on three pages"""
 
 

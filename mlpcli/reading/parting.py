@@ -40,7 +40,7 @@ LOW = 0.55
 """height, as a fraction of the usual one, below which a piece is hardly a digit by itself"""
 LOWER = 0.25
 """confidence of a digit that is lower still"""
-REFUSED = 0.3
+REFUSED = 0.25
 """confidence of the reading that a piece which looks like no digit is none, and not several"""
 LEFT_OUT = 0.2
 """confidence of the reading that a low piece is a speck"""
