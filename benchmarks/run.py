@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from parts import command, epoch, growth, picture, predict
+from parts import accuracy, command, epoch, growth, picture, predict
 from parts.data import write_data
 from parts.settings import Settings, progress
 from parts.tables import replace_section
@@ -21,8 +21,15 @@ from parts.tables import replace_section
 from mlpcli.storage.environment import environment
 
 HERE = Path(__file__).parent
-PARTS = {"epoch": epoch, "command": command, "predict": predict, "growth": growth}
+PARTS = {
+    "accuracy": accuracy,
+    "epoch": epoch,
+    "command": command,
+    "predict": predict,
+    "growth": growth,
+}
 TITLES = {
+    "accuracy": "Time to the answer",
     "epoch": "One epoch",
     "command": "A whole training",
     "predict": "A whole prediction",
@@ -63,8 +70,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=PARTS, help="default: every part")
     parser.add_argument("--quick", action="store_true", help="small data, once: does it work?")
     parser.add_argument("--dataset", default="mnist", choices=["mnist", "synthetic"])
-    parser.add_argument("--repeats", type=int, help="default: 3; quick: 1")
-    parser.add_argument("--epochs", type=int, help="timed in each process; default: 2; quick: 1")
+    parser.add_argument(
+        "--repeats", type=int, help="default: 3, or with --only as in results.json; quick: 1"
+    )
+    parser.add_argument(
+        "--epochs", type=int, help="timed in each process; default: 2, or as --repeats; quick: 1"
+    )
+    parser.add_argument(
+        "--goals",
+        type=goals,
+        default=("98", "99"),
+        help="of accuracy, in percent: any of 98, 99 and 99.5; default: 98,99",
+    )
+    parser.add_argument("--seeds", type=int, help="of accuracy; default: 5; quick: 1")
     parser.add_argument(
         "--output",
         type=Path,
@@ -81,18 +99,33 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def goals(text: str) -> tuple[str, ...]:
+    """Goals with commas between them."""
+    chosen = tuple(text.split(","))
+    if not set(chosen) <= set(accuracy.CONFIGS):
+        raise argparse.ArgumentTypeError(f"{text}: choose from {','.join(accuracy.CONFIGS)}")
+    return chosen
+
+
 def measure(options: argparse.Namespace, file: Path) -> dict:
     """Measure the parts one after the other, each kept in the file as soon as it is done.
 
     What the file has of other parts stays, if it is from the same machine and settings.
     """
+    usual = {"repeats": 3, "epochs": 2, "seeds": 5}
+    if options.quick:
+        usual = dict.fromkeys(usual, 1)
+    elif options.only and file.is_file():
+        usual |= json.loads(file.read_text())["settings"]  # or the parts could not stand together
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(
             dataset=options.dataset,
-            repeats=options.repeats or (1 if options.quick else 3),
-            epochs=options.epochs or (1 if options.quick else 2),
+            repeats=options.repeats or usual["repeats"],
+            epochs=options.epochs or usual["epochs"],
             quick=options.quick,
             folder=Path(name),
+            goals=options.goals,
+            seeds=options.seeds or usual["seeds"],
         )
         results = {
             "machine": machine(),
@@ -104,9 +137,12 @@ def measure(options: argparse.Namespace, file: Path) -> dict:
         write_data(settings)
         progress("the data are written")
         for part in options.only or PARTS:
+            measured = PARTS[part].measure(settings)
+            if part == "accuracy" and part in results["parts"]:
+                measured = accuracy.joined(results["parts"][part]["measured"], measured)
             results["parts"][part] = {
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "measured": PARTS[part].measure(settings),
+                "measured": measured,
             }
             file.write_text(json.dumps(results, indent=1) + "\n")
     return results

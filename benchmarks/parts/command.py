@@ -26,7 +26,7 @@ def measure(settings: Settings) -> list[dict]:
         for name, command in commands.items():
             seconds, answer = timed(command, settings.folder)
             records[name]["seconds"].append(seconds)
-            records[name]["accuracy"] = _accuracy(name, answer)
+            records[name]["accuracy"] = accuracy_of(name, answer)
             progress(f"command, repeat {repeat + 1}: {name}: {seconds:.2f} s")
     for name, command in commands.items():
         records[name]["memory"] = peak_memory(command, settings.folder)
@@ -63,8 +63,8 @@ def _config(settings: Settings) -> dict:
     }
 
 
-def _accuracy(name: str, answer: str) -> float:
-    """From the last line of the others, from mlpcli's sentence for people."""
+def accuracy_of(name: str, answer: str) -> float:
+    """The share of test images that was right: from mlpcli's sentence, from others' last line."""
     if name != OURS:
         return float(answer.split()[-1])
     found = re.search(r"([\d.]+) % right", answer)

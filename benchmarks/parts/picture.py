@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from parts import command, epoch, growth
+from parts import accuracy, command, epoch, growth
 
 ROW_HEIGHT = 3.2
 WIDTH = 13.0
@@ -20,6 +20,8 @@ OTHERS = {"color": "0.75", "edgecolor": "0.3"}
 def draw(measured: dict, path: Path) -> None:
     """Draw each part that was measured into a PNG file."""
     rows: list[list[Callable[[Axes], None]]] = []
+    if measured.get("accuracy"):
+        rows.append([lambda ax: _accuracy(ax, measured["accuracy"])])
     if "epoch" in measured:
         rows.append(_epoch_panels(measured["epoch"]))
     commands = []
@@ -43,6 +45,41 @@ def draw(measured: dict, path: Path) -> None:
                 ax.spines[["top", "right"]].set_visible(False)
                 panel(ax)
         figure.savefig(path, dpi=110)
+
+
+def _accuracy(ax: Axes, records: list[dict]) -> None:
+    """A line for each contestant through its medians, the runs of each seed faint behind it."""
+    seconds, shares = [], []
+    for name, marker in zip((accuracy.OURS, *accuracy.PEERS), "os^Dvx", strict=True):
+        own = [r for r in records if r["contestant"] == name and r["seconds"]]
+        medians = [statistics.median(r["seconds"]) for r in own]
+        wrong = [1 - statistics.median(r["accuracies"]) for r in own]
+        black = name == accuracy.OURS
+        line = {"color": "black" if black else "0.45", "markerfacecolor": "black"}
+        if not black:
+            line["markerfacecolor"] = "white"
+        ax.plot(medians, wrong, f"-{marker}", markersize=7, linewidth=1, label=name, **line)
+        for record in own:
+            wrongs = [1 - right for right in record["accuracies"]]
+            ax.plot(record["seconds"], wrongs, marker, color="0.8", markersize=4, zorder=1)
+            seconds += record["seconds"]
+            shares += wrongs
+    for goal in accuracy.CONFIGS:
+        ax.axhline(1 - float(goal) / 100, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
+    shares += [1 - float(record["goal"]) / 100 for record in records]
+    ax.set_xscale("log")
+    ax.set_xlim(min(seconds) / 1.3, max(seconds) * 1.3)
+    _plain_ticks(ax.xaxis, min(seconds) / 1.3, max(seconds) * 1.3)
+    ax.set_yscale("log")
+    low, high = min(shares) / 1.2, max(shares) * 1.2
+    ax.set_ylim(high, low)
+    ticks = [t for t in (80, 90, 95, 97, 98, 98.5, 99, 99.5) if low <= 1 - t / 100 <= high]
+    ax.set_yticks([1 - t / 100 for t in ticks], [f"{t} %" for t in ticks])
+    ax.set_yticks([], minor=True)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    ax.set_title("Time to the answer: a line through each contestant's medians, its runs behind")
+    ax.set_xlabel("seconds, from start to exit")
+    ax.set_ylabel("right on the test images")
 
 
 def _epoch_panels(records: list[dict]) -> list[Callable[[Axes], None]]:

@@ -26,11 +26,21 @@ def peer(script: str, *arguments: object) -> list[str]:
     return [sys.executable, str(PEERS / script), *map(str, arguments)]
 
 
-def timed(command: Sequence[str], folder: Path) -> tuple[float, str]:
-    """Run a command in a folder: its seconds from start to exit, and what it wrote to stdout."""
+def timed(command: Sequence[str], folder: Path, limit: float | None = None) -> tuple[float, str]:
+    """Run a command in a folder: its seconds from start to exit, and what it wrote to stdout.
+
+    Raises:
+        subprocess.TimeoutExpired: it was ended after `limit` seconds.
+    """
     started = time.perf_counter()
     done = subprocess.run(
-        command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env=_environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=limit,
     )
     seconds = time.perf_counter() - started
     _check(command, done.returncode, done.stderr)

@@ -21,6 +21,10 @@ class Settings:
     """a smoke test of the benchmark: so small that the figures mean nothing"""
     folder: Path
     """temporary: images, saved models, run folders"""
+    goals: tuple[str, ...] = ()
+    """in percent of the test images"""
+    seeds: int = 1
+    """with which each contestant trains to each goal"""
 
     @property
     def train_size(self) -> int:

@@ -8,15 +8,17 @@ from common import LEARNING_RATE, MOMENTUM, Task, contest, starting_weights
 from torch import nn
 
 
-def network(sizes: list[int], seed: int = 0) -> nn.Sequential:
-    """Linear layers with ReLU between them, from the common start."""
+def network(
+    sizes: list[int], seed: int = 0, activation: type[nn.Module] = nn.ReLU
+) -> nn.Sequential:
+    """Linear layers with an activation between them, from the common start."""
     layers: list[nn.Module] = []
     for W, b in starting_weights(sizes, seed):
         linear = nn.Linear(*W.shape)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W.T))
             linear.bias.copy_(torch.from_numpy(b))
-        layers += [linear, nn.ReLU()]
+        layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
 
 
