@@ -18,14 +18,23 @@ from goal import (
 from sklearn.neural_network import MLPClassifier
 
 RECIPES = {
-    "98": Recipe(hidden=(192,), epochs=2, batch_size=64, learning_rate=0.08, label_smoothing=0.0),
+    "98": Recipe(hidden=(256,), epochs=2, batch_size=128, learning_rate=0.1, label_smoothing=0.0),
     "99": Recipe(
         hidden=(512,),
         epochs=14,
         batch_size=128,
-        learning_rate=0.15,
+        learning_rate=0.1,
         label_smoothing=0.0,
         distortion=Distortion(),
+    ),
+    "99.5": Recipe(
+        hidden=(512, 512, 512, 512),
+        epochs=80,
+        batch_size=128,
+        learning_rate=0.05,
+        label_smoothing=0.0,
+        distortion=Distortion(shift=1.5, rotation=8, bend=1),
+        upright=False,
     ),
 }
 PARTS = 20
