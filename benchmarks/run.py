@@ -18,7 +18,7 @@ from parts.data import write_data
 from parts.settings import Settings, progress
 from parts.tables import replace_section
 
-from mlpcli.storage.environment import environment
+from mlpcli.storage import environment
 
 HERE = Path(__file__).parent
 PARTS = {
@@ -150,7 +150,7 @@ def measure(options: argparse.Namespace, file: Path) -> dict:
 
 def machine() -> str:
     """What the figures were measured on and with."""
-    found = environment(seed=0, threads=0)
+    found = environment.machine()
     blas = ", ".join(
         f"{library['internal_api']} {library['version']} for {library['architecture']}"
         for library in found["blas"]
