@@ -21,6 +21,7 @@ from parts.tables import replace_section
 from mlpcli.storage import environment
 
 HERE = Path(__file__).parent
+RESULTS = HERE.resolve() / "results"
 PARTS = {
     "accuracy": accuracy,
     "epoch": epoch,
@@ -53,7 +54,7 @@ def main() -> None:
         left = {k: v for k, v in os.environ.items() if k not in CHOOSES_INSTRUCTIONS}
         os.execve(sys.executable, [sys.executable, *sys.argv], left)
     options = arguments()
-    output = options.output or (None if options.quick else HERE / "results")
+    output = options.output or (None if options.quick else RESULTS)
     if options.results:
         results = json.loads(options.results.read_text())
         output = options.output or options.results.parent
@@ -174,7 +175,7 @@ def earlier_parts(file: Path, results: dict) -> dict:
 
 
 def write(results: dict, output: Path) -> None:
-    """The table file and the picture; the README too, unless the measurement was a quick one."""
+    """The table file and the picture; the README too, if its own results are measured anew."""
     order = [part for part in PARTS if part in results["parts"]]
     measured = {part: results["parts"][part]["measured"] for part in order}
     tables = {part: PARTS[part].table(measured[part]) for part in order}
@@ -187,6 +188,8 @@ def write(results: dict, output: Path) -> None:
     progress(f"results.md and results.png are in {output}")
     if results["settings"]["quick"]:
         print(document)
+        return
+    if output.resolve() != RESULTS:
         return
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
