@@ -136,7 +136,7 @@ def drawing(fabricate, mirror, tmp_path, monkeypatch):
 def test_the_temperature_is_fitted_to_as_large_a_share_of_drawn_images_as_training_has(drawing):
     config, data_dir = drawing
     setup = prepare(config(added_digits=30, no_digits=60), data_dir, Reporter())
-    held_out, training, validation = setup.calibration, setup.training, setup.validation
+    held_out, training, validation = setup.calibration_set(), setup.training, setup.validation
     n, share = len(validation), len(validation) / (len(training) - 90)
     assert 0.1 < share < 1
     assert np.array_equal(held_out.images[:n], validation.images)
@@ -155,14 +155,14 @@ def test_the_temperature_of_a_run_is_that_of_what_is_held_out_for_it(drawing, tm
     setup = prepare(config, data_dir, Reporter())
     fitted = [
         calibrated(checkpoint, images).temperature
-        for images in (setup.calibration, setup.validation)
+        for images in (setup.calibration_set(), setup.validation)
     ]
     assert checkpoint.temperature == fitted[0] != fitted[1]
 
 
 def test_without_drawn_images_it_is_fitted_to_the_validation_set(drawing):
     setup = prepare(drawing[0](), drawing[1], Reporter())
-    assert setup.calibration is setup.validation
+    assert setup.calibration_set() is setup.validation
 
 
 def test_without_validation_the_temperature_stays_one(bars, tmp_path):

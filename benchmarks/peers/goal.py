@@ -65,6 +65,27 @@ class Recipe:
         return [SIDE * SIDE, *self.hidden, 10]
 
 
+RECIPES = {
+    "98": Recipe(hidden=(256,), epochs=1, batch_size=128, learning_rate=0.16),
+    "99": Recipe(
+        hidden=(512,), epochs=7, batch_size=128, learning_rate=0.12, distortion=Distortion()
+    ),
+    "99.5": Recipe(
+        hidden=(512, 512, 512, 512),
+        epochs=80,
+        batch_size=128,
+        learning_rate=1e-3,
+        weight_decay=0.15,
+        label_smoothing=0.0,
+        distortion=Distortion(shift=1.5, rotation=8, bend=1),
+        averaging=0.999,
+        activation="gelu",
+        upright=False,
+    ),
+}
+"""of who has all that a recipe asks for, by goal"""
+
+
 @dataclass(frozen=True)
 class Goal:
     """What the command line asks for."""

@@ -7,6 +7,7 @@ import jax
 import keras
 import numpy as np
 from goal import (
+    RECIPES,
     SIDE,
     Distortion,
     Goal,
@@ -19,24 +20,6 @@ from goal import (
 )
 from keras import layers, ops
 
-RECIPES = {
-    "98": Recipe(hidden=(256,), epochs=1, batch_size=128, learning_rate=0.16),
-    "99": Recipe(
-        hidden=(512,), epochs=7, batch_size=128, learning_rate=0.12, distortion=Distortion()
-    ),
-    "99.5": Recipe(
-        hidden=(512, 512, 512, 512),
-        epochs=80,
-        batch_size=128,
-        learning_rate=1e-3,
-        weight_decay=0.15,
-        label_smoothing=0.0,
-        distortion=Distortion(shift=1.5, rotation=8, bend=1),
-        averaging=0.999,
-        activation="gelu",
-        upright=False,
-    ),
-}
 DISTORTED = 1_000
 """images at once"""
 

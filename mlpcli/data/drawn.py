@@ -12,27 +12,25 @@ from mlpcli.data.sources import draw_digits
 
 def with_drawn(real: Dataset, config: DataConfig, seed: int) -> Dataset:
     """Return a training set with all that its config has drawn."""
-    return _joined(real, config, seed, (0, config.added_digits), (0, config.no_digits))
+    return _joined(real, config, seed, range(config.added_digits), range(config.no_digits))
 
 
 def with_others_drawn(real: Dataset, config: DataConfig, seed: int, share: float) -> Dataset:
-    """Return images that are no training images, with this share of as many as training has drawn.
+    """Return held-out images with drawn ones: this share of as many as training has, but others."""
 
-    They are others, too.
-    """
-    digits, none = config.added_digits, config.no_digits
-    return _joined(real, config, seed, (digits, round(share * digits)), (none, round(share * none)))
+    def others(count: int) -> range:
+        return range(count, count + round(share * count))
+
+    return _joined(real, config, seed, others(config.added_digits), others(config.no_digits))
 
 
-def _joined(
-    real: Dataset, config: DataConfig, seed: int, digits: tuple[int, int], none: tuple[int, int]
-) -> Dataset:
-    """Return a dataset with drawn digits, and with what is none: each from an index on, so many."""
+def _joined(real: Dataset, config: DataConfig, seed: int, digits: range, none: range) -> Dataset:
+    """Return a dataset with drawn digits, and with what is none, of these indices."""
     added = []
-    if digits[1]:
-        added.append(draw_digits(seed, *digits, worldwide=True))
-    if none[1]:
-        added.append(no_digits(real, none[1], seed, none[0]))
+    if digits:
+        added.append(draw_digits(seed, digits.start, len(digits), worldwide=True))
+    if none:
+        added.append(no_digits(real, len(none), seed, none.start))
     if config.no_digits:
         real = with_no_digit(real)
     if not added:

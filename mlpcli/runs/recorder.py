@@ -122,7 +122,7 @@ class Recorder(EpochLog):
         if not self.history:
             return
         with self._naming_the_last_checkpoint():
-            calibrate(self.folder.best, self.setup.calibration)
+            calibrate(self.folder.best, self.setup.calibration_set())
 
     def summarize(self, stopped: str, test: Evaluation | None = None) -> None:
         """Write summary.json of a run that has stopped for this reason."""

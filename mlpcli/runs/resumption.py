@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlpcli.config.loading import config_of_checkpoint, load_config
 from mlpcli.config.schema.config import Config
+from mlpcli.config.schema.training import MOST_WORKERS
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.normalization import Normalization
 from mlpcli.errors import CheckpointError, ConfigError, DataError
@@ -56,7 +57,7 @@ class Resumption:
         """As many as before, where the config leaves it open: the last bits depend on them."""
         if self.config.training.workers != "auto":
             return None
-        return workers_before(self.folder.environment)
+        return workers_before(self.folder.environment, MOST_WORKERS)
 
 
 def find(path: str | Path, overrides: Sequence[str] = ()) -> Resumption:

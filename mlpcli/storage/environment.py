@@ -24,8 +24,6 @@ DECISIVE = {
     "cpu": "processor",
 }
 """entries that the last bits of a result may depend on, and their names in messages"""
-_MOST_WORKERS = 64
-"""as many as training.workers may say"""
 _MOST_BYTES = 10 * 2**20
 
 
@@ -56,8 +54,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def workers_before(path: Path) -> int | None:
-    """Return how many workers the latest session of a run had, by its environment.json.
+def workers_before(path: Path, most: int) -> int | None:
+    """Return how many workers, of `most`, the latest session of a run had, by its environment.json.
 
     None where that cannot be read; `add_session` says so.
     """
@@ -66,7 +64,7 @@ def workers_before(path: Path) -> int | None:
         workers = [first, *first.get("resumed", [])][-1].get("threads")
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    is_number = isinstance(workers, int) and 1 <= workers <= _MOST_WORKERS
+    is_number = isinstance(workers, int) and 1 <= workers <= most
     return workers if is_number and workers is not True else None
 
 

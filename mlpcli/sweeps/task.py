@@ -192,7 +192,7 @@ class _Run:
         return self._is_over or time.perf_counter() - started > LONG_ENOUGH
 
     def _calibrate(self) -> None:
-        held_out = self.setup.calibration
+        held_out = self.setup.calibration_set()
         if self.best and held_out is not None and held_out.targets is None:
             best = checkpoint.from_bytes(self.best, Path(self.task.name))
             self.best = checkpoint.to_bytes(calibrated(best, held_out))

@@ -68,9 +68,8 @@ class Setup:
         """The training set, the validation part taken out."""
         return self.batches.dataset
 
-    @property
-    def calibration(self) -> Dataset | None:
-        """What the temperature is fitted to: the validation set, and what is drawn for it.
+    def calibration_set(self) -> Dataset | None:
+        """Return what the temperature is fitted to: the validation set, and what is drawn for it.
 
         It has as large a share of drawn images as the training set has. They differ from people's
         own in other ways than the validation set does from the training set, and are harder.

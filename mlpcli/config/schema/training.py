@@ -17,6 +17,7 @@ from mlpcli.config.schema.section import (
 
 BOXED = "boxed"
 """means the network that comes with mlpcli"""
+MOST_WORKERS = 64
 
 
 def _absolute_unless_boxed(path: Path) -> Path:
@@ -59,7 +60,7 @@ class TrainingConfig(Section):
         description="The SHA-256 of that checkpoint's file, which a run writes into its config:"
         " another one is refused. null: any will do.",
     )
-    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_WORKERS)] = Field(
         default="auto",
         description="Processes that share the work of each step; auto chooses by how much there"
         " is, because small steps are faster in one process.",

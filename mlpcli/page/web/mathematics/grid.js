@@ -78,16 +78,6 @@ export class Grid {
     return wide;
   }
 
-  transposed() {
-    const turned = new Grid(this.width, this.height);
-    for (let row = 0; row < this.height; row++) {
-      for (let column = 0; column < this.width; column++) {
-        turned.values[column * this.height + row] = this.values[row * this.width + column];
-      }
-    }
-    return turned;
-  }
-
   /** Return the smallest box around what is not 0; there is something. */
   box() {
     const box = { top: this.height, bottom: 0, left: this.width, right: 0 };
