@@ -85,6 +85,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, help="of accuracy; default: 5; quick: 1")
     parser.add_argument(
+        "--peer-seeds", type=int, help="of accuracy, of each peer; default: as many as --seeds"
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         help="folder; default: benchmarks/results, with --quick a temporary one, with --from the "
@@ -127,6 +130,7 @@ def measure(options: argparse.Namespace, file: Path) -> dict:
             folder=Path(name),
             goals=options.goals,
             seeds=options.seeds or usual["seeds"],
+            peer_seeds=options.peer_seeds or options.seeds or usual["seeds"],
         )
         results = {
             "machine": machine(),

@@ -1,5 +1,6 @@
 """What the benchmark of the time to an accuracy makes of its runs; no peer needs to be there."""
 
+import dataclasses
 import importlib
 import subprocess
 import sys
@@ -100,6 +101,7 @@ def settings(tmp_path):
         folder=tmp_path,
         goals=("98",),
         seeds=3,
+        peer_seeds=3,
     )
 
 
@@ -122,11 +124,31 @@ def test_contestants_take_turns_and_one_that_is_ended_is_not_started_again(
     a_round += ["scikit_learn_accuracy.py"]
     names = [name for name, _ in started]
     assert names == [*a_round, "keras_accuracy.py", *a_round, *a_round]
-    assert {limit for name, limit in started if name != "ours"} == {200.0}  # twice mlpcli's slowest
+    limits = {limit for name, limit in started if name != "ours"}
+    assert limits == {150.0}  # half as long again as mlpcli's slowest
     assert started[0][1] is None
     assert records["mlpcli"]["accuracies"] == [0.981] * 3
     assert records["JAX"]["accuracies"] == [0.9833] * 3
-    assert records["Keras, on JAX"]["limit"] == 200.0
+    assert records["Keras, on JAX"]["limit"] == 150.0
+
+
+def test_peers_with_fewer_seeds_run_beside_different_runs_of_mlpcli(
+    accuracy, settings, monkeypatch
+):
+    rounds = []
+
+    def timed(command, folder, limit=None):
+        if limit is None:
+            rounds.append(0)
+        else:
+            rounds[-1] += 1
+        return 100.0, "98.10 % right\n0.981\n"
+
+    monkeypatch.setattr(accuracy, "timed", timed)
+    monkeypatch.setattr(accuracy, "version", lambda _: "3")
+    records = accuracy.measure(dataclasses.replace(settings, seeds=5, peer_seeds=1))
+    assert [len(record["seconds"]) for record in records] == [5, 1, 1, 1, 1, 1]
+    assert rounds == [1] * 5
 
 
 def test_a_goal_without_a_config_is_left_out(accuracy, settings, monkeypatch):

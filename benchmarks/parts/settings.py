@@ -24,7 +24,9 @@ class Settings:
     goals: tuple[str, ...] = ()
     """in percent of the test images"""
     seeds: int = 1
-    """with which each contestant trains to each goal"""
+    """with which mlpcli trains to each goal"""
+    peer_seeds: int = 1
+    """with how many of these each peer does"""
 
     @property
     def train_size(self) -> int:

@@ -71,8 +71,8 @@ RECIPES = {
         hidden=(512,), epochs=7, batch_size=128, learning_rate=0.12, distortion=Distortion()
     ),
     "99.5": Recipe(
-        hidden=(512, 512, 512, 512),
-        epochs=80,
+        hidden=(512, 384, 256, 128),
+        epochs=130,
         batch_size=128,
         learning_rate=1e-3,
         weight_decay=0.15,

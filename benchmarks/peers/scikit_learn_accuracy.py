@@ -28,8 +28,8 @@ RECIPES = {
         distortion=Distortion(),
     ),
     "99.5": Recipe(
-        hidden=(512, 512, 512, 512),
-        epochs=80,
+        hidden=(512, 384, 256, 128),
+        epochs=130,
         batch_size=128,
         learning_rate=0.05,
         label_smoothing=0.0,
