@@ -72,10 +72,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small data, once: does it work?")
     parser.add_argument("--dataset", default="mnist", choices=["mnist", "synthetic"])
     parser.add_argument(
-        "--repeats", type=int, help="default: 3, or with --only as in results.json; quick: 1"
+        "--repeats", type=positive, help="default: 3, or with --only as in results.json; quick: 1"
     )
     parser.add_argument(
-        "--epochs", type=int, help="timed in each process; default: 2, or as --repeats; quick: 1"
+        "--epochs",
+        type=positive,
+        help="timed in each process; default: 2, or as --repeats; quick: 1",
     )
     parser.add_argument(
         "--goals",
@@ -83,9 +85,9 @@ def arguments() -> argparse.Namespace:
         default=("98", "99"),
         help="of accuracy, in percent: any of 98, 99 and 99.5; default: 98,99",
     )
-    parser.add_argument("--seeds", type=int, help="of accuracy; default: 5; quick: 1")
+    parser.add_argument("--seeds", type=positive, help="of accuracy; default: 5; quick: 1")
     parser.add_argument(
-        "--peer-seeds", type=int, help="of accuracy, of each peer; default: as many as --seeds"
+        "--peer-seeds", type=positive, help="of accuracy, of each peer; default: as many as --seeds"
     )
     parser.add_argument(
         "--output",
@@ -101,6 +103,13 @@ def arguments() -> argparse.Namespace:
         help="measure nothing: make the tables and the picture again",
     )
     return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    """A number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 1 on")
+    return int(text)
 
 
 def goals(text: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ PEERS = {
 }
 REACHING = 0.8
 """Of the runs so many must reach the goal."""
-LONGEST = 1.5
+LONGEST = 2
 """times mlpcli's slowest run, a peer may take"""
 SHORTEST_LIMIT = 120
 """Seconds that every peer may take: the first run of a compiled program includes its compiler."""
@@ -143,8 +143,17 @@ def _row(record: Mapping, ours: float) -> list[str]:
         f"{record['goal']} %",
         record["contestant"] + ("" if reached(record) else " (void: goal missed)"),
         middle,
-        f"{min(seconds):.2f} to {max(seconds):.2f}" if seconds else "–",
+        _span(seconds),
         times,
-        f"{min(right):.2f} to {max(right):.2f} %" if right else "–",
+        f"{_span(right)} %" if right else "–",
         f"{reaching(record)} of {runs(record)}",
     ]
+
+
+def _span(figures: Sequence[float]) -> str:
+    """The least and the largest; one alone stands for itself."""
+    if not figures:
+        return "–"
+    if len(figures) == 1:
+        return f"{figures[0]:.2f}"
+    return f"{min(figures):.2f} to {max(figures):.2f}"
