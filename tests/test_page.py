@@ -21,6 +21,8 @@ from mlpcli.data import synthetic
 from mlpcli.data.sources import TEST_START
 from mlpcli.errors import CheckpointError
 from mlpcli.explaining.notation import NOTATIONS
+from mlpcli.nn.activations import ACTIVATIONS
+from mlpcli.nn.losses import LOSSES
 from mlpcli.nn.symbols import SYMBOLS
 from mlpcli.page import page as page_module
 from mlpcli.page.pack import WEB, as_data, modules, packed, script
@@ -272,6 +274,15 @@ def test_the_mathematics_knows_nothing_of_the_browser():
     for module in (WEB / "mathematics").glob("*.js"):
         text = module.read_text(encoding="utf-8")
         assert not re.search(r'\b(document|navigator)\b|from "\.\./', text), module
+
+
+def test_the_page_computes_every_activation_and_loss():
+    activations, losses = (
+        (WEB / "mathematics" / f"{name}.js").read_text(encoding="utf-8")
+        for name in ("activations", "losses")
+    )
+    assert set(re.findall(r"^  (\w+): \{", activations, re.MULTILINE)) == set(ACTIVATIONS)
+    assert set(re.findall(r'case "(\w+)":', losses)) == set(LOSSES)
 
 
 def test_a_page_of_a_network_whose_data_are_elsewhere(finished, tmp_path, monkeypatch):

@@ -141,7 +141,7 @@ CONFIGS = {
     **{
         name: [f"network.activation={name}"]
         for name in (
-            *("identity", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus"),
+            *("identity", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "step"),
         )
     },
     "each its own": ["network.hidden=[7, 5]", "network.activation=[relu, tanh]"],
@@ -152,6 +152,8 @@ CONFIGS = {
     "binary cross-entropy": ["loss=binary_cross_entropy"],
     "squared error": ["loss=mse", "network.output_activation=sigmoid"],
     "quadratic": ["loss=quadratic", "network.output_activation=tanh"],
+    "Brier": ["loss=brier"],
+    "perceptron": ["loss=perceptron"],
     "upright": ["data.deslant=true"],
     "one width": ["data.digit_width=3", "data.interpolation=bicubic"],
     "upright and one width": ["data.deslant=true", "data.digit_width=4"],

@@ -23,6 +23,14 @@ function geluSlope(z) {
   return 0.5 * (1 + u) + 0.5 * z * (1 - u * u) * du;
 }
 
+/** Return 1 above 0, else 0; NaN where z is. */
+function step(z) {
+  if (z > 0) {
+    return 1;
+  }
+  return z <= 0 ? 0 : NaN;
+}
+
 /** Name → { value(z), slope(z, a) }; the slope is computed from whichever of z and a is cheaper. */
 export const ACTIVATIONS = {
   identity: { value: (z) => z, slope: () => 1 },
@@ -40,4 +48,5 @@ export const ACTIVATIONS = {
     slope: (z, a) => sigmoid(z) * (1 - a) + a,
   },
   softplus: { value: softplus, slope: sigmoid },
+  step: { value: step, slope: () => 0 },
 };

@@ -21,6 +21,13 @@ function sumOfSquares(a) {
   return a.reduce((sum, each) => sum + each * each, 0);
 }
 
+/** Return z, cut off at 0 and scaled to sum to 1; all alike where none is above 0. */
+function shares(z) {
+  const p = z.map((each) => Math.max(each, 0));
+  const total = p.reduce((sum, each) => sum + each, 0);
+  return p.map((each) => (total > 0 ? each / total : 1 / z.length));
+}
+
 /** L = -Σ t log p with p = softmax(z), whose dL/dz is p - t; with label smoothing, t becomes t′. */
 function crossEntropy(smoothing) {
   const target = (t) => t.map((each) => (1 - smoothing) * each + smoothing / t.length);
@@ -56,13 +63,37 @@ function squaredError(factor) {
   return {
     target: (t) => t,
     prediction: (z) => z.slice(),
-    probabilities(z) {
-      const p = z.map((each) => Math.max(each, 0));
-      const total = p.reduce((sum, each) => sum + each, 0);
-      return p.map((each) => (total > 0 ? each / total : 1 / z.length));
-    },
+    probabilities: shares,
     value: (z, t) => factor(z.length) * sumOfSquares(difference(z, t)),
     delta: (z, t) => difference(z, t).map((each) => 2 * factor(z.length) * each),
+  };
+}
+
+/** L = Σ (p - t)² with p = softmax(z); dL/dz is 2 (p - t) J, where J_jk = p_j ([j = k] - p_k). */
+function brier() {
+  return {
+    target: (t) => t,
+    prediction: softmax,
+    probabilities: softmax,
+    value: (z, t) => sumOfSquares(difference(softmax(z), t)),
+    delta(z, t) {
+      const p = softmax(z);
+      const error = difference(p, t);
+      const mean = p.reduce((sum, each, j) => sum + each * error[j], 0);
+      return p.map((each, j) => 2 * each * (error[j] - mean));
+    },
+  };
+}
+
+/** L = Σ (p - t) z, where p is 1 if z > 0, and 0 else; between its jumps dL/dz is p - t. */
+function perceptron() {
+  const prediction = (z) => z.map(ACTIVATIONS.step.value);
+  return {
+    target: (t) => t,
+    prediction,
+    probabilities: shares,
+    value: (z, t) => difference(prediction(z), t).reduce((sum, each, j) => sum + each * z[j], 0),
+    delta: (z, t) => difference(prediction(z), t),
   };
 }
 
@@ -77,6 +108,10 @@ export function makeLoss(settings) {
       return squaredError((n) => 1 / n);
     case "quadratic":
       return squaredError(() => 0.5);
+    case "brier":
+      return brier();
+    case "perceptron":
+      return perceptron();
     default:
       throw new Error(`unknown loss ${settings.name}`);
   }

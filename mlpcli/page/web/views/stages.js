@@ -217,7 +217,7 @@ function predictionStage({ facts, network, traced, target, units }, notation) {
   const l = notation.last;
   const j = units[l];
   const prediction = network.loss.prediction(traced.output);
-  const isSoftmax = facts.loss.name === "cross_entropy";
+  const isSoftmax = ["cross_entropy", "brier"].includes(facts.loss.name);
   const temperature = network.temperature.toFixed(3);
   return {
     title: say("stage_prediction"),
