@@ -153,6 +153,18 @@ def test_a_run_of_a_table_is_drawn_as_it_is_and_as_it_began(tmp_path):
     assert trained["t"] == [[0], [1], [1], [0]]
 
 
+def test_a_standardized_table_has_the_targets_that_the_network_learned(tmp_path):
+    overrides = ["training.epochs=20", "training.pictures=false"]
+    config = mlpcli.load_config("examples/house_price", overrides=overrides)
+    run = mlpcli.train(config, runs_dir=tmp_path)
+    trained, begun, *examples = facts_of(make_page(run.folder))["small"]
+    outputs = run.load_model().network.forward(np.array(trained["x"]))
+    loss = 0.5 * ((outputs - np.array(trained["t"])) ** 2).mean()
+    assert loss == pytest.approx(run.test.loss, rel=1e-9)
+    assert begun["t"] == trained["t"]
+    assert [each["is_standardized"] for each in (trained, *examples)] == [True, *(3 * [False])]
+
+
 def test_a_network_too_large_to_be_drawn(tmp_path):
     overrides = ["network.hidden=[65]", "training.epochs=1"]
     run = mlpcli.train(mlpcli.load_config("examples/xor", overrides=overrides), runs_dir=tmp_path)

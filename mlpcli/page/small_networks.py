@@ -8,6 +8,7 @@ import numpy as np
 from mlpcli.config.loading import config_of_checkpoint, load_config
 from mlpcli.config.schema.config import Config
 from mlpcli.data.dataset import Dataset
+from mlpcli.data.normalization import with_normal_targets
 from mlpcli.data.table import training_rows
 from mlpcli.errors import CheckpointError
 from mlpcli.inference.model import Model
@@ -55,6 +56,7 @@ def table_facts(model: Model) -> Iterator[dict[str, Any]]:
         )
     x = np.empty(dataset.images.shape)
     model.normalization.apply(dataset.images, x)
+    dataset = with_normal_targets(dataset, model.target_normalization)
     name = str(config.name)
     yield _facts("trained", name, config, model.network, model.loss, x, dataset)
     if not config.network.batch_norm:  # folded in, the steps of the page would be others
@@ -78,7 +80,7 @@ def _facts(
     x: Array,
     dataset: Dataset,
 ) -> dict[str, Any]:
-    """Return a network with its numbers and its table, inputs x (N, n_in)."""
+    """Return a network with its numbers, its inputs x (N, n_in) and its targets, normalised."""
     t = np.empty((len(dataset), network.sizes[-1]))
     dataset.write_targets(np.arange(len(dataset)), t)
     settings = config.model_dump(mode="json")
@@ -91,6 +93,7 @@ def _facts(
         "b": [each.b.tolist() for each in network.dense],
         "x": x.tolist(),
         "t": t.tolist(),
+        "is_standardized": config.data.normalization == "standardize",
         "class_names": None if dataset.targets is not None else dataset.class_names,
         "loss": settings["loss"],
         "optimizer": settings["optimizer"],

@@ -164,6 +164,8 @@ const WORDS = {
       "In a circle stand z and a (or p), below it δ of the chosen example and the bias b. On a line stands the weight, in brackets its gradient over all examples; a red solid line is a weight above 0, a blue dashed one below.",
     small_hint_many:
       "A red solid line is a weight above 0, a blue dashed one below; the network is too wide for numbers on its lines.",
+    standardized:
+      "Inputs, and the targets of a regression, are standardised as in training: minus the mean of their column, divided by its standard deviation.",
     optimizer_other: "The run trained with {name}; here each step is plain gradient descent.",
     graph_label: "The network with its numbers",
     input_unit: "input {unit}: {value}",
@@ -344,6 +346,7 @@ const WORDS = {
     small_hint:
       "圆圈内是 z 和 a（或 p），下面是所选样本的 δ 和偏置 b。线上是权重，括号内是它对所有样本的梯度；红色实线表示权重大于 0，蓝色虚线表示小于 0。",
     small_hint_many: "红色实线表示权重大于 0，蓝色虚线表示小于 0；网络太宽，线上无法写数字。",
+    standardized: "输入以及回归的目标与训练时一样经过标准化：减去所在列的平均值，再除以标准差。",
     optimizer_other: "该次训练使用 {name}；这里每一步都是普通的梯度下降。",
     graph_label: "网络及其数值",
     input_unit: "输入 {unit}：{value}",

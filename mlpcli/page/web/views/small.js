@@ -161,8 +161,12 @@ export class SmallView {
     byId("small-graph").replaceChildren(graph.drawn(traced, network.backward(traced, t)));
     const hint = say(hasNumbers ? "small_hint" : "small_hint_many");
     const isOther = this.optimizer.name !== facts.optimizer.name;
-    const other = isOther ? ` ${say("optimizer_other", { name: facts.optimizer.name })}` : "";
-    byId("small-hint").textContent = hint + other;
+    const hints = [
+      hint,
+      facts.is_standardized ? say("standardized") : "",
+      isOther ? say("optimizer_other", { name: facts.optimizer.name }) : "",
+    ];
+    byId("small-hint").textContent = hints.filter(Boolean).join(" ");
     byId("small-plots").replaceChildren(...this.plots());
   }
 
