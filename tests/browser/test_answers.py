@@ -86,6 +86,31 @@ NO_DIGITS = {
 }
 
 
+def test_a_drawing_that_is_cleared_under_the_pen(opened, boxed):
+    page = opened(boxed)
+    page.page.locator("#clear").click()
+    first, second = page.places([(100, 60), (180, 200)])
+    page.page.mouse.move(*first)
+    page.page.mouse.down()
+    page.run("document.getElementById('clear').click()")  # by another finger, or the keyboard
+    page.page.mouse.move(*second)  # by the end no error may have been met
+    page.page.mouse.up()
+    assert page.text("#answer") == "Draw a digit, or choose a test image."
+
+
+def test_another_finger_does_not_end_the_stroke(opened, boxed):
+    page = opened(boxed)
+    page.page.locator("#clear").click()
+    first, second = page.places([(140, 50), (140, 220)])
+    page.page.mouse.move(*first)
+    page.page.mouse.down()
+    lifted = "new PointerEvent('pointerup', { pointerId: 99 })"
+    page.run(f"document.getElementById('pad').dispatchEvent({lifted})")
+    page.page.mouse.move(*second)
+    page.page.mouse.up()
+    assert page.run("mlpcli.page.pad.strokes[0].points.length") > 1
+
+
 @pytest.mark.parametrize("name", NO_DIGITS)
 def test_what_is_no_digit_is_refused_in_the_same_words(opened, boxed, tmp_path, name):
     page = opened(boxed)

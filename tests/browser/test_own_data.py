@@ -79,7 +79,7 @@ def test_its_test_images_are_those_held_out(opened, tmp_path, write):
         expected = model.predict_proba(images[number])[0]
         np.testing.assert_allclose(page.probabilities, expected, atol=2e-3)
         label = model.class_names[facts["labels"][number]]
-        assert page.text("#answer").endswith(f"The test image is a {label}.")
+        assert page.text("#answer").endswith(f"The test image shows {label}.")
     page.page.locator("#one-step").click()
     assert page.run("mlpcli.page.steps") == 1
 

@@ -43,7 +43,7 @@ def test_training_has_the_losses_of_a_run(opened, boxed, tmp_path, name):
 def test_the_worked_example_shows_the_numbers_of_the_text(opened, boxed):
     page = opened(boxed)
     page.page.locator("#small-choice").select_option(label="examples/worked_3_2_3")
-    said = page.run("mlpcli.small.losses[0]")
+    said = page.run("mlpcli.small.loss")
     assert said == pytest.approx(1.428440, abs=1e-6)
     assert page.text("#small-status") == "Step 0: the loss is 1.4284."
     graph = page.text("#small-graph")
@@ -66,6 +66,18 @@ def test_it_plays_until_it_has_learned_and_pauses(opened, boxed):
     assert "the loss is" in page.text("#small-said")
     page.page.locator("#small-reset").click()
     assert page.text("#small-status").startswith("Step 0:")
+
+
+def test_a_long_training_keeps_a_curve_that_is_quick_to_draw(opened, boxed):
+    page = opened(boxed)
+    page.page.locator("#small-choice").select_option(label="examples/xor")
+    page.run("for (let k = 0; k < 5001; k++) mlpcli.small.step()")
+    page.run("mlpcli.small.show()")
+    steps = page.run("mlpcli.small.losses.map(([step]) => step)")
+    assert steps == list(range(0, 5001, 8))
+    drawn = page.page.locator("#small-plots polyline").first.get_attribute("points").split()
+    assert len(drawn) == len(steps) + 1  # and the last one
+    assert page.text("#small-status").startswith("Step 5001:")
 
 
 def test_the_plane_of_two_inputs_and_the_curve_of_one(opened, boxed):

@@ -26,7 +26,7 @@ def test_with_the_keyboard_alone(opened, boxed):
     keyboard.press("Enter")
     assert page.run("mlpcli.page.picked") == 1
     assert page.run("document.activeElement.getAttribute('aria-pressed')") == "true"
-    assert page.text("#answer").endswith(f"The test image is a {page.run('mlpcli.page.label')}.")
+    assert page.text("#answer").endswith(f"The test image shows {page.run('mlpcli.page.label')}.")
     press_until(page, "Tab", "document.activeElement.name === 'class'")
     before = page.run("mlpcli.page.label")
     keyboard.press("ArrowRight")

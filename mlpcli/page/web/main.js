@@ -359,11 +359,15 @@ class Page {
     if (!file) {
       return;
     }
+    let bitmap = null;
     try {
-      this.pad.showPicture(asCanvas(await createImageBitmap(file)));
+      bitmap = await createImageBitmap(file);
     } catch {
       byId("answer").textContent = say("not_a_picture");
+      return;
     }
+    this.pad.showPicture(asCanvas(bitmap));
+    bitmap.close(); // 50 million pixels are 200 MB
   }
 
   save() {

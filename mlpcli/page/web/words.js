@@ -35,7 +35,7 @@ const WORDS = {
     no_digit: "no digit",
     unsure: "unsure, perhaps {answer}",
     answer: "{name} ({percent})",
-    true_answer: "{answer}. The test image is a {label}.",
+    true_answer: "{answer}. The test image shows {label}.",
     class: "class",
     probability: "probability",
     test_images: "Test images",

@@ -31,13 +31,13 @@ function readColours() {
   return { paper, plus, minus, line };
 }
 
-/** Return the largest size of numbers, or 1 if all are 0. */
+/** Return the largest size of numbers. */
 export function largestSize(values) {
   let most = 0;
   for (let k = 0; k < values.length; k++) {
     most = Math.max(most, Math.abs(values[k]));
   }
-  return most || 1;
+  return most;
 }
 
 /** Draw signed numbers, one for each unit, as a strip of cells. */
@@ -59,7 +59,7 @@ export function drawCells(canvas, values, columns, cell, chosen = -1) {
   const context = canvas.getContext("2d");
   context.fillStyle = paper;
   context.fillRect(0, 0, canvas.width, canvas.height);
-  const most = largestSize(values);
+  const most = largestSize(values) || 1;
   for (let k = 0; k < values.length; k++) {
     const strength = Math.abs(values[k]) / most;
     if (strength >= FAINTEST) {

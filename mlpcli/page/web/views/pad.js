@@ -27,8 +27,10 @@ export class Pad {
     this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      this.canvas.addEventListener(name, () => {
-        this.end();
+      this.canvas.addEventListener(name, (event) => {
+        if (event.pointerId === this.pointer) {
+          this.end();
+        }
       });
     }
     this.show();
@@ -67,11 +69,16 @@ export class Pad {
 
   /** The pointer is lifted. */
   end() {
-    if (this.isDrawing) {
-      this.pointer = null;
-      this.show();
-      this.changed();
-    }
+    this.pointer = null;
+    this.show();
+    this.changed();
+  }
+
+  /** Forget the pointer, which may still draw: its stroke is taken away. */
+  letGo() {
+    this.pointer = null;
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
   }
 
   move(event) {
@@ -99,6 +106,7 @@ export class Pad {
   }
 
   undo() {
+    this.letGo();
     if (this.picture) {
       this.picture = null;
     } else {
@@ -109,6 +117,7 @@ export class Pad {
   }
 
   clear() {
+    this.letGo();
     this.strokes = [];
     this.picture = null;
     this.show();
@@ -117,6 +126,7 @@ export class Pad {
 
   /** Show a picture: an image or a canvas, as large as the pad allows. */
   showPicture(picture) {
+    this.letGo();
     this.strokes = [];
     this.picture = picture;
     this.show();
@@ -127,6 +137,7 @@ export class Pad {
   showPixels(pixels, shape) {
     const picture = document.createElement("canvas");
     drawInk(picture, pixels, shape);
+    this.letGo();
     this.strokes = [];
     this.picture = picture;
     this.show(false);

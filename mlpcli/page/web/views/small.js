@@ -12,6 +12,7 @@ const [MARGIN, ACROSS, DOWN, RADIUS] = [70, 300, 128, 34];
 const PLANE_CELLS = 36;
 const PLANE_CELL = 8;
 const FIT_POINTS = 121;
+const MOST_LOSSES = 1000; // points of the loss curve; beyond them every other is dropped
 
 /** Draws and trains the networks of `all`, facts of small networks. */
 export class SmallView {
@@ -74,13 +75,15 @@ export class SmallView {
       t: Float64Array.from(t[n]),
     }));
     this.example = 0;
-    this.losses = [];
+    this.steps = 0;
+    this.losses = []; // [step, loss], of every `stride` steps
+    this.stride = 1;
     this.measure();
     this.buildExamples();
     this.show();
   }
 
-  /** Go forward and back with every example; keep the mean loss and the mean gradient. */
+  /** Go forward and back with every example; find the mean loss and the mean gradient. */
   measure() {
     const { network, examples } = this;
     this.gradient = network.zeroGradient();
@@ -91,15 +94,24 @@ export class SmallView {
       loss += share * network.loss.value(traced.output, t);
       addGradient(this.gradient, traced, network.backward(traced, t), share);
     }
-    this.losses.push(loss);
+    this.loss = loss;
+    this.keepLoss();
   }
 
-  get loss() {
-    return this.losses.at(-1);
+  /** Keep the loss for the curve, which a long training must not make ever slower to draw. */
+  keepLoss() {
+    if (this.steps % this.stride === 0) {
+      this.losses.push([this.steps, this.loss]);
+    }
+    if (this.losses.length > MOST_LOSSES) {
+      this.stride *= 2;
+      this.losses = this.losses.filter(([step]) => step % this.stride === 0);
+    }
   }
 
   step() {
     this.optimizer.step(this.network, this.gradient, this.learningRate);
+    this.steps += 1;
     this.measure();
   }
 
@@ -136,7 +148,7 @@ export class SmallView {
     if (!Number.isFinite(this.loss)) {
       return say("diverged");
     }
-    return say("small_status", { steps: this.losses.length - 1, loss: figure(this.loss) });
+    return say("small_status", { steps: this.steps, loss: figure(this.loss) });
   }
 
   /** Tell a screen reader, which would be flooded by each step of a training. */
@@ -171,15 +183,12 @@ export class SmallView {
   }
 
   plots() {
-    const values = {
-      first: figure(this.losses[0]),
-      last: figure(this.loss),
-      steps: this.losses.length - 1,
-    };
-    const points = this.losses.map((loss, step) => [step, loss]);
+    const [[, first]] = this.losses;
+    const values = { first: figure(first), last: figure(this.loss), steps: this.steps };
     const label = say("loss_curve_label", values);
-    const marks = points.length === 1 ? points : [];
-    const isLog = Math.min(...this.losses) > 0;
+    const points = [...this.losses, [this.steps, this.loss]];
+    const marks = this.steps === 0 ? this.losses : [];
+    const isLog = points.every(([, loss]) => loss > 0);
     const drawn = curve(points, { label, marks, xName: "", yName: isLog ? "L (log)" : "L", isLog });
     const found = [figureOf(drawn, say("loss_curve"))];
     const nIn = this.examples[0].x.length;
