@@ -86,7 +86,7 @@ def test_one_step(taught):
     np.testing.assert_allclose(numbers, after, atol=1e-4)
     loss = page.run("mlpcli.page.network.loss.value(mlpcli.page.traced.output, mlpcli.page.target)")
     assert loss == pytest.approx(facts["loss_after"], abs=1e-4)
-    assert page.text("#steps-taken").startswith("Steps on this picture: 1.")
+    assert page.text("#steps-taken").startswith("Steps on this image: 1.")
 
 
 def test_weights_that_change_most(taught):

@@ -111,7 +111,7 @@ def test_what_is_no_digit_is_only_scaled(opened, tmp_path):
     shown = np.asarray(Image.open(tmp_path / "pad.png").convert("L").resize((WIDTH, HEIGHT)))
     np.testing.assert_allclose(shown, seen, atol=25)  # light where it is light
     page.page.locator("#clear").click()
-    assert page.text("#answer") == "Draw or open a picture, or choose a test image."
+    assert page.text("#answer") == "Draw or open an image, or choose a test image."
     page.stroke([(20, 40), (200, 40)])
     page.wait("!mlpcli.page.pad.isDrawing && mlpcli.page.pad.frame === 0")
     page.picture().save(tmp_path / "pad.png")

@@ -166,7 +166,7 @@ class Page {
     return this.isPlain ? pixels.map((value) => 255 - value) : pixels;
   }
 
-  /** Begin with the first test image that is read wrongly: it has the most to show. */
+  /** Begin with the first test image that is misread: it has the most to show. */
   pickFirst() {
     if (this.tests?.labels.length) {
       const { labels, predictions } = this.tests;

@@ -20,18 +20,18 @@ const WORDS = {
     small_network: "A small network",
     symbols: "Symbols",
 
-    pad_label: "Drawing area. Without a pointer, choose one of the test images or open a picture.",
-    pad_hint: "Draw here, or drop or paste a picture.",
+    pad_label: "Drawing area. Without a pointer, choose one of the test images or open an image.",
+    pad_hint: "Draw here, or drop or paste an image.",
     seen_label: "What the network sees",
     seen_caption: "What the network sees: {height} × {width} pixels.",
     undo: "Undo",
     clear: "Clear",
-    open: "Open a picture",
+    open: "Open an image",
     save: "Save as PNG",
     brush: "Brush",
     threshold: "Unsure below",
     nothing_yet: "Draw a digit, or choose a test image.",
-    nothing_yet_plain: "Draw or open a picture, or choose a test image.",
+    nothing_yet_plain: "Draw or open an image, or choose a test image.",
     no_digit: "no digit",
     unsure: "unsure, perhaps {answer}",
     answer: "{name} ({percent})",
@@ -41,11 +41,11 @@ const WORDS = {
     test_images: "Test images",
     tests_title: "{count} images that it has not learned",
     tests_title_drawn: "{count} digits that mlpcli has drawn",
-    tests_hint: "Those with a frame and a cross are read wrongly.",
-    test_right: "{label}, read rightly",
+    tests_hint: "Those with a frame and a cross were misread.",
+    test_right: "{label}, read correctly",
     test_wrong: "{label}, read as {prediction}",
     tested: "{label} → {prediction}",
-    not_a_picture: "This is no picture that the browser can read.",
+    not_a_picture: "The browser cannot read this image.",
 
     blank: "no digit found: the image is blank, or its ink too faint.",
     noise: "no digit found: the image is nothing but noise.",
@@ -57,7 +57,7 @@ const WORDS = {
     spot: "no digit found: there is nothing but a spot, and no stroke.",
 
     forward_text:
-      "Each layer answers the one before it. A unit above 0 is a red square, one below 0 a blue disc, the stronger the fuller its colour. Point at a unit, or type its number.",
+      "Each layer takes what the one before it puts out. A unit above 0 is a red square, one below 0 a blue disc; the larger its size, the stronger the colour. Point at a unit, or type its number.",
     layer: "Layer {number}: {units} units, {activation}",
     output_layer: "Layer {number}, the output: {units} units",
     unit: "Unit",
@@ -79,11 +79,11 @@ const WORDS = {
     sum: "sum z",
 
     backward_text:
-      "Say which class it should be. The loss L is how wrong the answer is; δ is the error that each layer is handed, from the last one to the first.",
+      "Choose the class that it should be. The loss L says how wrong the answer is; δ is the error that each layer receives, from the last to the first.",
     true_class: "It should be",
     arrows_text:
-      "δ = {formula}. An arrow shows where an output should go: up in red, down in blue, as far as it is long.",
-    arrows_label: "The way of each output: {ways}",
+      "δ = {formula}. An arrow shows where an output should go, up in red or down in blue, and its length how far.",
+    arrows_label: "Where each output should go: {ways}",
     way: "{name} {direction} by {amount}",
     up: "up",
     down: "down",
@@ -106,13 +106,13 @@ const WORDS = {
     ten_steps: "Ten steps",
     reset: "Reset",
     steps_taken:
-      "Steps on this picture: {steps}. The loss is {loss}, it was {before}. The answer is {answer}.",
+      "Steps on this image: {steps}. The loss is {loss}; it was {before}. The answer is {answer}.",
     before: "p before",
     after: "p after",
-    diverged: "The numbers have left their range: η is too large. Reset, and take a smaller one.",
+    diverged: "The numbers are no longer finite: η is too large. Reset, and choose a smaller one.",
 
     stages_text:
-      "The picture's way through the network and back, one stage after the other: the buttons, or the keys ← and →.",
+      "The image's way through the network and back, stage by stage. Use the buttons, or the keys ← and →.",
     convention: "An example is",
     rows: "a row, as in mlpcli: z = a W + b",
     columns: "a column, as in textbooks: z = W a + b",
@@ -132,16 +132,16 @@ const WORDS = {
     stage_prediction: "what the loss compares",
     stage_prediction_text: "The outputs become p, which should become the target t.",
     stage_prediction_softmax_text:
-      "Softmax makes probabilities of the outputs: all above 0, and 1 together. (The bars above divide z by the temperature {temperature} first.)",
+      "Softmax turns the outputs into probabilities: all above 0, and 1 in total. (The bars above first divide z by the temperature {temperature}.)",
     stage_loss: "the loss",
     stage_loss_text: "One number says how wrong it is, in {unit}.",
     stage_delta: "the error of the output",
     stage_delta_text: "How L changes with each output: backpropagation begins here.",
     stage_back: "layer {number} back",
     stage_back_text:
-      "A weight's gradient is what came in, times the error. The error goes on to the layer before, by the same weights, and times the slope σ′ there.",
+      "A weight's gradient is what came in, times the error. The error goes back to the layer before through the same weights, times the slope σ′ there.",
     stage_back_first_text:
-      "A weight's gradient is what came in, times the error. Nobody asks for the error of the pixels in training.",
+      "A weight's gradient is what came in, times the error. Training does not need the error of the pixels.",
     stage_update: "the update",
     stage_update_text: "Each number takes a small step against its gradient, with η = {rate}.",
     number_of_unit: "Numbers of unit {unit}",
@@ -161,7 +161,7 @@ const WORDS = {
     pause: "Pause",
     small_status: "Step {steps}: the loss is {loss}.",
     small_hint:
-      "In a circle stand z and a (or p), below it δ of the chosen example and the bias b. On a line stands the weight, in brackets its gradient over all examples; a red solid line is a weight above 0, a blue dashed one below.",
+      "Each circle shows z and a (or p) of the chosen example; below it are δ and the bias b. Each line shows its weight and, in brackets, the gradient over all examples; a red solid line is a weight above 0, a blue dashed one below.",
     small_hint_many:
       "A red solid line is a weight above 0, a blue dashed one below; the network is too wide for numbers on its lines.",
     standardized:
