@@ -79,7 +79,10 @@ def read(page: str) -> Catalog:
     """Return the catalogue of a page."""
     path = CATALOGUES / f"{page}.po"
     content = path.read_bytes() if path.exists() else HEADER.encode()
-    return read_po(io.BytesIO(content), locale=LANGUAGE)
+    catalogue = read_po(io.BytesIO(content), locale=LANGUAGE)
+    for message in catalogue:
+        message.user_comments.clear()  # Babel takes the sentence before, "#| msgid", for one
+    return catalogue
 
 
 def written(catalogue: Catalog) -> bytes:
