@@ -1,4 +1,4 @@
-// Optimizers of the small networks, as in mlpcli/nn/optimizers.py.
+// Optimizers of the small networks, as in mlpcli/nn/optimizers/descent.py.
 
 /** Name → function that changes θ and what it remembers in place: (theta, g, η, memory, settings). */
 const UPDATES = {
