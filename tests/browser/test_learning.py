@@ -9,6 +9,7 @@ from helpers.processes import in_process
 from PIL import Image
 
 import mlpcli
+from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.page.page import make_page
 
 LABEL = 8
@@ -138,12 +139,7 @@ def test_numbers_that_leave_their_range_are_said(taught):
 
 
 CONFIGS = {
-    **{
-        name: [f"network.activation={name}"]
-        for name in (
-            *("identity", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "step"),
-        )
-    },
+    **{name: [f"network.activation={name}"] for name in ACTIVATIONS},
     "each its own": ["network.hidden=[7, 5]", "network.activation=[relu, tanh]"],
     "no hidden layer": ["network.hidden=[]"],
     "batch normalisation": ["network.batch_norm=true", "network.dropout.hidden=0.3"],

@@ -359,7 +359,7 @@ class Page {
     if (!file) {
       return;
     }
-    let bitmap = null;
+    let bitmap;
     try {
       bitmap = await createImageBitmap(file);
     } catch {
