@@ -96,14 +96,6 @@ def resolve_error(app: Any, env: Any, node: Any, contents: Any) -> Any:
     return python.resolve_xref(env, node["refdoc"], app.builder, "exc", name, node, contents)
 
 
-def leave_out_absent(app: Any, docname: str, source: list[str]) -> None:
-    """Take from the table of contents what is not there."""
-    if docname == app.config.root_doc:
-        for name in ("exercises", "notebooks/*"):
-            if not any(HERE.glob(f"{name}.*")):
-                source[0] = source[0].replace(f"\n{name}\n", "\n")
-
-
 def show_as_typed(app: Any, context: Any, lines: list[str]) -> None:
     """Make blocks of code of the lines that a command's help leaves unwrapped."""
     was_unwrapped = False
@@ -120,5 +112,4 @@ def setup(app: Any) -> None:
     """Connect what stands here."""
     app.connect("sphinx-click-process-description", show_as_typed)
     app.connect("sphinx-click-process-arguments", lambda app, context, lines: lines.clear())
-    app.connect("source-read", leave_out_absent)
     app.connect("missing-reference", resolve_error)
