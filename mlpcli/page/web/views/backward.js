@@ -51,7 +51,7 @@ export class BackwardView {
         const direction = say(way > 0 ? "up" : "down");
         return say("way", { name, direction, amount: Math.abs(way).toFixed(2) });
       });
-    const formula = facts.formulas.delta.replaceAll("{z}", "a");
+    const formula = facts.formulas.delta.replaceAll("{z}", "a").replace("    ", ", ");
     const label = say("arrows_label", { ways: spoken.join(", ") });
     byId("arrows-text").textContent = say("arrows_text", { formula });
     const rows = names.map((name, j) => [
