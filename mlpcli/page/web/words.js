@@ -82,7 +82,7 @@ const WORDS = {
       "Choose the class that it should be. The loss L says how wrong the answer is; δ is the error that each layer receives, from the last to the first.",
     true_class: "It should be",
     arrows_text:
-      "δ = {formula}. An arrow shows where an output should go, up in red or down in blue, and its length how far.",
+      "δ = {formula}. An arrow shows where an output should go, up in red or down in blue; its length shows how far.",
     arrows_label: "Where each output should go: {ways}",
     way: "{name} {direction} by {amount}",
     up: "up",
