@@ -93,7 +93,7 @@ def is_alike(printed, shown):
 
 def is_near(printed, shown):
     a, b = (float(figure.replace(",", "")) for figure in (printed, shown))
-    return a == pytest.approx(b, rel=0.1, abs=3)
+    return a == pytest.approx(b, rel=0.1, abs=0.05 if "." in shown else 3)
 
 
 def options_of(line):
