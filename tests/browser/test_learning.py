@@ -134,6 +134,7 @@ def test_numbers_that_leave_their_range_are_said(taught):
     page.run("mlpcli.page.learningRate = 1e200")
     page.page.locator("#ten-steps").click()
     assert "η is too large" in page.text("#steps-taken")
+    assert "η is too large" in page.text("#answer")
     page.page.locator("#reset").click()
     assert page.text("#answer").startswith("3 (")
 

@@ -68,6 +68,7 @@ class Page {
     this.isPlain = facts.preparation === "none"; // it reads pictures as they are, not ink
     this.problem = this.nothingYet;
     this.pixels = null;
+    this.hasDiverged = false; // whether steps have made numbers that are not finite
     this.pad = new Pad(() => this.drawn(), this.isPlain ? facts.image_shape : null);
     this.views = [new ForwardView(this), new BackwardView(this), new StagesView(this)];
     this.listen();
@@ -228,6 +229,7 @@ class Page {
       this.started = { network: this.trained, output: before.output };
       this.probabilities = this.network.probabilities(this.traced.output);
       this.judged = this.judge(this.probabilities);
+      this.hasDiverged = !this.traced.output.every(Number.isFinite);
       this.answer = this.answerOf(this.judged);
       const first = this.judge(this.trained.probabilities(this.started.output));
       this.label = this.chosenLabel ?? this.answerOf(first);
@@ -291,6 +293,9 @@ class Page {
 
   /** The answer as `mlpcli predict` words it. */
   answerText() {
+    if (this.hasDiverged) {
+      return say("diverged");
+    }
     const name = this.facts.class_names[this.answer];
     const share = this.judged[this.answer];
     const answer = say("answer", { name, percent: percent(share) });
@@ -306,7 +311,7 @@ class Page {
 
   showAnswer() {
     let text = this.problem ? say(this.problem) : this.answerText();
-    if (this.picked !== null) {
+    if (this.picked !== null && !this.hasDiverged) {
       const label = this.facts.class_names[this.tests.labels[this.picked]];
       text = say("true_answer", { answer: text, label });
     }
@@ -326,7 +331,7 @@ class Page {
       byId("probabilities"),
       [say("class"), say("probability")],
       facts.class_names,
-      [this.pixels ? this.judged : none],
+      [this.pixels && !this.hasDiverged ? this.judged : none],
       this.pixels ? this.answer : -1,
     );
     byId("test-images").childNodes.forEach((button, k) => {

@@ -130,20 +130,22 @@ export class BackwardView {
     const { facts, network, traced, started } = page;
     byId("rate-value").textContent = Number(page.learningRate.toPrecision(3)).toString();
     const after = network.loss.probabilities(traced.output);
-    const isFinite = after.every(Number.isFinite);
     const words = {
       steps: page.steps,
       loss: figure(network.loss.value(traced.output, page.target)),
       before: figure(started.network.loss.value(started.output, page.target)),
       answer: page.answerText(),
     };
-    const text = isFinite ? say("steps_taken", words) : say("diverged");
+    const text = page.hasDiverged ? say("diverged") : say("steps_taken", words);
     byId("steps-taken").textContent = page.steps ? text : "";
     fillBars(
       byId("before-after"),
       [say("class"), say("before"), say("after")],
       facts.class_names,
-      [started.network.loss.probabilities(started.output), isFinite ? after : after.map(() => 0)],
+      [
+        started.network.loss.probabilities(started.output),
+        page.hasDiverged ? after.map(() => 0) : after,
+      ],
       page.label,
     );
   }
