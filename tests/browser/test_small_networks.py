@@ -68,6 +68,15 @@ def test_it_plays_until_it_has_learned_and_pauses(opened, boxed):
     assert page.text("#small-status").startswith("Step 0:")
 
 
+def test_numbers_that_leave_their_range_are_said(opened, boxed):
+    page = opened(boxed)
+    page.page.locator("#small-choice").select_option(label="examples/xor")
+    page.run("mlpcli.small.learningRate = 1e200")
+    for _ in range(5):
+        page.page.locator("#small-step").click()  # by the end no error may have been met
+    assert "η is too large" in page.text("#small-status")
+
+
 def test_a_long_training_keeps_a_curve_that_is_quick_to_draw(opened, boxed):
     page = opened(boxed)
     page.page.locator("#small-choice").select_option(label="examples/xor")

@@ -336,7 +336,7 @@ class Graph {
     const weight = W[i * nOut + j];
     const [x1, y1] = this.place(l, i);
     const [x2, y2] = this.place(l + 1, j);
-    const thick = Math.min(0.8 + 1.6 * Math.abs(weight), 7);
+    const thick = Number.isNaN(weight) ? 7 : Math.min(0.8 + 1.6 * Math.abs(weight), 7);
     const sign = weight < 0 ? "minus" : "plus";
     lines.push(svg("line", { x1, y1, x2, y2, "stroke-width": thick, class: `weight ${sign}` }));
     if (this.hasNumbers) {
