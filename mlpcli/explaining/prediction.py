@@ -62,7 +62,12 @@ class WeightChange:
 
 
 def explain_training_image(
-    checkpoint: Path, example: int, *, data_dir: Path | None = None, reporter: Reporter
+    checkpoint: Path,
+    example: int,
+    *,
+    data_dir: Path | None = None,
+    trust_paths: bool = False,
+    reporter: Reporter,
 ) -> TracedPrediction:
     """Trace an image that the network was trained on, as `explain_prediction` does.
 
@@ -70,6 +75,7 @@ def explain_training_image(
         checkpoint: a run folder or a checkpoint.
         example: the image's number in the training set, from 1 on.
         data_dir: the cache of datasets.
+        trust_paths: whether data files that the checkpoint names may lie anywhere.
         reporter: follows a download.
 
     Raises:
@@ -80,7 +86,7 @@ def explain_training_image(
     model = load_model(checkpoint)
     config = config_of_checkpoint(model.config, model.path)
     cache = data_directory(data_dir)
-    loader = DataLoader(config.data, config.seed, cache, reporter, trust_paths=False)
+    loader = DataLoader(config.data, config.seed, cache, reporter, trust_paths=trust_paths)
     training, _ = loader.training_and_validation()
     if example > len(training):
         raise ConfigError(f"--example {example}: there are {len(training):,} of them.")

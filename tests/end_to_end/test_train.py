@@ -136,12 +136,22 @@ def test_a_checkpoint_has_data_files_read_here_alone_unless_it_is_trusted(run, b
     for command in (
         ("evaluate", "runs/bars"),
         ("plot", "runs/bars", "--only", "mistakes"),
+        ("explain", "runs/bars", "--example", "1"),
         ("train", "--resume", "runs/bars", "training.epochs=2", "training.pictures=false"),
     ):
         done = run(*command, at=here)
         assert (done.returncode, done.stdout) == (3, "")
         assert "add --trust-paths" in done.stderr
         assert run(*command, "--trust-paths", at=here).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("runs/bars", "a.png"), ("runs/bars", "--inputs", "1"), ("-c", "examples/xor")]
+)
+def test_trust_says_nothing_where_an_explanation_reads_no_training_set(run, arguments):
+    done = run("explain", *arguments, "--trust-paths")
+    assert done.returncode == 2
+    assert "--trust-paths goes with a RUN and --example" in done.stderr
 
 
 def test_what_next_can_be_typed_as_it_is_printed(run, bars, tmp_path):

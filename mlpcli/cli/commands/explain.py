@@ -124,6 +124,7 @@ class Explanation:
     help="The language of the words: English or Chinese.",
 )
 @options.data_dir
+@options.trust_paths
 def command(
     arguments: tuple[str, ...],
     configs: tuple[str, ...],
@@ -141,6 +142,7 @@ def command(
     output: Path | None,
     language: str,
     data_dir: Path | None,
+    trust_paths: bool,
 ) -> None:
     """Show every number of a training step, or of a trained network's answer.
 
@@ -187,6 +189,9 @@ def command(
         "--data-dir goes with --config or --example.": (
             data_dir is not None and not configs and example is None
         ),
+        "--trust-paths goes with a RUN and --example.": (
+            trust_paths and (bool(configs) or example is None)
+        ),
     }
     for message, is_so in conflicts.items():
         if is_so:
@@ -218,9 +223,19 @@ def command(
     elif len(arguments) == 1 and of_row:
         number = None if example is None else _one_example(example)
         run = Path(arguments[0])
-        explanation = _row(run, inputs, number, target, ways, data_dir, notation, graph=graph)
+        explanation = _row(
+            run,
+            inputs,
+            number,
+            target,
+            ways,
+            data_dir,
+            notation,
+            graph=graph,
+            trust_paths=trust_paths,
+        )
     elif len(arguments) == 2 and not of_row:
-        explanation = _picture(Path(arguments[0]), Path(arguments[1]), label, ways, notation)
+        explanation = _image(Path(arguments[0]), Path(arguments[1]), label, ways, notation)
     else:
         raise click.UsageError(
             "Give --config, with KEY=VALUE if you like; or a RUN and an IMAGE alone; or a RUN with "
@@ -345,6 +360,7 @@ def _row(
     notation: "Notation",
     *,
     graph: bool,
+    trust_paths: bool,
 ) -> Explanation:
     from mlpcli.cli.reporters import reporter
     from mlpcli.explaining.documents.step import step_document, step_facts
@@ -357,7 +373,9 @@ def _row(
             raise ConfigError("--graph draws networks of a table, or those of --config.")
         from mlpcli.explaining.prediction import explain_training_image
 
-        traced_image = explain_training_image(run, example, data_dir=data_dir, reporter=report)
+        traced_image = explain_training_image(
+            run, example, data_dir=data_dir, trust_paths=trust_paths, reporter=report
+        )
         return _sheet(_("example {n}", n=example), traced_image, ways, notation)
     if ways is not None:
         raise ConfigError("--ways is of a network that learned from images; this one did not.")
@@ -389,7 +407,7 @@ def _activations(names: tuple[str, ...]) -> Explanation:
     return Explanation(activation_document(chosen), activation_facts(chosen), draw)
 
 
-def _picture(
+def _image(
     run: Path, image: Path, label: str | None, ways: str | None, notation: "Notation"
 ) -> Explanation:
     from mlpcli.explaining.prediction import explain_prediction
