@@ -125,6 +125,9 @@ def test_a_bad_file_is_told_with_its_line(house, tmp_path, content, message):
         (["--inputs", "1,2", "photo.png"], 2, "IMAGE does not go with --inputs"),
         (["--inputs", "1,2", "--many"], 2, "--many does not go with --inputs"),
         (["photo.png"], 3, "knows no images; `mlpcli predict --inputs`"),
+        (["rows.csv"], 3, "knows no images; `mlpcli predict --inputs`"),
+        (["--inputs", "1,2", "--threshold", "0.5"], 2, "--threshold is for classes"),
+        (["--inputs", "1,2", "--top", "2"], 2, "--top is for classes"),
         ([], 2, "Give an IMAGE, or --inputs"),
     ],
 )

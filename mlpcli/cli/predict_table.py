@@ -107,14 +107,17 @@ def answer_table(committee: Committee, path: Path) -> RowAnswers:
 
 
 def show(answers: RowAnswers, form: AnswerForm, submission: Path | None) -> None:
-    """Print the answers to a table, or write them where they are asked for."""
+    """Write the answers to a table where that is asked for, and print them.
+
+    A submission takes the place of what is printed for people.
+    """
     if form.csv_file is not None:
         write_text(form.csv_file, answers.as_csv(form.threshold))
     if submission is not None:
         write_text(submission, answers.submission())
         written = f"{submission}: {count(len(answers.digits), 'answer')} written"
         click.echo(written, err=form.as_json)
-    else:
+    if submission is None or form.as_json:
         for line in answers.lines(form):
             click.echo(line)
     if score := answers.score():

@@ -162,7 +162,6 @@ def command(
     from mlpcli.cli.save_wrong import save_wrong as copy_wrong
     from mlpcli.files import write_text
     from mlpcli.half_blocks import drawn_for
-    from mlpcli.inference.committee import newest_reader
 
     if save_wrong is not None and "-" in images:
         raise click.UsageError("--save-wrong needs files, not standard input.")
@@ -171,9 +170,7 @@ def command(
     if many and labels is not None:
         raise click.UsageError("--labels has one digit for each image; leave --many out.")
     label_of = read_labels(labels) if labels is not None else None
-    committee = load(newest_reader)
-    for model in committee.models:
-        model.refuse_unless_it_reads_images()
+    committee = _reader(load)
     if save_wrong is not None:
         check_names(committee.class_names)
     names, failures = _images(images, recursive)
@@ -232,7 +229,10 @@ def _answer_rows(inputs: tuple[str, ...], load: "Loading", form: AnswerForm) -> 
     from mlpcli.inference.committee import newest_of_tables
 
     _refuse_options(("images", "submission", *ONLY_FOR_IMAGES), "does not go with --inputs.")
-    found = answer_rows(load(newest_of_tables), inputs, form.threshold)
+    committee = load(newest_of_tables)
+    if committee.models[0].is_regression:
+        _refuse_options(("top", "threshold"), "is for classes, and this network has none.")
+    found = answer_rows(committee, inputs, form.threshold)
     if form.as_json:
         for facts in found.facts(form.top):
             click.echo(json.dumps(facts, allow_nan=False))
@@ -247,12 +247,21 @@ def _answer_table(
 ) -> None:
     """Answer the rows of a table of pixels."""
     from mlpcli.cli.predict_table import answer_table, show
-    from mlpcli.inference.committee import newest_reader
 
     if len(images) > 1:
-        raise click.UsageError("a table of pixels is answered alone; name one file.")
+        raise click.UsageError("A table of pixels is answered alone; name one file.")
     _refuse_options(ONLY_FOR_IMAGES, "is for images, not for a table of pixels.")
-    show(answer_table(load(newest_reader), Path(images[0])), form, submission)
+    show(answer_table(_reader(load), Path(images[0])), form, submission)
+
+
+def _reader(load: "Loading") -> "Committee":
+    """Load the networks that answer images; DataError if one of them learned from a table."""
+    from mlpcli.inference.committee import newest_reader
+
+    committee = load(newest_reader)
+    for model in committee.models:
+        model.refuse_unless_it_reads_images()
+    return committee
 
 
 def _committee(checkpoints: tuple[Path, ...], runs_dir: Path, newest: "Newest") -> "Committee":
