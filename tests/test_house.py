@@ -136,6 +136,14 @@ def test_bad_questions(house, arguments, code, message):
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
 
 
+def test_a_table_of_questions_is_not_overwritten(tmp_path, house):
+    table = tmp_path / "houses.csv"
+    table.write_text("area,rooms\n120,3\n")
+    done = ask("--checkpoint", house.folder, "--inputs", table, "--csv", table)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert table.read_text() == "area,rooms\n120,3\n"
+
+
 def test_classes_have_probabilities(tmp_path):
     run = mlpcli.train(load_config("examples/worked_3_2_3"), runs_dir=tmp_path)
     p = run.load_model().predict_proba([[1, 1, 1]])[0]

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,22 @@ def is_given(parameter: str) -> bool:
     """Return whether the command line names this parameter of the running command."""
     source = click.get_current_context().get_parameter_source(parameter)
     return source == ParameterSource.COMMANDLINE
+
+
+def refuse_to_overwrite(name: str, output: Path | None, *read: str | Path) -> None:
+    """Refuse to write to a file that is read: what a user has brought would be lost.
+
+    Args:
+        name: the option or argument that says where to write.
+        output: the file; None for none.
+        read: what is read, files or not.
+    """
+    if output is None:
+        return
+    for file in read:
+        with contextlib.suppress(OSError):  # one of them does not exist
+            if output.is_file() and output.samefile(file):
+                raise click.UsageError(f"{name} {output}: this file is read; name another one.")
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:

@@ -14,6 +14,8 @@ from PIL import Image, ImageDraw
 from mlpcli.data import synthetic
 from mlpcli.half_blocks import in_black
 
+SEVEN = Path(__file__).parents[2] / "docs" / "seven.png"
+
 
 @pytest.fixture
 def pictures(tmp_path):
@@ -99,6 +101,30 @@ def test_annotating_into_another_format_is_refused(run):
     done = run("predict", "x.png", "--save-annotated", "a.jpg")
     assert done.returncode == 2
     assert "expected a name in .png, found a.jpg. See `mlpcli predict --help`." in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "x.png", "--save-annotated", "x.png"),
+        ("predict", "x.png", "--labels", "x.csv", "--csv", "x.csv"),
+        ("predict", ".", "--labels", "x.csv", "--csv", "./x.csv"),
+        ("predict", "x.csv", "--csv", "x.csv"),
+        ("predict", "x.csv", "--submission", "link.csv"),
+        ("export", "boxed.safetensors", "boxed.safetensors"),
+        ("explain", "boxed.safetensors", "x.png", "--output", "x.png"),
+    ],
+)
+def test_what_is_read_is_not_overwritten(run, tmp_path, arguments):
+    assert run("export", "boxed", "boxed.safetensors").returncode == 0
+    shutil.copy(SEVEN, tmp_path / "x.png")
+    (tmp_path / "x.csv").write_text("file,label\nx.png,7\n")
+    (tmp_path / "link.csv").hardlink_to(tmp_path / "x.csv")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ": this file is read; name another one" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_threshold_that_is_no_number(run):

@@ -235,6 +235,7 @@ def command(
             trust_paths=trust_paths,
         )
     elif len(arguments) == 2 and not of_row:
+        options.refuse_to_overwrite("--output", output, arguments[1])
         explanation = _image(Path(arguments[0]), Path(arguments[1]), label, ways, notation)
     else:
         raise click.UsageError(

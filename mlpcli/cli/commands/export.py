@@ -45,6 +45,7 @@ def command(checkpoint: Path, file: Path, float16: bool, flat: bool) -> None:
     if ending == ".onnx":
         require("onnx", extra="onnx", what="An .onnx file")
     exported = load_exported(checkpoint)
+    options.refuse_to_overwrite("FILE", file, exported.path)
     if flat and not exported.reads_images:
         raise click.UsageError("--flat is for images, and this network learned from a table.")
     if float16:

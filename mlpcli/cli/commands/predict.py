@@ -176,6 +176,8 @@ def command(
     names, failures = _images(images, recursive)
     if save_annotated is not None and len(names) > 1:
         raise click.UsageError("--save-annotated takes one image.")
+    options.refuse_to_overwrite("--save-annotated", save_annotated, *names)
+    options.refuse_to_overwrite("--csv", csv_file, *names, *([labels] if labels else []))
     answers: list[Answer] = []  # for a table or a score only: there may be very many
     answered = 0
     for image in _with_bar(names):
@@ -232,6 +234,7 @@ def _answer_rows(inputs: tuple[str, ...], load: "Loading", form: AnswerForm) -> 
     committee = load(newest_of_tables)
     if committee.models[0].is_regression:
         _refuse_options(("top", "threshold"), "is for classes, and this network has none.")
+    options.refuse_to_overwrite("--csv", form.csv_file, *inputs)
     found = answer_rows(committee, inputs, form.threshold)
     if form.as_json:
         for facts in found.facts(form.top):
@@ -251,6 +254,8 @@ def _answer_table(
     if len(images) > 1:
         raise click.UsageError("A table of pixels is answered alone; name one file.")
     _refuse_options(ONLY_FOR_IMAGES, "is for images, not for a table of pixels.")
+    options.refuse_to_overwrite("--csv", form.csv_file, *images)
+    options.refuse_to_overwrite("--submission", submission, *images)
     show(answer_table(_reader(load), Path(images[0])), form, submission)
 
 
