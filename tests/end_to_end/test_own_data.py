@@ -41,7 +41,8 @@ def test_kaggle(run, kaggle, tmp_path):
     lines = (tmp_path / "submission.csv").read_text().splitlines()
     assert lines == ["ImageId,Label", *(f"{i},{label}" for i, label in enumerate(kaggle, 1))]
     done = run("predict", "test.csv", "--submission", "submission.csv", "--json")
-    assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == list(map(str, kaggle))
+    answers = [json.loads(line)["digit"] for line in done.stdout.splitlines()]
+    assert answers == [str(label) for label in kaggle]
     assert "submission.csv: 60 answers written" in done.stderr
     for command in ("evaluate", "plot"):
         assert run(command, "runs/kaggle").returncode == 0
