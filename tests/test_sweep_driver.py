@@ -11,11 +11,15 @@ from helpers.sweeps import InlineCluster, drive, timeless_sweep
 
 import mlpcli
 from mlpcli.config.sweep_loading import load_sweep
-from mlpcli.errors import Interrupted
+from mlpcli.errors import ClusterError, DataError, Interrupted
+from mlpcli.files import as_argument
+from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.storage.records import read_record, run_folders
+from mlpcli.sweeps import api
 from mlpcli.sweeps import task as tasks
 from mlpcli.sweeps.best import best_runs
+from mlpcli.sweeps.driver import Driver
 from mlpcli.sweeps.sweep_folder import SweepFolder
 
 
@@ -74,6 +78,55 @@ def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(described, finished, 
         assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
     drive(load_sweep(folder / "sweep.yaml"), folder)
     assert timeless_sweep(folder) == timeless_sweep(finished.folder)
+
+
+def test_it_stops_while_the_best_trial_is_tested(bars, tmp_path):
+    folder = tmp_path / "s"
+    stop = stopped_after({"base": str(bars), "seeds": [1, 2, 3]}, folder, 3)
+    assert "1 of 1 trials are done" in str(stop)
+    assert json.loads((folder / "summary.json").read_text())["stopped"] == "interrupted"
+    assert sorted(drive(load_sweep(folder / "sweep.yaml"), folder).test) == [1, 2, 3]
+
+
+def test_without_a_test_set_what_is_trained_is_kept(bars, tmp_path):
+    images = bars.parent / "test-images"
+    elsewhere = images.rename(tmp_path / "elsewhere")
+    folder = tmp_path / "s"
+    sweep = {"base": str(bars), "parameters": {"network.hidden": [[4], [8]]}}
+    with pytest.raises(DataError, match="test-images"):
+        drive(sweep, folder)
+    assert json.loads((folder / "summary.json").read_text())["stopped"] == "data_failed"
+    rows, weights = timeless_sweep(folder)
+    assert [row["state"] for row in rows] == ["done", "done"]
+    assert (folder / "best.yaml").is_file()
+    elsewhere.rename(images)
+    assert drive(sweep, folder).test
+    assert timeless_sweep(folder) == (rows, weights)
+
+
+def test_a_test_set_that_is_missing_is_told_before_anything_is_trained(bars, tmp_path):
+    (bars.parent / "test-images").unlink()
+    with pytest.raises(DataError, match="test-images"):
+        mlpcli.sweep(bars, {"network.hidden": [[4], [8]]}, sweeps_dir=tmp_path / "sweeps")
+    assert not (tmp_path / "sweeps").exists()
+
+
+@pytest.mark.parametrize("kind", [ClusterError, DataError])
+def test_a_failure_names_the_command_that_resumes_on_the_same_cluster(
+    bars, tmp_path, monkeypatch, kind
+):
+    def fail(_driver):
+        raise kind("It failed.")
+
+    monkeypatch.setattr(Driver, "run", fail)
+    sweep = load_sweep({"base": str(bars)})
+    folder = SweepFolder.create(tmp_path, "s", sweep.as_yaml())
+    backend = api.Backend(scheduler="tcp://host:8786", data_dir="my data")
+    with pytest.raises(kind) as failed:
+        api._drive(sweep, folder, InlineCluster(), backend, Reporter())
+    named = as_argument(folder.path)
+    command = f"mlpcli sweep --resume {named} --scheduler tcp://host:8786 --data-dir "
+    assert f"It failed. What is done is saved; to resume: {command}" in str(failed.value)
 
 
 def test_what_is_damaged_is_trained_again(described, finished, tmp_path):

@@ -11,12 +11,13 @@ from mlpcli.config.sweep_loading import Sweep, load_sweep
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES
-from mlpcli.files import write_text
+from mlpcli.errors import ClusterError, DataError
+from mlpcli.files import as_argument, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.runs.starting import read_start
 from mlpcli.sweeps.cluster import Cluster
-from mlpcli.sweeps.driver import Driver
+from mlpcli.sweeps.driver import WITHOUT_FILES, Driver
 from mlpcli.sweeps.results import SweepResult
 from mlpcli.sweeps.resumption import changed
 from mlpcli.sweeps.sweep_folder import SweepFolder
@@ -38,6 +39,12 @@ class Backend:
         """The folder of that cache, absolute."""
         folder = None if self.data_dir is None else Path(self.data_dir)
         return cache.data_directory(folder).absolute()
+
+    def resuming(self, folder: Path) -> str:
+        """Return the command line that resumes the sweep in a folder, here as before."""
+        where = f" --scheduler {self.scheduler}" if self.scheduler else ""
+        where += cache.option_for(self.data_dir)
+        return f"mlpcli sweep --resume {as_argument(folder)}{where}"
 
 
 def sweep(
@@ -140,15 +147,19 @@ def resume(
 
 @contextlib.contextmanager
 def _working(sweep: Sweep, backend: Backend, reporter: Reporter) -> Iterator[Cluster]:
-    """Yield workers, and have the data in the cache that local ones read."""
+    """Yield workers, once the data that local ones read are there."""
     if backend.scheduler is None:
-        _fill_cache(sweep.base, backend.cache, reporter)
+        _prepare_data(sweep.base, backend.cache, reporter)
     with Cluster(backend.workers, backend.scheduler, reporter=reporter) as cluster:
         yield cluster
 
 
-def _fill_cache(config: Config, folder: Path, reporter: Reporter) -> None:
-    """Download and prepare what all workers would otherwise fetch and prepare at once."""
+def _prepare_data(config: Config, folder: Path, reporter: Reporter) -> None:
+    """Download published data, and read one's own, before anything is trained.
+
+    All workers would otherwise fetch and prepare them at once, and a test set that cannot be read
+    would be noticed at the end.
+    """
     data = config.data
     for name in {data.dataset, *([data.mix.dataset] if data.mix else [])} & SOURCES.keys():
         cache.fetch(
@@ -157,10 +168,11 @@ def _fill_cache(config: Config, folder: Path, reporter: Reporter) -> None:
             progress=lambda file, received: reporter.download(file.name, received, file.size),
             report=reporter.remark,
         )
-    if data.dataset == "folder":
+    if data.dataset not in (*SOURCES, *WITHOUT_FILES):
         if start := read_start(config, folder):
             data = start.completed(config).data
-        DataLoader(data, config.seed, folder, reporter).raw_training()
+        loader = DataLoader(data, config.seed, folder, reporter)
+        loader.raw_test(loader.raw_training().class_names)
 
 
 def _drive(
@@ -171,5 +183,8 @@ def _drive(
         reporter.sweep_begins(driver)
         try:
             return driver.run()
+        except (ClusterError, DataError) as error:
+            how = f"What is done is saved; to resume: {backend.resuming(folder.path)}"
+            raise type(error)(f"{error} {how}") from error
         finally:
             reporter.sweep_ends(driver)

@@ -17,8 +17,8 @@ from mlpcli.config.sweep_loading import Sweep
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published.sources import SOURCES
-from mlpcli.errors import CheckpointError, ClusterError, ConfigError, Interrupted
-from mlpcli.files import as_argument, read_json, write_json, write_text
+from mlpcli.errors import CheckpointError, ClusterError, ConfigError, DataError, Interrupted
+from mlpcli.files import read_json, write_json, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.runs.starting import read_start
@@ -35,6 +35,12 @@ from mlpcli.training.starting import Start
 
 WITHOUT_FILES = ("synthetic", "table")
 """datasets that any machine can make from the config"""
+STOPPED_BY = {
+    Interrupted: "interrupted",
+    ClusterError: "cluster_failed",
+    DataError: "data_failed",
+}
+"""reasons in summary.json why a sweep stopped before its end"""
 POLL_SECONDS = 0.2
 """how long a result is waited for before signals and the time are looked at"""
 WRITE_SECONDS = 2.0
@@ -92,13 +98,9 @@ class Driver:
             self._submit_tests()
             importance = importances(self.sweep, self.trials)
             test = self._test_results()
-        except Interrupted:
-            self._write_unfinished("interrupted")
+        except (Interrupted, ClusterError, DataError) as error:
+            self._write_unfinished(STOPPED_BY[type(error)])
             raise
-        except ClusterError as error:
-            self._write_unfinished("cluster_failed")
-            resume = f"mlpcli sweep --resume {as_argument(self.folder.path)}"
-            raise ClusterError(f"{error} What is done is saved; to resume: {resume}") from error
         result = self._result(stopped, importance, test)
         self._write(result)
         return result
@@ -275,19 +277,23 @@ class Driver:
 
     def _check_time(self) -> None:
         """Stop everything if a signal came or the time is over."""
+        self._check_signal()
         minutes = self.sweep.settings.minutes
-        is_late = minutes is not None and self._seconds > 60 * minutes
-        if not (self.interruption.signal or is_late):
+        if minutes is not None and self._seconds > 60 * minutes:
+            self.cluster.cancel()
+            raise _OutOfTimeError
+
+    def _check_signal(self) -> None:
+        """Stop everything if a signal came."""
+        if not self.interruption.signal:
             return
         self.cluster.cancel()
-        if self.interruption.signal:
-            done = sum(trial.state in ("done", "pruned") for trial in self.trials)
-            raise Interrupted(
-                f"{done} of {self.sweep.trials} trials are done in {self.folder.path}.",
-                self.interruption.signal,
-                self.folder.path,
-            )
-        raise _OutOfTimeError
+        done = sum(trial.state in ("done", "pruned") for trial in self.trials)
+        raise Interrupted(
+            f"{done} of {self.sweep.trials} trials are done in {self.folder.path}.",
+            self.interruption.signal,
+            self.folder.path,
+        )
 
     @property
     def _seconds(self) -> float:
@@ -311,6 +317,7 @@ class Driver:
         """Return what came of `_submit_tests`, and write it into the summaries of the runs."""
         found: dict[int, Mapping[str, Any]] = {}
         while not self.cluster.is_idle:
+            self._check_signal()
             if got := self.cluster.next_result(POLL_SECONDS):
                 training, figures = got
                 found[training.seed] = figures

@@ -25,7 +25,7 @@ class SweepResult:
     trials: Sequence[Trial]
     """by number"""
     stopped: str
-    """all_trials_done, minutes or interrupted"""
+    """all_trials_done or minutes; read from an unfinished sweep, also what stopped it"""
     seconds: float
     """wall time, of all sessions"""
     test: Mapping[int, Mapping[str, Any]]

@@ -107,9 +107,7 @@ def command(
             result = api.resume(SweepFolder.find(resumed), sweep, backend, reporter=report)
     except Interrupted as stop:
         raise Interrupted(
-            f"{stop} To resume: {_resuming(stop.folder, scheduler, data_dir)}",
-            stop.signal,
-            stop.folder,
+            f"{stop} To resume: {backend.resuming(stop.folder)}", stop.signal, stop.folder
         ) from stop
     click.echo(json.dumps(_facts(result)) if as_json else _text(result))
     if sweep.base.training.pictures:
@@ -135,13 +133,6 @@ def _described(
         raise ConfigError(f"{files[1]}: expected one sweep file; the others are KEY=VALUE.")
     overrides = [each for each in arguments if "=" in each]
     return load_sweep(next(iter(files), None), configs=configs, overrides=overrides)
-
-
-def _resuming(folder: Path, scheduler: str | None, data_dir: Path | None) -> str:
-    from mlpcli.data.published.cache import option_for
-
-    where = f" --scheduler {scheduler}" if scheduler else ""
-    return f"mlpcli sweep --resume {as_argument(folder)}{where}{option_for(data_dir)}"
 
 
 def _facts(result: "SweepResult") -> dict[str, object]:
