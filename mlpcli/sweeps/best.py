@@ -9,6 +9,7 @@ from mlpcli.storage.run_folder import MOST_BYTES, RunFolder
 from mlpcli.sweeps.reading import recorded_sweep
 from mlpcli.sweeps.sweep_folder import SweepFolder
 from mlpcli.sweeps.task import DIVERGED, IMPOSSIBLE
+from mlpcli.text import count
 
 
 def best_runs(path: Path, wanted: int) -> list[Path]:
@@ -33,7 +34,7 @@ def best_runs(path: Path, wanted: int) -> list[Path]:
             raise DataError(f"{file}: cannot be read: {error}.") from error
     if len(found) < wanted:
         raise CheckpointError(
-            f"{path}: has {len(found)} trainings with a result, fewer than {wanted}; let it train "
-            "more trials."
+            f"{path}: has {count(len(found), 'training')} with a result, fewer than {wanted}; ask "
+            "for fewer, or let it train more trials."
         )
     return [folder for _, folder in sorted(found)[:wanted]]

@@ -2,12 +2,16 @@
 
 import json
 import re
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from helpers.digits import write_bars
-from helpers.sweeps import timeless_sweep
+from helpers.sweeps import drive, timeless_sweep
 
+from mlpcli.cli.commands.sweep import _what_next
+from mlpcli.files import as_argument
 from mlpcli.sweeps import cluster
 
 RATES = "optimizer.learning_rate=0.01,0.05"
@@ -60,6 +64,44 @@ def test_its_trainings_are_listed_and_evaluated(swept, run):
     assert (none.returncode, "no folder of a sweep" in none.stderr) == (2, True)
 
 
+def test_what_next_can_be_typed_as_it_is_printed(swept, run):
+    folder, done = swept
+    (line,) = [line for line in done.stderr.splitlines() if "mlpcli evaluate" in line]
+    program, *arguments = shlex.split(line.rsplit("  ", 1)[0])
+    assert program == "mlpcli"
+    assert arguments == ["evaluate", str(Path("sweeps/bars")), "--best", "4"]
+    assert run(*arguments, at=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "is_here", "proposed"),
+    [
+        ("bars", True, " --best 2"),
+        ("bars", False, " --best 2 --trust-paths"),
+        ("regression", True, ""),
+        ("one", True, ""),
+    ],
+)
+def test_what_next_fits_what_was_trained(tmp_path, monkeypatch, config, is_here, proposed):
+    base = str(write_bars(tmp_path / "bars"))
+    widths = {"network.hidden": [[4], [8]]}
+    few = {"training": {"epochs": 1}}
+    sweep = {
+        "bars": {"base": [base, few], "parameters": widths},
+        "regression": {"base": ["examples/sine", few], "parameters": widths},
+        "one": {"base": [base, few]},
+    }[config]
+    if config == "regression":
+        sweep["base"].append({"data": {"validation": 5}})
+    result = drive(sweep, tmp_path / "s")
+    here = tmp_path if is_here else tmp_path / "s"
+    monkeypatch.chdir(here)
+    lines = _what_next(result, None).splitlines()
+    (line,) = [line for line in lines if "mlpcli evaluate" in line]
+    named = as_argument(tmp_path / "s")
+    assert line.rsplit("  ", 1)[0].strip() == f"mlpcli evaluate {named}{proposed}"
+
+
 def test_resuming_what_is_done_changes_nothing(swept, run):
     folder, first = swept
     before = timeless_sweep(folder / "sweeps" / "bars")
@@ -83,6 +125,7 @@ def test_the_whole_sweep_is_printed(swept, run, tmp_path):
     [
         (["--resume", "nowhere"], 4, "nowhere: no sweep there"),
         (["--resume", "sweeps/bars", "trials=3"], 2, "trials: expected at least 4"),
+        (["--resume", "sweeps/bars", RATES[:-5]], 2, "=0.01: a resumed sweep may change trials"),
         (["--resume", "sweeps/bars", "seed=7"], 2, "seeds: was [1] and would be [7]"),
         (["--resume", "sweeps/bars", "-c", "mnist"], 2, "--resume goes with settings of the sweep"),
         (["a.yaml", "b.yaml"], 2, "b.yaml: expected one sweep file"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlpcli.sweeps.results import SweepResult
 
 MOST_SHOWN = 10
+MOST_TOGETHER = 5
+"""networks of the committee that is proposed"""
 
 
 @click.command("sweep")
@@ -182,6 +184,7 @@ def _leave_pictures(result: "SweepResult", report: "Reporter") -> None:
 
 
 def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
+    from mlpcli.data.loading import options_for
     from mlpcli.data.published.cache import option_for
 
     folder, cache = as_argument(result.folder), option_for(data_dir)
@@ -191,10 +194,24 @@ def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
         lines.append((more, "more trials"))
     if result.best is not None:
         best = as_argument(result.folder / "best.yaml")
+        its_data = options_for(result.sweep.base.data, data_dir)
+        members = min(MOST_TOGETHER, _networks_with_classes(result))
+        evaluate = (f"mlpcli evaluate {folder}{its_data}", "the best network on the test set")
+        if members > 1:
+            together = f"mlpcli evaluate {folder} --best {members}{its_data}"
+            evaluate = (together, f"the {members} best answer together")
         lines = [
             (f"mlpcli train --config {best}{cache}", "the best trial as a run of its own"),
-            (f"mlpcli evaluate {folder} --best 5{cache}", "the five best answer together"),
+            evaluate,
             *lines,
         ]
     width = max(len(text) for text, _ in lines)
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)
+
+
+def _networks_with_classes(result: "SweepResult") -> int:
+    """Return how many networks could answer together: none of a regression."""
+    if any(test["test_accuracy"] is None for test in result.test.values()):
+        return 0
+    found = [each.result for trial in result.trials for each in trial.trainings]
+    return sum(each is not None and not each.failed and each.best_epoch > 0 for each in found)
