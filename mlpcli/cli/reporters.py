@@ -123,6 +123,13 @@ class BarReporter(LineReporter):
             self._table.close()
             self._table = None
 
+    def close(self) -> None:
+        """Close the bars of what was not finished, so that its error has a line of its own."""
+        self._close_download()
+        for bar in (self._work, self._batches, self._epochs, self._table):
+            if bar is not None:
+                bar.close()
+
     def _close_download(self) -> None:
         if self._download is not None:
             self._download.close()
@@ -130,10 +137,15 @@ class BarReporter(LineReporter):
 
 
 def reporter(quiet: bool) -> Reporter:
-    """Return the reporter that suits stderr."""
+    """Return the reporter that suits stderr; the end of the running command closes its bars."""
     if quiet:
         return QuietReporter()
-    return BarReporter() if sys.stderr.isatty() else LineReporter()
+    if not sys.stderr.isatty():
+        return LineReporter()
+    bars = BarReporter()
+    if context := click.get_current_context(silent=True):
+        context.call_on_close(bars.close)
+    return bars
 
 
 def bar(

@@ -52,6 +52,11 @@ def evaluate_checkpoints(
     configs = [config_of_checkpoint(model.config, model.path) for model in committee.models]
     data, seed = configs[0].data, configs[0].seed
     if dataset is not None and dataset != data.dataset:
+        if data.dataset == "table":
+            raise DataError(
+                f"{committee.models[0].path}: this network was trained on a table of numbers and "
+                "knows no images; evaluate it on its own data."
+            )
         data = DataConfig(dataset=dataset)
     elif dataset is None and any(
         (each.data.dataset, each.data.table) != (data.dataset, data.table) for each in configs

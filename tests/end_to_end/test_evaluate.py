@@ -133,6 +133,13 @@ def parabola(tmp_path_factory):
     return folder / "runs" / "square"
 
 
+def test_no_images_are_downloaded_for_a_table(run, parabola):
+    done = run("evaluate", parabola, "--dataset", "mnist", MLPCLI_MIRROR="nowhere")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "knows no images; evaluate it on its own data" in done.stderr
+    assert "could not be fetched" not in done.stderr
+
+
 def test_a_regression(run, parabola, tmp_path):
     facts = json.loads(run("evaluate", parabola, "--json", "--predictions", "p.csv").stdout)
     outputs, targets = ([y for (y,) in facts[what]] for what in ("outputs", "targets"))

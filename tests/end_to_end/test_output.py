@@ -1,5 +1,6 @@
 """What goes to stdout and what to stderr, in a pipe, in a terminal, and where nothing fits."""
 
+import io
 import os
 import re
 import subprocess
@@ -10,7 +11,10 @@ import pytest
 from helpers.processes import in_terminal, started
 
 import mlpcli
-from mlpcli.cli.reporters import bar
+from mlpcli.cli.commands import runs as listing
+from mlpcli.cli.main import run as run_here
+from mlpcli.cli.reporters import bar, reporter
+from mlpcli.errors import DataError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 SEVEN = Path(__file__).parents[2] / "docs" / "seven.png"
@@ -140,6 +144,30 @@ def test_the_cursor_waits_at_the_left(capsys, position):
     drawn = bar("epochs", 3, position=position)
     assert re.search(r"epochs[^\r]+\r$", capsys.readouterr().err)
     drawn.close()
+
+
+@pytest.mark.parametrize("what", ["download", "work", "training"])
+def test_an_error_has_a_line_of_its_own_below_the_bars(monkeypatch, what):
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    def fail(**_):
+        report = reporter(quiet=False)
+        {
+            "download": lambda: report.download("images.gz", 1000, 4000),
+            "work": lambda: report.work_done("images", 1, 4),
+            "training": lambda: report.training_begins(Path("runs/x"), 3, 10),
+        }[what]()
+        raise DataError("x.png: broken.")
+
+    monkeypatch.setattr(listing.command, "callback", fail)
+    assert run_here(["runs"]) == 3
+    before, message, after = terminal.getvalue().partition("mlpcli: x.png: broken.\n")
+    assert (bool(message), after) == (True, "")
+    line = before.rpartition("\n")[2]
+    assert line.rpartition("\r")[2] == ""
+    assert line.strip() == "" or line.split("\r")[-2].isspace()  # what was drawn there is gone
 
 
 @full_device
