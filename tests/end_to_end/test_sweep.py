@@ -10,7 +10,7 @@ import pytest
 from helpers.digits import write_bars
 from helpers.sweeps import drive, timeless_sweep
 
-from mlpcli.cli.commands.sweep import _what_next
+from mlpcli.cli.commands.sweep import _text, _what_next
 from mlpcli.files import as_argument
 from mlpcli.sweeps import cluster
 
@@ -100,6 +100,19 @@ def test_what_next_fits_what_was_trained(tmp_path, monkeypatch, config, is_here,
     (line,) = [line for line in lines if "mlpcli evaluate" in line]
     named = as_argument(tmp_path / "s")
     assert line.rsplit("  ", 1)[0].strip() == f"mlpcli evaluate {named}{proposed}"
+
+
+def test_when_the_minutes_are_over_it_says_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    base = str(write_bars(tmp_path / "bars"))
+    widths = {"network.hidden": [[4], [8], [16]]}
+    sweep = {"base": base, "parameters": widths, "minutes": 1e-9}
+    result = drive(sweep, tmp_path / "s")
+    text = _text(result)
+    assert "Trials:  0, 3 not begun: the minutes are over" in text
+    assert "No trial has a result yet." in text
+    named = as_argument(tmp_path / "s")
+    assert f"mlpcli sweep --resume {named}  the trials that are left" in _what_next(result, None)
 
 
 def test_resuming_what_is_done_changes_nothing(swept, run):

@@ -149,14 +149,18 @@ def _text(result: "SweepResult") -> str:
     sweep, best = result.sweep, result.best
     states = [trial.state for trial in result.trials]
     counts = ", ".join(f"{states.count(each)} {each}" for each in sorted(set(states)))
-    lines = [f"Sweep:   {result.folder}", f"Trials:  {len(states):,} ({counts})", ""]
+    counted = f" ({counts})" if counts else ""
+    lines = [f"Sweep:   {result.folder}", f"Trials:  {len(states):,}{counted}", ""]
     if result.stopped == "minutes":
-        lines[1] += f", {sweep.trials - len(states):,} not begun: the minutes are over"
+        left = sweep.trials - len(states)
+        lines[1] += f"{f', {left:,} not begun' if left else ''}: the minutes are over"
     rows = [cells(sweep, trial) for trial in result.ranking[:MOST_SHOWN]]
     if rows:
         lines += [table([headers(sweep), *rows]), ""]
     if best is None:
-        return "\n".join([*lines, "No trial has a result; results.csv has the reasons."])
+        failed = any(trial.reason for trial in result.trials)
+        reasons = "; results.csv has the reasons" if failed else " yet"
+        return "\n".join([*lines, f"No trial has a result{reasons}."])
     values = " ".join(f"{key}={plain(value)}" for key, value in best.values.items())
     lines.append(f"Best:    trial {best.number}{': ' if values else ''}{values}")
     for seed, test in result.test.items():
@@ -189,7 +193,10 @@ def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
 
     folder, cache = as_argument(result.folder), option_for(data_dir)
     lines = [(f"mlpcli runs {folder}", "every training of the sweep")]
-    if result.sweep.has_more:
+    if result.stopped == "minutes":
+        resume = f"mlpcli sweep --resume {folder}{cache}"
+        lines.append((resume, "the trials that are left, for as many minutes again"))
+    elif result.sweep.has_more:
         more = f"mlpcli sweep --resume {folder} trials={2 * result.sweep.trials}{cache}"
         lines.append((more, "more trials"))
     if result.best is not None:
