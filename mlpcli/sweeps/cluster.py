@@ -9,12 +9,14 @@ import contextlib
 import functools
 import importlib
 import importlib.metadata
+import ipaddress
 import logging
 import operator
 import pickle
 import queue
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import dask
 import numpy as np
@@ -33,7 +35,7 @@ CONNECT_SECONDS = 10
 ENDED = (Status.closed, Status.failed)
 MOST_LOSSES = 25
 """how often Dask may give up a task, each time after several workers ended that ran it"""
-LOOPBACK = ("127.", "localhost", "[::1]")
+ENCRYPTED = ("tls", "wss")
 SETTINGS = {
     # A checkpoint of a large network is a large argument.
     "distributed.admin.large-graph-warning-threshold": "1TB",
@@ -107,9 +109,7 @@ class Cluster:
             raise
 
     def _connected(self, address: str) -> Client:
-        if not address.startswith("tls://") and not any(
-            address.startswith((host, f"tcp://{host}")) for host in LOOPBACK
-        ):
+        if not _is_protected(address):
             self._reporter.remark(
                 f"Warning: {address} is used without TLS: whoever reaches that scheduler can run "
                 "programs on its workers. Use it in a network that you trust, or a tls:// address."
@@ -293,6 +293,19 @@ def _local_cluster() -> Any:
 async def _spare_workers_signals() -> None:
     """Spare worker processes signals, which are started by this thread, Dask's own."""
     fork_server.spare_children_signals()
+
+
+def _is_protected(address: str) -> bool:
+    """Return whether nobody in a network can read or change what goes to this address."""
+    with contextlib.suppress(ValueError):  # not an address, or a host with a name
+        parts = urlsplit(address if "://" in address else f"tcp://{address}")
+        host = parts.hostname or ""
+        return (
+            parts.scheme in ENCRYPTED
+            or host == "localhost"
+            or ipaddress.ip_address(host).is_loopback
+        )
+    return False
 
 
 async def _identity(address: str) -> str:

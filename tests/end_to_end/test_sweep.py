@@ -161,6 +161,25 @@ def test_no_scheduler(swept, run, monkeypatch, address):
     assert f"{address}: no Dask scheduler can be reached there" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("address", "is_protected"),
+    [
+        ("tls://host:8786", True),
+        ("wss://host:8786", True),
+        ("tcp://127.0.0.1:8786", True),
+        ("localhost:8786", True),
+        ("tcp://[::1]:8786", True),
+        ("tcp://host:8786", False),
+        ("10.0.0.1:8786", False),
+        ("tcp://localhost.example.com:8786", False),
+        ("127.example.com:8786", False),
+        ("tcp://[::1", False),
+    ],
+)
+def test_what_goes_to_another_machine_is_protected_by_tls_alone(address, is_protected):
+    assert cluster._is_protected(address) is is_protected
+
+
 @pytest.mark.parametrize("package", ["optuna", "distributed"])
 def test_without_the_extra(run, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
