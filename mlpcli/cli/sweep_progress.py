@@ -5,7 +5,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlpcli.cli.reporters import BAR, bar
-from mlpcli.text import count, percent
+from mlpcli.sweeps.spread import Spread
+from mlpcli.text import count, percent, table
 
 if TYPE_CHECKING:
     from mlpcli.config.sweep_loading import Sweep
@@ -35,7 +36,7 @@ class LiveTable:
         self._drawn = now
         rows = [headers(sweep.sweep)]
         rows += [cells(sweep.sweep, trial) for trial in sweep.ranking[: len(self._lines) - 1]]
-        for line, text in zip(self._lines, aligned(rows), strict=False):
+        for line, text in zip(self._lines, table(rows).split("\n"), strict=False):
             line.set_description_str(text)
         self._bar.set_postfix_str(state(sweep), refresh=False)
         self._bar.update(sweep.epochs_done - self._bar.n)
@@ -87,8 +88,6 @@ def cells(sweep: "Sweep", trial: "Trial") -> list[str]:
     value = trial.value(sweep.minimize)
     shown = "-" if value is None else as_shown(sweep.monitor, value)
     if len(sweep.seeds) > 1 and value is not None:
-        from mlpcli.sweeps.spread import Spread
-
         deviation = Spread.of(trial.seed_values(sweep.minimize)).deviation
         shown += f" ± {as_shown(sweep.monitor, deviation or 0.0)}"
     values = [plain(value) for value in trial.values.values()]
@@ -114,10 +113,3 @@ def plain(value: Any) -> str:
 def as_shown(monitor: str, value: float) -> str:
     """Return a value of the monitored metric."""
     return percent(value) if monitor.endswith("accuracy") else f"{value:.4f}"
-
-
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Return the rows as lines with columns below each other."""
-    from mlpcli.text import table
-
-    return table(rows).split("\n")

@@ -201,8 +201,8 @@ def _text(evaluation: "Evaluation") -> str:
         matrix += [[name, *map(str, row)] for name, row in zip(names, confusion, strict=True)]
         confused = table(matrix)
     pairs = "\n".join(
-        f"  {names[true]} taken for {names[predicted]}: {count}"
-        for true, predicted, count in most_confused(confusion, MOST_CONFUSED)
+        f"  {names[true]} taken for {names[predicted]}: {images}"
+        for true, predicted, images in most_confused(confusion, MOST_CONFUSED)
     )
     rows = ""
     if evaluation.inputs is not None:
@@ -243,7 +243,7 @@ def _header(evaluation: "Evaluation") -> list[str]:
     header = ["example", *evaluation.input_names]
     if evaluation.targets is None:
         return [*header, "class", "answer", "probability"]
-    if len(names) == 1 and names == ("1",):
+    if names == ("1",):  # one output without a name
         return [*header, *COLUMNS]
     return [*header, *(f"{what} {name}" for name in names for what in COLUMNS)]
 
