@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml"}
-"""names of packages in imports, where they are others than in pyproject.toml"""
+"""packages that are imported under another name than the one in pyproject.toml"""
 VARIABLES = re.compile(r"MLPCLI_\w+|\w+_NUM_THREADS|(https?|all|no)_proxy|REQUESTS_CA_BUNDLE", re.I)
 """variables of the environment that change what mlpcli does"""
 _SECONDS_TO_CONNECT, _SECONDS_OF_SILENCE = 5, 10
@@ -94,7 +94,7 @@ def _machine() -> dict[str, Any]:
 def _requirements(extra: str = "") -> "Iterator[Requirement]":
     """Yield what mlpcli needs, or what an extra adds to it, from the metadata of the package.
 
-    An extra that names another one, as mlpcli[sweep], has what that one has.
+    An extra that names another, such as mlpcli[sweep], adds what that one adds.
     """
     from packaging.requirements import Requirement
 

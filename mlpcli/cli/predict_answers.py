@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 UNSURE = "unsure"
 LEAST_JUDGED_SIDE = 12
-"""pixels of the longer side of what may be refused: in less, any digit is blurred"""
+"""least longer side, in pixels, of what may be refused: any smaller digit is blurred"""
 MOST_NAMED = 5
 
 
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def is_refused(self) -> bool:
-        """It is rather no digit than any."""
+        """Whether it is refused, as what is probably no digit."""
         return self.no_digit >= REFUSED_FROM
 
     @property
@@ -103,7 +103,7 @@ def answers(
 ) -> list[Answer]:
     """Let networks answer each prepared digit of an image file.
 
-    Where it is doubtful how digits that touch are parted, that is in the probabilities.
+    The probabilities include the doubt about where digits that touch are parted.
     """
     pixels = np.stack([each.pixels for each in prepared])
     names, found = committee.class_names, []

@@ -13,7 +13,7 @@ from mlpcli.reading.decoding import MAX_BYTES
 from mlpcli.text import count
 
 _NO_FOLDER = re.compile(r'[/\\<>:"|?*]|^\.|[. ]$')
-"""what no system, or not every one, has in the name of a folder"""
+"""what some system does not allow in the name of a folder"""
 
 
 def check_names(class_names: Sequence[str]) -> None:

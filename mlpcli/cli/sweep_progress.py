@@ -29,7 +29,7 @@ class LiveTable:
         self._drawn = 0.0
 
     def draw(self, sweep: "Driver") -> None:
-        """Draw the state of a sweep, if the last drawing was a moment ago."""
+        """Draw the state of a sweep, unless it was drawn a moment ago."""
         now = time.monotonic()
         if now - self._drawn < REDRAW_SECONDS:
             return

@@ -73,7 +73,7 @@ class TableAnswers:
         return found
 
     def as_csv(self) -> str:
-        """Return a table with a row for each row."""
+        """Return a table: each row with its answer."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         if self.outputs is not None:

@@ -84,7 +84,7 @@ class Journal:
 
 
 class _Lines(BaseJournalBackend):
-    """The lines of a journal, that nobody else adds any to; `write` adds the new ones to its file.
+    """The lines of a journal to which nobody else adds; `write` adds the new ones to its file.
 
     Optuna's own backend would flush each of a trial's many lines to the disk, and read it again.
     """

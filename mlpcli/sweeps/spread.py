@@ -29,7 +29,9 @@ class Spread:
 
 
 def t_quantile(freedom: int) -> float:
-    """Return the t that Student's distribution stays within, up and down, in 95 of 100 cases.
+    """Return the bound that Student's t stays within, up and down, in 95 of 100 cases.
+
+    `freedom` is its number of degrees of freedom.
 
     Found by bisection of the probability, a finite sum for whole degrees of freedom (Abramowitz and
     Stegun, 1964, 26.7.3 and 26.7.4).

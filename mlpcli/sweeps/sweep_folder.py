@@ -111,7 +111,7 @@ def write_run(path: Path, files: Files) -> None:
 
 
 def read_run(path: Path) -> Files:
-    """Return the files of a run folder that continuing it takes, those that there are."""
+    """Return the files of a run folder that are needed to continue it, as far as they exist."""
     with os_errors_as(DataError, path, "cannot be read"):
         return {
             name: read_ordinary(path / name, MOST_BYTES)
