@@ -367,7 +367,7 @@ def test_columns_name_the_same_numbers_the_other_way_round():
     assert "W⁽¹⁾[1,1] a⁽¹⁾[1] + W⁽¹⁾[1,2] a⁽¹⁾[2] + W⁽¹⁾[1,3] a⁽¹⁾[3] + b⁽¹⁾[1]" in text
 
 
-@pytest.mark.parametrize("wrong", ["0", "x", "3-1", "1,,2", "-1"])
+@pytest.mark.parametrize("wrong", ["0", "x", "3-1", "1,,2", "-1", "9" * 5000])
 def test_examples_that_are_no_numbers(wrong):
     done = explain("--config", "examples/xor", "--example", wrong)
     assert done.exit_code == 2
@@ -377,6 +377,8 @@ def test_examples_that_are_no_numbers(wrong):
 def test_too_many_examples_are_refused():
     with pytest.raises(ConfigError, match="at most 8 graphs are shown together"):
         explain_graphs(mlpcli.load_config("examples/square"), "all")
+    done = explain("--config", "examples/square", "--example", "1-2000")
+    assert "at most 8 graphs are shown together" in str(done.exception)
 
 
 def test_dropout_is_told():

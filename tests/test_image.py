@@ -333,6 +333,7 @@ def test_messages_name_the_file(tmp_path):
     text.write_text("not an image")
     for path, message in [
         (tmp_path / "none.png", "there is no such file"),
+        (tmp_path / ("a" * 300), "there is no such file|cannot be read"),
         (tmp_path, "a folder, not an image"),
         (blank, "no digit found"),
         (text, "not a readable image"),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,7 @@ def answer_rows(committee: Committee, given: Sequence[str], threshold: float) ->
 
 def _rows(given: str, names: Sequence[str]) -> FloatArray:
     """Return the rows (n, n_in) of a file, or the one row that is written out."""
-    if Path(given).is_file() or Path(given).suffix.lower() == ".csv":
+    # Path's is_file raises where a row is too long for a name.
+    if os.path.isfile(given) or Path(given).suffix.lower() == ".csv":  # noqa: PTH113
         return read_rows(Path(given), names)
     return np.array([parse_row(given, names)])

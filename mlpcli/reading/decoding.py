@@ -147,7 +147,7 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes], int
         except FileNotFoundError as error:
             raise ImageError(f"{name}: there is no such file.") from error
         except OSError as error:
-            if isinstance(source, Path) and source.is_dir():
+            if isinstance(source, Path) and os.path.isdir(source):  # noqa: PTH112 - Path's raises
                 raise ImageError(f"{name}: a folder, not an image; name a file in it.") from error
             raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
         if not size:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WRITTEN = {".txt": "text", ".md": "markdown", ".html": "html", ".json": "json"}
 DRAWN = {".png": "png", ".svg": "svg"}
+LONGEST_RANGE = 1000
+"""examples of a range that are taken: more than can be shown"""
 
 
 @dataclass(frozen=True)
@@ -289,7 +291,7 @@ def _write(output: Path, explanation: Explanation, form: str) -> None:
 
 
 def _examples(text: str | None) -> "list[int] | Literal['all'] | None":
-    """Return the numbers in 3, 1,2,4 or 1-4."""
+    """Return the numbers in 3, 1,2,4 or 1-4; of a long range only its beginning."""
     if text is None:
         return None
     if text == "all":
@@ -297,19 +299,26 @@ def _examples(text: str | None) -> "list[int] | Literal['all'] | None":
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        start, end = _number(first), _number(last if dash else first)
+        if start is None or end is None or start > end:
             raise click.UsageError(f"--example {text}: expected numbers such as 3, 1,2 or 1-4.")
-        end = int(last) if dash else int(first)
-        if not 1 <= int(first) <= end <= int(first) + 1000:
-            raise click.UsageError(f"--example {text}: expected numbers from 1 on, rising.")
-        numbers += range(int(first), end + 1)
+        numbers += range(start, min(end, start + LONGEST_RANGE) + 1)
     return list(dict.fromkeys(numbers))
 
 
 def _one_example(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    number = _number(text)
+    if number is None:
         raise click.UsageError(f"--example {text}: expected a number from 1 on.")
-    return int(text)
+    return number
+
+
+def _number(text: str) -> int | None:
+    """Return a number from 1 on; None if the text is none, or has thousands of digits."""
+    try:
+        return (int(text) if text.isdecimal() else 0) or None
+    except ValueError:  # more digits than Python converts
+        return None
 
 
 def _training(

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -274,7 +275,7 @@ def _committee(checkpoints: tuple[Path, ...], runs_dir: Path, newest: "Newest") 
     from mlpcli.inference.committee import load_committee
     from mlpcli.storage.run_folder import BOXED
 
-    if options.is_given("runs_dir") and not runs_dir.is_dir():
+    if options.is_given("runs_dir") and not os.path.isdir(runs_dir):  # noqa: PTH112 - Path's raises
         raise CheckpointError(f"{runs_dir}: no folder of runs there; `mlpcli train` makes one.")
     committee = load_committee(checkpoints) if checkpoints else newest(runs_dir)
     for model in committee.models:
