@@ -53,6 +53,12 @@ def test_json_has_what_environment_json_has_of_a_machine(doctor):
     assert facts["memory"]["total"] > 10**8
 
 
+@pytest.mark.parametrize("name", ["MLPCLI_MIRROR", "https_proxy", "CURL_CA_BUNDLE"])
+def test_variables_that_change_what_a_download_does_are_told(doctor, name):
+    told = json.loads(doctor("--json", **{name: "http://me:secret@nowhere"}).stdout)["variables"]
+    assert told[name] == "http://nowhere"
+
+
 def installed_as(monkeypatch, name, version):
     """Let a package have another version, or none."""
     known = metadata.version

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml"}
 """packages that are imported under another name than the one in pyproject.toml"""
-VARIABLES = re.compile(r"MLPCLI_\w+|\w+_NUM_THREADS|(https?|all|no)_proxy|REQUESTS_CA_BUNDLE", re.I)
+VARIABLES = re.compile(
+    r"MLPCLI_\w+|\w+_NUM_THREADS|(https?|all|no)_proxy|(REQUESTS|CURL)_CA_BUNDLE", re.I
+)
 """variables of the environment that change what mlpcli does"""
 _SECONDS_TO_CONNECT, _SECONDS_OF_SILENCE = 5, 10
 
