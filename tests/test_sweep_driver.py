@@ -1,8 +1,10 @@
 """A sweep from its beginning to its end, its tasks run in this process and out of order."""
 
 import csv
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import optuna
 import pytest
@@ -11,7 +13,7 @@ from helpers.sweeps import InlineCluster, drive, timeless_sweep
 
 import mlpcli
 from mlpcli.config.sweep_loading import load_sweep
-from mlpcli.errors import ClusterError, DataError, Interrupted
+from mlpcli.errors import ClusterError, DataError, Interrupted, WriteError
 from mlpcli.files import as_argument
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
@@ -20,7 +22,7 @@ from mlpcli.sweeps import api
 from mlpcli.sweeps import task as tasks
 from mlpcli.sweeps.best import best_runs
 from mlpcli.sweeps.driver import Driver
-from mlpcli.sweeps.sweep_folder import SweepFolder
+from mlpcli.sweeps.sweep_folder import SweepFolder, read_run, write_run
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_a_test_set_that_is_missing_is_told_before_anything_is_trained(bars, tmp
     assert not (tmp_path / "sweeps").exists()
 
 
-@pytest.mark.parametrize("kind", [ClusterError, DataError])
+@pytest.mark.parametrize("kind", [ClusterError, DataError, WriteError])
 def test_a_failure_names_the_command_that_resumes_on_the_same_cluster(
     bars, tmp_path, monkeypatch, kind
 ):
@@ -127,6 +129,22 @@ def test_a_failure_names_the_command_that_resumes_on_the_same_cluster(
     named = as_argument(folder.path)
     command = f"mlpcli sweep --resume {named} --scheduler tcp://host:8786 --data-dir "
     assert f"It failed. What is done is saved; to resume: {command}" in str(failed.value)
+
+
+def test_where_a_run_cannot_be_written_the_earlier_one_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "0000"
+    write_run(folder, {"summary.json": b"1", "weights/last.safetensors": b"2"})
+    write_run(folder, {"summary.json": b"3"})
+    assert read_run(folder) == {"summary.json": b"3"}
+
+    def full(_path, _content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(WriteError, match="No space left"):
+        write_run(folder, {"summary.json": b"4"})
+    assert read_run(folder) == {"summary.json": b"3"}
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_what_is_damaged_is_trained_again(described, finished, tmp_path):

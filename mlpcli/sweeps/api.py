@@ -11,7 +11,7 @@ from mlpcli.config.sweep_loading import Sweep, load_sweep
 from mlpcli.data.loading import DataLoader
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES
-from mlpcli.errors import ClusterError, DataError
+from mlpcli.errors import ClusterError, DataError, WriteError
 from mlpcli.files import as_argument, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
@@ -183,7 +183,7 @@ def _drive(
         reporter.sweep_begins(driver)
         try:
             return driver.run()
-        except (ClusterError, DataError) as error:
+        except (ClusterError, DataError, WriteError) as error:
             how = f"What is done is saved; to resume: {backend.resuming(folder.path)}"
             raise type(error)(f"{error} {how}") from error
         finally:

@@ -103,10 +103,10 @@ def write_run(path: Path, files: Files) -> None:
             file = folder / name
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
+        if path.exists():  # last, so that a full disk leaves the earlier one
+            with os_errors_as(WriteError, path, "cannot be replaced"):
+                shutil.rmtree(path)
 
-    if path.exists():
-        with os_errors_as(WriteError, path, "cannot be replaced"):
-            shutil.rmtree(path)
     make_filled_folder(itertools.repeat(path), fill)
 
 
