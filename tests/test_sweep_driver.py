@@ -5,6 +5,7 @@ import errno
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -124,8 +125,9 @@ def test_a_failure_names_the_command_that_resumes_on_the_same_cluster(
     sweep = load_sweep({"base": str(bars)})
     folder = SweepFolder.create(tmp_path, "s", sweep.as_yaml())
     backend = api.Backend(scheduler="tcp://host:8786", data_dir="my data")
+    cluster: Any = InlineCluster()
     with pytest.raises(kind) as failed:
-        api._drive(sweep, folder, InlineCluster(), backend, Reporter())
+        api._drive(sweep, folder, cluster, backend, Reporter())
     named = as_argument(folder.path)
     command = f"mlpcli sweep --resume {named} --scheduler tcp://host:8786 --data-dir "
     assert f"It failed. What is done is saved; to resume: {command}" in str(failed.value)

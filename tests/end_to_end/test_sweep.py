@@ -86,14 +86,13 @@ def test_what_next_fits_what_was_trained(tmp_path, monkeypatch, config, is_here,
     base = str(write_bars(tmp_path / "bars"))
     widths = {"network.hidden": [[4], [8]]}
     few = {"training": {"epochs": 1}}
-    sweep = {
+    sine = ["examples/sine", {"data": {"validation": 5}}, few]
+    sweeps = {
         "bars": {"base": [base, few], "parameters": widths},
-        "regression": {"base": ["examples/sine", few], "parameters": widths},
+        "regression": {"base": sine, "parameters": widths},
         "one": {"base": [base, few]},
-    }[config]
-    if config == "regression":
-        sweep["base"].append({"data": {"validation": 5}})
-    result = drive(sweep, tmp_path / "s")
+    }
+    result = drive(sweeps[config], tmp_path / "s")
     here = tmp_path if is_here else tmp_path / "s"
     monkeypatch.chdir(here)
     lines = _what_next(result, None).splitlines()
