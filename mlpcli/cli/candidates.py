@@ -167,6 +167,19 @@ def _settings(incomplete: str) -> "Iterator[CompletionItem[str]]":
             yield _item(f"{path}{name}=", told)
 
 
+def settings_named(name: str) -> list[str]:
+    """Return the dotted keys of the settings whose last word is `name`, the shortest first."""
+    found, sections = [], [""]
+    while sections:
+        path = sections.pop()
+        for word, nodes in _properties(_nodes_at(path.split(".")[:-1])).items():
+            if word == name:
+                found.append(f"{path}{word}")
+            if _properties(nodes):
+                sections.append(f"{path}{word}.")
+    return sorted(found, key=lambda key: (key.count("."), key))
+
+
 Node = dict[str, Any]
 
 

@@ -34,6 +34,8 @@ COMMANDS = {
     "completion": "Print the script with which your shell completes commands.",
     "doctor": "Show the installation and the machine, for a report of a fault.",
 }
+TAKE_SETTINGS = {"train", "sweep", "explain", "gradcheck", "preview"}
+"""commands that take settings as KEY=VALUE"""
 MOST_LINES, LONGEST_LINE = 100, 1000
 """limits of a message, because a file may have endless problems"""
 INTERNAL_ERROR, NOT_WRITTEN, BROKEN_PIPE = 1, 7, 141
@@ -151,12 +153,23 @@ def _message_and_code(error: BaseException, arguments: list[str]) -> tuple[str, 
 
 def _usage(error: click.UsageError, arguments: list[str]) -> str:
     message = error.format_message()
+    if isinstance(error, click.NoSuchOption) and (keys := _settings_meant(error, arguments)):
+        message = f"No such option '{error.option_name}'; it is a setting: {keys[0]}=VALUE"
     stop = "" if message.endswith((".", "?", "!")) else "."
     if error.ctx:
         where = error.ctx.command_path
     else:  # an error of click's parser, which does not know the command
         where = " ".join(["mlpcli", *(word for word in arguments[:1] if word in COMMANDS)])
     return f"{message}{stop} See `{where} --help`."
+
+
+def _settings_meant(error: click.NoSuchOption, arguments: list[str]) -> list[str]:
+    """Return the settings that have the name of an option that there is none of."""
+    if not TAKE_SETTINGS.intersection(arguments[:2]):
+        return []
+    from mlpcli.cli.candidates import settings_named
+
+    return settings_named(error.option_name.lstrip("-").replace("-", "_"))
 
 
 def _shortened(message: str) -> str:

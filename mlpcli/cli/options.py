@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,36 @@ def _configs(default: str) -> Callable[[Any], Any]:
     )
 
 
+def refuse_configs(words: Iterable[str], *endings: str) -> None:
+    """Say how a config is named, where one stands among other arguments.
+
+    Args:
+        words: arguments that are no options; settings among them may be.
+        endings: of file names that mean a config there, such as .yaml.
+    """
+    from mlpcli.config.shipped import config_names
+
+    for word in (each for each in words if "=" not in each):
+        is_shipped = word in config_names() and not os.path.exists(word)  # noqa: PTH110 - Path's raises
+        if (is_shipped and word != "boxed") or word.endswith(endings):  # boxed is a network, too
+            raise click.UsageError(f"{word} is a config; name it with --config {word}.")
+
+
+def _settings_alone(
+    _context: click.Context, _argument: click.Parameter, words: tuple[str, ...]
+) -> tuple[str, ...]:
+    refuse_configs(words, ".yaml", ".yml")
+    return words
+
+
 configs = _configs(f"  [default: {DEFAULT_CONFIG}]")
 configs_without_default = _configs("")
 overrides = click.argument(
-    "overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=candidates.overrides
+    "overrides",
+    nargs=-1,
+    metavar="[KEY=VALUE]...",
+    shell_complete=candidates.overrides,
+    callback=_settings_alone,
 )
 data_dir = click.option(
     "--data-dir", type=PATH, help="Where datasets are cached.  [default: $MLPCLI_DATA, or data]"

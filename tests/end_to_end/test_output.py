@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,50 @@ def test_an_empty_name_is_not_this_folder(run, arguments):
 def test_a_misspelt_command(run):
     assert "No such command 'evalute'. Did you mean 'evaluate'? " in run("evalute", "x").stderr
     assert "No such command 'zzz'. See " in run("zzz").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting"),
+    [
+        (("train", "--epochs", "3"), "training.epochs"),
+        (("--debug", "sweep", "--learning-rate=3"), "optimizer.learning_rate"),
+        (("data", "preview", "--rotation", "3"), "data.augmentation.rotation"),
+        (("gradcheck", "--seed", "3"), "seed"),
+    ],
+)
+def test_a_setting_that_is_given_as_an_option(run, arguments, setting):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert f"; it is a setting: {setting}=VALUE. See `mlpcli " in done.stderr
+
+
+def test_an_option_that_is_no_setting_of_this_command(run):
+    for arguments in (("train", "--nothing"), ("evaluate", "--epochs", "3")):
+        assert "setting" not in run(*arguments).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "quickstart"),
+        ("train", "training.epochs=1", "mine.yaml"),
+        ("sweep", "quickstart", "seed=1,2"),
+        ("data", "preview", "quickstart"),
+        ("gradcheck", "quickstart"),
+        ("explain", "examples/xor", "--steps", "3"),
+    ],
+)
+def test_a_config_that_stands_among_other_arguments(run, tmp_path, arguments):
+    name = next(word for word in arguments[1:] if word.endswith(("start", "xor", ".yaml")))
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{name} is a config; name it with --config {name}. See `mlpcli " in done.stderr
+
+
+def test_a_run_may_have_the_name_of_a_config(run, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "quickstart")
+    assert run("gradcheck", "quickstart", "--sample", "2").returncode == 0
+    assert run("gradcheck", "boxed", "--sample", "2").returncode == 0
 
 
 def test_a_shell_completes_commands_whatever_stands_before(run):

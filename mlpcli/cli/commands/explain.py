@@ -167,6 +167,8 @@ def command(
     """
     of_row = inputs is not None or (example is not None and not configs)
     is_run = not configs and not activations
+    if is_run:
+        options.refuse_configs(arguments[:1])
     conflicts = {
         "--activations goes without --config and --graph.": activations and (configs or graph),
         "--graph goes with --config, or with a RUN and --inputs or --example.": (

@@ -72,6 +72,7 @@ def command(
     elif data_dir is not None:
         raise click.UsageError("--data-dir goes with --config.")
     elif len(arguments) == 1:
+        options.refuse_configs(arguments)
         checks = check_checkpoint(Path(arguments[0]), sample)
     else:
         raise click.UsageError("Give --config, with KEY=VALUE if you like, or a CHECKPOINT alone.")

@@ -133,6 +133,7 @@ def _described(
         return changed(SweepFolder.find(resumed), arguments)
     if len(files) > 1:
         raise ConfigError(f"{files[1]}: expected one sweep file; the others are KEY=VALUE.")
+    options.refuse_configs(files)
     overrides = [each for each in arguments if "=" in each]
     return load_sweep(next(iter(files), None), configs=configs, overrides=overrides)
 
