@@ -164,7 +164,7 @@ def _usage(error: click.UsageError, arguments: list[str]) -> str:
 
 
 def _settings_meant(error: click.NoSuchOption, arguments: list[str]) -> list[str]:
-    """Return the settings that have the name of an option that there is none of."""
+    """Return the settings that an unknown option may mean."""
     if not TAKE_SETTINGS.intersection(arguments[:2]):
         return []
     from mlpcli.cli.candidates import settings_named

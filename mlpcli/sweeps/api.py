@@ -41,7 +41,7 @@ class Backend:
         return cache.data_directory(folder).absolute()
 
     def resuming(self, folder: Path) -> str:
-        """Return the command line that resumes the sweep in a folder, here as before."""
+        """Return the command line that resumes the sweep in a folder on this backend."""
         where = f" --scheduler {self.scheduler}" if self.scheduler else ""
         where += cache.option_for(self.data_dir)
         return f"mlpcli sweep --resume {as_argument(folder)}{where}"

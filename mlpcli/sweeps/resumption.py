@@ -6,11 +6,11 @@ from mlpcli.config.sweep_loading import Sweep, load_sweep
 from mlpcli.errors import ConfigError
 from mlpcli.storage.records import differences
 from mlpcli.sweeps.sweep_folder import SweepFolder
-from mlpcli.text import listed, setting
+from mlpcli.text import setting
 
 MAY_CHANGE = ("trials", "minutes")
 """settings that a resumed sweep may change"""
-ONLY_THOSE = f"a resumed sweep may change {listed(MAY_CHANGE)} only."
+ONLY_THOSE = "a resumed sweep may change trials and minutes only."
 
 
 def changed(folder: SweepFolder, overrides: Sequence[str]) -> Sweep:

@@ -153,8 +153,9 @@ def _text(result: "SweepResult") -> str:
     counted = f" ({counts})" if counts else ""
     lines = [f"Sweep:   {result.folder}", f"Trials:  {len(states):,}{counted}", ""]
     if result.stopped == "minutes":
-        left = sweep.trials - len(states)
-        lines[1] += f"{f', {left:,} not begun' if left else ''}: the minutes are over"
+        if left := sweep.trials - len(states):
+            lines[1] += f", {left:,} not begun"
+        lines[1] += ": the minutes are over"
     rows = [cells(sweep, trial) for trial in result.ranking[:MOST_SHOWN]]
     if rows:
         lines += [table([headers(sweep), *rows]), ""]
@@ -218,7 +219,7 @@ def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
 
 
 def _networks_with_classes(result: "SweepResult") -> int:
-    """Return how many networks could answer together: none of a regression."""
+    """Return how many networks could answer together; those of a regression cannot."""
     if any(test["test_accuracy"] is None for test in result.test.values()):
         return 0
     found = [each.result for trial in result.trials for each in trial.trainings]
