@@ -1,6 +1,7 @@
 """The task of a worker: a function of its arguments, that trains as `mlpcli train` does."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_a_training_that_is_over_stays_as_it_is(bars):
     config = described(bars)
     whole = trained(config, 4)
     assert steady(trained(config, 4, whole)) == steady(whole)
+
+
+def test_the_time_is_that_of_the_training_and_not_of_its_process(bars, monkeypatch):
+    long_ago = tasks.environment_here() | {"started": "2001-01-01T00:00:00+00:00"}
+    monkeypatch.setattr(tasks, "environment_here", lambda: long_ago)
+    earliest = datetime.now(UTC) - timedelta(seconds=2)  # it is told in whole seconds
+    part = trained(described(bars), 1)
+    environment = json.loads(part["environment.json"])
+    assert earliest <= datetime.fromisoformat(environment["started"]) <= datetime.now(UTC)
+    assert environment.keys() == long_ago.keys()
+    monkeypatch.setattr(tasks, "_when", lambda _: "later")
+    assert trained(described(bars), 2, part)["environment.json"] == part["environment.json"]
 
 
 def test_seconds_add_up(bars):

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +209,7 @@ class _Run:
             None,
             self.seconds + time.perf_counter() - started,
         )
-        here = environment_here() | {"seed": self.setup.config.seed}
+        here = environment_here() | {"started": _when(started), "seed": self.setup.config.seed}
         files = {
             "config.yaml": resolved_yaml(self.setup.config).encode(),
             "environment.json": self.task.run.get("environment.json") or _json(here),
@@ -232,8 +233,17 @@ def _impossible(task: Task, config: Config, error: Exception) -> Files:
 
 @functools.cache
 def environment_here() -> dict[str, Any]:
-    """Return the environment of this process, which takes a moment to find out."""
+    """Return the environment of this process, which takes a moment to find out.
+
+    Its time is that of the process, not of a training.
+    """
     return environment(seed=0, workers=1)
+
+
+def _when(started: float) -> str:
+    """Return the time, in UTC, at which `time.perf_counter()` was `started`."""
+    ago = timedelta(seconds=time.perf_counter() - started)
+    return (datetime.now(UTC) - ago).isoformat(timespec="seconds")
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
