@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from helpers.digits import write_bars
+from helpers.runs import Told
 from helpers.sweeps import drive, timeless_sweep
 
-from mlpcli.cli.commands.sweep import _text, _what_next
+from mlpcli.cli.commands.sweep import _leave_pictures, _text, _what_next
 from mlpcli.files import as_argument
 from mlpcli.sweeps import cluster
 
@@ -99,6 +100,16 @@ def test_what_next_fits_what_was_trained(tmp_path, monkeypatch, config, is_here,
     (line,) = [line for line in lines if "mlpcli evaluate" in line]
     named = as_argument(tmp_path / "s")
     assert line.rsplit("  ", 1)[0].strip() == f"mlpcli evaluate {named}{proposed}"
+
+
+def test_a_failing_picture_does_not_spoil_a_sweep(tmp_path, monkeypatch):
+    result = drive({"base": str(write_bars(tmp_path / "bars"))}, tmp_path / "s")
+    monkeypatch.setitem(sys.modules, "mlpcli.pictures.of_sweeps", None)
+    told = Told()
+    _leave_pictures(result, told)
+    (remark,) = told.remarks
+    assert "not all of its pictures could be drawn: ModuleNotFoundError" in remark
+    assert remark.endswith(f"`mlpcli plot {as_argument(tmp_path / 's')}` draws them again.")
 
 
 def test_when_the_minutes_are_over_it_says_how_to_go_on(tmp_path, monkeypatch):

@@ -185,7 +185,8 @@ def _leave_pictures(result: "SweepResult", report: "Reporter") -> None:
     except Exception as error:
         what = str(error) if isinstance(error, MlpcliError) else f"{type(error).__name__}: {error}"
         report.remark(
-            f"The sweep is complete, but not all of its pictures could be drawn: {printable(what)}"
+            f"The sweep is complete, but not all of its pictures could be drawn: {printable(what)} "
+            f"`mlpcli plot {as_argument(result.folder)}` draws them again."
         )
 
 
