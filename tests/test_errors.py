@@ -25,3 +25,5 @@ def test_too_little_memory_is_no_fault_of_ours(monkeypatch, capsys, what, told):
     message = capsys.readouterr().err
     assert message.startswith(f"mlpcli: Not enough memory{told}")
     assert "training.batch_size smaller" in message
+    assert main.run(["predict", "photo.png"]) == ConfigError.exit_code
+    assert capsys.readouterr().err.endswith("; free some, or use a machine with more.\n")

@@ -142,7 +142,9 @@ def _message_and_code(error: BaseException, arguments: list[str]) -> tuple[str, 
             return str(error), error.exit_code
         case MemoryError():
             what = f"Not enough memory ({error})" if str(error) else "Not enough memory"
-            remedy = "make data.train_size, network.hidden or training.batch_size smaller."
+            remedy = "free some, or use a machine with more."
+            if TAKE_SETTINGS.intersection(arguments[:2]):
+                remedy = "make data.train_size, network.hidden or training.batch_size smaller."
             return f"{what}; {remedy}", ConfigError.exit_code
         case OSError(filename=None):  # a stream, not a file
             return f"The output cannot be written: {error.strerror}.", NOT_WRITTEN
