@@ -7,8 +7,12 @@ from click.testing import CliRunner
 
 import mlpcli
 from mlpcli.cli.main import command
-from mlpcli.explaining.deaths import DeathWatch
+from mlpcli.explaining.deaths import Death, DeathWatch
+from mlpcli.explaining.documents.deaths import deaths_section
+from mlpcli.explaining.documents.document import Document
+from mlpcli.explaining.documents.plain_text import as_text
 from mlpcli.explaining.first_steps import explain_training
+from mlpcli.explaining.notation import ROWS
 from mlpcli.reporting import Reporter
 from mlpcli.training.setup import prepare
 
@@ -76,3 +80,10 @@ def test_the_sheet_and_its_json():
     assert "  2 of layer 1             1" in text
     facts = json.loads(CliRunner().invoke(command, [*arguments, "--format", "json"]).output)
     assert [each["step"] for each in facts["deaths"]] == [1, 2]
+
+
+def test_more_deaths_than_a_table_lists_are_counted_below_it():
+    deaths = [Death(1, unit, 0, -1.0, -1.0, 0.0, 0.0) for unit in range(1, 24)]
+    text = as_text(Document("", [deaths_section(deaths, ROWS)]))
+    assert ("20 of layer 1" in text, "21 of layer 1" in text) == (True, False)
+    assert text.endswith("  and 3 more")

@@ -13,16 +13,15 @@ MOST_UNITS = 20
 
 def deaths_section(deaths: Sequence[Death], notation: Notation) -> Section:
     """Return the section; there is at least one death."""
-    rows = [
-        [
-            _("unit"),
-            _("died in step"),
-            _("largest z before"),
-            _("after"),
-            _("its bias before"),
-            _("after"),
-        ]
+    header = [
+        _("unit"),
+        _("died in step"),
+        _("largest z before"),
+        _("after"),
+        _("its bias before"),
+        _("after"),
     ]
+    rows = [header]
     for each in deaths[:MOST_UNITS]:
         numbers = (
             each.highest_before,
@@ -31,25 +30,17 @@ def deaths_section(deaths: Sequence[Death], notation: Notation) -> Section:
             each.bias_after,
         )
         step = str(each.step) if each.step else _("0, the start")
-        rows.append(
-            [
-                _(
-                    "{unit} of layer {layer}",
-                    unit=each.unit,
-                    layer=each.layer + notation.shift,
-                ),
-                step,
-                *map(number, numbers),
-            ]
-        )
+        unit = _("{unit} of layer {layer}", unit=each.unit, layer=each.layer + notation.shift)
+        rows.append([unit, step, *map(number, numbers)])
     if len(deaths) > MOST_UNITS:
-        rows.append([_("and {n} more", n=len(deaths) - MOST_UNITS)])
+        more = _("and {n} more", n=len(deaths) - MOST_UNITS)
+        rows.append([more, *[""] * (len(header) - 1)])
     return Section(
         _("Units that died"),
         words=_(
             "A unit is dead where its slope is 0 for every training example: the step left its "
-            "largest z where the activation is flat. No error comes through, so its gradient is 0, "
-            "and no step has moved it since."
+            "largest z where the activation is flat. No error comes through, so the gradient of its "
+            "weights and bias is 0."
         ),
         rows=rows,
     )
