@@ -1,8 +1,8 @@
 """The units that die in a training: which, in which step, and why.
 
 A unit is dead where its slope is 0 for every training example, as that of a ReLU is below 0: no
-error comes through, so its weights have no gradient, and no step brings it back unless the layers
-before it move what comes in.
+error comes through, so its weights have no gradient. What can still bring it back is momentum,
+weight decay, or a change of what comes in from the layers before it.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """On how many training examples each hidden unit fires, step by step, and where a unit dies.
 
 A unit is dead from the step on after which its slope is 0 for every training example, to the end:
-no error comes through it, so no step can move it again. The weights come from training once more,
-which the config and its seed determine.
+no error comes through it, so its weights have no gradient. The weights come from training once
+more, which the config and its seed determine.
 """
 
 from collections.abc import Sequence
@@ -116,7 +116,7 @@ def draw(runs: Sequence[list[Life]], labels: Sequence[str], noun: str = "images"
     heading(
         picture,
         "How often each unit fires (is above σ(0)). A unit is dead from × on: its slope is 0 there "
-        f"for all {noun}, so no step moves it again.",
+        f"for all {noun} ({EXAMPLES:,} at most), so no error reaches its weights.",
     )
     return picture
 
