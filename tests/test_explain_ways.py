@@ -1,6 +1,8 @@
 """`mlpcli explain RUN IMAGE --ways CLASS`: its numbers from the weights, and its arrows."""
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +106,15 @@ def test_an_output_that_is_right_has_no_wish(tmp_path):
     right = str(int(np.flatnonzero(decisions == targets)[0]))
     text = as_text(ways_document("seven", ways(traced, right)))
     assert "and has nothing to wish" in " ".join(text.split())
+    assert not re.search(r"-0\.0+\b", text)
+
+
+def test_a_weight_matters_by_its_activation_whatever_the_sign(run):
+    a = np.full(16, 0.5)
+    a[3] = -0.9
+    found = dataclasses.replace(ways(explain_prediction(run, SEVEN, "7"), "7"), activations=a)
+    text = " ".join(as_text(ways_document("seven", found)).split())
+    assert "the activation it is multiplied by, that of unit 4 most" in text
 
 
 def test_a_class_that_is_unknown_and_a_network_without_a_hidden_layer(run, tmp_path):
@@ -130,6 +141,8 @@ def test_columns(run):
     )
     assert "z₂ = Σ a₁ W₂ + b₂" in rows
     assert "z⁽³⁾ = Σ W⁽²⁾ a⁽²⁾ + b⁽²⁾" in columns
+    options = ("--label", "7", "--ways", "7", "--notation", "columns", "--format", "json")
+    assert json.loads(explain(run, *options).output)["notation"] == "columns"
 
 
 def test_an_image_of_the_training_set(run):

@@ -459,4 +459,6 @@ def _ways(
 
         return picture.draw(Path(image).name, found)
 
-    return Explanation(ways_document(image, found, notation), ways_facts(image, found), draw)
+    return Explanation(
+        ways_document(image, found, notation), ways_facts(image, found, notation), draw
+    )

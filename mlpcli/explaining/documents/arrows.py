@@ -1,4 +1,4 @@
-"""Arrows in documents: up where a number should rise, down where it should fall."""
+"""Arrows and signs in documents: up where a number should rise, down where it should fall."""
 
 from mlpcli.language import _
 
@@ -12,3 +12,8 @@ def arrow(way: float, largest: float, longest: int) -> str:
         return _("stay")
     length = max(1, round(min(abs(way) / largest, 1) * longest))
     return length * ("↑" if way > 0 else "↓")
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign: four decimals, or a power of ten where they say nothing."""
+    return f"{value + 0.0:+.4f}" if abs(value) >= 5e-5 or value == 0 else f"{value:+.0e}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.explaining.documents.arrows import arrow
+from mlpcli.explaining.documents.arrows import arrow, signed
 from mlpcli.explaining.documents.document import Document, Quantity, Section, Subsection
 from mlpcli.explaining.documents.gradient import gradient_facts, gradient_section
 from mlpcli.explaining.documents.update import gradient_cells
@@ -105,7 +105,7 @@ def _sections(traced: TracedPrediction, notation: Notation) -> Iterator[Section]
     yield Section(_("What it says"), words=answer, rows=rows)
     rows = [[_("class"), "p − t", _("should go")]]
     for name, p, t in zip(names, step.prediction[0], step.target[0], strict=True):
-        rows.append([name, f"{p - t:+.4f}", arrow(float(t - p), 1.0, LONGEST_ARROW)])
+        rows.append([name, signed(float(p - t)), arrow(float(t - p), 1.0, LONGEST_ARROW)])
     yield Section(
         _("What each output should do"),
         words=_(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.explaining.documents.arrows import arrow
+from mlpcli.explaining.documents.arrows import arrow, signed
 from mlpcli.explaining.documents.document import Document, Section
 from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.ways import Ways
@@ -118,7 +118,7 @@ def _wish(found: Ways) -> str:
 
 
 def _three_ways(found: Ways) -> str:
-    brightest = int(found.activations.argmax())
+    brightest = int(np.abs(found.activations).argmax())
     heaviest = int(np.abs(found.weights).argmax())
     return _(
         "The bias moves the output whatever the image. A weight moves it in proportion to the "
@@ -134,12 +134,13 @@ def _terms(found: Ways, units: Labels) -> list[list[str]]:
     rows = [["", _("activation"), _("weight"), _("product")]]
     for i in units:
         a, w, term = (float(each[i]) for each in (found.activations, found.weights, found.terms))
-        rows.append([_("unit {n}", n=i + 1), f"{a:.4f}", f"{w:+.4f}", f"{term:+.4f}"])
+        rows.append([_("unit {n}", n=i + 1), f"{a:.4f}", signed(w), signed(term)])
     others = np.setdiff1d(np.arange(len(found.terms)), units)
     if len(others):
-        rows.append([_("{n} others", n=len(others)), "", "", f"{found.terms[others].sum():+.4f}"])
-    rows.append([_("bias"), "", "", f"{found.bias:+.4f}"])
-    rows.append([_("sum"), "", "", f"{found.terms.sum() + found.bias:+.4f}"])
+        rest = signed(float(found.terms[others].sum()))
+        rows.append([_("{n} others", n=len(others)), "", "", rest])
+    rows.append([_("bias"), "", "", signed(found.bias)])
+    rows.append([_("sum"), "", "", signed(float(found.terms.sum()) + found.bias)])
     return rows
 
 
@@ -169,10 +170,10 @@ def _wishes(found: Ways, units: Labels, unit: float) -> list[list[str]]:
     largest = float(np.abs(found.total).max())
     rows = [["", *(_("of {name}", name=names[j]) for j in outputs), _("of all"), ""]]
     for i in units:
-        cells = [f"{float(found.wishes[i, j]) / unit:+.1f}" for j in outputs]
         total = float(found.total[i])
-        arrow_ = arrow(total, largest, LONGEST_ARROW)
-        rows.append([_("unit {n}", n=i + 1), *cells, f"{total / unit:+.1f}", arrow_])
+        numbers = [*found.wishes[i, outputs].tolist(), total]
+        cells = [f"{round(each / unit, 1) + 0.0:+.1f}" for each in numbers]  # + 0.0: no minus 0
+        rows.append([_("unit {n}", n=i + 1), *cells, arrow(total, largest, LONGEST_ARROW)])
     return rows
 
 
@@ -180,8 +181,3 @@ def outputs_shown(found: Ways) -> Labels:
     """Return the outputs (n,) that are furthest from their targets, in order."""
     error: Array = np.abs(found.traced.step.layers[-1].delta[0])
     return np.sort(np.argsort(-error, kind="stable")[:MOST_OUTPUTS])
-
-
-def signed(value: float) -> str:
-    """Return a number with its sign: four decimals, or a power of ten where they say nothing."""
-    return f"{value:+.4f}" if abs(value) >= 5e-5 or value == 0 else f"{value:+.0e}"
