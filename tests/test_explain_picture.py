@@ -255,7 +255,7 @@ def test_an_arrow_has_a_longest_and_a_shortest_length():
     assert [row[2] for row in rows[1:]] == ["↓", 20 * "↓", 20 * "↑"]
 
 
-@pytest.mark.parametrize("loss", ["smoothed", "binary_cross_entropy", "mse", "quadratic"])
+@pytest.mark.parametrize("loss", ["smoothed", "brier", "binary_cross_entropy", "mse", "quadratic"])
 def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monkeypatch):
     """Centred differences of log softmax(z), or of the output, where the loss wants it lower."""
     model = mlpcli.load_model(run)
@@ -267,11 +267,12 @@ def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monk
     monkeypatch.setattr(picture, "load_model", lambda path: model)
     story = explain_prediction(run, SEVEN, str(label))
     delta = story.step.layers[-1].delta[0, label]
-    assert (delta > 0) == (loss != "binary_cross_entropy")
+    assert (delta > 0) == (loss not in ("binary_cross_entropy", "brier"))
+    has_softmax = loss in ("smoothed", "brier")
 
     def scores(x):
         z = network.forward(x).copy()
-        return (np.log(chosen.probabilities(z)) if loss == "smoothed" else z)[:, label]
+        return (np.log(chosen.probabilities(z)) if has_softmax else z)[:, label]
 
     h = 1e-5
     x = (prepare(SEVEN).pixels - model.normalization.mean) / model.normalization.std
@@ -279,7 +280,7 @@ def test_more_ink_speaks_for_the_label_where_the_map_is_positive(loss, run, monk
     expected = (scores(x + moved) - scores(x - moved)) / (2 * h)
     np.testing.assert_allclose(story.for_the_label.ravel(), expected, rtol=1e-5, atol=1e-9)
     page = as_text(prediction_document("seven.png", story))
-    said = "log p" if loss == "smoothed" else "output"
+    said = "log p" if has_softmax else "output"
     assert f"∂ {said}/∂x at each pixel, with the {said} of {label}: more ink speaks" in page
 
 

@@ -14,7 +14,7 @@ from mlpcli.explaining.trace import StepTrace, trace_step
 from mlpcli.inference.model import Model, load_model
 from mlpcli.language import N_
 from mlpcli.nn.arrays import Array, one_hot
-from mlpcli.nn.losses import CrossEntropy, Loss
+from mlpcli.nn.losses import Brier, CrossEntropy, Loss
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
@@ -43,7 +43,7 @@ class TracedPrediction:
     probabilities_after: Array
     """the same after the step"""
     score: str
-    """the measure of evidence for the label: its output, or log p, where p is its probability"""
+    """the measure of evidence for the label: log p, its log-probability by softmax, or its output"""
     for_the_label: Array
     """d(score)/dx (height, width): more ink speaks for the label where it is positive"""
 
@@ -182,11 +182,12 @@ def _evidence(network: MLP, loss: Loss, x: Array, t: Array) -> tuple[str, Array]
     """Return the name of the label's score, and d(score)/dx (1, n_in).
 
     The score is not -L: a loss may lower the label's output, as label smoothing does above its
-    target. Softmax compares the outputs, so there the score is log p = log softmax(z), whose
-    derivative with respect to z is t - p; for other losses it is the label's own output.
+    target. Softmax compares the outputs, so for the losses that have one the score is
+    log p = log softmax(z), whose derivative with respect to z is t - p; for other losses it is the
+    label's own output.
     """
     z = network.forward(x)
-    if isinstance(loss, CrossEntropy):
+    if isinstance(loss, CrossEntropy | Brier):
         score = "log p"
         network.send_back(t - loss.prediction(z))
     else:
