@@ -15,6 +15,7 @@ from test_worked_example import W1, W2, assert_exact
 from mlpcli.cli.main import command
 from mlpcli.config.loading import load_config
 from mlpcli.errors import ConfigError
+from mlpcli.explaining.documents.document import APART
 from mlpcli.explaining.documents.mathml import COMMA, mathml, mathml_number
 from mlpcli.explaining.first_steps import explain_training
 from mlpcli.nn.activations import ACTIVATIONS
@@ -297,7 +298,7 @@ def test_the_step_of_muon_is_orthogonal_in_the_hidden_layers_alone():
     )
     text = " ".join(worked("text", optimizer).split())
     assert "μ = 0.95, β₁ = 0.9" in text
-    assert "iteration find, are for every W (n × k) but the last" in text
+    assert "iteration approximate, are for every W (n × k) but the last" in text
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -683,6 +684,8 @@ def test_roots_and_nested_brackets_in_mathml():
     inner = "<mrow><mo>(</mo><mn>1</mn><mo>+</mo><mi>ε</mi><mo>)</mo></mrow>"
     assert f"<mo>/</mo><msqrt><mi>v</mi>{inner}</msqrt></mrow>" in found
     assert mathml("max(0, z)").count(COMMA) == 1
+    whole = rf"<msqrt><mi>max</mi><mrow>.*{COMMA}<mi>k</mi><mo>\)</mo></mrow></msqrt>"
+    assert re.search(whole, mathml(OPTIMIZERS["muon"].formula.split(APART)[3]))
     for unbalanced in ("(a", "a)", "(a (b)"):
         ET.fromstring(mathml(unbalanced))
 

@@ -27,9 +27,9 @@ _TOKEN = re.compile(
 def mathml(formula: str) -> str:
     """Return a formula as MathML.
 
-    A name may have a hat, subscripts, superscripts and primes (W₁ᵀ, W⁽¹⁾ᵀ); a quotient of
-    derivatives becomes a fraction; two letters or more are a function or words; two spaces separate
-    formulae.
+    A name may have a hat, subscripts, superscripts and primes (W₁ᵀ, W⁽¹⁾ᵀ); a root is of the name
+    or the brackets behind it; a quotient of derivatives becomes a fraction; two letters or more are
+    a function or words; two spaces separate formulae.
     """
     return f"{MATH}<mrow>{mathml_parts(formula)}</mrow></math>"
 

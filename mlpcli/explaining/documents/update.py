@@ -27,8 +27,8 @@ ABOUT_FORMULAE = {
     "schedule_free_sgd": _SCHEDULE_FREE,
     "schedule_free_adamw": _SCHEDULE_FREE,
     "muon": N_(
-        "the formulae up to U Vᵀ, which five rounds of Newton and Schulz's iteration find, are for"
-        " every W (n × k) but the last; the others, which are AdamW's, for all else"
+        "the formulae up to U Vᵀ, which five rounds of the Newton–Schulz iteration approximate, are"
+        " for every W (n × k) but the last; the others, which are AdamW's, for all else"
     ),
 }
 """what a reader of an optimizer's formula must know"""

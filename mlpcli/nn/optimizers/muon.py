@@ -43,7 +43,7 @@ class Muon(AdamW):
 
     formula = (
         "m ← μ m + (1 − μ) g    u = μ m + (1 − μ) g    u = U S Vᵀ    "
-        f"W ← W − 0.2 η √max(n, k) U Vᵀ    {AdamW.formula}"
+        f"W ← W − 0.2 η √(max(n, k)) U Vᵀ    {AdamW.formula}"
     )
     symbols: ClassVar[Mapping[str, str]] = {"momentum": "μ", **AdamW.symbols}
 
