@@ -198,7 +198,7 @@ def test_json_has_the_norm_of_each_gradient_and_no_empty_part():
 
 
 def test_with_dropout_each_loss_of_the_further_steps_has_units_of_its_own():
-    words = "with the units switched off that its own step draws"
+    words = "with the units off that its own step switches off"
     dropped = worked("text", "network.dropout.hidden=0.5", "--steps", "3")
     assert words in " ".join(dropped.split())
     assert words not in " ".join(worked("text", "--steps", "3").split())

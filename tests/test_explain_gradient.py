@@ -78,7 +78,7 @@ def test_of_a_large_one_the_entries_furthest_from_0_are_told():
         assert every[name] == value
     text = " ".join(explain("--config", "quickstart", *large).split())
     assert f"one vector of {len(every):,} numbers" in text
-    assert "that are 0. Its length is" in text
+    assert " zero. Its length is" in text
     assert "The 10 entries furthest from 0:" in text
 
 
@@ -96,5 +96,5 @@ def test_slopes_of_all_0_are_no_reason_to_move():
     """The first example of XOR, from which there is nothing to learn at first."""
     one = ("--config", "examples/xor", "data.table={inputs: [[0, 0]], targets: [[0]]}")
     text = explain(*one, "training.batch_size=1")
-    assert "0 positive, 0 negative and 9 that are 0" in " ".join(text.split())
+    assert "0 positive, 0 negative and 9 zero" in " ".join(text.split())
     assert text.count("  stay\n") == 9

@@ -363,7 +363,7 @@ def test_columns_name_the_same_numbers_the_other_way_round():
     assert rows.node("p[1]").value == columns.node("a⁽³⁾[1]").value
     told = ("--config", "examples/worked_3_2_3", "--notation", "columns", "--format", "text")
     text = " ".join(explain(*told).output.split())
-    assert "W[j,i] is the weight to unit j from number i of what comes in" in text
+    assert "W[j,i] is the weight to unit j of a layer from its input i" in text
     assert "W⁽¹⁾[1,1] a⁽¹⁾[1] + W⁽¹⁾[1,2] a⁽¹⁾[2] + W⁽¹⁾[1,3] a⁽¹⁾[3] + b⁽¹⁾[1]" in text
 
 
@@ -391,6 +391,7 @@ def test_dropout_is_told():
 def test_as_text_and_json():
     text = explain("--config", "examples/chain", "--format", "text").output
     assert "W₃ → u₃ → z₃ → a₃ → e → L: 0.443599 · 1 · 0.246657 · 1 · 0.55782 = 0.061035" in text
+    assert "In brackets" not in text  # single units have no numbers
     facts = json.loads(explain("--config", "examples/chain", "--format", "json").output)
     assert facts["nodes"][-1]["operation"] == "½ Σ e²"
     assert facts["edges"][0] == {"start": "x", "end": "u₁", "symbol": "W₁", "derivative": 0.8}

@@ -70,7 +70,7 @@ class Notation:
     shift = 0
     """added to a layer's number for its units"""
     unit_in_W = N_("column")
-    index_words = N_("W[i,j] is the weight from number i of what comes in to unit j of the layer")
+    index_words = N_("W[i,j] is the weight from input i of a layer to its unit j")
     words = N_(
         "In rows: z₁ = x W₁ + b₁, an example is a row, layer 1 is the first with weights. "
         "`--notation columns` writes z⁽²⁾ = W⁽¹⁾ a⁽¹⁾ + b⁽¹⁾."
@@ -137,7 +137,7 @@ class Columns(Notation):
     x = "a⁽¹⁾"
     shift = 1
     unit_in_W = N_("row")
-    index_words = N_("W[j,i] is the weight to unit j from number i of what comes in")
+    index_words = N_("W[j,i] is the weight to unit j of a layer from its input i")
     words = N_(
         "In columns: z⁽²⁾ = W⁽¹⁾ a⁽¹⁾ + b⁽¹⁾, an example is a column, layer 1 is the input, "
         "a⁽¹⁾ = x. `--notation rows` writes z₁ = x W₁ + b₁, as the code does."

@@ -58,7 +58,7 @@ def _given(traced: TracedSteps, notation: Notation) -> Iterator[Section]:
     if columns is None or traced.inputs is None or columns.normalization.changes_nothing:
         words = _examples(traced.examples, notation)
         if columns is not None and columns.has_names:
-            words = joined(words, _("The inputs are {names}.", names=_listed(columns.inputs)))
+            words = joined(words, _inputs_are(columns.inputs))
         yield Subsection(title, words=words, quantities=seen)
         return
     given = [Quantity("inputs", _("inputs"), notation.examples(traced.inputs))]
@@ -69,19 +69,25 @@ def _given(traced: TracedSteps, notation: Notation) -> Iterator[Section]:
     words = _examples(traced.examples, notation)
     yield Subsection(
         title,
-        words=joined(words, _("The inputs are {names}.", names=_listed(columns.inputs))),
+        words=joined(words, _inputs_are(columns.inputs)),
         quantities=given,
     )
     yield Subsection(
         _("Standardised"),
-        words=_("Each column has the mean and the standard deviation of the training set."),
+        words=_("The mean and the standard deviation are each column's own, in the training set."),
         formula=APART.join(formulae),
         quantities=seen,
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    return listed(names) if len(names) > 1 else names[0]
+def _inputs_are(names: Sequence[str]) -> str:
+    said = N_("The input is {names}.") if len(names) == 1 else N_("The inputs are {names}.")
+    return _(said, names=listed(names))
+
+
+def _outputs_are(names: Sequence[str]) -> str:
+    said = N_("The output is {names}.") if len(names) == 1 else N_("The outputs are {names}.")
+    return _(said, names=listed(names))
 
 
 def _undone(columns: TableColumns) -> bool:
@@ -98,7 +104,7 @@ def _answer(traced: TracedSteps, columns: TableColumns, notation: Notation) -> S
             formula = _("answer = {z} std + mean", z=notation.of(step.layers[-1]).output)
         words = ""
         if columns.outputs[0] != "1":
-            words = _("Of {names}.", names=_listed(columns.outputs))
+            words = _outputs_are(columns.outputs)
         quantity = Quantity("answer", _("answer"), notation.examples(normalization.undone(z)))
         return Subsection(_("The answer"), words=words, formula=formula, quantities=[quantity])
     answers = [columns.outputs[i] for i in z.argmax(axis=1)]
@@ -128,8 +134,8 @@ def _dropout(config: Config, layer: LayerTrace, mask: Array, notation: Notation)
         _("Layer {n}: dropout of what comes in", n=symbols.number),
         words=_(
             "Each number of {mask} is 0 with probability {rate:g} and 1 / (1 − {rate:g}) "
-            "otherwise, drawn anew in every step; a prediction is made without. The probability is "
-            "rounded to a 65,536th.",
+            "otherwise, drawn anew in every step; predictions are made without dropout. The "
+            "probability is rounded to a 65,536th.",
             mask=symbols.mask,
             rate=rate,
         ),
@@ -168,8 +174,8 @@ def _batch_norm(
     gamma, beta = symbols.gamma, symbols.beta
     if examples > 1:
         words = _(
-            "{mu} and {v} are mean and variance of each unit over the examples. {mu} removes {b} "
-            "again, so its gradient is 0, up to rounding; {beta} replaces it; ε = {epsilon:g}.",
+            "{mu} and {v} are the mean and variance of each unit over the examples. {mu} removes "
+            "{b} again, so its gradient is 0, up to rounding; {beta} replaces it; ε = {epsilon:g}.",
             mu=mu,
             v=v,
             b=symbols.b,

@@ -28,7 +28,7 @@ def gradient_section(
     numbers, up, down = facts["numbers"], facts["negative"], facts["positive"]
     signs = N_("{positive:,} positive, {negative:,} negative")
     if up + down < numbers:
-        signs = N_("{positive:,} positive, {negative:,} negative and {zeros:,} that are 0")
+        signs = N_("{positive:,} positive, {negative:,} negative and {zeros:,} zero")
     words = _(
         "∇L has the slope of L along every weight and bias: one vector of {numbers}, {signs}. Its "
         "length is {norm}. It points the way in which L rises fastest, so a step goes against it: "

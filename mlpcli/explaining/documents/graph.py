@@ -44,7 +44,7 @@ def graph_document(graphs: Sequence[Graph]) -> Document:
         nodes=counted("{n} node", "{n} nodes", len(first.nodes)),
         edges=counted("{n} edge", "{n} edges", len(first.edges)),
     )
-    if first.detail != "layers":
+    if first.detail != "layers" and not first.is_chain:
         indices = _(
             "In brackets is the number of a unit, from 1 on; {indices}.",
             indices=_(notation.index_words),
@@ -147,10 +147,10 @@ def _two_modes(graph: Graph) -> Section:
             "from {seed} to L: below, its column ends in ∂L/∂{seed}. It multiplies once an edge, "
             "{edges} times, and begins again for each of the {n} parameters: {products:,} "
             "products. Reverse mode carries the derivatives of L back along the same edges: one "
-            "pass, {edges} products, has ∂L/∂ every node, so of every parameter. That is "
-            "backpropagation. Forward mode is the cheaper one where a function has more outputs "
-            "than inputs. Nudged: {seed} is made {nudge:g} larger, and each node changes by about "
-            "{nudge:g} times its derivative.",
+            "pass of {edges} products gives ∂L/∂node for every node, so for every parameter. That "
+            "is backpropagation. Forward mode is the cheaper one where a function has more "
+            "outputs than inputs. Nudged: {seed} is made {nudge:g} larger, and each node changes "
+            "by about {nudge:g} times its derivative.",
             seed=seed.name,
             edges=edges,
             n=n,

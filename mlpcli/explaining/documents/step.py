@@ -53,9 +53,9 @@ def step_document(config: Config, traced: TracedSteps, notation: Notation = ROWS
         rate=learning_rate(config, first),
         examples=counted("{n} example", "{n} examples", len(first.x)),
     )
-    each = N_("Every array has a {row} for each example.")
+    each = N_("x, t and every z, a and δ have a {row} for each example.")
     if len(first.x) > 1:
-        each = N_("Every array has a {row} for each of the B = {n:,} examples.")
+        each = N_("x, t and every z, a and δ have a {row} for each of the B = {n:,} examples.")
     words = joined(words, _(each, row=row, n=len(first.x)))
     if trained is not None:
         words = _(
@@ -86,7 +86,7 @@ def step_document(config: Config, traced: TracedSteps, notation: Notation = ROWS
         sections.append(
             Section(
                 _("Backward"),
-                words=_("--target says what the output should be: then there is one."),
+                words=_("--target says what the output should be, and adds the backward pass."),
             )
         )
     if len(traced.losses) > 2:
@@ -158,7 +158,7 @@ def _further_steps(traced: TracedSteps, notation: Notation) -> Section:
         )
     if drops(traced.shown):
         words = joined(
-            words, _("Each is measured with the units switched off that its own step draws.")
+            words, _("Each is measured with the units off that its own step switches off.")
         )
     return Section(
         _("After {steps}", steps=counted("{n} step", "{n} steps", steps)),
