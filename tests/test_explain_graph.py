@@ -367,6 +367,13 @@ def test_columns_name_the_same_numbers_the_other_way_round():
     assert "W⁽¹⁾[1,1] a⁽¹⁾[1] + W⁽¹⁾[1,2] a⁽¹⁾[2] + W⁽¹⁾[1,3] a⁽¹⁾[3] + b⁽¹⁾[1]" in text
 
 
+def test_the_jacobian_of_a_softmax_is_written_as_its_notation_has_vectors():
+    config = mlpcli.load_config("examples/worked_3_2_3", overrides=["network.hidden=[7]", *SMALL])
+    for name, symbol in (("rows", "diag p − pᵀ p"), ("columns", "diag a⁽³⁾ − a⁽³⁾ a⁽³⁾ᵀ")):
+        (graph,) = explain_graphs(config, [1], notation=NOTATIONS[name])
+        assert symbol in [edge.symbol for edge in graph.edges]
+
+
 @pytest.mark.parametrize("wrong", ["0", "x", "3-1", "1,,2", "-1", "9" * 5000])
 def test_examples_that_are_no_numbers(wrong):
     done = explain("--config", "examples/xor", "--example", wrong)
@@ -377,7 +384,7 @@ def test_examples_that_are_no_numbers(wrong):
 def test_too_many_examples_are_refused():
     with pytest.raises(ConfigError, match="at most 8 graphs are shown together"):
         explain_graphs(mlpcli.load_config("examples/square"), "all")
-    done = explain("--config", "examples/square", "--example", "1-2000")
+    done = explain("--config", "examples/square", "--example", "1-999999999999")
     assert "at most 8 graphs are shown together" in str(done.exception)
 
 

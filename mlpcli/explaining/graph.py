@@ -539,7 +539,8 @@ class _ByLayers(_Builder):
         (before,) = self._before
         node = self._node("operation", symbol, f"softmax({before.name})", p, dp)
         jacobian = np.diag(p) - np.outer(p, p)
-        self.edges.append(Edge(before, node, f"diag {symbol} − {symbol} {symbol}ᵀ", jacobian))
+        outer = self.notation.outer(symbol, symbol)
+        self.edges.append(Edge(before, node, f"diag {symbol} − {outer}", jacobian))
         self._end_stage([node])
 
     def difference(self, symbol: str, error: Array, derror: Array) -> None:
