@@ -712,3 +712,13 @@ def test_words_in_mathml():
 def test_whatever_the_parts_the_gradient_agrees_with_its_differences(overrides):
     facts = json.loads(worked("json", *overrides))
     assert max(facts["relative_errors"]) < (1e-5 if overrides == ("dtype=float32",) else 1e-8)
+
+
+def test_a_relative_error_that_is_rounding_is_called_so():
+    chain = ("--config", "examples/chain", f"network.hidden={[1] * 8}")
+    small = ("network.initializer={name: constant, value: 0.1}", "network.bias_initializer=zeros")
+    text = explain("explain", *chain, *small)
+    (first,) = re.findall(r"\n  1 +1 × 1 .*", text)
+    (last,) = re.findall(r"\n  9 +1 × 1 .*", text)
+    assert (first.endswith(", by rounding"), last.endswith(", by rounding")) == (True, False)
+    assert "1.0e+00. That is rounding: the gradient is too small" in text

@@ -154,6 +154,26 @@ def test_a_layer_of_which_nothing_was_compared_is_not_called_ok():
     assert "not compared" in done.output
 
 
+VANISHING = (
+    "examples/chain",
+    f"network.hidden={[1] * 8}",
+    "network.initializer={name: constant, value: 0.1}",
+    "network.bias_initializer=zeros",
+)
+
+
+def test_a_gradient_that_has_vanished_in_rounding_is_not_called_wrong(monkeypatch):
+    done = gradcheck("--config", *VANISHING)
+    assert done.exit_code == 0, done.output
+    first, *_others, last = done.output.splitlines()[1:]
+    assert first.endswith("too small to check")
+    assert last.endswith("ok")
+    sigmoid = ACTIVATIONS["sigmoid"]
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", dataclasses.replace(sigmoid, derivative=broken))
+    done = gradcheck("--config", *VANISHING)
+    assert str(done.exception).startswith("Layer 9 (sigmoid): ")
+
+
 def test_errors_and_tolerances_that_are_not_finite():
     assert gradcheck("--config", *LAYERS, "--tolerance", "inf").exit_code == 2
     huge = "network.initializer={name: normal, std: 1e200}"

@@ -14,7 +14,13 @@ from mlpcli.config.schema.optimizers import Optimizer, SgdConfig
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
-from mlpcli.nn.gradcheck import centred_differences, relative_error
+from mlpcli.nn.gradcheck import (
+    STEP,
+    VANISHED,
+    centred_differences,
+    relative_error,
+    rounding_error,
+)
 from mlpcli.nn.layers import Dropout, Layer
 from mlpcli.nn.losses import Loss
 from mlpcli.nn.network import MLP, Layout
@@ -111,13 +117,29 @@ class LayerTrace:
     @property
     def relative_error(self) -> float | None:
         """The relative error of the layer's gradient against its differences, if there are any."""
+        both = self._both_gradients()
+        return None if both is None else relative_error(*both)
+
+    def is_too_small_to_check(self, loss: float) -> bool:
+        """Return whether rounding alone explains a relative error that is not small.
+
+        `loss` is that of the step.
+        """
+        both = self._both_gradients()
+        if both is None or relative_error(*both) <= VANISHED:
+            return False
+        error = float(np.linalg.norm(both[0] - both[1]))
+        return error <= rounding_error(loss, STEP, len(both[0]))
+
+    def _both_gradients(self) -> tuple[Array, Array] | None:
+        """Return all of the layer's gradient by backpropagation, and by differences, if taken."""
         gradient, numerical = [], []
         for each in self.parameters.values():
             if each.numerical is None:
                 return None
             gradient.append(each.gradient.ravel())
             numerical.append(each.numerical.ravel())
-        return relative_error(np.concatenate(gradient), np.concatenate(numerical))
+        return np.concatenate(gradient), np.concatenate(numerical)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def backward_sections(config: Config, traced: TracedSteps, notation: Notation) -
         yield _error(config, step, layer, notation)
         if layer.batch_norm is not None:
             yield _back_through_batch_norm(layer, layer.batch_norm, len(step.x), notation)
-        yield _gradient(layer, notation)
+        yield _gradient(layer, step.loss, notation)
         if 1 < len(step.x) <= MOST_NUMBERS // layer.W.value.size and examples_are_apart:
             yield from _of_each_example(layer, traced.examples, notation)
         is_one_number = layer.W.value.size == 1 and len(step.x) == 1
@@ -122,7 +122,7 @@ def _back_through_batch_norm(
     )
 
 
-def _gradient(layer: LayerTrace, notation: Notation) -> Section:
+def _gradient(layer: LayerTrace, loss: float, notation: Notation) -> Section:
     symbols = notation.of(layer)
     W, b = notation.weights(layer.W.value), notation.vector(layer.b.value)
     a, delta = notation.examples(layer.a_in), notation.examples(layer.delta)
@@ -135,6 +135,10 @@ def _gradient(layer: LayerTrace, notation: Notation) -> Section:
     if layer.relative_error is not None:
         words = _(
             "Relative error against the differences: {error:.1e}.", error=layer.relative_error
+        )
+    if layer.is_too_small_to_check(loss):
+        words = joined(
+            words, _("That is rounding: the gradient is too small for exact differences.")
         )
     words = joined(words, one_sign_words(layer, notation))
     return Subsection(

@@ -102,6 +102,8 @@ def update_sections(
     rows = [[_("layer"), _("weights"), _("norm of ∂L/∂W"), _("relative error against differences")]]
     for layer in step.layers:
         error = _("not taken") if layer.relative_error is None else f"{layer.relative_error:.1e}"
+        if layer.is_too_small_to_check(step.loss):
+            error = _("{error}, by rounding", error=error)
         rows.append([*gradient_cells(layer, notation), error])
     yield Subsection(_("The gradient of each layer"), rows=rows)
 
