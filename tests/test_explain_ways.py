@@ -18,6 +18,7 @@ from mlpcli.explaining.documents.plain_text import as_text
 from mlpcli.explaining.documents.ways import ways_document
 from mlpcli.explaining.prediction import explain_prediction
 from mlpcli.explaining.ways import ways
+from mlpcli.pictures import ways as ways_picture
 from mlpcli.reading.digit import prepare
 
 SEVEN = Path(__file__).parents[1] / "docs" / "seven.png"
@@ -96,6 +97,17 @@ def test_text_and_page_and_picture(run, tmp_path):
     with Image.open(picture) as image:
         colours = {colour for _, colour in image.convert("RGB").getcolors(2**20)}
     assert {(0, 114, 178), (213, 94, 0)} <= colours
+
+
+def test_only_what_matters_has_an_arrow_in_the_picture(run):
+    found = ways(explain_prediction(run, SEVEN, "7"), "7")
+    of_weights, wishes = found.of_weights.copy(), found.wishes.copy()
+    of_weights[2:] *= 1e-9
+    wishes[:, 4] = 0
+    found = dataclasses.replace(found, of_weights=of_weights, wishes=wishes)
+    _terms, moves, wanted = ways_picture.draw("seven.png", found).axes
+    assert len(moves.texts) == 2 + 1 + 16  # weights, the bias, activations
+    assert len(wanted.texts) == 9 * 16 + 16
 
 
 def test_an_output_that_is_right_has_no_wish(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mlpcli.explaining.documents.arrows import LEAST
 from mlpcli.explaining.documents.ways import outputs_shown, units_shown
 from mlpcli.explaining.ways import Ways
 from mlpcli.language import _
@@ -113,7 +114,7 @@ def _draw_rows(axes: Axes, rows: list[tuple[str, Array, float]]) -> None:
     for i, (_name, numbers, largest) in enumerate(rows):
         middle = n - 1 - i
         for place, number in enumerate(numbers.tolist()):
-            if np.isnan(number):
+            if not abs(number) >= LEAST * largest:  # nor nan, which stands for no number
                 continue
             length = LONGEST * abs(number) / largest
             lower, upper = middle - length / 2, middle + length / 2

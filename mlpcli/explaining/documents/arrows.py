@@ -2,13 +2,16 @@
 
 from mlpcli.language import _
 
+LEAST = 5e-5
+"""part of the largest below which a number has no arrow"""
+
 
 def arrow(way: float, largest: float, longest: int) -> str:
     """Return an arrow for the way in which a number should go.
 
     It has `longest` heads where the way is as long as `largest`, and fewer in proportion.
     """
-    if not largest or abs(way) < 5e-5 * largest:
+    if not largest or abs(way) < LEAST * largest:
         return _("stay")
     length = max(1, round(min(abs(way) / largest, 1) * longest))
     return length * ("↑" if way > 0 else "↓")
