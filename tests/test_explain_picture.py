@@ -18,8 +18,10 @@ from mlpcli.errors import CheckpointError, ConfigError, DataError, ImageError
 from mlpcli.explaining import prediction as picture
 from mlpcli.explaining.documents.plain_text import as_text
 from mlpcli.explaining.documents.prediction import prediction_document, prediction_facts
+from mlpcli.explaining.documents.ways import ways_document
 from mlpcli.explaining.prediction import TracedPrediction, explain_prediction
 from mlpcli.explaining.trace import trace_step
+from mlpcli.explaining.ways import ways
 from mlpcli.nn.losses import LOSSES, CrossEntropy
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
@@ -320,6 +322,16 @@ def test_what_it_saw_is_drawn_in_black_and_what_speaks_for_it_in_colours(run):
     grey = r"rgb\((\d+),\1,\1\)"
     assert len(re.findall(grey, saw)) == saw.count("rgb(") > 0
     assert "rgb(255,0,0)" in speaks or "rgb(0,0,255)" in speaks
+
+
+def test_the_name_of_a_file_stays_on_one_line_and_has_no_control_characters():
+    name, story = "a\nb\x1b[31m.png", story_of("cross_entropy", (784, 4, 10))
+    sheets = (
+        prediction_document(name, story),
+        ways_document(name, ways(story, story.class_names[0])),
+    )
+    for document in sheets:
+        assert as_text(document).startswith(r"a\nb\x1b[31m.png")
 
 
 @pytest.mark.parametrize("shape", [(1, 100), (100, 1)])

@@ -14,7 +14,7 @@ from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.prediction import TracedPrediction, strongest_changes
 from mlpcli.language import N_, _, joined
 from mlpcli.nn.arrays import Array
-from mlpcli.text import number, percent
+from mlpcli.text import file_name, number, percent
 
 LONGEST_ARROW = 20
 MOST_WEIGHTS = 5
@@ -24,7 +24,7 @@ LEVELS = "·▁▂▃▄▅▆▇█"
 def prediction_document(name: str, traced: TracedPrediction, notation: Notation = ROWS) -> Document:
     """Return the document; `name` is the image file's name."""
     return Document(
-        _("{file}, as the network sees it", file=name),
+        _("{file}, as the network sees it", file=file_name(name)),
         list(_sections(traced, notation)),
         opening=_(notation.words),
         see=SYMBOLS,

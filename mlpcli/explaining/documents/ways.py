@@ -12,7 +12,7 @@ from mlpcli.explaining.notation import ROWS, SYMBOLS, Notation
 from mlpcli.explaining.ways import Ways
 from mlpcli.language import N_, _, counted, joined
 from mlpcli.nn.arrays import Array, Labels
-from mlpcli.text import number
+from mlpcli.text import file_name, number
 
 MOST_UNITS, MOST_OUTPUTS = 20, 10
 LONGEST_ARROW = 12
@@ -26,7 +26,11 @@ SIGNS = N_(
 def ways_document(name: str, found: Ways, notation: Notation = ROWS) -> Document:
     """Return the document; `name` is the image file's name."""
     return Document(
-        _("{file}: three ways to change the output {name}", file=name, name=_class(found)),
+        _(
+            "{file}: three ways to change the output {name}",
+            file=file_name(name),
+            name=_class(found),
+        ),
         list(_sections(found, notation)),
         opening=_(notation.words),
         see=SYMBOLS,
