@@ -322,6 +322,7 @@ def test_what_it_saw_is_drawn_in_black_and_what_speaks_for_it_in_colours(run):
     grey = r"rgb\((\d+),\1,\1\)"
     assert len(re.findall(grey, saw)) == saw.count("rgb(") > 0
     assert "rgb(255,0,0)" in speaks or "rgb(0,0,255)" in speaks
+    assert ' role="img" aria-label="What it saw" ' in saw  # for those who cannot see it
 
 
 def test_the_name_of_a_file_stays_on_one_line_and_has_no_control_characters():

@@ -117,7 +117,8 @@ def _html_section(section: Section) -> str:
         body = "".join(_html_row(row, "td") for row in rows)
         parts.append(_scrolling(f"<table>{_html_row(header, 'th')}{body}</table>"))
     if section.image is not None:
-        parts.append(_svg(section.image, _signed_colour if section.is_signed else _grey))
+        colour = _signed_colour if section.is_signed else _grey
+        parts.append(_svg(section.image, colour, section.title))
     return "\n".join(parts)
 
 
@@ -182,7 +183,7 @@ def _scrolling(table: str) -> str:
     return f'<div class="scroll">{table}</div>'
 
 
-def _svg(image: Array, colour: Callable[[float], str]) -> str:
+def _svg(image: Array, colour: Callable[[float], str], title: str) -> str:
     height, width = image.shape
     squares = "".join(
         f'<rect x="{x}" y="{y}" width="1" height="1" fill="{colour(float(image[y, x]))}"/>'
@@ -192,7 +193,7 @@ def _svg(image: Array, colour: Callable[[float], str]) -> str:
     )
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{10 * width}" height="{10 * height}" '
-        'role="img" style="background: #fff; border: 1px solid #888" '
+        f'role="img" aria-label="{html.escape(title)}" style="background: #fff; border: 1px solid #888" '
         f'shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg">{squares}</svg>'
     )
 
