@@ -388,6 +388,22 @@ def test_too_many_examples_are_refused():
     assert "at most 8 graphs are shown together" in str(done.exception)
 
 
+def test_dropout_is_that_of_the_first_epoch_and_the_mean_what_a_step_takes():
+    overrides = ["network.dropout.hidden=0.5", "network.hidden=[5]", "seed=3"]
+    config = mlpcli.load_config("examples/xor", overrides=overrides)
+    means = mean_gradients(explain_graphs(config, "all"))
+    (hidden, output) = explain_training(config, 1).shown.layers
+    np.testing.assert_allclose(means["W₁[2,4]"], hidden.W.gradient[1, 3], rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(means["W₂[4,1]"], output.W.gradient[3, 0], rtol=1e-12, atol=1e-16)
+    # in batches of one the last example is in the fourth step
+    config = mlpcli.load_config("examples/xor", overrides=[*overrides, "training.batch_size=1"])
+    last = explain_training(config, 4, shown=4)
+    graph = explain_graphs(config, last.examples)[0]
+    mask = last.shown.layers[1].mask[0]
+    found = [float(graph.node(f"a₁′[{i + 1}]").value) for i in range(5)]
+    assert [value != 0 for value in found] == [m != 0 for m in mask]
+
+
 def test_dropout_is_told():
     chain = ("--config", "examples/chain", "--format", "text")
     with_dropout = explain(*chain, "network.dropout.input=0.5", "seed=2").output

@@ -20,7 +20,7 @@ from mlpcli.config.schema.data import ColumnNames
 from mlpcli.data.augmentation import Augmenter
 from mlpcli.errors import ConfigError, DivergedError
 from mlpcli.explaining.notation import ROWS, Notation, Symbols
-from mlpcli.explaining.trace import LayerTrace, StepTrace, trace_step
+from mlpcli.explaining.trace import LayerTrace, StepTrace, draw_dropout_of, trace_step
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.losses import (
     BinaryCrossEntropy,
@@ -33,7 +33,6 @@ from mlpcli.nn.losses import (
 from mlpcli.nn.network import MLP
 from mlpcli.nn.optimizers import SGD
 from mlpcli.parallel.processors import one_blas_thread
-from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
 from mlpcli.runs.starting import read_start
 from mlpcli.training.setup import Setup, prepare
@@ -184,12 +183,12 @@ def explain_graphs(
     for example in examples:
         if not 1 <= example <= n:
             raise ConfigError(f"--example {example}: there are {n:,} of them.")
-    name, dropout = config.name or "network", generator(config.seed, Purpose.DROPOUT, 1)
+    name = config.name or "network"
     names = config.data.table.names if config.data.table else ColumnNames()
     x, t = _examples(setup, np.array(examples) - 1)
     graphs = []
     for i, example in enumerate(examples):
-        setup.network.draw_dropout(1, dropout)
+        draw_dropout_of(setup, example - 1)
         graphs.append(
             graph_of(setup.network, setup.loss, x[i], t[i], name, example, notation, names)
         )

@@ -186,10 +186,7 @@ def follow_training(setup: Setup, steps: int, shown: int = 1) -> Iterator[StepTr
         n = len(indices)
         batches.fill(indices, epoch, augmenter, x[:n], t[:n])
         if start % batches.block_size == 0:
-            rngs = [
-                generator(setup.config.seed, Purpose.DROPOUT, epoch, start, rank)
-                for rank in range(setup.workers)
-            ]
+            rngs = _generators_of_dropout(setup, epoch, start)
         _draw_dropout(network, n, rngs)
         yield trace_step(
             network,
@@ -203,6 +200,30 @@ def follow_training(setup: Setup, steps: int, shown: int = 1) -> Iterator[StepTr
             number=number,
             differences=number == shown,
         )
+
+
+def draw_dropout_of(setup: Setup, example: int) -> None:
+    """Draw the units that the first epoch switches off for a training example, from 0 on.
+
+    They are drawn for the network of `setup` and a batch of this example alone.
+    """
+    batches, network = setup.batches, setup.network
+    (place,) = np.flatnonzero(batches.order(1) == example).tolist()
+    block = place - place % batches.block_size
+    rngs = _generators_of_dropout(setup, 1, block)
+    for start in range(block, place + 1, batches.batch_size):
+        n = min(batches.batch_size, len(setup.training) - start)
+        _draw_dropout(network, n, rngs)
+    for layer in _dropouts(network):
+        layer.mask(1)[...] = layer.mask(n)[[place - start]]
+
+
+def _generators_of_dropout(setup: Setup, epoch: int, start: int) -> list[np.random.Generator]:
+    """Return each worker's generator for the block of batches that starts with this example."""
+    return [
+        generator(setup.config.seed, Purpose.DROPOUT, epoch, start, rank)
+        for rank in range(setup.workers)
+    ]
 
 
 def _draw_dropout(network: MLP, n: int, rngs: list[np.random.Generator]) -> None:

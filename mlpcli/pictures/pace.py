@@ -91,8 +91,8 @@ def draw(paces: Sequence[Pace], noun: str = "images") -> Figure:
 
 
 def _label(found: Pace) -> str:
-    a_epoch = found.steps[0] // found.epochs[0]
-    steps = "1 step" if a_epoch == 1 else f"{a_epoch:,} steps"
+    in_epoch = found.steps[0] // found.epochs[0]
+    steps = "1 step" if in_epoch == 1 else f"{in_epoch:,} steps"
     return f"{run_label(found.label)}: {steps} an epoch, {found.seconds[-1]:.2g} s in all"
 
 

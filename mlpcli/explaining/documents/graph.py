@@ -25,7 +25,7 @@ ITEMS = {
 GIVEN = {"input": N_("given"), "target": N_("given"), "parameter": N_("learned")}
 DROPOUT = N_(
     "Dropout multiplies by m: by 0 what it switches off, and by 1 / (1 − rate) what stays on; here "
-    "as the first step draws it."
+    "as the first epoch draws it."
 )
 
 

@@ -193,7 +193,8 @@ def _svg(image: Array, colour: Callable[[float], str], title: str) -> str:
     )
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{10 * width}" height="{10 * height}" '
-        f'role="img" aria-label="{html.escape(title)}" style="background: #fff; border: 1px solid #888" '
+        f'role="img" aria-label="{html.escape(title)}" '
+        'style="background: #fff; border: 1px solid #888" '
         f'shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg">{squares}</svg>'
     )
 
