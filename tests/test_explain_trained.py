@@ -170,3 +170,14 @@ def test_a_graph_has_the_names_of_the_columns(runs):
     )
     text = explain(runs / "house", "--example", "3", "--graph", "--format", "text").stdout
     assert "given: rooms" in text
+
+
+def test_batch_normalisation_is_told_to_be_folded(runs, tmp_path):
+    overrides = ["training.pictures=false", "training.epochs=1", "network.batch_norm=true"]
+    run = mlpcli.train(load_config("examples/xor", overrides=overrides), runs_dir=tmp_path)
+    told = "Batch normalisation is folded into the weights and biases before it."
+    assert told in " ".join(explain(run.folder, "--example", "1").stdout.split())
+    assert told not in " ".join(explain(runs / "xor", "--example", "1").stdout.split())
+    first = mlpcli.load_model(run.folder).network.dense[0]
+    forward = values(facts_of(run.folder, "--example", "1"), "forward")
+    np.testing.assert_allclose(forward["z1"], forward["x"] @ first.W + first.b)

@@ -61,3 +61,5 @@ class TrainedNetwork:
     """the example: `example 3`, or the inputs as they were given"""
     has_target: bool
     """whether there is something that the output should be, so that there is a way back"""
+    is_folded: bool
+    """whether its weights and biases include the batch normalisation that it was trained with"""

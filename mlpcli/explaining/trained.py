@@ -106,6 +106,7 @@ def ask(
         model.target_normalization.apply(t, aim)
     else:
         aim[...] = t
+    is_folded = bool(config.network.batch_norm and config.network.hidden)
     name = model.path.parents[1].name if model.path.parent.name == "weights" else model.path.stem
     return Asked(
         model=model,
@@ -115,7 +116,7 @@ def ask(
         inputs=x,
         targets=t if model.is_regression else None,
         example=0 if inputs is not None else (example or 1),
-        trained=TrainedNetwork(name, model.epoch, what, has_target),
+        trained=TrainedNetwork(name, model.epoch, what, has_target, is_folded),
     )
 
 

@@ -66,6 +66,10 @@ def step_document(config: Config, traced: TracedSteps, notation: Notation = ROWS
             loss=config.loss.name,
             epochs=counted("{n} epoch", "{n} epochs", trained.epochs),
         )
+        if trained.is_folded:
+            words = joined(
+                words, _("Batch normalisation is folded into the weights and biases before it.")
+            )
     if not all(each.is_small for part in forward for each in part.quantities):
         words = joined(words, _(LARGE, numbers=MOST_NUMBERS, columns=MOST_COLUMNS))
     if first.crosses_a_kink:
