@@ -39,7 +39,7 @@ SMALL = 20_000
 MARGIN = 0.25
 """margin on each side of the path, as a fraction of its extent"""
 LEAST_SIDE = 0.4
-"""least extent of one side of the grid, as a fraction of the other's, lest a wiggle look a walk"""
+"""least extent of one side of the grid, as a fraction of the other's: a wiggle is no walk"""
 IMAGES = 1000
 """largest number of images that measure the loss; all of them would look the same, but take long"""
 FLAT = 1e-6
