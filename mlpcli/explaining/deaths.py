@@ -79,7 +79,7 @@ class DeathWatch:
         self.after_step(0)
 
     def _look(self) -> list[tuple[Array, NDArray[np.bool_], Array]]:
-        """Return, for each hidden layer, the largest z, whether a slope is not 0, and the biases."""
+        """Return, for each hidden layer, the largest z, whether a slope is not 0, the biases."""
         network = self._setup.network.for_prediction()
         layers = zip(hidden_layers(network, self._x), network.dense, strict=False)
         return [(layer.z.max(axis=0), layer.lives, dense.b.copy()) for layer, dense in layers]

@@ -43,7 +43,7 @@ class TracedPrediction:
     probabilities_after: Array
     """the same after the step"""
     score: str
-    """the measure of evidence for the label: log p, its log-probability by softmax, or its output"""
+    """the measure of evidence for the label: log p, where p comes from softmax, or its output"""
     for_the_label: Array
     """d(score)/dx (height, width): more ink speaks for the label where it is positive"""
 

@@ -39,8 +39,8 @@ def deaths_section(deaths: Sequence[Death], notation: Notation) -> Section:
         _("Units that died"),
         words=_(
             "A unit is dead where its slope is 0 for every training example: the step left its "
-            "largest z where the activation is flat. No error comes through, so the gradient of its "
-            "weights and bias is 0."
+            "largest z where the activation is flat. No error comes through, so the gradient of "
+            "its weights and bias is 0."
         ),
         rows=rows,
     )

@@ -80,8 +80,8 @@ def update_sections(
             _("The longest weights"),
             words=_(
                 "The weights into a hidden unit have a length of at most c = {c:g}: each unit's "
-                "{row} of W is shortened where it is longer. Below are the lengths before that; the "
-                "weights above are those after it.",
+                "{row} of W is shortened where it is longer. Below are the lengths before that; "
+                "the weights above are those after it.",
                 c=config.optimizer.max_norm,
                 row=_(notation.unit_in_W),
             ),
@@ -169,8 +169,8 @@ def _changes_of_the_gradient(config: Config, step: StepTrace) -> Iterator[Sectio
         yield Subsection(
             _("The gradient is clipped to a length"),
             words=_(
-                "The whole gradient may have a length of c = {c:g} at most; its length is {norm:.6g}, "
-                "{done}",
+                "The whole gradient may have a length of c = {c:g} at most; its length is "
+                "{norm:.6g}, {done}",
                 c=settings.clip_norm,
                 norm=step.gradient_norm,
                 done=done,
