@@ -75,6 +75,22 @@ def test_two_parameters_are_the_axes_of_their_landscape():
 
 
 @pytest.mark.usefixtures("coarse")
+def test_batch_normalisation_in_a_landscape_is_that_of_training():
+    overrides = ("network.batch_norm=true", "network.initializer=xavier_normal")
+    _, path = followed(*overrides, hidden=[3], activation="tanh")
+    setup, _ = followed(*overrides, hidden=[3], activation="tanh")
+    found = landscape.survey(setup, [path], lambda *_: None)
+    x = np.linspace(-1, 1, 8)[:, np.newaxis]
+    for i, j in ((0, 0), (5, 11)):
+        theta = found.plane.origin + np.array([found.x[j], found.y[i]]) @ found.plane.directions
+        first, second = setup.network.layout.views(theta)
+        z = x @ first["W"] + first["b"]
+        s = (z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-5)
+        output = np.tanh(first["gamma"] * s + first["beta"]) @ second["W"] + second["b"]
+        assert found.loss[i, j] == pytest.approx(((output - 2 * x - 1) ** 2).mean() / 2)
+
+
+@pytest.mark.usefixtures("coarse")
 def test_the_paths_of_several_runs_lie_in_one_plane():
     setup, one = followed("training.batch_size=1")
     _, every = followed("training.batch_size=8")
@@ -187,6 +203,17 @@ def test_units_that_die_are_found_at_their_step(learn):
     (never,) = deaths.lives(setup, WeightPath(thetas[:2], (0, 1), 1, (0, 1)))
     assert never.death == (None, 0)
     assert draw_pictures(run.folder, only=["deaths"])
+
+
+def test_batch_normalisation_lets_units_fire_as_in_training():
+    setup, path = followed(
+        "network.batch_norm=true", hidden=[2], activation="relu", initializer="xavier_normal"
+    )
+    path.thetas[:, -2:] = [0, -9]  # β of both units
+    path.thetas[:, 4:6] = 99  # biases, which normalisation removes
+    (life,) = deaths.lives(setup, path)
+    assert life.rates.tolist() == [[0.5, 0]] * len(path.thetas)
+    assert life.death == (None, 0)
 
 
 def test_a_unit_whose_slope_is_not_0_is_not_dead():

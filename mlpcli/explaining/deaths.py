@@ -42,7 +42,7 @@ class HiddenLayer(NamedTuple):
 
     activation: str
     z: Array
-    """(N, n)"""
+    """(N, n), what the activation is given"""
     a: Array
     """(N, n)"""
     lives: NDArray[np.bool_]
@@ -50,11 +50,13 @@ class HiddenLayer(NamedTuple):
 
 
 def hidden_layers(network: MLP, x: Array) -> Iterator[HiddenLayer]:
-    """Run inputs x (N, n_in) through a network for prediction and yield its hidden layers."""
+    """Run inputs x (N, n_in) through a network without dropout and yield its hidden layers."""
     network.forward(x)
     names = network.activations[:-1]
-    for name, dense, after in zip(names, network.dense, network.dense[1:], strict=False):
-        z, slope = dense.a @ dense.W + dense.b, np.empty_like(after.a)
+    for name, stage, after in zip(names, network.stages, network.dense[1:], strict=False):
+        dense, norm = stage.dense, stage.batch_norm
+        z = dense.a @ dense.W + dense.b if norm is None else norm.s * norm.gamma + norm.beta
+        slope = np.empty_like(after.a)
         ACTIVATIONS[name].derivative(z, after.a, slope)
         yield HiddenLayer(name, z, after.a, (slope != 0).any(axis=0))
 

@@ -43,11 +43,14 @@ class Life:
 
 
 def lives(setup: Setup, path: WeightPath) -> list[Life]:
-    """Ask the network at each place of its path for every hidden unit's output and slope."""
+    """Ask the network at each place of its path for every hidden unit's output and slope.
+
+    Batch normalisation is that of training, with the examples as the batch.
+    """
     n = min(EXAMPLES, len(setup.training))
     chosen = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
     theta = np.empty_like(setup.network.theta)
-    network = setup.network.with_parameters(theta)
+    network = setup.network.with_parameters(theta).without_dropout()
     x = np.empty((n, network.sizes[0]), network.dtype)
     setup.normalization.apply(setup.training.images[chosen], x)
     names, widths = network.activations[:-1], network.sizes[1:-1]
@@ -55,7 +58,7 @@ def lives(setup: Setup, path: WeightPath) -> list[Life]:
     alive = [np.empty((len(path.thetas), width), bool) for width in widths]
     for row, passed in enumerate(path.thetas):
         theta[...] = passed
-        for i, layer in enumerate(hidden_layers(network.for_prediction(), x)):
+        for i, layer in enumerate(hidden_layers(network, x)):
             rates[i][row] = (layer.a > at_rest(layer.activation)).mean(axis=0)
             alive[i][row] = layer.lives
     return [

@@ -124,6 +124,9 @@ def plane_of(paths: Sequence[WeightPath]) -> Plane:
 def survey(setup: Setup, paths: Sequence[WeightPath], watch: Watcher) -> Landscape:
     """Measure the loss on a grid over the paths' plane, on some of the training images.
 
+    Batch normalisation is that of training, with these images as the batch: no running mean belongs
+    to weights that no training passed through.
+
     Raises:
         DataError: there is no plane.
     """
@@ -135,14 +138,13 @@ def survey(setup: Setup, paths: Sequence[WeightPath], watch: Watcher) -> Landsca
     theta = np.empty_like(setup.network.theta)
     side = FINE if len(images) * len(theta) <= SMALL else COARSE
     x, y = _grid(np.concatenate(coordinates), side)
-    network = setup.network.with_parameters(theta)
+    network = setup.network.with_parameters(theta).without_dropout()
     loss = np.empty((side, side))
     with one_blas_thread():
         for done, (i, j) in enumerate(np.ndindex(side, side), 1):
             move = np.array([x[j], y[i]], theta.dtype) @ plane.directions
             np.add(plane.origin, move, out=theta)
-            evaluation = evaluate(network.for_prediction(), setup.loss, images, setup.normalization)
-            loss[i, j] = evaluation.loss
+            loss[i, j] = evaluate(network, setup.loss, images, setup.normalization).loss
             watch(done, side * side)
     return Landscape(x, y, loss, coordinates, tuple(paths), plane, len(images), setup.loss.unit)
 
