@@ -198,8 +198,11 @@ def test_units_that_die_are_found_at_their_step(learn):
     assert life.rates[:, 0].tolist() == [0.5, 0.5, 0, 0]
     assert life.rates[:, 1].tolist() == [0, 0, 0, 0.5]
     assert life.death == (2, None)
-    assert deaths._deaths_text(life.death) == "unit 1 dies in step 2"
-    assert deaths._deaths_text((3, 0, 9, None)) == "3 of 4 units die, from step 0 to 9"
+    assert deaths._deaths_text(life) == "unit 1 dies in step 2"
+    sparse = dataclasses.replace(life, steps=(0, 10, 20, 30), death=(20, 0))
+    assert deaths._deaths_text(sparse) == "unit 1 dies by step 20, unit 2 never lived"
+    many = dataclasses.replace(life, death=(3, 0, 9, None))
+    assert deaths._deaths_text(many) == "3 of 4 units die, from step 0 to 9"
     (never,) = deaths.lives(setup, WeightPath(thetas[:2], (0, 1), 1, (0, 1)))
     assert never.death == (None, 0)
     assert draw_pictures(run.folder, only=["deaths"])

@@ -112,7 +112,7 @@ def draw(runs: Sequence[list[Life]], labels: Sequence[str], noun: str = "images"
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.set_ylabel(f"hidden layer {i + 1}, unit")
             head = f"{run_label(label)}\n" if i == 0 else ""
-            axes.set_title(f"{head}{layer.activation}: {_deaths_text(layer.death)}", loc="left")
+            axes.set_title(f"{head}{layer.activation}: {_deaths_text(layer)}", loc="left")
         column[min(depth, len(layers)) - 1].set_xlabel("step that comes next")
     bar = picture.colorbar(drawn, ax=panels, extend="neither")
     bar.set_label(f"fires on (% of the training {noun})")
@@ -124,15 +124,17 @@ def draw(runs: Sequence[list[Life]], labels: Sequence[str], noun: str = "images"
     return picture
 
 
-def _deaths_text(death: Sequence[int | None]) -> str:
-    dead = [(unit, step) for unit, step in enumerate(death, 1) if step is not None]
+def _deaths_text(layer: Life) -> str:
+    dead = [(unit, step) for unit, step in enumerate(layer.death, 1) if step is not None]
     if not dead:
         return "no unit dies"
     if len(dead) > MOST_NAMED:
         first, last = (each(step for _, step in dead) for each in (min, max))
-        return f"{len(dead)} of {len(death)} units die, from step {first} to {last}"
+        return f"{len(dead)} of {len(layer.death)} units die, from step {first} to {last}"
+    has_every_step = layer.steps[-1] - layer.steps[0] == len(layer.steps) - 1
+    dies = "dies in" if has_every_step else "dies by"  # of a long path some steps are kept
     return ", ".join(
-        f"unit {unit} {f'dies in step {step}' if step else 'never lived'}" for unit, step in dead
+        f"unit {unit} {f'{dies} step {step}' if step else 'never lived'}" for unit, step in dead
     )
 
 

@@ -182,6 +182,6 @@ def _wishes(found: Ways, units: Labels, unit: float) -> list[list[str]]:
 
 
 def outputs_shown(found: Ways) -> Labels:
-    """Return the outputs (n,) that are furthest from their targets, in order."""
+    """Return the outputs (n,) of the largest errors δ, whose wishes are the strongest, in order."""
     error: Array = np.abs(found.traced.step.layers[-1].delta[0])
     return np.sort(np.argsort(-error, kind="stable")[:MOST_OUTPUTS])
