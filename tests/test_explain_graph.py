@@ -327,7 +327,7 @@ def test_forward_mode_ends_in_what_reverse_mode_found():
     text = " ".join(explain("--config", "examples/worked_3_2_3", "--format", "text").output.split())
     edges = len(graph.edges)
     assert f"each of the 17 parameters: {17 * edges:,} products" in text
-    assert f"one pass, {edges} products" in text
+    assert f"one pass of {edges} products" in text
 
 
 def test_a_nudge_goes_through_every_node():
