@@ -369,9 +369,10 @@ def test_columns_name_the_same_numbers_the_other_way_round():
 
 def test_the_jacobian_of_a_softmax_is_written_as_its_notation_has_vectors():
     config = mlpcli.load_config("examples/worked_3_2_3", overrides=["network.hidden=[7]", *SMALL])
-    for name, symbol in (("rows", "diag p − pᵀ p"), ("columns", "diag a⁽³⁾ − a⁽³⁾ a⁽³⁾ᵀ")):
-        (graph,) = explain_graphs(config, [1], notation=NOTATIONS[name])
-        assert symbol in [edge.symbol for edge in graph.edges]
+    written = {"rows": "diag p − pᵀ p", "columns": "diag a⁽³⁾ − a⁽³⁾ a⁽³⁾ᵀ"}
+    for name, notation in NOTATIONS.items():
+        (graph,) = explain_graphs(config, [1], notation=notation)
+        assert written[name] in [edge.symbol for edge in graph.edges]
 
 
 @pytest.mark.parametrize("wrong", ["0", "x", "3-1", "1,,2", "-1", "9" * 5000])
