@@ -382,6 +382,11 @@ def test_examples_that_are_no_numbers(wrong):
     assert f"--example {wrong}: expected numbers" in done.output
 
 
+def test_a_layer_of_immense_jacobians_is_refused():
+    with pytest.raises(ConfigError, match=r"5,000 × 5,000 numbers; 4,096 units are the most"):
+        graph_of("xor", "network.hidden=[3, 5000]")
+
+
 def test_too_many_examples_are_refused():
     with pytest.raises(ConfigError, match="at most 8 graphs are shown together"):
         explain_graphs(mlpcli.load_config("examples/square"), "all")

@@ -47,6 +47,8 @@ weights in a layer, or more layers, is shown layer by layer."""
 NUDGE = 0.01
 MOST_EXAMPLES = 8
 """number of graphs that are shown together"""
+WIDEST = 4096
+"""number of units of a layer up to which its Jacobians, of as many rows and columns, are made"""
 MOST_COMPARED = 10_000
 """number of examples whose losses are compared for the one that is shown by default"""
 
@@ -99,7 +101,8 @@ class Graph:
     nodes: list[Node]
     edges: list[Edge]
     nudged: dict[str, Array] = field(default_factory=dict)
-    """how much each number changes where the first weight is `NUDGE` larger, by its node's name"""
+    """how much each number changes where the first weight is `NUDGE` larger, by its node's name;
+    empty where nodes are layers"""
 
     @property
     def is_chain(self) -> bool:
@@ -158,7 +161,8 @@ def explain_graphs(
         reporter: follows a download.
 
     Raises:
-        ConfigError: there are fewer examples, too many, or those of a batch depend on each other.
+        ConfigError: there are fewer examples, too many, or those of a batch depend on each other;
+            a layer is too wide.
         DataError: the data cannot be loaded.
         DivergedError: a number is not finite.
     """
@@ -210,17 +214,26 @@ def graph_of(
     Inputs and targets have the names of their columns, if those have any.
 
     Raises:
+        ConfigError: a layer is too wide.
         DivergedError: a number is not finite.
     """
     detail = _detail(network.sizes)
+    first = 0 if network.dropout[0] else 1
+    if (widest := max(network.sizes[first:])) > WIDEST:
+        raise ConfigError(
+            f"--graph: a layer of {widest:,} units has Jacobians of {widest:,} × {widest:,} "
+            f"numbers; {WIDEST:,} units are the most. Without --graph its numbers are summed up."
+        )
     x, t = x[np.newaxis], t[np.newaxis]
     builder = _built(network, loss, x, t, detail, notation, names)
     _refuse_unless_finite(builder.nodes, builder.edges)
-    before = network.theta[0]
-    network.theta[0] += NUDGE
-    again = _built(network, loss, x, t, detail, notation, names)
-    moved = {node.name: node.value for node in again.nodes}
-    network.theta[0] = before
+    moved: dict[str, Array] = {}
+    if detail != "layers":
+        before = network.theta[0]
+        network.theta[0] += NUDGE
+        again = _built(network, loss, x, t, detail, notation, names)
+        moved = {node.name: node.value for node in again.nodes}
+        network.theta[0] = before
     return Graph(
         name=name,
         example=example,
@@ -230,7 +243,7 @@ def graph_of(
         notation=notation,
         nodes=builder.nodes,
         edges=builder.edges,
-        nudged={node.name: moved[node.name] - node.value for node in builder.nodes},
+        nudged={node.name: moved[node.name] - node.value for node in builder.nodes if moved},
     )
 
 
