@@ -119,7 +119,7 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
         most: parameters of a layer that are compared, all its arrays together.
     """
     found = backpropagated_gradient(network, loss, x, t)
-    names, step = network.activations, _widest_step(network, loss)
+    names, step = network.activations, _step(network, loss)
     at, _ = _loss_and_sides(network, loss, x, t)
     rng = np.random.default_rng(0)
     checks = []
@@ -160,7 +160,7 @@ def _sample(arrays: list[Labels], most: int, rng: np.random.Generator) -> Labels
     return np.sort(np.concatenate(chosen))
 
 
-def _widest_step(network: MLP, loss: Loss) -> float:
+def _step(network: MLP, loss: Loss) -> float:
     """Return the step of differences of fourth order, which is narrow where kinks may be near."""
     has_kink = loss.has_kink or any(ACTIVATIONS[name].has_kink for name in network.activations)
     return STEP if has_kink else WIDE_STEP
