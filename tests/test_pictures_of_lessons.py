@@ -75,6 +75,17 @@ def test_two_parameters_are_the_axes_of_their_landscape():
 
 
 @pytest.mark.usefixtures("coarse")
+def test_a_run_with_batch_normalisation_has_a_landscape_of_its_own(learn):
+    """Its network for prediction has as many units as that of a run without, and no γ and β."""
+    hidden = {"hidden": [2], "activation": "tanh", "initializer": "xavier_normal"}
+    runs = [learn(f"name=norm-{each}", batch_norm=each, **hidden) for each in (False, True)]
+    subjects = [Subject(run.folder, None, Reporter(), None, False) for run in runs]
+    assert not landscape.share_landscape(*subjects)
+    assert landscape.share_landscape(subjects[1], subjects[1])
+    assert draw_pictures(*(run.folder for run in runs), only=["landscape"])
+
+
+@pytest.mark.usefixtures("coarse")
 def test_batch_normalisation_in_a_landscape_is_that_of_training():
     overrides = ("network.batch_norm=true", "network.initializer=xavier_normal")
     _, path = followed(*overrides, hidden=[3], activation="tanh")

@@ -257,16 +257,14 @@ def _legend(names: Sequence[str], apart: set[int]) -> list[Line2D]:
 
 
 def share_landscape(one: Subject, other: Subject) -> bool:
-    """Return whether two runs moved over one landscape: of one network, loss and training set."""
-    a, b = one.model, other.model
-    same_network = (a.network.sizes, a.network.activations, a.network.batch_norm) == (
-        b.network.sizes,
-        b.network.activations,
-        b.network.batch_norm,
-    )
-    return same_network and all(
-        one.record.setting(*key) == other.record.setting(*key)
-        for key in (("dtype",), ("data",), ("loss",))
+    """Return whether two runs moved over one landscape: of one network, loss and data.
+
+    They may have drawn other images of the same data: by another seed the loss is nearly the same.
+    """
+    a, b = one.model.network, other.model.network
+    settings = (("dtype",), ("data",), ("loss",), ("network", "batch_norm"))
+    return (a.sizes, a.activations) == (b.sizes, b.activations) and all(
+        one.record.setting(*key) == other.record.setting(*key) for key in settings
     )
 
 

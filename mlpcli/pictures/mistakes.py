@@ -26,7 +26,7 @@ def draw(evaluation: Evaluation, test: Dataset) -> Figure:
     total = len(evaluation.labels)
     if wrong == 0:
         picture = figure(6, 1)
-        picture.suptitle(f"No mistake: all {total:,} test images were read rightly.", y=0.6)
+        picture.suptitle(f"No mistakes: all {total:,} test images were read correctly.", y=0.6)
         return picture
     names = [shown(name) for name in evaluation.class_names]
     captions = []
