@@ -30,7 +30,11 @@ machines that share a folder, wrong time zones included; locks and process numbe
 across every network file system and container.
 """
 _RANDOM = re.compile(r"[0-9a-f]{8}\.tmp")
-_HAS_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
+_HAS_NO_LINKS = (
+    *(errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
+    *(errno.EXDEV, errno.EMLINK, errno.EINVAL),
+)
+"""what a hard link fails with where a file system has none: EINVAL on Windows, EACCES on Android"""
 _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -185,6 +189,8 @@ def duplicate(source: Path, path: Path) -> None:
     has none.
     """
     with os_errors_as(WriteError, path, "cannot be written"):
+        if path.exists() and path.samefile(source):  # POSIX renames nothing over the same file
+            return
         try:
             with _becoming(_target(path)) as temporary:
                 temporary.hardlink_to(source)

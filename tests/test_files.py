@@ -183,9 +183,18 @@ def test_a_duplicate_stays_when_its_source_is_replaced(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["path", "source"]
 
 
-def test_a_file_system_without_links_gets_a_copy(tmp_path, monkeypatch):
+def test_a_file_that_is_a_duplicate_already_leaves_nothing_beside_it(tmp_path):
+    write_bytes(tmp_path / "source", b"content")
+    for _ in range(2):
+        duplicate(tmp_path / "source", tmp_path / "path")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["path", "source"]
+    assert (tmp_path / "path").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("error", ["EPERM", "EACCES", "ENOTSUP", "EINVAL"])
+def test_a_file_system_without_links_gets_a_copy(tmp_path, monkeypatch, error):
     def no_links(self, target):
-        raise OSError(errno.EPERM, "Operation not permitted")
+        raise OSError(getattr(errno, error), "there are no links here")
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
     write_bytes(tmp_path / "source", b"content")
