@@ -432,6 +432,13 @@ def with_header(content, change):
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
+def with_metadata_in_pairs(header):
+    """A header whose metadata are a list of pairs; one key among them is a number."""
+    entries = json.loads(header)
+    entries["__metadata__"] = [*entries["__metadata__"].items(), (1, "")]
+    return json.dumps(entries).encode()
+
+
 def test_why_a_file_is_refused(checkpoint, path):
     content = to_bytes(checkpoint)
     shape, lie = b'"shape":[4,6]', b'"shape":[4000000000,6]'
@@ -442,6 +449,7 @@ def test_why_a_file_is_refused(checkpoint, path):
         (content[:-1] + b"!", "altered .*SHA-256"),
         (with_header(content, lambda h: h.replace(shape, lie)), "cut short"),
         (with_header(content, lambda h: b"{" + twice + h[1:]), "altered .*twice"),
+        (with_header(content, with_metadata_in_pairs), "altered .*header cannot be read"),
         (
             with_header(
                 content,

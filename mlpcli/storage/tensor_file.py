@@ -113,7 +113,7 @@ def read_header(file: BinaryIO, path: Path) -> Header:
         raise _cut_short(path, size, 8 + length)
     try:
         entries = json.loads(text, object_pairs_hook=_without_duplicates)
-        metadata = dict(entries.pop("__metadata__", {}))
+        metadata = entries.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in metadata.values()):
             raise TypeError("metadata that is not text")
         _check_format(metadata, path)
