@@ -72,6 +72,7 @@ def test_one_image_flat_images_and_wide_integers(model):
         IMAGES.astype(int) + 1000,
         IMAGES[:, :5],
         np.zeros((), np.uint8),
+        [[[0, 255]], [[0, 255], [0, 0]]],
     ],
 )
 def test_images_that_do_not_fit(model, images):

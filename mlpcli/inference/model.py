@@ -290,7 +290,10 @@ class Model:
         return rows
 
     def _images(self, x: ArrayLike) -> UInt8Array:
-        images: NDArray[Any] = np.asarray(x)
+        try:
+            images: NDArray[Any] = np.asarray(x)
+        except ValueError as error:
+            raise DataError("Images must be of one size, in one array of numbers.") from error
         if images.dtype.kind not in "ui" or (
             images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
         ):
