@@ -227,6 +227,18 @@ def test_arrays_train_as_files_do(bars):
         mlpcli.resume(run.folder, ["training.epochs=6"])
 
 
+def test_arrays_that_would_not_be_used_are_refused(bars):
+    arrays = images(("0", "1"))
+    with pytest.raises(ConfigError, match="these arrays would not be used"):
+        mlpcli.train(mlpcli.load_config(bars), test=arrays)
+    run = mlpcli.train(mlpcli.load_config(bars, {"training": FEW}))
+    with pytest.raises(ConfigError, match="was trained on the dataset idx, not on arrays"):
+        mlpcli.resume(run.folder, ["training.epochs=3"], training=arrays)
+    with pytest.raises(ConfigError, match="these arrays would not be used"):
+        mlpcli.resume(run.folder, ["training.epochs=3"], test=arrays)
+    assert len(mlpcli.resume(run.folder, ["training.epochs=3"]).history) == 3
+
+
 def test_arrays_without_a_test_set(bars):
     run = mlpcli.train(
         mlpcli.load_config({"data": {"test_share": 0.2, "dataset": "arrays"}, "training": FEW}),

@@ -11,7 +11,7 @@ from mlpcli.config.schema.config import Config
 from mlpcli.config.writing import resolved_yaml
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.loading import with_arrays
-from mlpcli.errors import CheckpointError, DivergedError, Interrupted
+from mlpcli.errors import CheckpointError, ConfigError, DivergedError, Interrupted
 from mlpcli.inference.layer_table import layer_rows
 from mlpcli.inference.model import Model, load_model
 from mlpcli.parallel.processors import one_blas_thread
@@ -133,6 +133,7 @@ def train(
         reporter: receives the progress.
 
     Raises:
+        ConfigError: there is a `test` and no `training`.
         DataError: the data is not available.
         DivergedError: the loss is no longer finite.
         WriteError: the run cannot be recorded.
@@ -140,9 +141,9 @@ def train(
     """
     started = time.perf_counter()
     reporter = reporter or Reporter()
-    arrays = None
-    if training is not None:
-        config, arrays = with_arrays(config), (training, test)
+    arrays = _arrays(training, test)
+    if arrays is not None:
+        config = with_arrays(config)
     start = read_start(config, data_dir)
     setup = prepare(config, data_dir, reporter, start=start, arrays=arrays)
     config = setup.config
@@ -196,16 +197,22 @@ def resume(
 
     Raises:
         CheckpointError: there is nothing to resume.
-        ConfigError: an override would make it another run.
+        ConfigError: an override would make it another run, or so would the arrays.
         WriteError: another process is training it, or as for `train`.
         DataError, DivergedError, Interrupted: as for `train`.
     """
     started = time.perf_counter()
     reporter = reporter or Reporter()
+    arrays = _arrays(training, test)
     folder, _ = resumption.locate(path)
     folder.refuse_links_outside()
     with folder.locked():
         found = resumption.find(path, overrides)
+        if arrays is not None and found.config.data.dataset != "arrays":
+            raise ConfigError(
+                f"{found.path}: was trained on the dataset {found.config.data.dataset}, not on "
+                "arrays; resume it without `training` and `test`."
+            )
         setup = prepare(
             found.config,
             data_dir,
@@ -213,7 +220,7 @@ def resume(
             trust_paths=trust_paths,
             normalization=found.normalization_to_keep,
             workers=found.workers_to_keep,
-            arrays=None if training is None else (training, test),
+            arrays=arrays,
         )
         resumption.restore(setup, found.checkpoint, found.path)
         found = resumption.without_a_step_taken_back(found)
@@ -244,6 +251,24 @@ def resume(
                     should_stop=lambda: recorder.is_done or interruption.signal != 0,
                 )
                 return _end(recorder, progress, interruption)
+
+
+def _arrays(
+    training: Dataset | None, test: Dataset | None
+) -> tuple[Dataset, Dataset | None] | None:
+    """Return the arrays to learn from and to test on; None where the config names the data.
+
+    Raises:
+        ConfigError: there is nothing to learn from beside the arrays to test on.
+    """
+    if training is not None:
+        return training, test
+    if test is not None:
+        raise ConfigError(
+            "test: these arrays would not be used, because the config names the data; give "
+            "`training` too, or test the trained network on them with Model.evaluate."
+        )
+    return None
 
 
 @contextlib.contextmanager
