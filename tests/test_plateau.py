@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlpcli.training.improvement import ReduceOnPlateau
+import mlpcli
+from mlpcli.training.improvement import BestSoFar, ReduceOnPlateau
 from mlpcli.training.metrics import EpochMetrics
 
 
@@ -12,7 +13,7 @@ def factors(plateau, values):
     history: list[EpochMetrics] = []
     found = []
     for epoch, value in enumerate([*values, None], start=1):
-        found.append(plateau.rate_factor(history))
+        found.append(plateau.after(history).factor)
         history.append(EpochMetrics(epoch, 1.0, 0.1, **{**other, plateau.monitor: value}))
     return found
 
@@ -32,3 +33,19 @@ def factors(plateau, values):
 )
 def test_by_hand(plateau, values, expected):
     assert factors(plateau, values) == pytest.approx(expected)
+
+
+def test_an_epoch_of_a_long_run_looks_at_no_more_rows(tmp_path, monkeypatch):
+    rows = []
+    improves = BestSoFar.improves
+    monkeypatch.setattr(
+        BestSoFar, "improves", lambda self, row: (rows.append(row), improves(self, row))[1]
+    )
+    looks = []
+    for epochs in (5, 10):
+        rows.clear()
+        schedule = "schedule={name: plateau, monitor: train_loss, patience: 2}"
+        overrides = [schedule, f"training.epochs={epochs}"]
+        mlpcli.train(mlpcli.load_config("examples/xor", overrides=overrides), runs_dir=tmp_path)
+        looks.append(len(rows))
+    assert looks[1] == 2 * looks[0]

@@ -64,13 +64,29 @@ class ReduceOnPlateau:
     patience: int
     min_delta: float
 
-    def rate_factor(self, history: Sequence[EpochMetrics]) -> float:
-        """Return what multiplies the learning rate of the epoch after `history`."""
-        metric = BestSoFar(self.monitor, self.min_delta)
-        rate_factor = 1.0
+    def after(self, history: Sequence[EpochMetrics]) -> "PlateauRate":
+        """Return what follows from these epochs, to be told of the next ones."""
+        rate = PlateauRate(self)
         for row in history:
-            metric.improves(row)
-            if metric.epochs_without_improvement == self.patience:
-                rate_factor *= self.factor
-                metric.epochs_without_improvement = 0
-        return rate_factor
+            rate.add(row)
+        return rate
+
+
+class PlateauRate:
+    """How far `ReduceOnPlateau` has lowered the learning rate.
+
+    Attributes:
+        factor: what multiplies the learning rate of the next epoch.
+    """
+
+    def __init__(self, plateau: ReduceOnPlateau) -> None:
+        self._plateau = plateau
+        self._metric = BestSoFar(plateau.monitor, plateau.min_delta)
+        self.factor = 1.0
+
+    def add(self, row: EpochMetrics) -> None:
+        """Add an epoch."""
+        self._metric.improves(row)
+        if self._metric.epochs_without_improvement == self._plateau.patience:
+            self.factor *= self._plateau.factor
+            self._metric.epochs_without_improvement = 0

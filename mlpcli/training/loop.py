@@ -51,6 +51,7 @@ def train_epochs(
     training = Training(setup, on_step=on_step)
     metrics = training.metrics
     history, begun = list(progress.history), progress
+    plateau = setup.plateau.after(history) if setup.plateau else None
 
     def when(epoch: int, step: int, factor: float) -> str:
         rate = factor * setup.learning_rate(epoch, step - 1)
@@ -60,7 +61,7 @@ def train_epochs(
         for epoch in range(progress.epoch + 1, setup.config.training.epochs + 1):
             started = time.perf_counter() - begun.seconds
             metrics.start_from(begun.sums)
-            factor = setup.plateau.rate_factor(history) if setup.plateau else 1.0
+            factor = plateau.factor if plateau else 1.0
             for start in range(begun.examples, n, batches.block_size):
                 stop = min(start + batches.block_size, n)
                 steps = start // batches.batch_size
@@ -94,6 +95,8 @@ def train_epochs(
                 val_accuracy=validation.accuracy if validation else None,
             )
             history.append(row)
+            if plateau:
+                plateau.add(row)
             begun = FROM_THE_START
             if on_epoch(row):
                 break
