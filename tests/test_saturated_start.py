@@ -56,6 +56,23 @@ def test_units_of_relu_that_are_all_off_are_told(tmp_path):
     )
 
 
+def test_an_output_has_an_activation_of_its_own(tmp_path):
+    text = told(
+        tmp_path,
+        "network.initializer={name: constant, value: 60}",
+        "network.activation=identity",
+        "network.output_activation=sigmoid",
+    )
+    assert "layer 2" in text
+    assert "another activation than sigmoid, such as identity (network.output_activation)" in text
+
+
+@pytest.mark.parametrize("key", ["network.activation", "network.output_activation"])
+def test_no_weights_help_a_step(tmp_path, key):
+    text = told(tmp_path, "network.initializer=xavier_normal", f"{key}=step")
+    assert text.endswith(f"Try another activation than step, whose slope is 0 everywhere ({key}).")
+
+
 def test_where_it_is_not_saturated_nothing_is_told(tmp_path):
     for name in ("examples/xor", "examples/vanishing", "examples/worked_3_2_3"):
         reporter = Told()

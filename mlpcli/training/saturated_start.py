@@ -40,6 +40,20 @@ def saturated_start(setup: Setup) -> str:
 
 
 def _warning(setup: Setup, layer: int, flat: float, largest: float) -> str:
+    return (
+        f"Warning: layer {layer} begins saturated: for {100 * flat:.0f} % of its units and "
+        f"examples the slope σ′ is below {FLAT:g}, so next to no error passes it, and the layers "
+        f"up to it learn next to nothing. Try {', or '.join(_tries(setup, layer, largest))}."
+    )
+
+
+def _tries(setup: Setup, layer: int, largest: float) -> list[str]:
+    """Return what may help a layer, from 1 on, where the largest input is `largest`."""
+    names = setup.network.activations
+    name, is_last = names[layer - 1], layer == len(names)
+    key = "network.output_activation" if is_last else "network.activation"
+    if name == "step":
+        return [f"another activation than step, whose slope is 0 everywhere ({key})"]
     tries = []
     data = setup.config.data
     if largest > 10 and data.normalization != "standardize":
@@ -47,11 +61,7 @@ def _warning(setup: Setup, layer: int, flat: float, largest: float) -> str:
             f"smaller inputs, of which the largest is {largest:g} (data.normalization=standardize)"
         )
     tries.append("smaller weights (network.initializer=xavier_normal or he_normal)")
-    name = setup.network.activations[layer - 1]
     if name in ("sigmoid", "tanh", "relu"):
-        tries.append(f"another activation than {name}, such as leaky_relu (network.activation)")
-    return (
-        f"Warning: layer {layer} begins saturated: for {100 * flat:.0f} % of its units and "
-        f"examples the slope σ′ is below {FLAT:g}, so next to no error passes it, and the layers "
-        f"up to it learn next to nothing. Try {', or '.join(tries)}."
-    )
+        other = "identity" if is_last else "leaky_relu"
+        tries.append(f"another activation than {name}, such as {other} ({key})")
+    return tries
