@@ -29,6 +29,10 @@ A live writer waits for half a minute at most. A day exceeds the difference betw
 machines that share a folder, wrong time zones included; locks and process numbers do not reach
 across every network file system and container.
 """
+READERS_BLOCK = os.name == "nt"
+"""whether a file cannot be replaced, nor a folder be renamed, while another program reads it"""
+_PATIENCE = 10.0
+"""seconds for which a writer waits for other programs, such as a virus scanner, to close a file"""
 _RANDOM = re.compile(r"[0-9a-f]{8}\.tmp")
 _HAS_NO_LINKS = (
     *(errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
@@ -97,12 +101,30 @@ def _becoming(target: Path) -> Iterator[Path]:
     temporary = _temporary_for(target)
     try:
         yield temporary
-        temporary.replace(target)
+        _rename(temporary.replace, target)
     except BaseException:
         with contextlib.suppress(OSError):  # a stale one is removed later
             temporary.unlink()
         raise
     _flush_folder(target.parent)
+
+
+def _rename(rename: Callable[[Path], Path], target: Path) -> None:
+    """Rename something to `target`, once no other program keeps the system from it.
+
+    Args:
+        rename: `replace` of a file's path, or `rename` of a folder's.
+        target: the new path.
+    """
+    give_up = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            rename(target)
+            return
+        except PermissionError:
+            if not READERS_BLOCK or target.is_dir() or time.monotonic() > give_up:
+                raise
+        time.sleep(0.05)
 
 
 def make_numbered_folder(path: Path, fill: Callable[[Path], None]) -> Path:
@@ -144,7 +166,7 @@ def _has_moved(folder: Path, target: Path) -> bool:
     if os.path.lexists(target):
         return False
     try:
-        folder.rename(target)
+        _rename(folder.rename, target)
     except OSError:
         if os.path.lexists(target):  # another process was quicker
             return False

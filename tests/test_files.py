@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mlpcli import files
 from mlpcli.errors import WriteError
 from mlpcli.files import (
     STALE_SECONDS,
     duplicate,
     make_filled_folder,
     make_folder,
+    make_numbered_folder,
     open_ordinary,
     read_json,
     replacing,
@@ -214,6 +216,47 @@ def test_a_duplicate_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         duplicate(tmp_path / "source", tmp_path / "path")
     assert (tmp_path / "path").read_bytes() == b"before"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def being_read(monkeypatch, times):
+    """Let renaming fail so many times, as on Windows while another program reads the files."""
+    left = iter(range(times))
+
+    def refusing(rename):
+        def refused(self, target):
+            if next(left, None) is not None:
+                raise PermissionError(errno.EACCES, "The process cannot access the file")
+            return rename(self, target)
+
+        return refused
+
+    monkeypatch.setattr(Path, "replace", refusing(Path.replace))
+    monkeypatch.setattr(Path, "rename", refusing(Path.rename))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+
+def test_what_is_being_read_is_renamed_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "READERS_BLOCK", True)
+    write_bytes(tmp_path / "file", b"first")
+    being_read(monkeypatch, times=3)
+    write_bytes(tmp_path / "file", b"second")
+    assert (tmp_path / "file").read_bytes() == b"second"
+    being_read(monkeypatch, times=3)
+    make_numbered_folder(tmp_path / "run", lambda folder: (folder / "config").touch())
+    assert (tmp_path / "run" / "config").exists()
+    assert sorted(names(tmp_path)) == ["file", "run"]
+
+
+@pytest.mark.parametrize("readers_block", [True, False])
+def test_what_may_not_be_replaced_stays(tmp_path, monkeypatch, readers_block):
+    monkeypatch.setattr(files, "READERS_BLOCK", readers_block)
+    monkeypatch.setattr(files, "_PATIENCE", 0.0)
+    write_bytes(tmp_path / "file", b"first")
+    being_read(monkeypatch, times=10**9)
+    with pytest.raises(WriteError, match="file: cannot be written: The process cannot"):
+        write_bytes(tmp_path / "file", b"second")
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX has /dev/stdout")
