@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import math
+import os
 from unittest.mock import Mock, patch
 
 import numpy as np
@@ -18,6 +19,7 @@ from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
 from mlpcli.runs import recorder
 from mlpcli.runs.dry_run import dry_run
+from mlpcli.storage import environment
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.training.blocks import Filler
@@ -52,13 +54,23 @@ def test_what_lies_in_the_folder(train, tmp_path):
         "weights/best.safetensors",
         "weights/last.safetensors",
     }
-    environment = json.loads((run.folder / "environment.json").read_text())
-    assert environment["numpy"] == np.__version__
-    assert environment["seed"] == 1
+    recorded = json.loads((run.folder / "environment.json").read_text())
+    assert recorded["numpy"] == np.__version__
+    assert recorded["seed"] == 1
     summary = json.loads((run.folder / "summary.json").read_text())
     assert summary["test_accuracy"] == run.test.accuracy
     assert summary["best_epoch"] == run.best_epoch
     assert summary["stopped"] == "all_epochs_done"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="others keep a folder in which a program works")
+def test_a_working_directory_that_is_gone_has_no_commit(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr(environment, "_git_commit", environment._git_commit.__wrapped__)
+    assert environment.environment(seed=1, workers=1)["git_commit"] is None
 
 
 def test_metrics_csv_has_one_header_and_a_row_an_epoch(train):

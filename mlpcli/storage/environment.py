@@ -121,12 +121,12 @@ def _cpu() -> str:
 
 def _git_commit() -> str | None:
     git = shutil.which("git")
-    if git is None or Path(git).absolute().parent == Path.cwd():  # Windows looks here first
-        return None
     try:
+        if git is None or Path(git).absolute().parent == Path.cwd():  # Windows looks here first
+            return None
         answer = subprocess.run(  # noqa: S603 (nothing in it comes from outside)
             [git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired):  # the working directory may be gone
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None
