@@ -41,6 +41,22 @@ _HAS_NO_LINKS = (
 """what a hard link fails with where a file system has none: EINVAL on Windows, EACCES on Android"""
 _FLUSHES_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
+if sys.platform == "darwin":
+    import fcntl
+
+    def flush_to_disk(descriptor: int) -> None:
+        """Wait until a file is on the disk; fsync of macOS leaves it in the disk's own cache."""
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError:  # what network drives have not
+            os.fsync(descriptor)
+
+else:
+
+    def flush_to_disk(descriptor: int) -> None:
+        """Wait until a file is on the disk, and survives a power cut."""
+        os.fsync(descriptor)
+
 
 @contextlib.contextmanager
 def os_errors_as(kind: type[MlpcliError], path: Path | str, problem: str) -> Iterator[None]:
@@ -69,7 +85,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with _becoming(_target(path)) as temporary, temporary.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            flush_to_disk(file.fileno())
 
 
 def _open_directly(path: Path) -> BinaryIO | None:
@@ -297,7 +313,7 @@ def _flush_folder(folder: Path) -> None:
     except PermissionError:  # a folder that may be written and not read
         return
     try:
-        os.fsync(descriptor)
+        flush_to_disk(descriptor)
     except OSError as error:
         if error.errno not in _FLUSHES_NO_FOLDERS:
             raise

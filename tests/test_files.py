@@ -1,4 +1,5 @@
 import errno
+import importlib.util
 import itertools
 import os
 import signal
@@ -173,6 +174,29 @@ def test_a_folder_that_cannot_be_flushed_is_written_to_nevertheless(tmp_path, mo
     monkeypatch.setattr(os, "fsync", refuse)
     write_text(tmp_path / "file", "whole")
     assert (tmp_path / "file").read_text() == "whole"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+@pytest.mark.parametrize("is_network_drive", [False, True])
+def test_macos_flushes_the_cache_of_the_disk_too(tmp_path, monkeypatch, is_network_drive):
+    import fcntl
+
+    flushed = []
+
+    def control(descriptor, command):
+        flushed.append(command)
+        if is_network_drive:
+            raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", control)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append("fsync"))
+    spec = importlib.util.spec_from_file_location("files_on_macos", files.__file__)
+    on_macos = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(on_macos)
+    on_macos.write_text(tmp_path / "file", "whole")
+    assert flushed == ([51, "fsync"] * 2 if is_network_drive else [51] * 2)  # file and folder
 
 
 def test_a_duplicate_stays_when_its_source_is_replaced(tmp_path):

@@ -17,6 +17,7 @@ from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
+    flush_to_disk,
     make_numbered_folder,
     os_errors_as,
     read_json,
@@ -230,7 +231,7 @@ def _append(
             rest = "".join(lines).encode()
             while rest:
                 rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
+            flush_to_disk(file.fileno())
         except OSError:
             file.truncate(whole)  # no half row
             raise
