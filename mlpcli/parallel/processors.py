@@ -2,19 +2,43 @@
 
 import contextlib
 import functools
+import math
 import os
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from threadpoolctl import ThreadpoolController, threadpool_info
 
+_QUOTAS = (
+    (Path("/sys/fs/cgroup/cpu.max"),),
+    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
+)
+"""where Linux says for how many µs, of how many, the processors work for a container: in one file
+in the second version of cgroups, in two in the first"""
+
 
 def available_cores() -> int:
-    """Return the number of cores this process may run on; the machine may have more."""
+    """Return the number of cores this process may keep busy; the machine may have more.
+
+    A container with a limit, such as `docker run --cpus=1.5`, sees every core. It is stopped for a
+    while once all of them together have worked for as long as it may, so more workers gain nothing.
+    """
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, *map(_cores_of, _QUOTAS)))
+
+
+def _cores_of(files: tuple[Path, ...]) -> int:
+    """Return how many cores a quota is worth, rounded up; very many where there is none."""
+    try:
+        quota, period = (int(text) for file in files for text in file.read_text().split())
+    except (OSError, ValueError):  # another system, or "max"
+        return sys.maxsize
+    return math.ceil(quota / period) if quota > 0 < period else sys.maxsize  # -1 is no limit
 
 
 def blas_libraries() -> list[dict[str, Any]]:
