@@ -72,8 +72,10 @@ def fit_temperature(loss: Loss, z: Array, labels: Labels) -> float:
     For softmax the mean of -log p is convex in 1/T, so it has one minimum, found by golden section
     (Kiefer, 1953).
 
-    `z` are the network's outputs (N, n_out) for examples that it was not trained on, and `labels`
-    their classes (N,).
+    Args:
+        loss: whose probabilities they are.
+        z: outputs (N, n_out) of the network for examples that it was not trained on.
+        labels: their classes (N,).
     """
     if np.array_equal(z.argmax(axis=1), labels):
         return 1.0

@@ -55,7 +55,7 @@ class Model:
     temperature: float = 1.0
     """divisor of its outputs that calibrates its probabilities"""
     target_normalization: Normalization = PLAIN
-    """of the targets of a regression, which its answers are without"""
+    """of the targets of a regression; undone in its answers"""
 
     def __repr__(self) -> str:
         kind = (
@@ -145,7 +145,7 @@ class Model:
     def predict(self, x: ArrayLike) -> NDArray[Any]:
         """Return the index of the class of each image or row: (N,); `x` as in `predict_proba`.
 
-        Of a regression, return the outputs (N, n_out), in the units of its targets.
+        For a regression, return the outputs (N, n_out), in the units of its targets.
         """
         found = self._among_classes(self._evaluated(self._unlabelled(x)))
         return found.predictions if found.outputs is None else found.outputs

@@ -1,7 +1,7 @@
 """The mathematics of a multilayer perceptron: NumPy only, no files, no printing.
 
 Read in this order: `arrays`, `activations`, `initializers`, `losses`, `layers`, `network`,
-`optimizers`, `constraints`, `averaging`, `schedules`, `gradcheck`.
+`optimizers`, `stepping`, `constraints`, `averaging`, `schedules`, `gradcheck`.
 
 The letters are the textbook's: x input, t target, z = aW + b before and a = σ(z) after the
 activation, p what a loss makes of the output, delta = dL/dz, theta all parameters, grad their

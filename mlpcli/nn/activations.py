@@ -172,7 +172,7 @@ def _step(z: Array, out: Array) -> None:
 
 
 def _step_derivative(z: Array, a: Array, out: Array) -> None:
-    """0 everywhere (at the jump, where there is none, too): no gradient goes through a step."""
+    """0 everywhere, at the jump too, where there is no derivative: no gradient passes a step."""
     out.fill(0)
 
 

@@ -27,11 +27,13 @@ VANISHED = 1e-6
 def centred_differences(
     network: MLP, loss: Loss, x: Array, t: Array, step: float = STEP
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """(L(θ + h) - L(θ - h)) / 2h (P,), at two forward passes each, and which cross a kink (P,).
+    """Return (L(θ + h) - L(θ - h)) / 2h for each parameter (P,), and which cross a kink (P,).
+
+    Each takes two forward passes.
 
     Args:
-        network: whose parameters are moved, and put back.
-        loss: whose mean is L.
+        network: its parameters are moved, and put back.
+        loss: L is its mean.
         x: inputs (B, n_in).
         t: targets (B, n_out).
         step: h.
@@ -49,7 +51,7 @@ def centred_differences(
 
 
 def backpropagated_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> Array:
-    """The gradient of the mean loss by backpropagation: (P,)."""
+    """Return the gradient of the mean loss by backpropagation (P,)."""
     z = network.forward(x)
     delta = np.empty_like(z)
     loss.delta(z, t, delta)
@@ -59,7 +61,7 @@ def backpropagated_gradient(network: MLP, loss: Loss, x: Array, t: Array) -> Arr
 
 
 def relative_error(a: Array, b: Array) -> float:
-    """|a - b| / (|a| + |b|) of two vectors, by their lengths; 0 where both are 0."""
+    """Return |a - b| / (|a| + |b|), where |a| is the length of a vector; 0 where both are 0."""
     scale = float(np.linalg.norm(a) + np.linalg.norm(b))
     return float(np.linalg.norm(a - b)) / scale if scale else 0.0
 
@@ -79,7 +81,7 @@ class LayerCheck:
     number: int
     """from 1 on"""
     activation: str
-    """behind it"""
+    """after it"""
     shape: tuple[int, int]
     """of W"""
     parameters: int
@@ -105,7 +107,7 @@ class LayerCheck:
 def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> list[LayerCheck]:
     """Compare both gradients, layer by layer, at a random sample of each layer's parameters.
 
-    W, b, γ and β are sampled each for itself: the many weights must not crowd out the others, or a
+    W, b, γ and β are sampled separately: the many weights must not crowd out the others, or a
     wrong gradient of the biases would pass.
 
     The differences are of fourth order, (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / 12h, wrong by
@@ -113,7 +115,7 @@ def check_layers(network: MLP, loss: Loss, x: Array, t: Array, most: int) -> lis
 
     Args:
         network: in float64; its parameters are moved, and put back.
-        loss: of which the gradient is.
+        loss: the gradient is that of its mean.
         x: inputs (B, n_in).
         t: targets (B, n_out).
         most: parameters of a layer that are compared, all its arrays together.
@@ -169,7 +171,7 @@ def _step(network: MLP, loss: Loss) -> float:
 def _differences(
     network: MLP, loss: Loss, x: Array, t: Array, sample: Labels, step: float
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Centred differences of the parameters in `sample` (n,), and which crossed no kink (n,)."""
+    """Return the differences of the parameters in `sample` (n,), and which cross no kink (n,)."""
     differences = np.empty(len(sample))
     smooth = np.empty(len(sample), bool)
     for at, i in enumerate(sample):

@@ -174,7 +174,7 @@ class BatchNorm:
         mean: the running mean (n,).
         variance: the running variance (n,).
         batch_mean: the mean (n,) that standardised the last batch.
-        batch_variance: the variance (n,) that did.
+        batch_variance: the variance (n,) that standardised it.
         s: the standardised sums (B, n) of the last batch.
         total: completes a sum over the examples of a batch when z holds only some of its rows; the
             identity where z holds them all.

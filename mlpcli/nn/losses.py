@@ -18,7 +18,7 @@ from mlpcli.nn.arrays import Array, row_maxima, row_sums
 class Loss(Protocol):
     """The interface of every loss.
 
-    `z` is the network's output (B, n_out), after its output activation, which is mostly none. The
+    `z` is the network's output (B, n_out), after its output activation, usually the identity. The
     formulae are for people to read: of one example, with {z} for the symbol of the output; four
     spaces separate their parts.
     """

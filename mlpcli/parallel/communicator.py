@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def shard(n: int, rank: int, size: int) -> slice:
-    """Return which of n things belong to a worker, where each has about as many as another."""
+    """Return which of n things belong to a worker: each has as many as another, or one more."""
     return slice(n * rank // size, n * (rank + 1) // size)
 
 

@@ -140,7 +140,7 @@ class Workers:
         )
 
     def _serve_alone(self, rank: int, connection: Connection) -> None:
-        """Serve in a process that has forgotten the parent's ends of the connections."""
+        """Serve in a forked process, which first closes its copies of the parent's ends."""
         for inherited in self._connections:
             inherited.close()
         self._serve(rank, connection)
@@ -169,7 +169,7 @@ def _answer(connection: Connection) -> str | None:
 
 
 def _forked(target: Callable[..., None], *arguments: Any) -> BaseProcess:
-    """Fork a process that leaves it to its parent what a signal to stop means."""
+    """Fork a process that ignores signals to stop: its parent decides what they mean."""
 
     def run() -> None:
         for number in _STOPS:
@@ -191,7 +191,7 @@ def _forked(target: Callable[..., None], *arguments: Any) -> BaseProcess:
 
 
 def are_processes() -> bool:
-    """Return whether workers are processes, unless somebody wants them otherwise."""
+    """Return whether workers are processes by default."""
     return has_lock() and can_fork()
 
 

@@ -1,4 +1,4 @@
-"""Blocks: the examples trained on between two looks, prepared together to spread a call's cost."""
+"""Blocks: examples of some batches, prepared together, because each call has a cost of its own."""
 
 import functools
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from mlpcli.training.setup import Setup
 
 
 class Block(NamedTuple):
-    """The examples from `start` to `stop` of an epoch's order, counted from 1."""
+    """The examples from `start` to `stop` of an epoch's order; epochs are counted from 1."""
 
     epoch: int
     start: int

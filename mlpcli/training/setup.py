@@ -107,7 +107,7 @@ class Setup:
         return [*own, *(a for a in (self.average, self.running_average) if a is not None)]
 
     def learning_rate(self, epoch: int, step: int) -> float:
-        """The learning rate of a step, counted from 0, of an epoch, counted from 1."""
+        """Return the learning rate of a step, from 0 on, in an epoch, from 1 on."""
         middle_of_step = epoch - 1 + (step + 0.5) / len(self.batches)
         fraction = self.schedule(middle_of_step, max(self.config.training.epochs, 1))
         return self.config.optimizer.learning_rate * fraction

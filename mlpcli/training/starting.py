@@ -26,7 +26,7 @@ class Start:
     sha256: str
     """of the file"""
     content: bytes = field(repr=False)
-    """the file itself, for who trains on another machine"""
+    """the file itself, which a training on another machine is sent"""
     network: MLP
     """with the weights that are in use: the averaged ones, if there are any"""
     normalization: Normalization

@@ -47,7 +47,7 @@ class Training:
         on_step: called before each step, while `setup.network.theta` is as the last one left it.
 
     Attributes:
-        workers: to be entered by whoever runs blocks.
+        workers: a context; blocks run inside it.
         metrics: of the epoch so far.
     """
 
@@ -115,11 +115,11 @@ def _largest_sum(setup: Setup) -> int:
 
 
 class WholeBatch:
-    """Every row of a batch, of each dense layer's input and error, where all workers see them."""
+    """Each dense layer's inputs and errors for a whole batch, in memory that workers share."""
 
     def __init__(self, setup: Setup) -> None:
         sizes, dtype = setup.network.sizes, setup.network.dtype
-        n = setup.batches.batch_size if setup.workers > 1 else 0  # one has nobody to give rows to
+        n = setup.batches.batch_size if setup.workers > 1 else 0  # a single worker needs none
         self.inputs = [shared_zeros((n, n_in), dtype) for n_in in sizes[:-1]]
         self.errors = [shared_zeros((n, n_out), dtype) for n_out in sizes[1:]]
 
@@ -169,7 +169,7 @@ class Replica:
     Args:
         setup: the run.
         communicator: connects it to the other workers.
-        whole_batch: what the workers give each other.
+        whole_batch: where the workers give each other their rows.
 
     Attributes:
         on_step: called before each step.

@@ -1,4 +1,4 @@
-"""Muon: a step whose matrix is as good as orthogonal."""
+"""Muon: a step whose matrix is nearly orthogonal."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ class Muon(AdamW):
 
     AdamW takes the rest: biases, batch normalisation, and the last matrix, whose outputs are
     classes, each a unit that means something by itself. The authors leave the embedding of words
-    to it too. A first layer here is none: every input goes through the whole matrix.
+    to it too; the first layer here is no embedding, for every input passes the whole matrix.
 
     The cost, for n_out ≤ n_in: about 20 n_in n_out² + 10 n_out³ floating-point operations a matrix
     and step, whatever the batch; backpropagation takes 6 n_in n_out an example.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 class Running:
     """r_t = f(r_{t-1}, t), where there is no closed form.
 
-    It depends on t alone: a run that goes on begins with another object. The last one is
-    remembered, as a pair that is replaced whole, because threads may ask for it at once.
+    It depends on t alone, so nothing of it is saved: a resumed run begins at r_0 again. The last r
+    is remembered with its t, as a pair that is replaced whole, because threads may ask at once.
 
     Args:
         start: r_0.

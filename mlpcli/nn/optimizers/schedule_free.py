@@ -1,7 +1,7 @@
 """Schedule-free learning (Defazio et al. 2024): an average in the place of a schedule.
 
 A rate that falls makes the last steps small; so does an average over the steps. But the plain
-average of the points where gradients are taken is slow, and it stays behind. Here are three points:
+average of the points where gradients are taken is slow, and lags behind. Here are three points:
 
     z ← z - η g                    goes on in full steps
     x ← (1 - c_t) x + c_t z        the average of all z so far, which is validated and used
@@ -56,7 +56,7 @@ class ScheduleFreeSGD(SGD):
         theta[...] = z + self.momentum * (x - z)
 
     def direction(self, g: Array, t: int, *vectors: Array) -> Array:
-        """Return what z goes against (P,), at a learning rate of 1."""
+        """Return the step (P,) that is taken from z at a learning rate of 1."""
         return g
 
 
