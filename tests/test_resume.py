@@ -525,7 +525,7 @@ def test_other_data_are_refused(train, bars):
     images = bars.parent / "train-images"
     content = images.read_bytes()
     images.write_bytes(content[:-300] + bytes(300))
-    with pytest.raises(DataError, match="other images"):
+    with pytest.raises(DataError, match="trained on other data than its config names now"):
         mlpcli.resume(folder, ["training.epochs=2"])
 
 

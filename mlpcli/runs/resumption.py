@@ -108,8 +108,8 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
         or progress.steps != steps
     ):
         raise DataError(
-            f"{path}: was trained on other images than those that its config names now; put the "
-            "old files back, or begin a new run."
+            f"{path}: was trained on other data than its config names now; put the old files back, "
+            "or begin a new run."
         )
     if (
         progress.examples % batches.block_size
