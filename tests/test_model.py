@@ -5,6 +5,7 @@ from helpers.digits import bars_dataset
 import mlpcli
 from mlpcli.data.dataset import Dataset
 from mlpcli.errors import CheckpointError, DataError, DivergedError
+from mlpcli.files import as_argument
 from mlpcli.inference.class_metrics import confusion_matrix
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 
@@ -170,6 +171,16 @@ def test_public_names():
         assert getattr(mlpcli, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = mlpcli.nonsense
+
+
+def test_a_run_whose_first_epoch_is_not_done(run):
+    weights = run.folder / "weights"
+    (weights / "best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="the end of its first epoch leaves") as refused:
+        mlpcli.load_model(run.folder)
+    assert f"`mlpcli train --resume {as_argument(run.folder)}`" in str(refused.value)
+    assert str(refused.value).endswith(f"or give {weights / 'last.safetensors'}.")
+    assert mlpcli.load_model(weights / "last.safetensors").epoch == len(run.history)
 
 
 def test_a_folder_that_is_no_run(tmp_path):

@@ -17,6 +17,7 @@ from typing import Any
 
 from mlpcli.errors import CheckpointError, WriteError
 from mlpcli.files import (
+    as_argument,
     flush_to_disk,
     make_numbered_folder,
     os_errors_as,
@@ -268,12 +269,16 @@ def checkpoint_path(path: Path) -> Path:
     with os_errors_as(CheckpointError, path, "cannot be read"):
         if not path.is_dir():
             return BOXED if str(path) == "boxed" and not path.exists() else path
-    best = RunFolder(path).best
-    if not best.is_file():
+    folder = RunFolder(path)
+    if folder.best.is_file():
+        return folder.best
+    best = folder.best.relative_to(path)
+    if folder.last.is_file():
         raise CheckpointError(
-            f"{path}: a folder without {best.relative_to(path)}; give a run folder or a checkpoint."
+            f"{path}: a run without {best}, which the end of its first epoch leaves; resume it with "
+            f"`mlpcli train --resume {as_argument(path)}`, or give {folder.last}."
         )
-    return best
+    raise CheckpointError(f"{path}: a folder without {best}; give a run folder or a checkpoint.")
 
 
 def newest_checkpoints(runs: Path) -> list[Path]:
