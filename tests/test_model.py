@@ -7,9 +7,16 @@ from mlpcli.data.dataset import Dataset
 from mlpcli.errors import CheckpointError, DataError, DivergedError
 from mlpcli.files import as_argument
 from mlpcli.inference.class_metrics import confusion_matrix
+from mlpcli.inference.committee import Committee
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 
 IMAGES, LABELS = bars_dataset(60, 1)
+
+
+def dataset_of(images, labels, class_names):
+    return Dataset(
+        images.reshape(len(images), -1), labels.astype(np.intp), (6, 5), tuple(class_names)
+    )
 
 
 @pytest.fixture
@@ -89,8 +96,7 @@ def test_results_outlive_the_next_call(model):
 
 
 def test_evaluate_counts_every_example(finished, model):
-    dataset = Dataset(IMAGES.reshape(60, 30), LABELS.astype(np.intp), (6, 5), ("0", "1", "2"))
-    evaluation = model.evaluate(dataset)
+    evaluation = model.evaluate(dataset_of(IMAGES, LABELS, "012"))
     assert confusion_matrix(evaluation).sum() == 60
     assert evaluation.accuracy == (model.predict(IMAGES) == LABELS).mean()
     assert evaluation.loss == pytest.approx(finished.test.loss)
@@ -101,13 +107,45 @@ def test_evaluate_counts_every_example(finished, model):
     [
         ((28, 28), "012", "28×28 pixels, but the network was trained on 6×5"),
         ((6, 5), "0123", "has 4 classes, but the network knows 3"),
-        ((6, 5), "01", "has 2 classes, but the network knows 3"),
+        ((6, 5), "ab", "has 2 classes, but the network knows 3"),
     ],
 )
 def test_a_dataset_of_another_task_is_refused(model, shape, classes, message):
     images = np.zeros((1, shape[0] * shape[1]), np.uint8)
     with pytest.raises(DataError, match=message):
         model.evaluate(Dataset(images, np.array([0]), shape, tuple(classes)))
+
+
+@pytest.mark.parametrize("order", ["012", "210", "120"])
+def test_classes_are_found_by_their_names(model, order):
+    names = tuple(order)
+    own = np.array([names.index(str(label)) for label in LABELS])
+    expected = model.evaluate(dataset_of(IMAGES, LABELS, "012"))
+    assert expected.accuracy > 0.9
+    for several in (model, Committee([model, model])):
+        found = several.evaluate(dataset_of(IMAGES, own, names))
+        assert found.accuracy == expected.accuracy
+        assert found.class_names == ("0", "1", "2")
+        assert found.labels.tolist() == LABELS.tolist()
+
+
+def test_not_every_class_need_be_there(model):
+    chosen = np.isin(LABELS, [0, 2])
+    found = model.evaluate(dataset_of(IMAGES[chosen], LABELS[chosen] // 2, "02"))
+    assert found.accuracy == (model.predict(IMAGES[chosen]) == LABELS[chosen]).mean()
+    assert confusion_matrix(found).sum(axis=1).tolist()[1] == 0
+
+
+def test_classes_that_the_network_does_not_know_are_taken_in_their_order(model):
+    expected = model.evaluate(dataset_of(IMAGES, LABELS, "012")).accuracy
+    assert model.evaluate(dataset_of(IMAGES, LABELS, "2ab")).accuracy == expected
+
+
+def test_no_digit_is_not_counted_among_the_classes():
+    boxed = mlpcli.load_model("boxed")
+    dataset = Dataset(np.zeros((1, 784), np.uint8), np.array([0]), (28, 28), ("a", "b"))
+    with pytest.raises(DataError, match="has 2 classes, but the network knows 10;"):
+        boxed.evaluate(dataset)
 
 
 def test_the_largest_output_answers_even_where_probabilities_tie(bars, tmp_path):

@@ -94,11 +94,12 @@ class Committee:
             raise DataError("A regression has no probabilities to average; give one checkpoint.")
         probabilities = [each.probabilities for each in evaluations]
         mean: Array = np.mean(probabilities, axis=0, dtype=np.float64)
-        right = mean[np.arange(len(mean)), dataset.labels]
+        labels = evaluations[0].labels
+        right = mean[np.arange(len(mean)), labels]
         surprise = -np.log(np.maximum(right, np.finfo(np.float64).tiny))
         return Evaluation(
             loss=float(surprise.mean()) if len(mean) else 0.0,
-            labels=dataset.labels,
+            labels=labels,
             predictions=mean.argmax(axis=1),
             probabilities=mean,
             class_names=evaluations[0].class_names,

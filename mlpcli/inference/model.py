@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlpcli import notebook
 from mlpcli.config.class_names import NO_DIGIT, NO_DIGIT_ODDS
+from mlpcli.data.classes import with_classes
 from mlpcli.data.dataset import Dataset, FloatArray, UInt8Array, named_inputs
 from mlpcli.data.no_digits import with_no_digit
 from mlpcli.data.normalization import PLAIN, Normalization, with_normal_targets
@@ -153,9 +154,14 @@ class Model:
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on a labelled dataset.
 
+        If the network knows the names of all of its classes, in whatever order, these are they. If
+        not, as with another kind of images, the first class is the network's first, and so on.
+
         Where all images show one of the classes, it has to say which: it may not refuse. Where
         targets are normalised, the loss is of the normalised ones, as in training.
         """
+        if dataset.targets is None and set(dataset.class_names) <= set(self.output_names):
+            dataset = with_classes(dataset, self.output_names, "The dataset")
         found = self._evaluated(dataset)
         if NO_DIGIT in dataset.class_names:
             none = self.output_names.index(NO_DIGIT)
@@ -185,6 +191,7 @@ class Model:
 
     def _evaluated(self, dataset: Dataset) -> Evaluation:
         """Evaluate all outputs of the network."""
+        n_classes = len(dataset.class_names) - (NO_DIGIT in dataset.class_names)
         if self.refuses:
             dataset = with_no_digit(dataset)
         if dataset.image_shape != self.image_shape:
@@ -194,8 +201,8 @@ class Model:
             )
         if len(dataset.class_names) != len(self.output_names):
             raise DataError(
-                f"The dataset has {len(dataset.class_names)} classes, but the network knows "
-                f"{len(self.output_names)}; evaluate it on a dataset of as many."
+                f"The dataset has {count(n_classes, 'class', 'classes')}, but the network knows "
+                f"{len(self.class_names):,}; evaluate it on a dataset of as many."
             )
         seen = self.as_seen(dataset)
         # A network writes into its buffers, so each call has a network of its own.
