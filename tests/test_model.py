@@ -88,6 +88,11 @@ def test_images_that_do_not_fit(model, images):
         model.predict(images)
 
 
+def test_pixels_of_two_bytes_are_told_to_be_too_large(model):
+    with pytest.raises(DataError, match="found 0 to 65535; scale them"):
+        model.predict(np.array([[0] * 30, [65535] * 30], np.uint16))
+
+
 def test_results_outlive_the_next_call(model):
     first = model.predict_proba(IMAGES[:5])
     kept = first.copy()

@@ -301,13 +301,14 @@ class Model:
             images: NDArray[Any] = np.asarray(x)
         except ValueError as error:
             raise DataError("Images must be of one size, in one array of numbers.") from error
-        if images.dtype.kind not in "ui" or (
-            images.dtype != np.uint8 and np.any((images < 0) | (images > 255))
-        ):
+        expected = "Images must be whole numbers from 0 (background) to 255 (ink)"
+        if images.dtype.kind not in "ui":
             raise DataError(
-                "Images must be whole numbers from 0 (background) to 255 (ink), found "
-                f"{images.dtype}; for pixels from 0 to 1, give np.rint(255 * x).astype(np.uint8)."
+                f"{expected}, found {images.dtype}; for pixels from 0 to 1, give "
+                "np.rint(255 * x).astype(np.uint8)."
             )
+        if images.size and not 0 <= images.min() <= images.max() <= 255:
+            raise DataError(f"{expected}, found {images.min()} to {images.max()}; scale them.")
         n_in = self.network.sizes[0]
         if images.shape == self.image_shape or images.shape == (n_in,):
             images = images[np.newaxis]
