@@ -114,6 +114,6 @@ def test_rows_after_an_epoch_and_half_rows_are_forgotten(tmp_path):
     directory.cut_gradients_after(1)
     assert directory.gradients.read_bytes() == first
     directory.cut_gradients_after(0)
-    assert directory.gradients.read_bytes() == b""
+    assert not directory.gradients.exists()
     directory.append_gradients(rows)
     assert directory.gradients.read_bytes() == both

@@ -30,6 +30,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.runs import recorder, run
 from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 from mlpcli.storage.environment import workers_before
+from mlpcli.storage.records import read_record
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.storage.tensor_file import to_bytes
 
@@ -417,6 +418,15 @@ def test_the_advice_to_a_finished_run_trains_it_longer(train, end, expected):
     advice = reporter.remarks[0].partition(f"--resume {run.folder} ")[2].split()
     assert advice == expected
     assert len(mlpcli.resume(run.folder, advice).history) > len(run.history)
+
+
+def test_a_run_that_resumes_within_its_first_epoch_can_be_read(train):
+    folder = interrupted(lambda: train(reporter=InterruptedAt(1)))
+    RunFolder(folder).gradients.write_text("epoch,layer,gradient_norm,update_norm\n1,1,0.1,0.1\n")
+    interrupted(lambda: mlpcli.resume(folder, reporter=InterruptedAt(1)))
+    assert read_record(folder).history == []
+    assert sorted(path.name for path in folder.glob("*.csv")) == []
+    assert len(mlpcli.resume(folder).history) == len(read_record(folder).history) > 0
 
 
 def test_the_seconds_are_those_of_all_sessions(train):

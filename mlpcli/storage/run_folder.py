@@ -115,16 +115,15 @@ class RunFolder:
 
     def remove_summary(self) -> None:
         """Remove summary.json: the run resumes."""
-        with os_errors_as(WriteError, self.summary, "cannot be removed"):
-            self.summary.unlink(missing_ok=True)
+        _remove(self.summary)
 
     def with_seconds(self, history: Sequence[EpochMetrics]) -> list[EpochMetrics]:
         """Return the same rows with the seconds in metrics.csv, where that has them."""
         return with_seconds(history, _read(self.metrics))
 
     def write_metrics(self, history: Sequence[EpochMetrics]) -> None:
-        """Write metrics.csv with exactly these rows."""
-        write_text(self.metrics, metrics_text(history))
+        """Write metrics.csv with exactly these rows; without any there is no such file."""
+        _write_table(self.metrics, metrics_text(history).encode())
 
     def append_metrics(self, rows: Sequence[EpochMetrics]) -> None:
         """Add rows to metrics.csv."""
@@ -135,7 +134,10 @@ class RunFolder:
         _append(self.gradients, GRADIENT_COLUMNS, rows)
 
     def cut_gradients_after(self, epoch: int) -> None:
-        """Remove the rows of later epochs from gradients.csv, and a half-written one."""
+        """Remove the rows of later epochs from gradients.csv, and a half-written one.
+
+        Without any row left there is no such file.
+        """
         content = _read(self.gradients)
         epochs = {b"%d" % number for number in range(1, epoch + 1)}
         header, *rows = content.splitlines(keepends=True) or [b""]
@@ -144,7 +146,7 @@ class RunFolder:
         )
         wanted = b"".join([header, *kept]) if epoch else b""
         if wanted != content:
-            write_bytes(self.gradients, wanted)
+            _write_table(self.gradients, wanted)
 
 
 def metrics_text(history: Sequence[EpochMetrics]) -> str:
@@ -236,6 +238,19 @@ def _append(
         except OSError:
             file.truncate(whole)  # no half row
             raise
+
+
+def _write_table(path: Path, content: bytes) -> None:
+    """Write a table; one without rows is no file, as in a run that has not come so far."""
+    if content:
+        write_bytes(path, content)
+    else:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with os_errors_as(WriteError, path, "cannot be removed"):
+        path.unlink(missing_ok=True)
 
 
 def _csv_line(values: Sequence[object]) -> str:
