@@ -262,10 +262,24 @@ def test_a_dry_run_notices_divergence(bars):
         dry_run(mlpcli.load_config(bars, overrides=["optimizer.learning_rate=1e30"]))
 
 
-def test_a_dry_run_of_weights_beyond_float32_diverges_without_a_warning(bars):
-    start = "network.initializer={name: normal, std: 1e+200}"
-    with pytest.raises(DivergedError, match="after one step"):
-        dry_run(mlpcli.load_config(bars, overrides=[start, "network.batch_norm=true"]))
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["network.initializer={name: normal, std: 1e+200}", "network.batch_norm=true"],
+            r"a parameter is not finite at the start\. Try smaller weights and [^,]*, [^ ]*$",
+        ),
+        (
+            ["network.initializer={name: normal, std: 1e+37}", "data.normalization=none"],
+            r"the loss is not finite at the start\. Try .* or smaller inputs \(data\.normalization",
+        ),
+    ],
+)
+def test_no_learning_rate_helps_a_start_that_is_not_finite(train, bars, overrides, message):
+    with pytest.raises(DivergedError, match=message):
+        dry_run(mlpcli.load_config(bars, overrides=overrides))
+    with pytest.raises(DivergedError, match=message.removesuffix("$")):
+        train(*overrides)
 
 
 def test_what_does_not_fit_into_memory_is_said(train, monkeypatch):

@@ -13,7 +13,7 @@ from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import Checkpoint, to_bytes
 from mlpcli.training.blocks import Block
 from mlpcli.training.evaluation import evaluate
-from mlpcli.training.loop import diverged
+from mlpcli.training.loop import check_start, diverged, loss_not_finite_at_start
 from mlpcli.training.progress import Progress
 from mlpcli.training.setup import Setup, prepare
 from mlpcli.training.step import Training
@@ -36,16 +36,19 @@ def dry_run(
     """Push one batch through forward, backward, update, evaluation and checkpoint; write nothing.
 
     Raises:
-        DivergedError: the loss is not finite after the first step.
+        DivergedError: a number is not finite, before the first step or after it.
         DataError: the data is missing; a dry run does not download it.
     """
     start = read_start(config, data_dir)
     setup = prepare(config, data_dir, reporter or Reporter(), may_fetch=False, start=start)
+    check_start(setup)
     loss = setup.loss
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         training = Training(setup, prefetch=False)
         batch = setup.training.take(setup.batches.order(1)[: setup.batches.batch_size])
         before = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss
+        if not math.isfinite(before):
+            raise loss_not_finite_at_start(setup)
         with training.workers:
             training.run_block(Block(1, 0, len(batch)))
         after = evaluate(setup.for_prediction(), loss, batch, setup.normalization).loss

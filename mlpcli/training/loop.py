@@ -78,6 +78,8 @@ def train_epochs(
                 training.run_block(block, factor)
                 if not math.isfinite(metrics.loss):
                     step = training.first_step_not_finite(block)
+                    if (epoch, step) == (1, 1):
+                        raise loss_not_finite_at_start(setup)
                     raise diverged(
                         setup, f"the loss is {metrics.loss} in {when(epoch, step, factor)}"
                     )
@@ -120,10 +122,7 @@ def check_start(setup: Setup) -> None:
         DivergedError: it is not.
     """
     if name := _not_finite(setup):
-        raise DivergedError(
-            f"Nothing was trained: {name} is not finite at the start. Try a narrower one "
-            "(network.initializer, network.bias_initializer)."
-        )
+        raise _bad_start(setup, name)
 
 
 def check_state(setup: Setup, when: str) -> None:
@@ -162,3 +161,18 @@ def diverged(setup: Setup, what: str) -> DivergedError:
     if rate * optimizer.l1 > 1:
         tries.append("a weaker L1 penalty (optimizer.l1)")
     return DivergedError(f"Training diverged: {what}. Try {' or '.join(tries)}.")
+
+
+def loss_not_finite_at_start(setup: Setup) -> DivergedError:
+    """Return the error for a loss that is not finite before the first step, with what to try."""
+    if setup.config.data.normalization == "standardize":
+        return _bad_start(setup, "the loss")
+    return _bad_start(setup, "the loss", "smaller inputs (data.normalization=standardize)")
+
+
+def _bad_start(setup: Setup, name: str, *tries: str) -> DivergedError:
+    start = "smaller weights and biases (network.initializer, network.bias_initializer)"
+    if setup.config.training.start_from is not None:
+        start = "another network to start from (training.start_from)"
+    either = " or ".join([start, *tries])
+    return DivergedError(f"Nothing was trained: {name} is not finite at the start. Try {either}.")
