@@ -290,7 +290,7 @@ def checkpoint_path(path: Path) -> Path:
     best = folder.best.relative_to(path)
     if folder.last.is_file():
         raise CheckpointError(
-            f"{path}: a run without {best}, which the end of its first epoch leaves; resume it with "
+            f"{path}: a run without {best}, which the end of its first epoch leaves; type "
             f"`mlpcli train --resume {as_argument(path)}`, or give {folder.last}."
         )
     raise CheckpointError(f"{path}: a folder without {best}; give a run folder or a checkpoint.")
