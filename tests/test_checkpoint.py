@@ -105,6 +105,8 @@ def test_an_activation_for_each_hidden_layer(tmp_path):
 
 WRONG_PARTS: dict[str, list[Any]] = {
     "network.activation": [["tanh"] * 2, ["nonsense"], [["tanh"]], "nonsense", 3],
+    "network.dropout": [0.5, None, {"input": "much"}],
+    "data.table": [5, "x", {"names": 5}, {"names": {"inputs": 5}}, {"names": {"inputs": ["x"]}}],
     "optimizer.name": ["nonsense", "sgd", None, ["momentum"]],
     "loss.name": ["nonsense", None],
     "loss.label_smoothing": [1.5, "0.1"],

@@ -85,11 +85,11 @@ class Model:
             ("loss", self.config["loss"]["name"]),
         ]
         settings = self.config["network"]
-        if settings["batch_norm"]:
+        if settings.get("batch_norm"):
             facts.append(("batch normalisation", "in training; now part of the weights"))
         facts += [
             (f"dropout, {where}", f"{rate:g}, in training")
-            for where, rate in settings["dropout"].items()
+            for where, rate in settings.get("dropout", {}).items()
             if rate
         ]
         if self.temperature != 1:

@@ -238,6 +238,7 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
             raise ValueError(f"unknown activation {name!r}")
     if each is activation and len(each) != len(settings["hidden"]):
         raise ValueError(f"{len(each)} activations for {len(settings['hidden'])} hidden layers")
+    _check_names_and_rates(config, height * width)
     sizes = (height * width, *map(whole_number, settings["hidden"]), len(class_names))
     batch_norm = bool(settings.get("batch_norm", False)) and not is_exported
     progress = Progress.from_json(json.loads(metadata["progress"]))
@@ -267,6 +268,21 @@ def _described(header: Header) -> tuple[Callable[[], MLP], dict[str, Any]]:
         "temperature": temperature,
         "is_exported": is_exported,
     }
+
+
+def _check_names_and_rates(config: Mapping[str, Any], n_in: int) -> None:
+    """Check what a model shows of its config: the names of a table's columns, and dropout.
+
+    Raises:
+        ValueError, AttributeError: one of them cannot be.
+    """
+    table = config["data"].get("table") or {}
+    inputs = (table.get("names") or {}).get("inputs")
+    if inputs is not None and (not isinstance(inputs, list) or len(inputs) != n_in):
+        raise ValueError(f"not {n_in} names of inputs")
+    rates = config["network"].get("dropout", {}).values()
+    if not all(type(rate) in (int, float) for rate in rates):
+        raise ValueError("a rate of dropout that is no number")
 
 
 def _normalization(text: str, columns: int, is_table: bool) -> Normalization:
