@@ -47,12 +47,9 @@ def lives(setup: Setup, path: WeightPath) -> list[Life]:
 
     Batch normalisation is that of training, with the examples as the batch.
     """
-    n = min(EXAMPLES, len(setup.training))
-    chosen = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
+    x, _ = setup.spread_examples(EXAMPLES)
     theta = np.empty_like(setup.network.theta)
     network = setup.network.with_parameters(theta).without_dropout()
-    x = np.empty((n, network.sizes[0]), network.dtype)
-    setup.normalization.apply(setup.training.images[chosen], x)
     names, widths = network.activations[:-1], network.sizes[1:-1]
     rates = [np.empty((len(path.thetas), width)) for width in widths]
     alive = [np.empty((len(path.thetas), width), bool) for width in widths]

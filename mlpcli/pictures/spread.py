@@ -50,12 +50,7 @@ def spreads(setup: Setup) -> list[LayerSpread]:
     """Run examples forward and back through the network of `setup`, which has not begun."""
     network = setup.network
     observer = network.without_dropout()
-    n = min(EXAMPLES, len(setup.training))
-    examples = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
-    x = np.empty((n, network.sizes[0]), network.dtype)
-    t = np.empty((n, network.sizes[-1]), network.dtype)
-    setup.normalization.apply(setup.training.images[examples], x)
-    setup.training.write_targets(examples, t)
+    x, t = setup.spread_examples(EXAMPLES)
     delta = np.empty_like(t)
     z = observer.forward(x)
     outputs = [*(dense.a for dense in observer.dense[1:]), z]

@@ -34,16 +34,11 @@ class GradientProbe:
     """
 
     def __init__(self, setup: Setup, epoch_start: Array | None = None) -> None:
-        network, batches = setup.network, setup.batches
+        network = setup.network
         self._network, self._loss = network, setup.loss
         self.epoch_start: Array = (network.theta if epoch_start is None else epoch_start).copy()
         self._observer = network.without_dropout()
-        n = min(EXAMPLES, len(setup.training))
-        examples = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
-        self._x = np.empty((n, network.sizes[0]), network.dtype)
-        self._t = np.empty((n, network.sizes[-1]), network.dtype)
-        batches.normalization.apply(setup.training.images[examples], self._x)
-        setup.training.write_targets(examples, self._t)
+        self._x, self._t = setup.spread_examples(EXAMPLES)
 
     @np.errstate(over="ignore", invalid="ignore")  # left out of the row
     def end_epoch(self, epoch: int) -> list[GradientNorms]:

@@ -20,10 +20,7 @@ def saturated_start(setup: Setup) -> str:
     if setup.network.batch_norms:  # which keeps the sums where they can learn
         return ""
     network = setup.network.for_prediction()
-    n = min(EXAMPLES, len(setup.training))
-    examples = np.linspace(0, len(setup.training) - 1, n).astype(np.intp)
-    a = np.empty((n, network.sizes[0]), network.dtype)
-    setup.normalization.apply(setup.training.images[examples], a)
+    a, _ = setup.spread_examples(EXAMPLES)
     largest = float(np.abs(a).max())
     with np.errstate(over="ignore", invalid="ignore"):
         for number, stage in enumerate(network.stages, 1):

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlpcli.config.schema.augmentation import AugmentationConfig
 from mlpcli.config.schema.config import Config
 from mlpcli.data.batches import Batches
@@ -119,6 +121,21 @@ class Setup:
             return self.average
         name = self.optimizer.evaluated
         return self.network.theta if name is None else self.vectors[name]
+
+    def spread_examples(self, most: int) -> tuple[Array, Array]:
+        """Return at most `most` training examples, evenly spread over the set and undistorted.
+
+        Returns:
+            Their inputs (n, n_in), normalised, and targets (n, n_out).
+        """
+        training, network = self.training, self.network
+        n = min(most, len(training))
+        chosen = np.linspace(0, len(training) - 1, n).astype(np.intp)
+        x = np.empty((n, network.sizes[0]), network.dtype)
+        t = np.empty((n, network.sizes[-1]), network.dtype)
+        self.normalization.apply(training.images[chosen], x)
+        training.write_targets(chosen, t)
+        return x, t
 
     def for_prediction(self) -> MLP:
         """Return the network as it is evaluated and used."""
