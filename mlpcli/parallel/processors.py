@@ -54,12 +54,14 @@ class _OneThread:
         self._blocks = 0
 
     def enter(self) -> None:
+        """Limit BLAS to one thread, if this is the first block."""
         with self._lock:
             if self._blocks == 0:
                 self._limiter = _libraries().limit(limits=1, user_api="blas")
             self._blocks += 1
 
     def leave(self) -> None:
+        """Restore the number of threads, if this was the last block."""
         with self._lock:
             self._blocks -= 1
             if self._blocks == 0:

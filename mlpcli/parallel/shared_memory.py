@@ -55,6 +55,7 @@ class SharedMemory:
         self.communicators = [_Communicator(self, rank, size) for rank in range(size)]
 
     def meet(self, rank: int) -> None:
+        """Wait until every worker has come here as often as the one of this rank."""
         arrived = self._arrived
         times = arrived[rank * _CACHE_LINE] + 1
         with self._lock:  # what was written before is seen by all who take the lock afterwards
@@ -77,6 +78,7 @@ class SharedMemory:
             time.sleep(NAP)
 
     def terms(self, turn: int) -> Any:
+        """Return where the workers write what a sum is made of (size, longest)."""
         return self._terms[turn % 2]
 
 
