@@ -11,7 +11,7 @@ text: the version of the format, the whole config, the figures of each epoch, th
 the next one, and a SHA-256 over everything else in the file.
 
 A checkpoint exported for prediction holds only the network as it is used: the averaged parameters,
-batch normalization folded in, rounded to float16 if wanted.
+batch normalisation folded in, rounded to float16 if wanted.
 
 Nothing in a file is trusted: `tensor_file` checks its form and its bytes, and the names and shapes
 of its tensors must be those of the network that its config describes.
@@ -62,7 +62,7 @@ class Checkpoint:
     average: Array | None
     """the averaged parameters (P,), if the run averages them"""
     running_average: Array | None
-    """the averaged running means and variances (2, R), if there is batch normalization too"""
+    """the averaged running means and variances (2, R), if there is batch normalisation too"""
     epoch_start: Array | None
     """the parameters (P,) at the beginning of an epoch that is not done"""
     config: dict[str, Any]
