@@ -420,6 +420,14 @@ def test_the_advice_to_a_finished_run_trains_it_longer(train, end, expected):
     assert len(mlpcli.resume(run.folder, advice).history) > len(run.history)
 
 
+def test_the_advice_names_the_run_where_one_stands_within_it(train, monkeypatch):
+    run = train("training.epochs=1")
+    monkeypatch.chdir(run.folder / "weights")
+    reporter = InterruptedAt(-1)
+    mlpcli.resume("last.safetensors", trust_paths=True, reporter=reporter)
+    assert f"--resume {run.folder} training.epochs=2" in reporter.remarks[0]
+
+
 def test_a_run_that_resumes_within_its_first_epoch_can_be_read(train):
     folder = interrupted(lambda: train(reporter=InterruptedAt(1)))
     RunFolder(folder).gradients.write_text("epoch,layer,gradient_norm,update_norm\n1,1,0.1,0.1\n")

@@ -52,7 +52,7 @@ def nothing_to_do(
         changes.append(f"training.epochs={2 * epochs or 10}")
     return (
         f"There is nothing to do: {checkpoint} is at epoch {epochs}, and {' and '.join(reasons)}. "
-        f"To train longer: mlpcli train --resume {as_argument(checkpoint.parent.parent)} "
+        f"To train longer: mlpcli train --resume {as_argument(recorder.folder.path)} "
         f"{' '.join(changes)}{options_for(config.data, data_dir)}"
     )
 
