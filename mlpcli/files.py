@@ -48,7 +48,7 @@ if sys.platform == "darwin":
         """Wait until a file is on the disk; fsync of macOS leaves it in the disk's own cache."""
         try:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        except OSError:  # what network drives have not
+        except OSError:  # network drives do not have it
             os.fsync(descriptor)
 
 else:
@@ -126,7 +126,7 @@ def _becoming(target: Path) -> Iterator[Path]:
 
 
 def _rename(rename: Callable[[Path], Path], target: Path) -> None:
-    """Rename something to `target`, once no other program keeps the system from it.
+    """Rename something to `target`, waiting for programs that keep the system from it.
 
     Args:
         rename: `replace` of a file's path, or `rename` of a folder's.

@@ -154,8 +154,8 @@ class Model:
     def evaluate(self, dataset: Dataset) -> Evaluation:
         """Evaluate the network on a labelled dataset.
 
-        If the network knows the names of all of its classes, in whatever order, these are they. If
-        not, as with another kind of images, the first class is the network's first, and so on.
+        Classes are matched by their names, in whatever order, where the network knows all of them;
+        otherwise, as with another kind of images, by their places.
 
         Where all images show one of the classes, it has to say which: it may not refuse. Where
         targets are normalised, the loss is of the normalised ones, as in training.
@@ -307,8 +307,10 @@ class Model:
                 f"{expected}, found {images.dtype}; for pixels from 0 to 1, give "
                 "np.rint(255 * x).astype(np.uint8)."
             )
-        if images.size and not 0 <= images.min() <= images.max() <= 255:
-            raise DataError(f"{expected}, found {images.min()} to {images.max()}; scale them.")
+        if images.dtype != np.uint8 and images.size:
+            low, high = images.min(), images.max()
+            if low < 0 or high > 255:
+                raise DataError(f"{expected}, found {low} to {high}; scale them.")
         n_in = self.network.sizes[0]
         if images.shape == self.image_shape or images.shape == (n_in,):
             images = images[np.newaxis]

@@ -16,15 +16,15 @@ _QUOTAS = (
     (Path("/sys/fs/cgroup/cpu.max"),),
     (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
 )
-"""where Linux says for how many µs, of how many, the processors work for a container: in one file
-in the second version of cgroups, in two in the first"""
+"""where Linux keeps a container's limit, µs of work in a period of so many µs: one file in the
+second version of cgroups, two in the first"""
 
 
 def available_cores() -> int:
     """Return the number of cores this process may keep busy; the machine may have more.
 
-    A container with a limit, such as `docker run --cpus=1.5`, sees every core. It is stopped for a
-    while once all of them together have worked for as long as it may, so more workers gain nothing.
+    A container with a limit, such as `docker run --cpus=1.5`, sees every core, but is paused in
+    each period once they have used up its time together: more workers gain nothing.
     """
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):

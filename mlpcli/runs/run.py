@@ -197,7 +197,7 @@ def resume(
 
     Raises:
         CheckpointError: there is nothing to resume.
-        ConfigError: an override would make it another run, or so would the arrays.
+        ConfigError: an override, or the arrays, would make it another run.
         WriteError: another process is training it, or as for `train`.
         DataError, DivergedError, Interrupted: as for `train`.
     """

@@ -65,7 +65,7 @@ class ReduceOnPlateau:
     min_delta: float
 
     def after(self, history: Sequence[EpochMetrics]) -> "PlateauRate":
-        """Return what follows from these epochs, to be told of the next ones."""
+        """Return what follows from these epochs; the next ones can be added to it."""
         rate = PlateauRate(self)
         for row in history:
             rate.add(row)

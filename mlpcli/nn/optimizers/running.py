@@ -6,7 +6,7 @@ from collections.abc import Callable
 class Running:
     """r_t = f(r_{t-1}, t), where there is no closed form.
 
-    It depends on t alone, so nothing of it is saved: a resumed run begins at r_0 again. The last r
+    It depends on t alone, so nothing of it is saved: a resumed run computes it from r_0. The last r
     is remembered with its t, as a pair that is replaced whole, because threads may ask at once.
 
     Args:
