@@ -1,6 +1,7 @@
 """Whole runs from Python, on data small enough to train in a moment."""
 
 import csv
+import inspect
 import itertools
 import json
 import math
@@ -69,7 +70,7 @@ def test_a_working_directory_that_is_gone_has_no_commit(tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    monkeypatch.setattr(environment, "_git_commit", environment._git_commit.__wrapped__)
+    monkeypatch.setattr(environment, "_git_commit", inspect.unwrap(environment._git_commit))
     assert environment.environment(seed=1, workers=1)["git_commit"] is None
 
 
