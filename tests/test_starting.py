@@ -9,6 +9,7 @@ from helpers.runs import Told, timeless
 
 import mlpcli
 from mlpcli.errors import CheckpointError, ConfigError, DataError
+from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
 from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import load_checkpoint
@@ -225,6 +226,8 @@ def test_arrays_train_as_files_do(bars):
     assert len(resumed.history) == 5
     with pytest.raises(DataError, match="only Python can hand over"):
         mlpcli.resume(run.folder, ["training.epochs=6"])
+    with pytest.raises(DataError, match=r"load_model\(path\)\.evaluate\(dataset\) tests"):
+        evaluate_checkpoints(run.folder)
 
 
 def test_arrays_that_would_not_be_used_are_refused(bars):

@@ -366,7 +366,8 @@ class _Arrays:
         if self.origin.arrays is None:
             raise DataError(
                 "This network is trained on arrays, which only Python can hand over: "
-                "mlpcli.train(config, training=..., test=...), and so for mlpcli.resume."
+                "mlpcli.train(config, training=..., test=...), and so for mlpcli.resume; "
+                "mlpcli.load_model(path).evaluate(dataset) tests the network."
             )
         given = [dataset for dataset in self.origin.arrays if dataset is not None]
         for dataset in given:
