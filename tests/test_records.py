@@ -9,6 +9,7 @@ import mlpcli
 from mlpcli.errors import CheckpointError, DataError
 from mlpcli.storage import records
 from mlpcli.storage.records import differences, read_metrics, read_record, run_folders
+from mlpcli.storage.run_folder import RunFolder
 
 
 def test_a_record_says_what_the_run_said(run):
@@ -37,6 +38,19 @@ def test_the_best_epoch_is_that_of_the_runs_own_monitor(bars, tmp_path, monitor)
     config = mlpcli.load_config(bars, overrides=[f"training.monitor={monitor}"])
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")
     assert read_record(run.folder).best == run.best
+
+
+@pytest.mark.parametrize("monitor", ["seconds", "epoch", "[val_loss]", "5"])
+def test_a_monitor_that_no_run_has_chooses_nothing(run, monitor):
+    """The seconds of a row that was restored from a checkpoint are empty."""
+    files = RunFolder(run.folder)
+    text = files.config.read_text()
+    files.config.write_text(text.replace("  monitor: null", f"  monitor: {monitor}", 1))
+    assert read_record(run.folder).setting("training", "monitor") is not None
+    rows = files.metrics.read_text().splitlines()
+    rows[2] = ",".join(["2", "", *rows[2].split(",")[2:]])
+    files.metrics.write_text("\n".join(rows) + "\n")
+    assert read_record(run.folder).best.epoch == run.best_epoch
 
 
 def test_without_validation_the_last_epoch_is_the_best(bars, tmp_path):

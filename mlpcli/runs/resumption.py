@@ -22,7 +22,7 @@ from mlpcli.storage.environment import workers_before
 from mlpcli.storage.records import differences
 from mlpcli.storage.run_folder import RunFolder
 from mlpcli.text import listed, setting
-from mlpcli.training.metrics import EpochMetrics, optional_columns
+from mlpcli.training.metrics import EpochMetrics, filled_columns
 from mlpcli.training.setup import Setup
 
 MAY_CHANGE = (
@@ -114,7 +114,7 @@ def restore(setup: Setup, checkpoint: Checkpoint, path: Path) -> None:
     if (
         progress.examples % batches.block_size
         or progress.examples >= len(setup.training)
-        or any(_measured(row) != setup.measured for row in progress.history)
+        or any(filled_columns(row) != setup.measured for row in progress.history)
     ):
         raise CheckpointError(
             f"{path}: its progress does not fit its data; use another checkpoint."
@@ -137,10 +137,6 @@ def without_a_step_taken_back(found: Resumption) -> Resumption:
         return found
     before = dataclasses.replace(checkpoint, progress=progress.before_the_last_epoch)
     return dataclasses.replace(found, checkpoint=before)
-
-
-def _measured(row: EpochMetrics) -> set[str]:
-    return {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
 
 
 def restore_folder(found: Resumption, history: Sequence[EpochMetrics], best_epoch: int) -> None:

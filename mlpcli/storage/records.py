@@ -28,7 +28,12 @@ from mlpcli.storage.run_folder import (
     wall_time,
 )
 from mlpcli.training.improvement import BestSoFar, monitored_column
-from mlpcli.training.metrics import EpochMetrics, GradientNorms, optional_columns
+from mlpcli.training.metrics import (
+    EpochMetrics,
+    GradientNorms,
+    filled_columns,
+    optional_columns,
+)
 
 _Row = TypeVar("_Row", EpochMetrics, GradientNorms)
 
@@ -58,8 +63,9 @@ class RunRecord:
     @property
     def monitor(self) -> str:
         """The column of metrics.csv that decides which epoch is the best."""
-        row = dataclasses.asdict(self.history[-1]) if self.history else {}
-        measured = [column for column, value in row.items() if value is not None]
+        if not self.history:
+            return "epoch"
+        measured = ["train_loss", *filled_columns(self.history[-1])]
         return monitored_column(self.setting("training", "monitor"), measured)
 
     @property

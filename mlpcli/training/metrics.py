@@ -47,6 +47,12 @@ def optional_columns(kind: type[EpochMetrics | GradientNorms]) -> list[str]:
     return [field.name for field in dataclasses.fields(kind) if field.type == float | None]
 
 
+def filled_columns(row: EpochMetrics) -> set[str]:
+    """Return the optional columns of metrics.csv that a row fills, besides the seconds."""
+    filled = {name for name in optional_columns(EpochMetrics) if getattr(row, name) is not None}
+    return filled - {"seconds"}
+
+
 def measured_columns(*, has_validation: bool, has_classes: bool) -> set[str]:
     """Return the optional columns of metrics.csv that a run fills, besides the seconds."""
     columns = {"train_accuracy"} if has_classes else set()
