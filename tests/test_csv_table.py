@@ -95,6 +95,30 @@ def test_a_header_of_numbers(written):
     assert (found.pixels.tolist(), found.labels) == ([[5] * 300], ["1"])
 
 
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        ("0,1,2,3,label", {}),
+        ("0,1,2,3,what", {"label_column": "what"}),
+        ("1,2, 3,4, Target", {}),
+    ],
+)
+def test_columns_that_are_only_counted(written, header, options):
+    """As pandas writes them, of images so small that each number could be a pixel."""
+    last = text_of([[*row[1:], row[0]] for row in ROWS])
+    check(read_table(written(f"{header}\n{last}"), **options)[0])
+    *others, label = header.split(",")
+    first = ",".join([label, *others])
+    check(read_table(written(f"{first}\n{text_of(ROWS)}"), **options)[0])
+
+
+def test_counted_pixels_are_no_header(written):
+    rows = [[7, 0, 1, 2, 3], *ROWS[1:]]
+    check(read_table(written(text_of(rows)))[0], [[0, 1, 2, 3], *PIXELS[1:]])
+    named = [["target", 9, 1, 2, 3], *ROWS[1:]]
+    check(read_table(written(text_of(named)))[0], [named[0][1:], *PIXELS[1:]], ["target", "0", "9"])
+
+
 WRONG_ROWS = [
     ("7,0,255,3", "row 3: 4 columns, where the first row has 5"),
     ("7,0,255,3,256", "row 3: column 5: expected a whole number from 0 to 255, found '256'"),
@@ -118,6 +142,12 @@ def test_rows_that_cannot_be_used(written, row, problem):
     assert problems.listed == [problem]
 
 
+@pytest.mark.parametrize("row", ["1,2,3,4,999\n", "1,2,3,4,-9\n"])
+def test_no_row_is_left(written, row):
+    with pytest.raises(DataError, match=r"2 problems\n(.*\n)*No row is left"):
+        read_table(written(row * 2), skip=True)
+
+
 def test_all_problems_in_one_message_the_first_twenty_of_them(written):
     with pytest.raises(DataError) as caught:
         read_table(written(text_of(ROWS) + "1,2,3,4,999\n" * 30))
@@ -135,6 +165,7 @@ def test_all_problems_in_one_message_the_first_twenty_of_them(written):
         (b"<html><body>404</body></html>", "no table of images"),
         (HEADER.encode(), "no row that can be used"),
         (b"\x00" * 500, "no table of images"),
+        ("1,²,3".encode(), "row 1: column 2: expected a whole number"),
         (gzip.compress(b"1,2,3\n" * 99, mtime=0)[:-9], "cut short"),
         (gzip.compress(b"1,2,3\n", mtime=0)[:10] + b"\xff" * 9, "damaged"),
     ],

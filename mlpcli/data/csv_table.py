@@ -135,7 +135,9 @@ class _Reader:
         if not self.columns:
             raise DataError(f"{self.path}: the table is empty.")
         self.problems.raise_if_any()
-        if not self.pixels:
+        if not any(map(len, self.pixels)):
+            if self.problems.total:
+                raise DataError(f"{self.problems.text()}\nNo row is left.")
             raise DataError(f"{self.path}: has no row that can be used.")
         pixels = np.concatenate(self.pixels)
         self.pixels.clear()
@@ -148,19 +150,32 @@ class _Reader:
         line, _, rest = piece.partition(b"\n")
         counts = {delimiter: line.count(delimiter) for delimiter in DELIMITERS}
         self.delimiter = max(DELIMITERS, key=counts.__getitem__)
-        names = self._cells(line)
+        names = [name.strip() for name in self._cells(line)]
         self.columns = len(names)
         if self.columns < 2:
             raise DataError(
                 f"{self.path}: no table of images; expected a label and pixels in each row, "
                 "separated by commas."
             )
-        has_header = not any(map(_is_number, names[1:])) or _are_counted(names[1:])
-        self._find_label([name.strip() for name in names] if has_header else [])
+        has_header = self._is_header(names)
+        self._find_label(names if has_header else [])
         if not has_header:
             return piece
         self.row = 1
         return rest
+
+    def _is_header(self, names: list[str]) -> bool:
+        """Return whether the cells of the first line are headings, which may be numbers."""
+        others = [
+            name for name in names if name.lower() not in LABEL_NAMES and name != self.wanted
+        ]
+        has_label = len(others) < len(names)
+        if not has_label:
+            others = names[1:]
+        if not any(map(_is_number, others)):
+            return True
+        # Without a heading of the labels, the numbers could be a row's pixels, unless too large.
+        return _are_counted(others) and (has_label or int(others[-1]) > 255)
 
     def _find_label(self, header: list[str]) -> None:
         """Learn which column has the labels, if one has."""
@@ -286,10 +301,9 @@ def plain_numbers(piece: bytes, delimiter: int, columns: int) -> NDArray[np.uint
 
 
 def _are_counted(names: list[str]) -> bool:
-    """Return whether these are the numbers of columns, too large for pixels."""
-    numbers = [int(name) if name.isdigit() and len(name) < 9 else -1 for name in names]
-    first, last = numbers[0], numbers[-1]
-    return last > 255 and numbers == list(range(first, last + 1))
+    """Return whether these are consecutive numbers, as those of columns are."""
+    numbers = [int(name) if name.isdecimal() and len(name) < 9 else -1 for name in names]
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] >= 0
 
 
 def _is_number(cell: str) -> bool:
