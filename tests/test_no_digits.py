@@ -51,6 +51,13 @@ def test_a_few_digits_are_enough(digits):
     assert len(no_digits(few, N, 3)) == N
 
 
+def test_a_single_digit_is_enough(digits):
+    """Even if it is a narrow 1, no piece of which is as wide as what is no digit."""
+    one = digits.take(np.flatnonzero(digits.labels == 1)[:1])
+    found = no_digits(one, 35, 3)
+    assert (found.images.max(axis=1) > 128).all()
+
+
 def test_each_fills_the_frame_as_a_digit_does_and_no_two_are_alike(none):
     for image in none.images.reshape(-1, 28, 28):
         rows, columns = box_of(image > 0)

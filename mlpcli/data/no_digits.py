@@ -31,6 +31,9 @@ LEAST_PIECE = 14
 LEAST_NEIGHBOUR = 0.6
 """least height of a neighbour's piece by the digit's: a lower one is a speck beside it"""
 
+MOST_TRIES = 1000
+"""of one way; with digits of every kind, a hundred are enough"""
+
 Shape = tuple[int, int]
 
 
@@ -54,13 +57,25 @@ def no_digits(digits: Dataset, count: int, seed: int, start: int = 0) -> Dataset
     images[:n_signs] = draw_signs(seed, range(start, start + n_signs))
     sources = _Digits(digits)
     for i in range(n_signs, count):
-        image = None
-        while image is None:
-            image = _in_frame(_WAYS[i % len(_WAYS)](sources, rng), digits.image_shape)
-        images[i] = image.ravel()
+        images[i] = _made(i, sources, rng, digits.image_shape).ravel()
     widened = with_no_digit(digits)
     labels = np.full(count, widened.class_names.index(NO_DIGIT))
     return dataclasses.replace(widened, images=images, labels=labels)
+
+
+def _made(number: int, digits: "_Digits", rng: Generator, shape: Shape) -> UInt8Array:
+    """Return an image (height, width) made in the way that is its number's turn.
+
+    Of some digits nothing can be made in one way, as no piece of a narrow 1 is wide enough. Then
+    it is the next way's turn.
+    """
+    tries = 0
+    while True:
+        way = _WAYS[(number + tries // MOST_TRIES) % len(_WAYS)]
+        image = _in_frame(way(digits, rng), shape)
+        if image is not None:
+            return image
+        tries += 1
 
 
 class _Digits:
