@@ -1,6 +1,7 @@
 """The table of labels that goes with a folder of images: the columns file and label."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -30,8 +31,9 @@ def labelled_files(path: Path) -> Iterator[LabelledFile]:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise DataError(f"{path}: has more than {MOST_BYTES:,} bytes; give a smaller table.")
-    lines = content.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
-    reader = csv.DictReader(lines)
+    text = content.decode("utf-8-sig", errors="surrogateescape")
+    # Not `splitlines`: for it a line ends at U+2028 and others, too, which a label may have.
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         if not {"file", "label"} <= set(reader.fieldnames or ()):
             raise DataError(f"{path}: expected a table with the columns file and label.")
