@@ -16,6 +16,7 @@ from PIL import Image
 import mlpcli
 from mlpcli.data import prepared
 from mlpcli.data.image_folder import find_images, fingerprint
+from mlpcli.data.labels_table import labelled_files
 from mlpcli.data.problems import Problems
 from mlpcli.errors import DataError
 from mlpcli.reading.digit import prepare
@@ -173,6 +174,15 @@ def test_rows_of_a_table_that_cannot_be_used(digits, tmp_path, row, problem):
         load(digits)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_row_ends_where_its_line_does(tmp_path, end):
+    rows = [("a\u2028b.png", "x\x85y"), ("n\x0b.png", 'a"b')]
+    lines = ["file,label", rows[0][0] + "," + rows[0][1], rows[1][0] + ',"a""b"']
+    (tmp_path / "labels.csv").write_text(end.join(lines), "utf-8-sig", newline="")
+    found = list(labelled_files(tmp_path / "labels.csv"))
+    assert found == [(2, *rows[0]), (3, *rows[1])]
+
+
 def test_two_labels_of_one_file_and_no_table(digits):
     (digits / "labels.csv").write_text("file,label\n0/000.png,1\n0/000.png,2\n")
     shutil.copy(next(digits.rglob("*.png")), digits / "0" / "000.png")
@@ -207,6 +217,10 @@ def test_the_cache_is_used_only_for_the_same(digits, monkeypatch):
     (kept,) = Path("data/prepared").iterdir()
     content = bytearray(kept.read_bytes())
     content[len(content) // 2] ^= 1
+    kept.write_bytes(content)
+    assert np.array_equal(load(moved).images, first.images)
+    content = bytearray(kept.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] ^= 1  # the first array seems to be encrypted
     kept.write_bytes(content)
     assert np.array_equal(load(moved).images, first.images)
     with np.load(kept) as arrays:

@@ -38,10 +38,10 @@ WORTH_A_PROCESS = 64
 """images, fewer of which are prepared in one process"""
 MOST_PROCESSES = 4
 _FOREIGN = (
-    *(OSError, ValueError, KeyError, EOFError, MemoryError, NotImplementedError),
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
-"""what reading a damaged file raises"""
+"""what reading a damaged file raises; RuntimeError, if a wrong bit says that it is encrypted"""
 
 Arrays = tuple[UInt8Array, NDArray[np.bool_]]
 """pixels (N, height * width), and whether each image could be read (N,)"""
