@@ -218,6 +218,21 @@ def test_a_cache_is_home_and_a_link_out_of_it_is_not(bars, tmp_path, monkeypatch
     assert not lies_at_home(link, cache)
 
 
+def test_links_in_a_circle_lie_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    circle = tmp_path / "circle"
+    try:
+        circle.symlink_to(circle)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    for dataset in ("folder", "csv", "npz"):
+        config = load_config({"data": {"dataset": dataset, "path": str(circle)}})
+        for trust_paths in (True, False):
+            loader = DataLoader(config.data, 1, tmp_path, Reporter(), trust_paths=trust_paths)
+            with pytest.raises(DataError, match="circle"):
+                loader.training_and_validation()
+
+
 def test_a_published_dataset_whose_labels_are_rows(tmp_path, monkeypatch):
     images = np.zeros((4, 28, 28), np.uint8)
     labels = np.array([[3, 9], [1, 9], [0, 9], [2, 9]], ">i4")

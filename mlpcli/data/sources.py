@@ -85,8 +85,15 @@ class Origin:
 
 
 def lies_at_home(path: Path, data_dir: Path) -> bool:
-    """Return whether a path is in the working directory or the cache, with all links resolved."""
-    return any(path.resolve().is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
+    """Return whether a path is in the working directory or the cache, with all links resolved.
+
+    Links that lead in a circle are nowhere.
+    """
+    try:
+        real = path.resolve()
+        return any(real.is_relative_to(home.resolve()) for home in (Path.cwd(), data_dir))
+    except (OSError, RuntimeError):  # RuntimeError: before Python 3.13
+        return False
 
 
 def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
