@@ -54,7 +54,8 @@ def test_other_forms(archive, x, y):
     ("arrays", "message"),
     [
         ({"a": X}, "expected arrays named x_train with y_train or .*; it has a"),
-        ({"x": X / 255, "y": Y}, "elements of type float64"),
+        ({"x": X / 255, "y": Y}, r"elements of type float64.*; pixels from 0 to 1"),
+        ({"x": X, "y": Y / 1}, r"y\.npy has .* type float64, where whole numbers were expected\.$"),
         ({"x": X, "y": Y.astype(object)}, "elements of type object"),
         ({"x": X, "y": Y[:3]}, "x has 4 images, but y has 3 labels"),
         ({"x": X.astype(int) - 1, "y": Y}, "expected 0 to 255"),

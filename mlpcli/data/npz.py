@@ -26,6 +26,7 @@ from mlpcli.text import listed
 MOST_BYTES = 2**31
 """largest array; MNIST's has 47 million bytes"""
 PIECE = 2**20
+BYTES = "; pixels from 0 to 1 become such by np.rint(255 * x).astype(np.uint8)"
 TRAINING = (
     *(("x_train", "y_train"), ("train_images", "train_labels"), ("train_x", "train_y")),
     *(("images", "labels"), ("x", "y"), ("data", "labels"), ("data", "target")),
@@ -86,7 +87,7 @@ def _pair(
 ) -> Images | None:
     for images, labels in pairs:
         if images in names and labels in names:
-            pixels = _pixels(_array(archive, names[images], path), f"{path}: {images}")
+            pixels = _pixels(_array(archive, names[images], path, BYTES), f"{path}: {images}")
             values = _labels(_array(archive, names[labels], path), f"{path}: {labels}")
             if len(pixels) != len(values):
                 raise DataError(
@@ -97,7 +98,8 @@ def _pair(
     return None
 
 
-def _array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, name: str, path: Path, remedy: str = "") -> NDArray[Any]:
+    """Return one array of whole numbers; `remedy` says how others become such."""
     if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{path}: {name} is packed in a way that NumPy does not use.")
     with archive.open(name) as member:
@@ -110,8 +112,8 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
             raise DataError(f"{path}: {name} is of a version that is not read: {version}.")
         if dtype.kind not in "ui":
             raise DataError(
-                f"{path}: {name} has elements of type {dtype}, where whole numbers were expected; "
-                "pixels from 0 to 1 become such by np.rint(255 * x).astype(np.uint8)."
+                f"{path}: {name} has elements of type {dtype}, where whole numbers were expected"
+                f"{remedy}."
             )
         size = math.prod(shape) * dtype.itemsize
         if not 1 <= len(shape) <= MOST_DIMENSIONS or not 0 < size <= MOST_BYTES or min(shape) < 1:
