@@ -264,6 +264,11 @@ def test_a_dataset_of_arrays():
         (x, [0.5, 1, 2, 3]),
         (x, [-1, 1, 2, 3]),
         (x.astype(int) - 1, [0, 1, 2, 3]),
+        (x, [0, 1, 2, 1000]),
+        (x, [0, 1, 0, 1], ["a", "a"]),
+        (x, [0, 1, 0, 1], ["a", "b\n"]),
+        (x, [0, 1, 0, 1], list(map(str, range(1001)))),
+        (x, ["", "a", "b", "c"]),
     ):
         with pytest.raises(DataError):
             mlpcli.Dataset.from_arrays(*wrong)

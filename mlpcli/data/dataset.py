@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from mlpcli.config.class_names import MOST_CLASSES, check_class_names
 from mlpcli.errors import DataError
 
 UInt8Array = NDArray[np.uint8]
@@ -68,9 +69,16 @@ class Dataset:
             place = {name: index for index, name in enumerate(names)}
             y = np.array([place.get(name, -1) for name in y.tolist()])
         else:
-            names = numbered(int(y.max()) + 1) if class_names is None else tuple(class_names)
+            usual = numbered(min(int(y.max()) + 1, MOST_CLASSES))
+            names = usual if class_names is None else tuple(class_names)
         if y.min() < 0 or y.max() >= len(names):
-            raise DataError(f"A label is none of the {len(names)} classes.")
+            raise DataError(f"A label is none of the {len(names):,} classes.")
+        if len(names) > MOST_CLASSES:
+            raise DataError(f"There are {len(names):,} classes, more than {MOST_CLASSES:,}.")
+        try:
+            check_class_names(names)
+        except ValueError as error:
+            raise DataError(f"The class names are wrong: expected {error}.") from None
         n, height, width = x.shape
         pixels = x.reshape(n, height * width).astype(np.uint8)
         return cls(pixels, y.astype(np.intp), (height, width), names)
