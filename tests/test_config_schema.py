@@ -256,6 +256,7 @@ MISFITS = [
     ({**OWN, "test_share": 0}, "data.test_share", "without data.mix"),
     ({**OWN, "mix": {}, "validation": 100}, "data.validation", "expected a share below 1"),
     ({**OWN, "mix": {"dataset": "kmnist", "added_digits": 9}}, "data.mix.added_digits", "kmnist"),
+    ({**OWN, "mix": {"dataset": "kmnist", "no_digits": 9}}, "data.mix.no_digits", "kmnist"),
     ({**OWN, "prepare": "none"}, "data.prepare", "only for dataset folder"),
     ({"dataset": "mnist", "mix": {}}, "data.mix", "only for dataset folder, csv, npz, idx or arr"),
     ({"path": "x"}, "data.path", "only for dataset folder, csv or npz"),

@@ -191,9 +191,10 @@ def _data_conflicts(data: DataConfig) -> Iterator[Conflict]:
     if data.test_share == 0 and data.mix is None:
         message = "expected a share above 0: without data.mix there are no other test images"
         yield Conflict("data.test_share", ("data.mix",), message)
-    if data.mix is not None and data.mix.added_digits and data.mix.dataset != "mnist":
-        message = f"only for dataset mnist, found dataset {data.mix.dataset!r}"
-        yield Conflict("data.mix.added_digits", ("data.mix.dataset",), message)
+    for key in ("added_digits", "no_digits"):
+        if data.mix is not None and getattr(data.mix, key) and data.mix.dataset != "mnist":
+            message = f"only for dataset mnist, found dataset {data.mix.dataset!r}"
+            yield Conflict(f"data.mix.{key}", ("data.mix.dataset",), message)
     if data.mix is not None and isinstance(data.validation, int) and data.validation:
         message = (
             f"expected a share below 1, found {data.validation}: with data.mix, that share of each"
