@@ -795,3 +795,10 @@ def test_paths_of_shipped_configs_start_where_one_works(tmp_path, monkeypatch):
     other.write_text("data: {dataset: csv, path: t.csv, test_path: u.csv}")
     data = load_config(other).data
     assert data.paths == (other.parent / "t.csv", other.parent / "u.csv")
+
+
+@pytest.mark.parametrize("key", [None, 3, 1.5, ("a",)])
+def test_a_key_of_a_mapping_that_is_no_text(key):
+    for value in (None, 3):
+        with pytest.raises(ConfigError, match="unknown key"):
+            load_config({"training": {key: value}})

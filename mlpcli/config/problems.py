@@ -44,7 +44,7 @@ def dotted(path: KeyPath) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            text += f".{key}" if key.isprintable() else f".{key!r}"
+            text += f".{key}" if isinstance(key, str) and key.isprintable() else f".{key!r}"
     return text.removeprefix(".")
 
 
