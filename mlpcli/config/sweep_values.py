@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlpcli.config.schema.section import expand_shorthand
-from mlpcli.config.schema.sweep import MOST_SEEDS, ParameterConfig
+from mlpcli.config.schema.sweep import MOST_VALUES, ParameterConfig
 from mlpcli.config.yaml_loader import KeyPath, parse_value, plain_value
 
 _NUMBER = r"([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
@@ -29,19 +29,24 @@ def parameter_from(items: Sequence[Any]) -> dict[str, Any] | None:
     if isinstance(item, dict) and item.keys() <= ParameterConfig.model_fields.keys():
         return item
     if isinstance(item, str) and (ends := _ends(item)):
+        integers = _range_or_one(item)
+        if isinstance(integers, range):
+            return {"values": list(integers)}
         low, high = ends
-        is_list = isinstance(low, int) and isinstance(high, int)
-        return {"values": list(_range_or_one(item))} if is_list else {"low": low, "high": high}
+        return {"low": low, "high": high}
     return None
 
 
 def _range_or_one(item: Any) -> Sequence[Any]:
-    """Return the integers of a range such as `1..5`, or the item itself alone."""
+    """Return the integers of a range such as `1..5`, or the item itself alone.
+
+    A range of more integers than a parameter may have values, or of none, is the item.
+    """
     ends = _ends(item) if isinstance(item, str) else None
     if ends is None or not all(isinstance(end, int) for end in ends):
         return [item]
     low, high = map(int, ends)
-    return range(low, high + 1) if 0 <= high - low < MOST_SEEDS else [item]
+    return range(low, high + 1) if 0 <= high - low < MOST_VALUES else [item]
 
 
 def _ends(text: str) -> tuple[float, float] | None:
