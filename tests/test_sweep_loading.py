@@ -51,6 +51,8 @@ def test_one_worker_trains_each_trial():
         ("8,16..18", {"values": (8, 16, 17, 18)}),
         ("{low: 8, high: 64, step: 8}", {"low": 8, "high": 64, "step": 8}),
         ("{low: 8, high: 64, log: true}", {"low": 8, "high": 64, "log": True}),
+        ("1..1000", {"values": tuple(range(1, 1001))}),
+        ("16..2048", {"low": 16, "high": 2048}),
     ],
 )
 def test_ranges(text, expected):
@@ -103,6 +105,23 @@ def test_another_sampler_has_settings_of_its_own():
     assert load_sweep(file, overrides=["sampler=random"]).settings.sampler.name == "random"
     assert load_sweep(file, overrides=["sampler=tpe"]).settings.sampler.round == 8
     assert load_sweep(file, overrides=["sampler.seed=3"]).settings.sampler.round == 8
+    random = load_sweep(file, overrides=["sampler.seed=3", "sampler=random"]).settings.sampler
+    assert (random.name, random.seed) == ("random", 3)
+
+
+def test_a_sampler_without_a_name_is_tpe():
+    file = {"sampler": {"seed": 7}, "parameters": {"training.epochs": [1, 2]}}
+    for override, expected in (
+        ("sampler=random", ("random", 1)),
+        ("sampler=tpe", ("tpe", 7)),
+        ("sampler.round=2", ("tpe", 7)),
+    ):
+        sampler = load_sweep(file, overrides=[override]).settings.sampler
+        assert (sampler.name, sampler.seed) == expected
+    sampler = load_sweep(overrides=["sampler.seed=3", "sampler.round=2", "seed=1,2"]).settings
+    assert (sampler.sampler.name, sampler.sampler.seed, sampler.sampler.round) == ("tpe", 3, 2)
+    sampler = load_sweep({"sampler": 5}, overrides=["sampler=grid", "seed=1,2"]).settings.sampler
+    assert sampler.name == "grid"
 
 
 def test_a_base_of_several_parts(tmp_path):
@@ -111,6 +130,22 @@ def test_a_base_of_several_parts(tmp_path):
     file.write_text("base:\n- smoke\n- mine.yaml\n- data: {train_size: 500}\n")
     base = load_sweep(file).base
     assert (base.training.epochs, base.data.train_size, base.network.hidden) == (7, 500, (64,))
+
+
+def test_relative_paths_in_a_sweep_file_start_at_its_folder(tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    file = mine / "s.yaml"
+    file.write_text(
+        "base: {data: {dataset: folder, path: digits}, training: {start_from: boxed}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    base = load_sweep(file).base
+    assert base.data.path == mine / "digits"
+    assert str(base.training.start_from) == "boxed"
+    part = {"data": {"dataset": "folder", "path": "digits"}}
+    assert load_sweep({"base": ["smoke", part]}).base.data.path == tmp_path / "digits"
+    assert part["data"]["path"] == "digits"
 
 
 def test_whole_configs_are_a_parameter():
@@ -204,6 +239,7 @@ halfing: {}
         ("optimizer.learning_rat=0.1,0.2", 'unknown key; did you mean "learning_rate"?'),
         ("optimizer.learning_rate", "expected key=value"),
         ("data.validation=0", "data.validation: found 0, but a sweep compares its trials by"),
+        ("training.batch_size=9..5", "expected low below high, which are 9 and 5"),
         ("optimizer.momentum={low: 0.1}", "expected values, or low and high, found a mapping"),
         ("optimizer.momentum={low: 0, high: 0.5, log: true}", "expected low above 0, because log"),
     ],
@@ -252,6 +288,17 @@ def test_a_grid_needs_values_and_halving_decides_the_epochs():
 def test_a_regression_is_compared_by_its_loss():
     sweep = load_sweep(configs=["examples/sine"], overrides=["data.validation=20", "seed=1,2"])
     assert sweep.monitor == "val_loss"
+
+
+def test_trials_are_compared_though_the_base_holds_nothing_out():
+    sweep = load_sweep(configs=["examples/sine"], overrides=["data.validation=20,30"])
+    assert (sweep.monitor, sweep.minimize) == ("val_loss", True)
+    assert sweep.config({"data.validation": 20}, 1).training.monitor == "val_loss"
+
+
+def test_a_mapping_has_no_place_in_a_message():
+    assert problems({"base": [1]})[0].startswith("base: expected the name of a config")
+    assert problems({"parameters": {"config": [1]}})[0].startswith("config: expected the name")
 
 
 def test_no_parameters_but_seeds():

@@ -149,7 +149,7 @@ def report(problems: Sequence[Problem], sources: Sequence[Source]) -> str:
     lines = []
     for place, problem in located:
         key = dotted(problem.path)
-        line = f"{place.text}: " if place and place.text else ""
+        line = place.start if place else ""
         if not place or place.key != key:
             line += f"{key}: "
         lines.append(line + problem.message)

@@ -41,6 +41,11 @@ class Place:
     key: str | None = None
     """the dotted key that `text` already names"""
 
+    @property
+    def start(self) -> str:
+        """The start of a message's line: the text and a colon, or nothing."""
+        return f"{self.text}: " if self.text else ""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -78,7 +83,7 @@ def file_source(path: Path, order: int) -> Source:
     located = read_yaml(path)
     values = written_out(located.values)
     if not is_shipped(path):
-        _anchor_paths(values, path.parent)
+        anchor_paths(values, path.parent)
     return Source(values, Place(str(path), (order, 0)), places_of(located, path, order))
 
 
@@ -130,8 +135,11 @@ def written_out(source: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
-    """Make relative paths of data and checkpoints relative to the folder of the config file."""
+def anchor_paths(values: dict[str, Any], folder: Path) -> None:
+    """Make the relative paths among a config's values, of data and checkpoints, start at `folder`.
+
+    The values are changed in place.
+    """
     for path in PATHS:
         *sections, last = path
         section: Any = values

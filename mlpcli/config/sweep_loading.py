@@ -17,16 +17,18 @@ from mlpcli.config.problems import Problem, SchemaWords
 from mlpcli.config.schema.config import Config
 from mlpcli.config.schema.conflicts import DECIDED_BY_START
 from mlpcli.config.schema.sweep import (
+    DEFAULT_SAMPLER,
     MOST_VALUES,
     GridConfig,
     ParameterConfig,
     SweepConfig,
     TpeConfig,
 )
-from mlpcli.config.shipped import find_config, find_sweep
+from mlpcli.config.shipped import find_config, find_sweep, is_shipped
 from mlpcli.config.sources import (
     Place,
     Source,
+    anchor_paths,
     file_source,
     override_source,
     places_of,
@@ -87,7 +89,7 @@ class Sweep:
     @property
     def monitor(self) -> str:
         """The column of metrics.csv by which a trial is the best."""
-        return str(self.base.training.monitor)
+        return str(self.settings.monitor)
 
     @property
     def minimize(self) -> bool:
@@ -102,7 +104,8 @@ class Sweep:
         """
         place = Place("", (1, 0))
         chosen = [_chosen(key, value, place) for key, value in values.items()]
-        same = {"seed": seed, "name": self.base.name, "training": {"workers": 1}}
+        training = {"workers": 1, "monitor": self.monitor}
+        same = {"seed": seed, "name": self.base.name, "training": training}
         base = Source(_shared(self.base, self.settings), Place("", (0, 0)))
         return build_config([base], [*chosen, Source(same, place)])
 
@@ -170,6 +173,9 @@ class _Reading:
     def __init__(self) -> None:
         self.name: str | None = None
         self.folder = Path()
+        """where the configs lie that the sweep file names"""
+        self.anchor = Path()
+        """where the relative paths in it start"""
         self.file = Source({}, Place("", (0, 0)))
         self.changes: list[Source] = []
         """what the command line changes in the settings of the sweep"""
@@ -186,6 +192,7 @@ class _Reading:
         path = find_sweep(sweep)
         located = read_yaml(path)
         self.name, self.folder = name_from(path), path.parent
+        self.anchor = Path() if is_shipped(path) else path.parent
         places = places_of(located, path, 0)
         self.file = Source(long_form(located.values), Place(str(path), (0, 0)), places)
 
@@ -239,7 +246,7 @@ class _Reading:
             else:
                 place = self.file.places.get(("base",), self.file.place)
                 expected = "the name of a config, a file, a mapping, or a list of those"
-                raise ConfigError(f"{place.text}: base: expected {expected}")
+                raise ConfigError(f"{place.start}base: expected {expected}")
 
     def _part_of_file(self, values: Mapping[str, Any], prefix: KeyPath) -> Source:
         """Return settings within the sweep file as a source, with their lines."""
@@ -249,7 +256,9 @@ class _Reading:
             for path, place in self.file.places.items()
             if path[:depth] == prefix and len(path) > depth
         }
-        return Source(written_out(values), self.file.place, places)
+        part = written_out(values)
+        anchor_paths(part, self.anchor)
+        return Source(part, self.file.place, places)
 
     def settings(self) -> SweepConfig:
         """Return the settings of the sweep, or raise ConfigError."""
@@ -268,11 +277,12 @@ class _Reading:
     def values(self) -> dict[str, Any]:
         """Return the settings of the sweep as they were given, merged."""
         values: dict[str, Any] = {}
-        for source in (self.file, *self.changes):
-            sampler, before = source.values.get("sampler"), values.get("sampler")
-            if sampler and before and sampler.get("name", before["name"]) != before["name"]:
+        merge(values, self.file.values)
+        for change in self.changes:
+            if _is_of_another_kind(change.values.get("sampler"), values.get("sampler")):
                 del values["sampler"]  # the settings of another kind have no meaning
-            merge(values, source.values)
+        for change in self.changes:
+            merge(values, change.values)
         return values
 
     def base_config(self) -> Config:
@@ -289,6 +299,14 @@ class _Reading:
             if place := source.deciding_place(("parameters", key)):
                 return place
         return self.file.place
+
+
+def _is_of_another_kind(sampler: Any, before: Any) -> bool:
+    """Return whether a sampler's settings name another kind than those before."""
+    if not isinstance(sampler, Mapping) or not isinstance(before, Mapping):
+        return False
+    kind = before.get("name", DEFAULT_SAMPLER)
+    return bool(sampler.get("name", kind) != kind)
 
 
 def _complete(settings: SweepConfig, base: Config, name: str | None) -> Sweep:
@@ -430,7 +448,7 @@ def _chosen(key: str, value: Any, place: Place) -> Source:
         return Source(file_source(find_config(value), 0).values, place)
     if isinstance(value, Mapping):
         return Source(written_out(value), place)
-    raise ConfigError(f"{place.text}: {key}: expected the name of a config or a mapping")
+    raise ConfigError(f"{place.start}{key}: expected the name of a config or a mapping")
 
 
 def _problem(base: list[Source], changes: list[Source]) -> str:

@@ -27,6 +27,7 @@ from mlpcli.config.schema.section import (
 MOST_TRIALS = 100_000
 MOST_VALUES = 1000
 MOST_SEEDS = 1000
+DEFAULT_SAMPLER = "tpe"
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _Base = WithJsonSchema({"type": ["object", "string", "array"]})
@@ -141,7 +142,7 @@ class TpeConfig(Section):
 SamplerConfig = Annotated[
     GridConfig | RandomConfig | TpeConfig,
     Field(discriminator="name"),
-    NamedSection(default="tpe"),
+    NamedSection(default=DEFAULT_SAMPLER),
 ]
 
 
