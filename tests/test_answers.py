@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,19 @@ def test_a_pattern_that_matches_folders_alone_matches_no_picture(tmp_path):
         list(images_named(pattern, recursive=False))
     (tmp_path / "four.png").touch()
     assert [path.name for path in images_named(pattern, recursive=False)] == ["four.png"]
+
+
+def test_what_is_hidden_in_a_folder_is_no_image_of_it(tmp_path, monkeypatch):
+    folder = tmp_path / ".mine"
+    for name in ("1.png", "._1.png", ".thumbnails/2.png", "more/3.png", "more/._3.png"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(folder)
+    for named in (".", str(folder)):
+        assert [path.name for path in images_named(named, recursive=False)] == ["1.png"]
+        assert [path.name for path in images_named(named, recursive=True)] == ["1.png", "3.png"]
+    assert images_named("._1.png", recursive=False) == [Path("._1.png")]
 
 
 def test_what_is_not_counted_is_told(tmp_path):

@@ -24,7 +24,8 @@ def images_named(argument: str, recursive: bool) -> Sequence[Path]:
     """Return the files that an argument names: itself, a pattern's matches, a folder's images.
 
     A pattern has `*`, `?` or `[...]`, which a shell may have left alone. With `recursive`, a
-    folder's own folders are searched too.
+    folder's own folders are searched too. What is hidden in a folder is left out, such as the
+    `._1.png` that macOS writes beside a 1.png.
 
     Raises:
         ImageError: it is a URL, nothing is found, or a folder may not be read.
@@ -43,7 +44,9 @@ def _named(argument: str, recursive: bool) -> Sequence[Path]:
         found = sorted(
             file
             for file in (path.rglob("*") if recursive else path.iterdir())
-            if file.suffix.lower() in ENDINGS and file.is_file()
+            if file.suffix.lower() in ENDINGS
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            and file.is_file()
         )
         if not found:
             hint = "" if recursive else "; --recursive searches the folders in it too"
