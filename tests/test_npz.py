@@ -40,6 +40,7 @@ def test_keras(archive):
         (X.astype(">i4"), Y.astype(">i8")),
         (X[..., np.newaxis], Y[:, np.newaxis]),
         (np.asfortranarray(X), Y),
+        (X, Y.astype(np.uint64) + np.uint64(2**63)),
     ],
 )
 def test_other_forms(archive, x, y):
@@ -47,7 +48,7 @@ def test_other_forms(archive, x, y):
     assert test is None
     assert training.pixels.dtype == np.uint8
     assert np.array_equal(training.pixels, X)
-    assert training.labels.tolist() == Y.tolist()
+    assert training.labels.tolist() == y.ravel().tolist()
 
 
 @pytest.mark.parametrize(

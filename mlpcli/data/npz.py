@@ -47,7 +47,7 @@ class Images(NamedTuple):
 
     pixels: UInt8Array
     """(N, height, width), or (N, height * width)"""
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
     """(N,)"""
 
 
@@ -148,11 +148,11 @@ def _pixels(array: NDArray[Any], name: str) -> UInt8Array:
     return np.ascontiguousarray(array, np.uint8)
 
 
-def _labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
+def _labels(array: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise DataError(f"{name} has the shape {array.shape}; expected a number for each image.")
     if array.min() < 0:
         raise DataError(f"{name} has negative numbers; expected classes from 0 on.")
-    return array.astype(np.int64)
+    return array
