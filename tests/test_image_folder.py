@@ -199,6 +199,19 @@ def test_folders_without_images(tmp_path):
             load(path)
 
 
+def test_a_folder_in_it_that_may_not_be_read_is_named(digits, monkeypatch):
+    scandir = os.scandir
+
+    def refused(path):
+        if Path(path).name == "7":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(DataError, match=r"digits.7: cannot be read: Permission denied"):
+        load(digits)
+
+
 def test_more_than_one_process_reads_the_same(digits, monkeypatch):
     one = load(digits)
     monkeypatch.setattr(prepared, "WORTH_A_PROCESS", 1)

@@ -56,7 +56,8 @@ def find_images(path: Path, problems: Problems) -> list[ImageFile]:
         else:
             found = _in_table(path, problems)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        where = error.filename or path
+        raise DataError(f"{where}: cannot be read: {error.strerror or error}.") from error
     found.sort(key=lambda image: unicodedata.normalize("NFC", image.name))
     if not found:
         problems.raise_if_any()
