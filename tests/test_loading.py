@@ -12,10 +12,10 @@ from mlpcli.config.loading import load_config
 from mlpcli.config.schema.data import DataConfig
 from mlpcli.config.schema.section import MOST_IMAGES
 from mlpcli.data import sources, synthetic
-from mlpcli.data.loading import DataLoader, options_for
+from mlpcli.data.loading import DataLoader, load_dataset, options_for
 from mlpcli.data.published.sources import SOURCES, PublishedDataset
 from mlpcli.data.sources import leads_to_another_computer, lies_at_home
-from mlpcli.errors import DataError
+from mlpcli.errors import ConfigError, DataError
 from mlpcli.reporting import Reporter
 
 
@@ -216,6 +216,28 @@ def test_a_cache_is_home_and_a_link_out_of_it_is_not(bars, tmp_path, monkeypatch
     except OSError:
         pytest.skip("this system lets nobody make links")
     assert not lies_at_home(link, cache)
+
+
+def test_tables_are_loaded_as_other_datasets_are():
+    points = {"formula": "x**2", "low": 0, "high": 2, "points": 3}
+    found = [load_dataset("table", table=points, split=split) for split in ("train", "test")]
+    assert [dataset.targets.ravel().tolist() for dataset in found] == [[0, 1, 4], [0.25, 2.25]]
+    labelled = load_dataset("table", table={"inputs": [[1], [2]], "labels": [1, 0]})
+    assert (labelled.labels.tolist(), labelled.targets) == ([1, 0], None)
+
+
+def test_a_split_that_there_is_not():
+    with pytest.raises(ConfigError, match="expected train, validation or test, found 'valid'"):
+        load_dataset("synthetic", train_size=20, split="valid")
+
+
+def test_a_label_of_an_archive_that_no_training_image_has(tmp_path):
+    x, y = np.zeros((4, 2, 2), np.uint8), np.array([0, 1, 0, 1])
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y + 1)
+    with pytest.raises(DataError) as caught:
+        load_dataset("npz", path=str(tmp_path / "a.npz"), split="test")
+    assert "image 1: its class '2' is none of 0, 1" in str(caught.value)
+    assert "on_error" not in str(caught.value)  # which archives do not have
 
 
 def test_links_in_a_circle_lie_nowhere(tmp_path, monkeypatch):

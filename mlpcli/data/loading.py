@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mlpcli.config.loading import load_config
 from mlpcli.config.schema.config import Config
@@ -21,7 +22,9 @@ from mlpcli.data.sources import DATASETS, Origin, Source, lies_at_home
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.randomness import Purpose, generator
 from mlpcli.reporting import Reporter
+from mlpcli.text import listed
 
+Split = Literal["train", "validation", "test"]
 READ_SETTINGS = {"dataset", *ONLY_FOR} - {"added_digits"}
 """settings that say what is read; the others change the images that were read"""
 DRAWN_BY_SEED = ("synthetic", "folder", "csv", "npz")
@@ -178,7 +181,7 @@ def with_arrays(config: Config) -> Config:
 def load_dataset(
     dataset: str = "mnist",
     *,
-    split: Literal["train", "validation", "test"] = "train",
+    split: Split = "train",
     seed: int = 1,
     data_dir: str | Path | None = None,
     reporter: Reporter | None = None,
@@ -199,8 +202,13 @@ def load_dataset(
         ConfigError: a setting is wrong.
         DataError: the data cannot be had, or is not what the settings say.
     """
+    if split not in get_args(Split):
+        raise ConfigError(f"split: expected {listed(get_args(Split), 'or')}, found {split!r}")
     values = {"dataset": dataset, "validation": 0, **settings}
-    config = load_config({"seed": seed, "data": values})
+    table = settings.get("table")
+    has_targets = isinstance(table, Mapping) and table.get("labels") is None
+    loss = "mse" if has_targets else "cross_entropy"  # any that suits: nothing is trained
+    config = load_config({"seed": seed, "data": values, "loss": loss})
     cache_folder = cache.data_directory(None if data_dir is None else Path(data_dir))
     loader = DataLoader(config.data, seed, cache_folder, reporter or Reporter())
     training, validation = loader.training_and_validation()

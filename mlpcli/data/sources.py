@@ -359,7 +359,9 @@ class _NpzArchive(_Own):
         labels = list(map(str, found.labels.tolist()))
         names = list(map(str, range(n)))
         pixels = found.pixels.reshape(n, -1)
-        return _Part(pixels, shape, labels, names, self._problems(path, "image"), True)
+        problems = self._problems(path, "image")
+        problems.remedy = "Mend them, or name all classes in data.class_names."
+        return _Part(pixels, shape, labels, names, problems, True)
 
 
 @dataclass(frozen=True)
