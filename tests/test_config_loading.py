@@ -13,6 +13,7 @@ from mlpcli.config.renamed import with_present_names
 from mlpcli.config.schema.config import Config, is_run_name
 from mlpcli.config.shipped import config_names, find_config
 from mlpcli.config.writing import resolved_yaml
+from mlpcli.config.yaml_loader import read_yaml
 from mlpcli.errors import ConfigError
 
 FILES = ("train_images", "train_labels", "test_images", "test_labels")
@@ -583,6 +584,19 @@ def test_a_run_is_named_after_the_last_file_unless_a_name_is_given():
 @pytest.mark.parametrize("name", config_names())
 def test_every_shipped_config_loads_by_its_name_and_by_its_path(name):
     assert load_config(name) == load_config(f"{name}.yaml") == load_config(find_config(name))
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_what_a_shipped_config_says_is_as_in_mnist_is(name):
+    path = find_config(name)
+    text = path.read_text("utf-8").splitlines()
+    config, mnist = (load_config(each).model_dump() for each in (name, "mnist"))
+    for keys, line in read_yaml(path).lines.items():
+        if text[line - 1].endswith("# as in mnist.yaml") and isinstance(keys[-1], str):
+            found, expected = config, mnist
+            for key in keys:
+                found, expected = found[key], expected[key]
+            assert found == expected, text[line - 1]
 
 
 def test_an_existing_file_wins_over_a_shipped_name_and_a_folder_does_not():
