@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from helpers.found_digits import digits_on_page
 from helpers.hostile_images import PATTERNS, small_digits
 from PIL import ExifTags, Image
 from PIL.GifImagePlugin import GifImageFile
@@ -14,7 +15,6 @@ from mlpcli.reading import decoder_cost, decoding, page
 from mlpcli.reading.decoding import read_grey
 from mlpcli.reading.digit import prepare_many
 from mlpcli.reading.labelling import labelled, stretches
-from mlpcli.reading.page import digits_on_page
 
 SIDE = 1200
 MEGABYTES = 130

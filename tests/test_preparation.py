@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import photographs
+from helpers.found_digits import digits_on_page
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -16,7 +17,6 @@ from mlpcli.reading.ink import evenly_lit
 from mlpcli.reading.labelling import labelled
 from mlpcli.reading.lines import reading_order
 from mlpcli.reading.morphology import closed, odd, opened, sliding_max, without_grain
-from mlpcli.reading.page import digits_on_page
 from mlpcli.reading.ruled_lines import without_ruling
 from mlpcli.reading.stroke_width import stroke_width
 from mlpcli.reading.touching import separated

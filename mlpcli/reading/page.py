@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlpcli.errors import ImageError
-from mlpcli.reading.boxes import Box, rescaled
+from mlpcli.reading.boxes import Box
 from mlpcli.reading.forms import without_boxes
 from mlpcli.reading.ground import is_dark_on_light
 from mlpcli.reading.ink import find_page_ink
@@ -164,20 +164,6 @@ def digits_by_shape(page: Page) -> Iterator[tuple[Piece, int, int]]:
     for line, indices in enumerate(reading_order([piece.box for piece in digits]), 1):
         for place, i in enumerate(indices, 1):
             yield digits[i], line, place
-
-
-def digits_on_page(grey: FloatArray) -> Iterator[tuple[FloatArray, Box]]:
-    """Find every digit of a page (H, W) in 0 .. 1 by shape alone, in reading order.
-
-    Yields:
-        for each digit, its ink (h, w) without its neighbours, 0 the ground; and its box in `grey`.
-
-    Raises:
-        ImageError: there is none, or there is more than a page has.
-    """
-    page = find_page(grey)
-    for piece, _, _ in digits_by_shape(page):
-        yield alone(page.ink, piece), rescaled(piece.box, page.ink.shape, grey.shape)
 
 
 def _as_high_as_digits(parts: Parts, usual: float) -> Mask:
