@@ -166,9 +166,7 @@ class _Reader:
 
     def _is_header(self, names: list[str]) -> bool:
         """Return whether the cells of the first line are headings, which may be numbers."""
-        others = [
-            name for name in names if name.lower() not in LABEL_NAMES and name != self.wanted
-        ]
+        others = [name for name in names if name.lower() not in LABEL_NAMES and name != self.wanted]
         has_label = len(others) < len(names)
         if not has_label:
             others = names[1:]

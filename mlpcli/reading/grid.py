@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlpcli.reading.morphology import FloatArray, IntArray, Mask, odd, opened, sliding_max
+from mlpcli.reading.morphology import (
+    FloatArray,
+    IntArray,
+    Mask,
+    odd,
+    opened,
+    pooled,
+    sliding_max,
+)
 
 MOST_SLOPE = 0.22
 """steepest slope; on paper photographed more askew, the digits are askew too"""
@@ -29,8 +37,8 @@ LEAST_SEEN_AT_ENDS = 0.5
 END = 0.12
 """length of an end, as a fraction of the line"""
 MOST_WIDTH, WIDEST, NARROWEST = 0.1, 13, 7
-"""widest line with its blurred edges, as a fraction of the page's shorter side, and the least and
-most that this may be in pixels"""
+"""widest line with its blurred edges, as a fraction of the page's shorter side, and the most and
+least that this may be in pixels"""
 LEAST_PERIOD = 12
 """least distance of two lines, in pixels"""
 OWN_INK = 0.3
@@ -72,19 +80,11 @@ def lines_across(ink: FloatArray, threshold: float) -> list[Line]:
     """Find the lines that cross (H, W) from left to right."""
     thin = _thin(ink, FAINT * threshold)
     pool = math.ceil(max(ink.shape) / _SEARCH_SIDE)
-    pooled = _pooled(thin, pool)
-    straight = _straight_lines(pooled)
-    found = [_followed(pooled, row, slope) for row, slope in straight]
+    coarse = pooled(thin, pool)
+    straight = _straight_lines(coarse)
+    found = [_followed(coarse, row, slope) for row, slope in straight]
     lines = _apart([line for line in found if line is not None])
     return [_enlarged(line, pool, ink.shape[1]) for line in lines]
-
-
-def _pooled(mask: Mask, pool: int) -> Mask:
-    """Return a mask whose pixels are pool × pool of this one: true where any of them is."""
-    height, width = (-(-side // pool) for side in mask.shape)
-    whole = np.zeros((height * pool, width * pool), bool)
-    whole[: mask.shape[0], : mask.shape[1]] = mask
-    return np.asarray(whole.reshape(height, pool, width, pool).any(axis=(1, 3)))
 
 
 def _enlarged(line: Line, pool: int, width: int) -> Line:

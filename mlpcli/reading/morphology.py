@@ -59,6 +59,14 @@ def opened(image: NDArray[Any], window: int, axis: int | None = None) -> NDArray
     return sliding_max(sliding_min(image, window, axis), window, axis)
 
 
+def pooled(mask: Mask, side: int) -> Mask:
+    """Return a mask with a pixel for each side × side of this one: true where any of them is."""
+    height, width = (-(-extent // side) for extent in mask.shape)
+    whole = np.zeros((height * side, width * side), bool)
+    whole[: mask.shape[0], : mask.shape[1]] = mask
+    return np.asarray(whole.reshape(height, side, width, side).any(axis=(1, 3)))
+
+
 def smoothed(image: FloatArray, passes: int = 1) -> FloatArray:
     """Return each pixel averaged with its neighbours by 1 2 1 down and across, `passes` times."""
     for _ in range(passes):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlpcli.reading.boxes import box_of
-from mlpcli.reading.morphology import FloatArray, IntArray, Mask, opened
+from mlpcli.reading.morphology import FloatArray, IntArray, Mask, opened, pooled
 
 MOST_SLOPE = math.tan(math.radians(8))
 """steepest slope; on paper photographed more askew, the digits are askew too"""
@@ -107,23 +107,23 @@ def lines_across(
     They are searched on a pooled mask whose longer side has `search_side` pixels.
     """
     pool = math.ceil(max(mask.shape) / search_side)
-    lines = _straight_lines(_pooled(mask, pool), most_width * min(mask.shape) / pool)
+    lines = _straight_lines(pooled(mask, pool), most_width * min(mask.shape) / pool)
     bands = [(pool * first, pool * (last + 1)) for first, last in lines.bands]
     climb = lines.climb(mask.shape[1])
     return Lines(lines.slope, [band for band in bands if _is_unbroken(mask, band, climb)])
 
 
-def _straight_lines(pooled: Mask, widest: float) -> Lines:
+def _straight_lines(mask: Mask, widest: float) -> Lines:
     """Return the lines at the slope at which most cross (H, W); the inkiest of equals."""
-    width = pooled.shape[1]
+    width = mask.shape[1]
     edges = _strips(width)
-    full = _full_strips(pooled, edges)
+    full = _full_strips(mask, edges)
     best, most = Lines(0.0, []), (0, 0)
     if np.count_nonzero(full.any(axis=0)) < LEAST_COVERED * full.shape[1] / 2:
         return best
-    climbs, offsets, n_inside = _ways_across(*pooled.shape)
+    climbs, offsets, n_inside = _ways_across(*mask.shape)
     crossing = _crossing(full, offsets, n_inside)
-    ink = np.add.reduceat(pooled, edges[:-1], axis=1, dtype=np.int32)
+    ink = np.add.reduceat(mask, edges[:-1], axis=1, dtype=np.int32)
     for i in np.flatnonzero(crossing.any(axis=1)):
         bands = [band for band in runs(crossing[i]) if band[1] - band[0] <= widest]
         if len(bands) < most[0]:
@@ -135,10 +135,10 @@ def _straight_lines(pooled: Mask, widest: float) -> Lines:
     return best
 
 
-def _full_strips(pooled: Mask, edges: IntArray) -> Mask:
+def _full_strips(mask: Mask, edges: IntArray) -> Mask:
     """Return (H, strips), where a line fills a strip of columns between two `edges`."""
-    filled = pooled.copy()
-    filled[:-1] |= pooled[1:]  # a thin line that climbs leaves half of a row empty
+    filled = mask.copy()
+    filled[:-1] |= mask[1:]  # a thin line that climbs leaves half of a row empty
     covered = np.add.reduceat(filled, edges[:-1], axis=1, dtype=np.intp)
     return np.asarray(covered >= _STRIP_SHARE * np.diff(edges))
 
@@ -204,14 +204,6 @@ def _ink_along(ink: IntArray, offsets: IntArray) -> IntArray:
     rows = np.clip(np.arange(len(ink))[:, np.newaxis] + offsets, 0, len(ink) - 1)
     along: IntArray = ink[rows, np.arange(len(offsets))].sum(axis=1)
     return along
-
-
-def _pooled(mask: Mask, pool: int) -> Mask:
-    """Return a mask whose pixels are pool × pool of this one: true where any of them is."""
-    height, width = (-(-side // pool) for side in mask.shape)
-    whole = np.zeros((height * pool, width * pool), bool)
-    whole[: mask.shape[0], : mask.shape[1]] = mask
-    return np.asarray(whole.reshape(height, pool, width, pool).any(axis=(1, 3)))
 
 
 def runs(row: Mask) -> list[Band]:
