@@ -3,10 +3,10 @@
 NO_DIGIT = "no digit"
 """the class of what shows none of the others: a network that has it can refuse an image"""
 NO_DIGIT_ODDS = 3.0
-"""how much more what is no digit counts than it did in training: people photograph more kinds of it
+"""factor on the odds of being no digit, as training had them: people photograph more kinds of it
 than can be drawn, and those look more like digits"""
 REFUSED_FROM = 0.87
-"""probability of being no digit, so counted, from which an image is refused"""
+"""least probability of being no digit, by those odds, at which an image is refused"""
 MOST_CLASSES = 1000
 """most classes that a network can have"""
 

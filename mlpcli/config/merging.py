@@ -45,6 +45,7 @@ def _drop_settings_of_other_kinds(target: dict[str, Any], patch: Mapping[str, An
 
 
 def _at(values: Any, path: KeyPath) -> Any:
+    """Return the value at `path`, or None if there is none."""
     for key in path:
         values = values.get(key) if isinstance(values, Mapping) else None
     return values

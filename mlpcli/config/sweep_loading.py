@@ -365,13 +365,13 @@ def _shared(base: Config, settings: SweepConfig) -> dict[str, Any]:
 
 
 def most_trials(settings: SweepConfig) -> int | None:
-    """Return the number of different combinations; None if it has no end."""
+    """Return the number of different combinations; None if there are infinitely many."""
     grids = [grid_values(parameter) for parameter in settings.parameters.values()]
     return math.prod(map(len, grids)) if all(grids) else None
 
 
 def grid_values(parameter: ParameterConfig) -> tuple[Any, ...]:
-    """Return the values of a parameter in order; empty if it has any value of a range."""
+    """Return the values of a parameter in order; empty if it may have any value in a range."""
     if parameter.values is not None:
         return parameter.values
     low, high, step = parameter.low, parameter.high, parameter.step
@@ -452,6 +452,7 @@ def _chosen(key: str, value: Any, place: Place) -> Source:
 
 
 def _problem(base: list[Source], changes: list[Source]) -> str:
+    """Return why these sources make no config; empty if they make one."""
     try:
         build_config(base, changes)
     except ConfigError as error:

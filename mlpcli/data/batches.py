@@ -14,7 +14,8 @@ from mlpcli.randomness import Purpose, generator
 if TYPE_CHECKING:
     from mlpcli.data.augmentation import Augmenter
 
-BLOCK_IMAGES = 2048  # 6 MiB of 28×28 float32: large enough to spread the cost of each call
+BLOCK_IMAGES = 2048
+"""images in a block, 6 MiB of 28×28 float32: enough to spread the cost of each call"""
 
 
 def blocks(

@@ -60,16 +60,16 @@ def labelled(
 ) -> Dataset:
     """Return images (N, height * width) with labels as a dataset of these classes.
 
-    A label is the name of a class, or else, where all labels are numbers, its number. Whose label
-    is neither is a problem.
+    A label is the name of a class, or else, where all labels are numbers, its number. An image
+    whose label is neither is a problem.
 
     Args:
         images: (N, height * width).
         image_shape: (height, width).
-        labels: (N,), of each.
-        names: (N,), what each is called in a message: its file, or its row.
+        labels: (N,), the label of each image.
+        names: (N,), the name of each image in a message: its file, or its row.
         class_names: the classes.
-        problems: receives images of no class; they are an error, or are left out.
+        problems: receives the images of no class; they are an error, or are left out.
 
     Raises:
         DataError: an image has no class, or none is left.
@@ -91,7 +91,7 @@ def labelled(
 
 
 def with_classes(dataset: Dataset, class_names: tuple[str, ...], source: str) -> Dataset:
-    """Return a dataset with other classes, among which are its own, found by their names.
+    """Return a dataset with other classes, among which its own are found by their names.
 
     Raises:
         DataError: one of its images is of another class.

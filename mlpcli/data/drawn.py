@@ -11,12 +11,15 @@ from mlpcli.data.sources import draw_digits
 
 
 def with_drawn(real: Dataset, config: DataConfig, seed: int) -> Dataset:
-    """Return a training set with all that its config has drawn."""
+    """Return a training set with everything that its config says to draw."""
     return _joined(real, config, seed, range(config.added_digits), range(config.no_digits))
 
 
 def with_others_drawn(real: Dataset, config: DataConfig, seed: int, share: float) -> Dataset:
-    """Return held-out images with drawn ones: this share of as many as training has, but others."""
+    """Return held-out images with drawn ones beside them, none of which the training set has.
+
+    There are `share` times as many of them as in the training set.
+    """
 
     def others(count: int) -> range:
         return range(count, count + round(share * count))
@@ -25,7 +28,7 @@ def with_others_drawn(real: Dataset, config: DataConfig, seed: int, share: float
 
 
 def _joined(real: Dataset, config: DataConfig, seed: int, digits: range, none: range) -> Dataset:
-    """Return a dataset with drawn digits, and with what is none, of these indices."""
+    """Return a dataset with drawn digits, and with drawings of no digit, of these indices."""
     added = []
     if digits:
         added.append(draw_digits(seed, digits.start, len(digits), worldwide=True))

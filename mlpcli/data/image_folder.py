@@ -104,7 +104,11 @@ def _in_folders(root: Path, problems: Problems) -> list[ImageFile]:
 def _below(
     folder: str, name: str, root: Path, label: str, problems: Problems, depth: int
 ) -> Iterator[ImageFile]:
-    """Yield the images of a class in a folder of this name, and tell of whatever else is there."""
+    """Yield the images of a class in a folder within `root`; whatever else is there is a problem.
+
+    `name` is the path of `folder` from `root` on, with /; `depth` is how many more folders may be
+    nested in it.
+    """
     for entry in _entries(folder):
         inner = f"{name}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
@@ -137,7 +141,7 @@ def _endings() -> str:
 
 
 def _fault_of(entry: os.DirEntry[str], root: Path) -> str | None:
-    """Return the same of what lies in a folder within `root`, where only a link leads out."""
+    """Return the fault of an entry of a folder within `root`, of which only a link leads out."""
     return None if entry.is_file(follow_symlinks=False) else _fault(Path(entry.path), root)
 
 
@@ -159,7 +163,7 @@ def _fault(path: Path, root: Path) -> str | None:
 def fingerprint(images: list[ImageFile], settings: object) -> str:
     """Return the SHA-256 of the images' bytes, in their order, and of JSON-able `settings`.
 
-    A file that cannot be read counts by that alone: to prepare it will say why.
+    A file that cannot be read counts as such; preparing it says why.
     """
     digest = hashlib.sha256(json.dumps(settings).encode())
     paths = [image.path for image in images]

@@ -90,8 +90,9 @@ class DataLoader:
         if config.train_size is not None:
             rng = generator(self.seed, Purpose.SUBSET)
             training = subset(training, config.train_size, rng, "data.train_size")
-        few = config.mix is not None and round(config.validation * len(training)) == 0
-        if config.validation != 0 and not few:
+        # Beside a mix, one's own images may be too few to hold one out; alone, that is an error.
+        too_few = config.mix is not None and round(config.validation * len(training)) == 0
+        if config.validation != 0 and not too_few:
             rng = generator(self.seed, Purpose.VALIDATION)
             training, validation = split_validation(training, config.validation, rng)
         if config.mix is not None:

@@ -47,7 +47,7 @@ def with_no_digit(dataset: Dataset) -> Dataset:
 def no_digits(digits: Dataset, count: int, seed: int, start: int = 0) -> Dataset:
     """Return `count` images of what is no digit, some made of the images of `digits`.
 
-    With another `start`, the number of those that were made before, they are others.
+    `start` is the number of images that were made before: another one makes other images.
     """
     from mlpcli.data.synthetic import draw_signs  # the pen computes much when it is imported
 
@@ -151,10 +151,12 @@ def _piece(digits: _Digits, rng: Generator) -> FloatArray | None:
 
 
 def _mirrored(digits: _Digits, rng: Generator) -> FloatArray:
+    """Return the mirror image of a digit."""
     return digits.any(rng, MIRRORED)[:, ::-1]
 
 
 def _laid(digits: _Digits, rng: Generator) -> FloatArray:
+    """Return a digit that lies on its side."""
     return np.rot90(digits.any(rng, LAID), 1 if rng.random() < 0.5 else 3)
 
 

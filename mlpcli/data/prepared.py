@@ -81,7 +81,7 @@ def prepared_images(
 
 
 def _why_not(image: ImageFile, shape: tuple[int, int], how: str, problems: Problems) -> str:
-    """Read an image that could not be read again, to learn why, if anybody will see that."""
+    """Return why an image cannot be read, by reading it once more, unless nobody will be told."""
     if problems.is_full:
         return ""
     try:

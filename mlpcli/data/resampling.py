@@ -46,8 +46,8 @@ class Resampler(ABC):
     def resample(self, images: UInt8Array, x: Coordinates, y: Coordinates | None) -> None:
         """Replace each pixel of `images` (n, height, width) by the value at column x and row y.
 
-        0 is the centre of the first column or row. None for y leaves each pixel in its row, as its
-        own row would, in half the time. x and y are overwritten.
+        0 is the centre of the first column or row. None for y means each pixel's own row, and takes
+        half the time. x and y are overwritten.
         """
         n, height, width = images.shape
         np.copyto(self._inside[:n], images)

@@ -43,7 +43,7 @@ TEST_START = 2**32
 
 
 class Source(Protocol):
-    """Where the images of a dataset come from; each method raises DataError if they do not."""
+    """Where the images of a dataset come from; each method raises DataError if it has none."""
 
     def training(self) -> Dataset:
         """Return the training images, those for validation among them."""
@@ -54,7 +54,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """What a source is opened with."""
+    """What a source is made from."""
 
     config: DataConfig
     seed: int
@@ -290,6 +290,7 @@ class _Own(ABC):
         return _without_test_share(self._whole, self.origin)
 
     def _tell(self, problems: Problems) -> None:
+        """Report what was left out, if anything was."""
         if problems.total:
             self.origin.reporter.remark(f"Left out: {problems.text()}")
 
@@ -433,6 +434,7 @@ def image_shape_of(pixels: int, config: DataConfig, path: Path) -> tuple[int, in
 
 
 def _without_test_share(whole: Dataset, origin: Origin) -> tuple[Dataset, Dataset]:
+    """Return what is left to learn from, and the share that is held out for the test."""
     rng = generator(origin.seed, Purpose.TEST_SHARE)
     return held_out(whole, origin.config.test_share, rng, "data.test_share")
 
@@ -443,6 +445,7 @@ def _joined(
     class_names: tuple[str, ...] | None,
     path: Path,
 ) -> Dataset:
+    """Return pixels (N, height, width) and labels (N,) as a dataset; `path` is for the message."""
     if len(pixels) != len(values):
         raise DataError(
             f"{path}: {len(pixels)} images, but their labels file has {len(values)} labels; give "

@@ -83,7 +83,9 @@ def prepare(
 
 
 def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Prepared:
-    """Prepare grey values (H, W) in 0 .. 1, light on dark or dark on light; `shape` as above.
+    """Prepare grey values (H, W) in 0 .. 1, light on dark or dark on light.
+
+    `shape` is (height, width) of the images that the network was trained on.
 
     Raises:
         ImageError: there is no digit in it; the message names no file.
@@ -104,7 +106,10 @@ def prepare_array(grey: FloatArray, shape: tuple[int, int] = MNIST_SHAPE) -> Pre
 
 
 def _digit(grey: FloatArray, small: FloatArray, dark: bool) -> tuple[FloatArray, Box]:
-    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W), of shrunk `small`."""
+    """Return the digit's ink (h, w) in 0 .. 1, and its box in `grey` (H, W).
+
+    `small` is `grey`, shrunk.
+    """
     digit, box = _large_digit(small, grey.shape, dark)
     size = longer_side(box)
     if size < LEAST_DIGIT_SIZE:
@@ -119,7 +124,10 @@ def _digit(grey: FloatArray, small: FloatArray, dark: bool) -> tuple[FloatArray,
 
 
 def _large_digit(small: FloatArray, shape: tuple[int, ...], dark: bool) -> tuple[FloatArray, Box]:
-    """Return the same of a digit that is not small in its image, and the box for its `shape`."""
+    """Return the ink (h, w) of a digit that is not small in its image, and its box.
+
+    `small` is the image, shrunk; the box is that in the image of `shape`.
+    """
     found = find_ink(small, dark)
     mask = digit_mask(found)
     refuse_without_edges(found.ink, mask)

@@ -29,8 +29,8 @@ _SIDE = 40  # pixels to which a small digit is enlarged, to measure its squares 
 def refuse_no_digit(digit: FloatArray, *, is_small: bool = False) -> None:
     """Raise ImageError if the ink (h, w) in 0 .. 1, not all 0, is a blob, a line or a pattern.
 
-    Blobs are dots, a shadow's corner, a dark sky. A digit that `is_small` in its image will be
-    searched again in a close-up.
+    Blobs are dots, a shadow's corner, a dark sky. Where `is_small`, the digit is small in its image
+    and will be searched again in a close-up.
     """
     size = max(digit.shape)
     larger = max(1.0, _SIDE / size)

@@ -70,12 +70,12 @@ class Piece:
 
     @property
     def height(self) -> int:
-        """In pixels of the page."""
+        """The height of its box, in pixels of the page."""
         return len(self.own)
 
     @property
     def width(self) -> int:
-        """In pixels of the page."""
+        """The width of its box, in pixels of the page."""
         return int(self.own.shape[1])
 
 

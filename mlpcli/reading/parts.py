@@ -60,12 +60,12 @@ class Parts:
 
     @property
     def height(self) -> IntArray:
-        """(count,)."""
+        """(count,) the height of each part's box."""
         return self.bottom - self.top
 
     @property
     def width(self) -> IntArray:
-        """(count,)."""
+        """(count,) the width of each part's box."""
         return self.right - self.left
 
     @property
