@@ -3,6 +3,7 @@
 import pytest
 
 from mlpcli.config.sweep_loading import grid_values, load_sweep
+from mlpcli.config.writing import as_yaml
 from mlpcli.errors import ConfigError
 
 
@@ -166,6 +167,29 @@ def test_whole_configs_are_a_parameter():
     )
     assert named.name == "mnist"
     assert sweep.config({"config": {"network": {"hidden": [9]}}}, 1).network.hidden == (9,)
+
+
+def test_whole_configs_may_lie_beside_the_sweep_file(tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "wide.yaml").write_text("network: {hidden: [9]}\n")
+    file = mine / "s.yaml"
+    file.write_text("base: smoke\nparameters: {config: [wide.yaml, quickstart]}\n")
+    monkeypatch.chdir(mine)
+    assert load_sweep(file).settings.parameters["config"].values == ("wide.yaml", "quickstart")
+    monkeypatch.chdir(tmp_path)
+    sweep = load_sweep(file)
+    found = (str(mine / "wide.yaml"), "quickstart")
+    assert sweep.settings.parameters["config"].values == found
+    assert sweep.config({"config": found[0]}, 1).network.hidden == (9,)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have(tmp_path, name):
+    file = tmp_path / "s.yaml"
+    for content in ({"base": name}, {"parameters": {"config": [name]}}):
+        file.write_text(as_yaml(content), encoding="utf-8")
+        assert "no such file" in problems(file)[0]
 
 
 def test_the_whole_sweep_loads_back(tmp_path):

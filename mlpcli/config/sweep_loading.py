@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +195,23 @@ class _Reading:
         self.name, self.folder = name_from(path), path.parent
         self.anchor = Path() if is_shipped(path) else path.parent
         places = places_of(located, path, 0)
-        self.file = Source(long_form(located.values), Place(str(path), (0, 0)), places)
+        values = self._with_configs_beside(long_form(located.values))
+        self.file = Source(values, Place(str(path), (0, 0)), places)
+
+    def _with_configs_beside(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the sweep in which whole configs that lie beside its file have full paths."""
+        parameters = values.get("parameters")
+        whole = parameters.get(WHOLE) if isinstance(parameters, dict) else None
+        if isinstance(whole, dict) and isinstance(whole.get("values"), list):
+            whole["values"] = [self._beside(each) or each for each in whole["values"]]
+        return values
+
+    def _beside(self, name: Any) -> str | None:
+        """Return the full path of a config beside the sweep file, but not of one found from here."""
+        if not isinstance(name, str) or os.path.exists(name):  # noqa: PTH110 - Path's may raise
+            return None
+        path = self.folder.absolute() / name
+        return str(path) if os.path.isfile(path) else None  # noqa: PTH113 - Path's may raise
 
     def read_override(self, text: str, order: int) -> None:
         """Read `key=value`, where key is a setting of the sweep or of a config."""
@@ -240,7 +257,8 @@ class _Reading:
                 self.base.append(self._part_of_file(part, prefix))
             elif isinstance(part, str | Path):
                 beside = folder / part
-                path = beside if inside and beside.is_file() else find_config(part)
+                is_beside = inside and os.path.isfile(beside)  # noqa: PTH113 - Path's may raise
+                path = beside if is_beside else find_config(part)
                 self.base.append(file_source(path, order))
                 self.name = self.name or name_from(path)
             else:
