@@ -64,13 +64,15 @@ def read_labels(
     return labels
 
 
-def read_first_labels(source: bytes | Path, *, name: str = "labels") -> NDArray[np.uint8]:
+def read_first_labels(content: bytes, *, name: str = "labels") -> NDArray[np.uint8]:
     """Return the first column (N,) of a file with a row of numbers for each image, as QMNIST's.
 
+    `content` is that of the file, packed with gzip or not, which `name` names in errors.
+
     Raises:
-        DataError: as of `read_labels`, or a number is no label.
+        DataError: it is not exactly one whole IDX file of rows, or a label is not from 0 to 255.
     """
-    numbers = _read(source, name, LABEL_ROWS_MAGIC)
+    numbers = _read(content, name, LABEL_ROWS_MAGIC)
     labels = numbers.reshape(len(numbers), -1, 4)[:, 0]
     if labels[:, :3].any():
         raise _fault(name, "its labels are not from 0 to 255")
