@@ -110,6 +110,23 @@ def test_another_sampler_has_settings_of_its_own():
     assert (random.name, random.seed) == ("random", 3)
 
 
+def test_parameters_on_the_command_line_in_the_form_of_a_sweep_file():
+    expected = {"training.epochs": {"values": (1, 2)}}
+    assert parameters("parameters.training.epochs=[1, 2]") == expected
+    assert parameters("parameters={training.epochs: [1, 2]}") == expected
+
+
+def test_the_last_of_several_overrides_wins():
+    several, one = "training.epochs=1,2", "training.epochs=3"
+    sweep = load_sweep(overrides=[several, one])
+    assert (sweep.settings.parameters, sweep.base.training.epochs) == ({}, 3)
+    assert parameters(one, several) == {"training.epochs": {"values": (1, 2)}}
+
+
+def test_a_parameter_that_is_no_text():
+    assert "5: unknown key" in problems({"parameters": {5: [1, 2]}})[0]
+
+
 def test_a_sampler_without_a_name_is_tpe():
     file = {"sampler": {"seed": 7}, "parameters": {"training.epochs": [1, 2]}}
     for override, expected in (
@@ -263,6 +280,10 @@ halfing: {}
         ("optimizer.learning_rat=0.1,0.2", 'unknown key; did you mean "learning_rate"?'),
         ("optimizer.learning_rate", "expected key=value"),
         ("data.validation=0", "data.validation: found 0, but a sweep compares its trials by"),
+        ("base.training.epochs=3", "base.training.epochs=3: here the base is named by --config"),
+        ("base=quickstart", "base=quickstart: here the base is named by --config"),
+        ("parameters=5", "parameters=5: expected a mapping, found 5"),
+        ("parameters.training.epochs=5", "expected a mapping or a list or text, found 5"),
         ("training.batch_size=9..5", "expected low below high, which are 9 and 5"),
         ("optimizer.momentum={low: 0.1}", "expected values, or low and high, found a mapping"),
         ("optimizer.momentum={low: 0, high: 0.5, log: true}", "expected low above 0, because log"),

@@ -27,6 +27,8 @@ LIMITS = {
     "exclusiveMaximum": "below",
 }
 """limits of a number in the JSON Schema, in words"""
+_KINDS = {"object": "a mapping", "array": "a list", "string": "text"}
+"""types in the JSON Schema, in words, where a value may be of several"""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class SchemaWords:
                 self.expected(kind) for kind in node["anyOf"] if kind.get("type") != "null"
             )
         match node.get("type"):
+            case [*kinds]:
+                return " or ".join(_KINDS[kind] for kind in kinds)
             case "integer":
                 return f"an integer{_range(node)}"
             case "number":

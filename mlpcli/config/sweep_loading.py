@@ -207,7 +207,7 @@ class _Reading:
         return values
 
     def _beside(self, name: Any) -> str | None:
-        """Return the full path of a config beside the sweep file, but not of one found from here."""
+        """Return the full path of a config beside the sweep file; None if it is found without."""
         if not isinstance(name, str) or os.path.exists(name):  # noqa: PTH110 - Path's may raise
             return None
         path = self.folder.absolute() / name
@@ -222,21 +222,27 @@ class _Reading:
         place = Place(text if text.isprintable() else repr(text), (order, 0), key)
         if key == "seed":
             key, place = "seeds", Place(place.text, place.order)
+        if key.split(".")[0] == "base":
+            raise ConfigError(
+                f"{place.start}here the base is named by --config, and changed by its own keys, "
+                "such as training.epochs=20"
+            )
         if key.split(".")[0] in _SETTINGS:
             value = parse_value(values, place.text)
             if key == "seeds":
                 items = parse_value(f"[{values}]", place.text)
                 value = items if len(items) > 1 or not isinstance(value, list) else value
             path: KeyPath = tuple(key.split("."))
-            if path[0] == "parameters":
-                path = ("parameters", ".".join(map(str, path[1:])))
+            if path[0] == "parameters" and len(path) > 1:
+                path = ("parameters", key.partition(".")[2])
             self.changes.append(Source(long_form(nested(path, value)), place))
             return
         items = items_in(values, place.text)
         parameter = parameter_from(items)
-        taken = self.file.values.get("parameters")
-        if isinstance(taken, dict):
-            taken.pop(key, None)
+        for source in (self.file, *self.changes):
+            taken = source.values.get("parameters")
+            if isinstance(taken, dict):
+                taken.pop(key, None)
         if parameter is None:
             change = setting_source(tuple(key.split(".")), items[0], place)
             self.base_changes.append(change)

@@ -71,7 +71,8 @@ def long_form(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(seeds, list):
         long["seeds"] = list(itertools.chain.from_iterable(map(_range_or_one, seeds)))
     if isinstance(long.get("parameters"), Mapping):
-        long["parameters"] = {key: _parameter(value) for key, value in long["parameters"].items()}
+        parameters = long["parameters"].items()
+        long["parameters"] = {str(key): _parameter(value) for key, value in parameters}
     return long
 
 
