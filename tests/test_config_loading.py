@@ -140,6 +140,10 @@ def test_every_problem_at_once_each_with_its_line():
         ("training.epochs=1e3", "expected an integer of at least 0, found 1000.0"),
         ("training={epochs: -1}", "training.epochs: expected an integer of at least 0, found -1"),
         ("training=3", "expected a mapping, found 3"),
+        (
+            "training.start_from_sha256=0ff",
+            "expected text of the form ^[0-9a-f]{64}$, found '0ff'",
+        ),
         ("epochs=3", 'unknown key; did you mean "training.epochs"?'),
         ("trainig.epochs=3", 'trainig: unknown key; did you mean "training"?'),
         ("training.epoch=null", 'unknown key; did you mean "epochs"?'),

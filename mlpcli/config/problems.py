@@ -121,6 +121,8 @@ class SchemaWords:
             case "number":
                 return f"a number{_range(node)}"
             case "string":
+                if pattern := node.get("pattern"):
+                    return f"text of the form {pattern}"
                 return "a path" if node.get("format") == "path" else "text"
             case "boolean":
                 return "true or false"
@@ -147,7 +149,7 @@ class SchemaWords:
             value = value[key] if isinstance(key, int) else value.get(key)
         wanted = detail["msg"] if kind == "expected" else self.expected(node)
         message = f"expected {wanted}, found {found(value)}"
-        if wanted in ("text", "a path") and isinstance(value, bool | int | float):
+        if wanted.startswith(("text", "a path")) and isinstance(value, bool | int | float):
             return f"{message}; in YAML quotes make it text: '{found(value)}'"
         choices = [choice for option in self._kinds(node) for choice in _choices(option)]
         match = nearest(value, choices) if isinstance(value, str) else None
