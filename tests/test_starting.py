@@ -257,6 +257,8 @@ def test_a_dataset_of_arrays():
     assert found.class_names == ("0", "1", "2")
     named = mlpcli.Dataset.from_arrays(x, ["b", "a", "b", "b"], class_names=["b", "a"])
     assert named.labels.tolist() == [0, 1, 0, 0]
+    odd = mlpcli.Dataset.from_arrays(x, [0, 2, 1, 0], class_names=range(1, 7, 2))
+    assert (odd.class_names, odd.labels.tolist()) == (("1", "3", "5"), [0, 2, 1, 0])
     for wrong in (
         (x / 2, [0, 1, 2, 3]),
         (x, [0, 1]),

@@ -39,15 +39,15 @@ class Dataset:
 
     @classmethod
     def from_arrays(
-        cls, images: ArrayLike, labels: ArrayLike, class_names: Sequence[str] | None = None
+        cls, images: ArrayLike, labels: ArrayLike, class_names: Sequence[object] | None = None
     ) -> Self:
         """Return a dataset of images and labels in memory, checked.
 
         Args:
             images: (N, height, width), whole numbers from 0 (background) to 255 (ink).
             labels: (N,), numbers of classes from 0 on, or their names.
-            class_names: of each class in turn; None for the numbers, or for all names that there
-                are, sorted.
+            class_names: the name of each class in turn, or a number; None for the numbers, or for
+                all names that there are, sorted.
 
         Raises:
             DataError: they are not of that form.
@@ -64,13 +64,12 @@ class Dataset:
                 f"Expected a label for each of {len(x)} images, a number or a name, found "
                 f"{y.dtype} of shape {y.shape}."
             )
+        names = () if class_names is None else tuple(map(str, class_names))
         if y.dtype.kind == "U":
-            names = tuple(sorted(set(y.tolist())) if class_names is None else class_names)
+            names = names or tuple(sorted(set(y.tolist())))
             place = {name: index for index, name in enumerate(names)}
             y = np.array([place.get(name, -1) for name in y.tolist()])
-        else:
-            usual = numbered(min(int(y.max()) + 1, MOST_CLASSES))
-            names = usual if class_names is None else tuple(class_names)
+        names = names or numbered(min(int(y.max()) + 1, MOST_CLASSES))
         if y.min() < 0 or y.max() >= len(names):
             raise DataError(f"A label is none of the {len(names):,} classes.")
         if len(names) > MOST_CLASSES:
