@@ -3,7 +3,7 @@
 import os
 import shutil
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mlpcli
-from mlpcli.data import prepared
+from mlpcli.data import image_folder, prepared
 from mlpcli.data.image_folder import find_images, fingerprint
 from mlpcli.data.labels_table import labelled_files
 from mlpcli.data.problems import Problems
@@ -181,6 +181,27 @@ def test_a_row_ends_where_its_line_does(tmp_path, end):
     (tmp_path / "labels.csv").write_text(end.join(lines), "utf-8-sig", newline="")
     found = list(labelled_files(tmp_path / "labels.csv"))
     assert found == [(2, *rows[0]), (3, *rows[1])]
+
+
+@pytest.mark.parametrize(
+    ("file", "root", "leads"),
+    [
+        (r"\\evil.example\share\1.png", "C:\\digits", True),
+        ("//evil.example/share/1.png", "C:\\digits", True),
+        (r"\\?\UNC\evil.example\share\1.png", "C:\\digits", True),
+        ("D:1.png", "C:\\digits", True),
+        (r"c:\digits\1.png", "C:\\digits", False),
+        ("7/1.png", r"\\nas\share\digits", False),
+    ],
+)
+def test_a_file_on_another_computer_is_not_looked_at(digits, monkeypatch, file, root, leads):
+    assert image_folder.leads_to_another_drive(file, PureWindowsPath(root)) == leads
+    assert not image_folder.leads_to_another_drive(file, PurePosixPath("/digits"))
+    monkeypatch.setattr(image_folder, "leads_to_another_drive", lambda file, _: "evil" in file)
+    monkeypatch.setattr(image_folder, "_fault", lambda *_: pytest.fail("it was looked at"))
+    (digits / "labels.csv").write_text("file,label\n//evil/share/1.png,1\n")
+    with pytest.raises(DataError, match=r"//evil/share/1\.png: it leads out of the folder"):
+        load(digits)
 
 
 def test_two_labels_of_one_file_and_no_table(digits):

@@ -11,6 +11,7 @@ import mlpcli
 from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reporting import Reporter
+from mlpcli.runs import starting
 from mlpcli.runs.starting import read_start
 from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.storage.run_folder import RunFolder
@@ -195,6 +196,16 @@ def test_a_path_starts_at_the_config(bars, trained):
     path = bars.parent / "on.yaml"
     path.write_text("training: {start_from: ../runs/bars}")
     assert mlpcli.load_config(path).training.start_from == bars.parent / "../runs/bars"
+
+
+def test_a_checkpoint_on_another_computer_is_not_looked_at(monkeypatch):
+    monkeypatch.setattr(starting, "leads_to_another_computer", lambda path, _: "evil" in str(path))
+    for name in ("lies_at_home", "checkpoint_path"):
+        monkeypatch.setattr(starting, name, lambda *_: pytest.fail("it was looked at"))
+    config = mlpcli.load_config({"training": {"start_from": "//evil.example/share/run"}})
+    for trust_paths in (True, False):
+        with pytest.raises(CheckpointError, match="lies on another computer"):
+            read_start(config, trust_paths=trust_paths)
 
 
 def test_what_cannot_be_started_from(bars, trained, tmp_path, monkeypatch):

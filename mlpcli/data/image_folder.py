@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from mlpcli.data.labels_table import labelled_files
 from mlpcli.data.problems import Problems
@@ -25,6 +25,7 @@ MOST_FILES = 5_000_000
 DEEPEST = 50
 _OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "__macosx"}
 """what systems leave in folders by themselves, beside hidden files"""
+LEADS_OUT = "it leads out of the folder, and is not followed"
 _HASHING_THREADS, _HASHED_AT_ONCE = 4, 100
 
 
@@ -75,13 +76,24 @@ def _in_table(table: Path, problems: Problems) -> list[ImageFile]:
         parts = PureWindowsPath(file).parts if os.name == "nt" else PurePosixPath(file).parts
         name = "/".join(parts)
         image = ImageFile(str(root / file), name, label)
-        if problem := _fault(root / file, root):
+        if leads_to_another_drive(file, root):
+            problems.add(file, f"{LEADS_OUT} ({table.name}, line {line})")
+        elif problem := _fault(root / file, root):
             problems.add(file, f"{problem} ({table.name}, line {line})")
         elif not label.strip():
             problems.add(file, f"it has no label ({table.name}, line {line})")
         elif found.setdefault(name, image).label != label:
             problems.add(file, f"it has two different labels ({table.name}, line {line})")
     return list(found.values())
+
+
+def leads_to_another_drive(file: str, root: PurePath) -> bool:
+    r"""Return whether a file, named from a folder on, is on another drive of Windows than that.
+
+    The drive may be \\computer\share: to open such a file, even to resolve its path, would make
+    Windows log in there.
+    """
+    return (root / file).drive.lower() != root.drive.lower()
 
 
 def _in_folders(root: Path, problems: Problems) -> list[ImageFile]:
@@ -154,7 +166,7 @@ def _fault(path: Path, root: Path) -> str | None:
     except (OSError, RuntimeError, ValueError) as error:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     if not real.is_relative_to(root.resolve()):
-        return "it leads out of the folder, and is not followed"
+        return LEADS_OUT
     if real.is_dir():
         return "a link to a folder is not followed" if path.is_symlink() else "a folder, no image"
     return None if real.is_file() else "not an ordinary file"

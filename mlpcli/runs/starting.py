@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlpcli.config.schema.config import Config
 from mlpcli.data.published.cache import data_directory
-from mlpcli.data.sources import lies_at_home
+from mlpcli.data.sources import leads_to_another_computer, lies_at_home
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.files import open_ordinary, os_errors_as
 from mlpcli.storage.checkpoint import from_bytes, load_checkpoint
@@ -25,7 +25,7 @@ def read_start(
             or the cache, or the one that comes with mlpcli.
 
     Raises:
-        CheckpointError: there is no checkpoint, it is damaged, or may not be read.
+        CheckpointError: there is no checkpoint, it is damaged, or it may not be read.
         ConfigError: it was trained on a table.
     """
     given = config.training.start_from
@@ -33,6 +33,11 @@ def read_start(
         return None
     cache = data_directory(None if data_dir is None else Path(data_dir))
     path = BOXED if str(given) == "boxed" else given
+    if path != BOXED and leads_to_another_computer(path, Path.cwd()):
+        raise CheckpointError(
+            f"{path}: lies on another computer, where no file can send mlpcli; copy it here, or "
+            "give the share a drive letter."
+        )
     if not (trust_paths or path == BOXED or lies_at_home(path, cache)):
         raise CheckpointError(
             f"{path}: a checkpoint says to start from this, and it lies neither in the working "
