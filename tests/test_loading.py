@@ -109,12 +109,14 @@ def test_drawn_digits_are_added_to_what_is_trained_on(fabricate, mirror, tmp_pat
     assert np.array_equal(same.images, validation.images)
 
 
-def test_no_more_digits_are_added_than_can_be_drawn(fabricate, mirror, tmp_path, monkeypatch):
+@pytest.mark.parametrize("setting", ["added_digits", "no_digits"])
+def test_no_more_is_added_than_can_be_drawn(fabricate, mirror, tmp_path, monkeypatch, setting):
     mirror.serve_folder(fabricate("mnist").write_to(tmp_path / "mirror"))
     monkeypatch.setenv("MLPCLI_MIRROR", mirror.url)
-    monkeypatch.setattr(synthetic, "draw", lambda *_, **__: pytest.fail("they were drawn"))
-    config = load_config({"data": {"dataset": "mnist", "validation": 3, "added_digits": 2_800_000}})
-    with pytest.raises(DataError, match=r"2,800,000 drawn digits .* data\.added_digits smaller"):
+    for name in ("draw", "draw_signs"):
+        monkeypatch.setattr(synthetic, name, lambda *_, **__: pytest.fail("they were drawn"))
+    config = load_config({"data": {"dataset": "mnist", "validation": 3, setting: 2_800_000}})
+    with pytest.raises(DataError, match=rf"2,800,000 drawn .* data\.{setting} smaller"):
         loader(config, tmp_path / "cache").training_and_validation()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from mlpcli.config.schema.data import DataConfig
 from mlpcli.data.dataset import Dataset
 from mlpcli.data.no_digits import no_digits, with_no_digit
-from mlpcli.data.sources import draw_digits
+from mlpcli.data.sources import draw_digits, refuse_to_draw_more
 
 
 def with_drawn(real: Dataset, config: DataConfig, seed: int) -> Dataset:
@@ -33,6 +33,7 @@ def _joined(real: Dataset, config: DataConfig, seed: int, digits: range, none: r
     if digits:
         added.append(draw_digits(seed, digits.start, len(digits), worldwide=True))
     if none:
+        refuse_to_draw_more(len(none), "images of what is no digit", "data.no_digits")
         added.append(no_digits(real, len(none), seed, none.start))
     if config.no_digits:
         real = with_no_digit(real)

@@ -104,14 +104,23 @@ def leads_to_another_computer(path: PurePath, here: PurePath) -> bool:
     return path.drive.startswith("\\\\") and path.drive.lower() != here.drive.lower()
 
 
-def draw_digits(seed: int, start: int, size: int, *, worldwide: bool = False) -> Dataset:
-    """Return `size` synthetic digits, from the one with the index `start` on."""
+def refuse_to_draw_more(size: int, what: str, settings: str) -> None:
+    """Raise DataError if `size` images are too many; it says to make `settings` smaller."""
     most = idx.MAX_SIZE // math.prod(DIGIT_SHAPE)
     if size > most:  # a checkpoint may ask for any number
         raise DataError(
-            f"{size:,} drawn digits are asked for, but at most {most:,} can be drawn; make "
-            "data.train_size, data.test_size or data.added_digits smaller."
+            f"{size:,} drawn {what} are asked for, but at most {most:,} can be drawn; make "
+            f"{settings} smaller."
         )
+
+
+def draw_digits(seed: int, start: int, size: int, *, worldwide: bool = False) -> Dataset:
+    """Return `size` synthetic digits, from the one with the index `start` on.
+
+    Raises:
+        DataError: they are too many.
+    """
+    refuse_to_draw_more(size, "digits", "data.train_size, data.test_size or data.added_digits")
     from mlpcli.data import synthetic  # the pen computes much when it is imported
 
     images, labels = synthetic.draw(seed, range(start, start + size), worldwide=worldwide)
