@@ -50,6 +50,8 @@ HEADER = "label,pixel0,pixel1,pixel2,pixel3\n"
         ("\ufeff" + HEADER + text_of(ROWS), 2),
         (text_of(ROWS).rstrip("\n"), 1),
         (text_of(ROWS) + "\n\n", 1),
+        ("\n\r\n" + HEADER + text_of(ROWS), 4),
+        ("\n" * 300_000 + text_of(ROWS), 300_001),
         (text_of([[f"{number}.0" for number in row] for row in ROWS]), 1),
         (text_of([[f' "{number}"' for number in row] for row in ROWS]).replace(" ", ""), 1),
         (text_of(ROWS, ", "), 1),
@@ -161,7 +163,7 @@ def test_all_problems_in_one_message_the_first_twenty_of_them(written):
     ("content", "message"),
     [
         (b"", "the table is empty"),
-        (b"\n\n", "no table of images"),
+        (b"\n\n", "the table is empty"),
         (b"<html><body>404</body></html>", "no table of images"),
         (HEADER.encode(), "no row that can be used"),
         (b"\x00" * 500, "no table of images"),

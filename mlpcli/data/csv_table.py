@@ -145,8 +145,15 @@ class _Reader:
         return PixelTable(pixels, labels, np.concatenate(self.rows)), self.problems
 
     def _begin(self, piece: bytes) -> bytes:
-        """Learn the columns from the first line, and return the piece without a header."""
-        piece = piece.removeprefix(b"\xef\xbb\xbf")
+        """Learn the columns from the first line that is not empty; return the rows from it on.
+
+        A header is no row.
+        """
+        given = piece.removeprefix(b"\xef\xbb\xbf")
+        piece = given.lstrip(b"\n")
+        self.row += len(given) - len(piece)
+        if not piece:
+            return piece
         line, _, rest = piece.partition(b"\n")
         counts = {delimiter: line.count(delimiter) for delimiter in DELIMITERS}
         self.delimiter = max(DELIMITERS, key=counts.__getitem__)
@@ -161,7 +168,7 @@ class _Reader:
         self._find_label(names if has_header else [])
         if not has_header:
             return piece
-        self.row = 1
+        self.row += 1
         return rest
 
     def _is_header(self, names: list[str]) -> bool:
