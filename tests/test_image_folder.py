@@ -174,6 +174,12 @@ def test_rows_of_a_table_that_cannot_be_used(digits, tmp_path, row, problem):
         load(digits)
 
 
+def test_spaces_around_a_label_are_none_of_it(tmp_path):
+    (tmp_path / "labels.csv").write_text("file, label\na b.png, two words \n1.png,7\t\n")
+    found = list(labelled_files(tmp_path / "labels.csv"))
+    assert found == [(2, "a b.png", "two words"), (3, "1.png", "7")]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_row_ends_where_its_line_does(tmp_path, end):
     rows = [("a\u2028b.png", "x\x85y"), ("n\x0b.png", 'a"b')]

@@ -80,7 +80,7 @@ def _in_table(table: Path, problems: Problems) -> list[ImageFile]:
             problems.add(file, f"{LEADS_OUT} ({table.name}, line {line})")
         elif problem := _fault(root / file, root):
             problems.add(file, f"{problem} ({table.name}, line {line})")
-        elif not label.strip():
+        elif not label:
             problems.add(file, f"it has no label ({table.name}, line {line})")
         elif found.setdefault(name, image).label != label:
             problems.add(file, f"it has two different labels ({table.name}, line {line})")

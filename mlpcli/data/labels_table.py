@@ -24,6 +24,8 @@ class LabelledFile(NamedTuple):
 def labelled_files(path: Path) -> Iterator[LabelledFile]:
     """Yield the rows of a table of labels; other columns than file and label may be in it.
 
+    Spaces around a label are none of it: people write `1.png, 7`.
+
     Raises:
         DataError: it cannot be read, lacks a column, or a row lacks a file or a label.
     """
@@ -35,11 +37,12 @@ def labelled_files(path: Path) -> Iterator[LabelledFile]:
     # Not `splitlines`: for it a line ends at U+2028 and others, too, which a label may have.
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        if not {"file", "label"} <= set(reader.fieldnames or ()):
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        if not {"file", "label"} <= set(reader.fieldnames):
             raise DataError(f"{path}: expected a table with the columns file and label.")
         for row in reader:
             if not row["file"] or row["label"] is None:
                 raise DataError(f"{path}:{reader.line_num}: expected a file and its label.")
-            yield LabelledFile(reader.line_num, row["file"], row["label"])
+            yield LabelledFile(reader.line_num, row["file"], row["label"].strip())
     except csv.Error as error:
         raise DataError(f"{path}: cannot be read as a table: {error}.") from error
