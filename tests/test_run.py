@@ -297,7 +297,7 @@ def test_test_images_of_another_size_are_found_before_training(train, bars, tmp_
     from helpers.mirrors import idx
 
     (bars.parent / "test-images").write_bytes(idx(bars_dataset(60, 1)[0][:, :5]))
-    with pytest.raises(DataError, match="of one size"):
+    with pytest.raises(DataError, match=r"6×5 pixels and .* 5×5; give files of one size"):
         train()
     assert not (tmp_path / "runs").exists()
 

@@ -70,9 +70,10 @@ class DataLoader:
         training, validation = self.training_and_validation()
         test = self.test(training.class_names)
         if test.image_shape != training.image_shape:
+            sizes = ["×".join(map(str, dataset.image_shape)) for dataset in (training, test)]
             raise DataError(
-                f"The training images are {training.image_shape} pixels and the test images "
-                f"{test.image_shape}; give files of one size."
+                f"The training images are {sizes[0]} pixels and the test images {sizes[1]}; give "
+                "files of one size."
             )
         return training, validation, test
 
