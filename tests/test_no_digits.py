@@ -8,7 +8,7 @@ from mlpcli.config.class_names import NO_DIGIT
 from mlpcli.config.loading import load_config
 from mlpcli.data import synthetic
 from mlpcli.data.dataset import Dataset, numbered
-from mlpcli.data.no_digits import LEAST_WIDTH, no_digits, with_no_digit
+from mlpcli.data.no_digits import LEAST_WIDTH, _Digits, _side_by_side, no_digits, with_no_digit
 from mlpcli.inference.evaluate_checkpoints import evaluate_checkpoints
 from mlpcli.reading.boxes import box_of
 
@@ -56,6 +56,18 @@ def test_a_single_digit_is_enough(digits):
     one = digits.take(np.flatnonzero(digits.labels == 1)[:1])
     found = no_digits(one, 35, 3)
     assert (found.images.max(axis=1) > 128).all()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_digits_may_be_as_narrow_as_the_narrowest_of_mnist(columns):
+    """Two of MNIST's training images have two columns of ink."""
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 4:24, 13 : 13 + columns] = 255
+    narrow = _Digits(Dataset(image.reshape(1, -1), np.array([1]), (28, 28), numbered(10)))
+    for seed in range(30):
+        both = _side_by_side(narrow, np.random.default_rng(seed))
+        assert both.shape[0] >= 20
+        assert columns <= both.shape[1] <= 3 * columns + 4
 
 
 def test_each_fills_the_frame_as_a_digit_does_and_no_two_are_alike(none):

@@ -120,7 +120,8 @@ def _side_by_side(digits: _Digits, rng: Generator) -> FloatArray:
         wide = np.zeros((height, row.shape[1] + other.shape[1] + 4), np.float32)
         top = int(rng.integers(0, height - len(row) + 1))
         wide[top : top + len(row), : row.shape[1]] = row
-        top, left = int(rng.integers(0, height - len(other) + 1)), row.shape[1] - overlap
+        top = int(rng.integers(0, height - len(other) + 1))
+        left = max(0, row.shape[1] - overlap)  # a 1 may have two columns
         place = wide[top : top + len(other), left : left + other.shape[1]]
         np.maximum(place, other, out=place)
         row = wide[box_of(wide > 0)]
