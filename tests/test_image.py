@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mlpcli.errors import ImageError
+from mlpcli.errors import ImageError, printable
 from mlpcli.reading.boxes import box_of
 from mlpcli.reading.decoding import DECODED_SIDE, MAX_BYTES, read_grey
 from mlpcli.reading.digit import prepare, prepare_array, prepare_many
@@ -335,12 +335,14 @@ def test_messages_name_the_file(tmp_path):
         (tmp_path / "none.png", "there is no such file"),
         (tmp_path / ("a" * 300), "there is no such file|cannot be read"),
         (tmp_path, "a folder, not an image"),
+        (tmp_path / ("x" * 300), "cannot be read"),
+        (tmp_path / "a\0b.png", "cannot be read"),
         (blank, "no digit found"),
         (text, "not a readable image"),
     ]:
         with pytest.raises(ImageError, match=message) as raised:
             prepare(path)
-        assert str(raised.value).startswith(f"{path}: ")
+        assert str(raised.value).startswith(f"{printable(str(path))}: ")
 
 
 @pytest.mark.parametrize(

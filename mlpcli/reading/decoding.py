@@ -146,10 +146,11 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes], int
             file.seek(0)
         except FileNotFoundError as error:
             raise ImageError(f"{name}: there is no such file.") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             if isinstance(source, Path) and os.path.isdir(source):  # noqa: PTH112 - Path's raises
                 raise ImageError(f"{name}: a folder, not an image; name a file in it.") from error
-            raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise ImageError(f"{name}: cannot be read: {reason}.") from error
         if not size:
             raise ImageError(f"{name}: not a readable image (the file is empty).")
         if size > MAX_BYTES:
