@@ -113,6 +113,8 @@ def test_what_is_read_depends_on_nothing_that_changes_it_later(bars):
 
     assert key() == key("data.train_size=20", "data.validation=0.2", "data.deslant=true", "seed=7")
     assert key() != key("data.class_names=[a, b, c]")
+    mnist = ("data.dataset=mnist", "data.files=null")
+    assert key(*mnist) == key(*mnist, "data.no_digits=9", "data.added_digits=9")
     own = ("data.dataset=npz", "data.files=null", "data.path=a.npz")
     assert key(*own) != key(*own, "seed=7")  # its test images are held out by the seed
 

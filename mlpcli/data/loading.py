@@ -25,7 +25,7 @@ from mlpcli.reporting import Reporter
 from mlpcli.text import listed
 
 Split = Literal["train", "validation", "test"]
-READ_SETTINGS = {"dataset", *ONLY_FOR} - {"added_digits"}
+READ_SETTINGS = {"dataset", *ONLY_FOR} - {"added_digits", "no_digits"}
 """settings that say what is read; the others change the images that were read"""
 DRAWN_BY_SEED = ("synthetic", "folder", "csv", "npz")
 """datasets that draw the images, or the share that is held out for the test, by the seed"""

@@ -32,7 +32,7 @@ LEAST_NEIGHBOUR = 0.6
 """least height of a neighbour's piece by the digit's: a lower one is a speck beside it"""
 
 MOST_TRIES = 1000
-"""of one way; with digits of every kind, a hundred are enough"""
+"""tries in one way; with digits of every kind, a hundred are enough"""
 
 Shape = tuple[int, int]
 
@@ -64,10 +64,10 @@ def no_digits(digits: Dataset, count: int, seed: int, start: int = 0) -> Dataset
 
 
 def _made(number: int, digits: "_Digits", rng: Generator, shape: Shape) -> UInt8Array:
-    """Return an image (height, width) made in the way that is its number's turn.
+    """Return an image (height, width) in the way whose turn it is at this number.
 
-    Of some digits nothing can be made in one way, as no piece of a narrow 1 is wide enough. Then
-    it is the next way's turn.
+    Some digits leave nothing in some way: no piece of a narrow 1 is wide enough. Then it is the
+    next way's turn.
     """
     tries = 0
     while True:
