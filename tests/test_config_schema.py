@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -169,6 +170,16 @@ def test_the_schema_allows_the_short_form_where_it_is_enough():
     every = {"constant", "step", "exponential", "inverse_time", "cosine", "one_cycle", "plateau"}
     assert set(text["enum"]) == every - {"step"}
     assert union["discriminator"]["mapping"].keys() == every
+
+
+def test_the_schema_allows_a_side_for_a_size_and_a_range_of_seeds():
+    size = json_schema()["$defs"]["DataConfig"]["properties"]["image_size"]["anyOf"]
+    assert [kind["type"] for kind in size] == ["integer", "array", "null"]
+    seeds = json_schema(of_sweeps=True)["properties"]["seeds"]["anyOf"]
+    assert [kind["type"] for kind in seeds] == ["integer", "string", "array", "null"]
+    assert re.search(seeds[1]["pattern"], "1..3")
+    for text in ("1", "1..", "a..b", "1..3 "):
+        assert not re.search(seeds[1]["pattern"], text)
 
 
 def test_the_schema_beside_the_shipped_configs_is_current():

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from mlpcli.config.class_names import MOST_CLASSES, check_class_names
 from mlpcli.config.formula import parse_formula
@@ -68,9 +75,22 @@ def _size_from_side(value: Any) -> Any:
     return size
 
 
+class _OrSide:
+    """Lets the JSON Schema of a size have its short form, the side of a square."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        side = {"type": "integer", "minimum": 1, "maximum": LONGEST_SIDE}
+        return {"anyOf": [side, handler(schema)]}
+
+
 Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 ImageSize = Annotated[
-    tuple[Side, ...], Field(min_length=2, max_length=2), BeforeValidator(_size_from_side)
+    tuple[Side, ...],
+    Field(min_length=2, max_length=2),
+    BeforeValidator(_size_from_side),
+    _OrSide(),
 ]
 ClassNames = Annotated[
     tuple[str, ...],

@@ -42,11 +42,23 @@ def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+class _OrOneOrRange:
+    """Lets the JSON Schema of seeds have its short forms: one seed, or a range such as 1..5."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        seeds = handler(schema)
+        span = {"type": "string", "pattern": r"^[0-9]+\.\.[0-9]+$"}
+        return {"anyOf": [seeds["items"], span, seeds]}
+
+
 Seeds = Annotated[
     tuple[Seed, ...],
     Field(min_length=1, max_length=MOST_SEEDS),
     BeforeValidator(tuple_from_list),
     AfterValidator(_all_different),
+    _OrOneOrRange(),
 ]
 
 
@@ -185,8 +197,8 @@ class SweepConfig(Section):
     )
     seeds: Seeds | None = Field(
         default=None,
-        description="Each trial is trained once with each seed, and its value is their mean. null:"
-        " with the seed of the base only.",
+        description="Seeds, or a range such as 1..5: each trial is trained once with each of them,"
+        " and its value is their mean. null: with the seed of the base only.",
     )
     halving: HalvingConfig | None = Field(
         default=None, description="null: every trial is trained for all epochs. {}: halving."
