@@ -33,9 +33,9 @@ def labelled_files(path: Path) -> Iterator[LabelledFile]:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise DataError(f"{path}: has more than {MOST_BYTES:,} bytes; give a smaller table.")
-    text = content.decode("utf-8-sig", errors="surrogateescape")
-    # Not `splitlines`: for it a line ends at U+2028 and others, too, which a label may have.
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    # Not `str.splitlines`: for it a line ends at U+2028 and others, too, which a label may have.
+    lines = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "surrogateescape", newline="")
+    reader = csv.DictReader(lines)
     try:
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         if not {"file", "label"} <= set(reader.fieldnames):
