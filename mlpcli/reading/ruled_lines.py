@@ -1,5 +1,8 @@
 """Removing the ruled lines of paper, which cross the whole image and whatever is written on it.
 
+This is for an image of one digit, and for the boxes of a form, whose lines are straight. `grid` is
+for pages, whose lines may bend, and where digits hide much of them.
+
 Each direction is searched by itself: the columns of squared paper are the rows of the transposed
 image. Lines of one direction are parallel, so their slope is found from all of them.
 """
