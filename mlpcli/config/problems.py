@@ -86,6 +86,14 @@ class SchemaWords:
 
     def unknown_key(self, path: KeyPath) -> Problem | None:
         """Return the problem with a key that no config can have; None if one can."""
+        found = self._unknown_part(path)
+        if found is None:
+            return None
+        part, valid = found
+        return Problem(part, self._unknown_key_message(part, valid))
+
+    def _unknown_part(self, path: KeyPath) -> tuple[KeyPath, list[str]] | None:
+        """Return the start of a path up to its first unknown key, and the keys known there."""
         nodes: list[SchemaNode] = [self.root]
         for depth, key in enumerate(path, 1):
             sections = [kind["properties"] for node in nodes for kind in self._sections(node)]
@@ -93,8 +101,7 @@ class SchemaWords:
                 return None
             nodes = [keys[key] for keys in sections if key in keys]
             if not nodes:
-                valid = list(dict.fromkeys(key for keys in sections for key in keys))
-                return Problem(path[:depth], self._unknown_key_message(path[:depth], valid))
+                return path[:depth], list(dict.fromkeys(key for keys in sections for key in keys))
         return None
 
     def expected(self, node: SchemaNode) -> str:
@@ -156,7 +163,7 @@ class SchemaWords:
         return f'{message}; did you mean "{match}"?' if match else message
 
     def _extra_key_message(self, path: KeyPath, location: KeyPath) -> str:
-        if self.unknown_key(path) is None:
+        if self._unknown_part(path) is None:
             section, kind = dotted(path[:-1]), location[-2]
             return f"unknown key for {section} {kind}; {dotted(path)}=null takes it out"
         _, section_node = self._follow(location[:-1])
@@ -167,15 +174,19 @@ class SchemaWords:
         if renamed := RENAMED.get(path):
             return f"unknown key; {dotted(path)} is now {dotted(renamed)}"
         key = str(path[-1])
-        every_key = list(self._keys_below(self.root))
-        if "." in key and (known := nearest(key, every_key)):
+        if "." in key and (known := nearest(key, self._every_key)):
             *sections, last = known.split(".")
             nested = "".join(f"{section}: {{" for section in sections)
             return f"unknown key; in a file it is nested: {nested}{last}: ...{'}' * len(sections)}"
-        elsewhere = (known for known in every_key if known.split(".")[-1] == key)
+        elsewhere = (known for known in self._every_key if known.split(".")[-1] == key)
         if match := nearest(key, valid) or next(elsewhere, None):
             return f'unknown key; did you mean "{match}"?'
         return f"unknown key; valid keys: {', '.join(valid)}"
+
+    @cached_property
+    def _every_key(self) -> list[str]:
+        """The dotted key of every setting."""
+        return list(self._keys_below(self.root))
 
     def _keys_below(self, node: SchemaNode, prefix: str = "") -> Iterator[str]:
         """Yield the dotted key of every setting in a section."""

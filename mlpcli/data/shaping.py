@@ -34,7 +34,7 @@ MOST_STRETCHED = 2.0
 SHAPED_PIXELS = 196_000
 """pixels that a thread shapes at once; what it needs for them takes 8 MB"""
 MOST_THREADS = 4
-"""more would wait for memory, it is thought, and for each other's lock; that is not measured"""
+"""more would wait for memory and for Python's lock: a guess, which is not measured"""
 
 Numbers = NDArray[np.float64]
 Sums = NDArray[np.float32 | np.float64]
