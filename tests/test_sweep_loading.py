@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlpcli.config import sweep_loading
 from mlpcli.config.sweep_loading import grid_values, load_sweep
 from mlpcli.config.writing import as_yaml
 from mlpcli.errors import ConfigError
@@ -306,6 +307,13 @@ def test_a_value_that_fits_only_another_parameter_is_no_problem():
     with pytest.raises(ConfigError, match="unknown key for optimizer adam"):
         sweep.config({"optimizer.name": "adam", "optimizer.momentum": 0.5}, 1)
     assert sweep.config({"optimizer.name": "nesterov", "optimizer.momentum": 0.5}, 1)
+
+
+def test_of_very_many_impossible_values_the_first_are_told(monkeypatch):
+    overrides = ["optimizer.momentum=2,3,4", "optimizer.l1=0,0.1"]
+    assert [line[-1] for line in problems(overrides=overrides)] == ["2", "3", "4"]
+    monkeypatch.setattr(sweep_loading, "MOST_TRIES_IN_ALL", 5)
+    assert [line[-1] for line in problems(overrides=overrides)] == ["2", "3"]
 
 
 def test_a_grid_has_as_many_trials_as_combinations():

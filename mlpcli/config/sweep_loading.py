@@ -43,8 +43,8 @@ from mlpcli.errors import ConfigError
 
 DEFAULT_BASE = "mnist"
 DEFAULT_TRIALS = 20
-MOST_TRIES = 200
-"""values of other parameters that a value is tried with"""
+MOST_TRIES, MOST_TRIES_IN_ALL = 200, 5000
+"""values of other parameters that a value is tried with, and all values together"""
 COMMAND_LINE = 1000
 """order of the first override among the sources, after all files"""
 WHOLE = "config"
@@ -427,8 +427,9 @@ def _impossible_values(reading: _Reading, base: Config) -> Iterator[str]:
     """Yield the problem of each value that no trial can have.
 
     A value that fits only some values of other parameters is no problem: the other trials are
-    reported as impossible.
+    reported as impossible. Where very many values do not fit, the first of them are yielded.
     """
+    tries_left = MOST_TRIES_IN_ALL
     parameters = reading.values().get("parameters")
     words = SchemaWords(config_schema)
     candidates = {
@@ -445,14 +446,21 @@ def _impossible_values(reading: _Reading, base: Config) -> Iterator[str]:
                 yield str(error)
                 continue
             problem = _problem(start, [own])
+            if not problem:
+                continue
             others = (
                 _chosen(other, each, Place("", (1, 0)))
                 for other, others in candidates.items()
                 if other != key
                 for each in others
             )
-            tries = itertools.islice(others, MOST_TRIES)
-            if problem and all(_problem(start, [each, own]) for each in tries):
+            for each in itertools.islice(others, MOST_TRIES):
+                if not tries_left:
+                    return
+                tries_left -= 1
+                if not _problem(start, [each, own]):
+                    break
+            else:
                 yield problem
 
 
