@@ -598,7 +598,7 @@ def test_what_a_shipped_config_says_is_as_in_mnist_is(name):
     for keys, line in read_yaml(path).lines.items():
         if text[line - 1].endswith("# as in mnist.yaml") and isinstance(keys[-1], str):
             found, expected = config, mnist
-            for key in keys:
+            for key in map(str, keys):
                 found, expected = found[key], expected[key]
             assert found == expected, text[line - 1]
 

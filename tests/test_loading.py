@@ -230,7 +230,7 @@ def test_tables_are_loaded_as_other_datasets_are():
 
 def test_a_split_that_there_is_not():
     with pytest.raises(ConfigError, match="expected train, validation or test, found 'valid'"):
-        load_dataset("synthetic", train_size=20, split="valid")
+        load_dataset("synthetic", train_size=20, split="valid")  # type: ignore[arg-type]
 
 
 def test_a_label_of_an_archive_that_no_training_image_has(tmp_path):

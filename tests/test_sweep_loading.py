@@ -137,8 +137,8 @@ def test_a_sampler_without_a_name_is_tpe():
     ):
         sampler = load_sweep(file, overrides=[override]).settings.sampler
         assert (sampler.name, sampler.seed) == expected
-    sampler = load_sweep(overrides=["sampler.seed=3", "sampler.round=2", "seed=1,2"]).settings
-    assert (sampler.sampler.name, sampler.sampler.seed, sampler.sampler.round) == ("tpe", 3, 2)
+    tpe = load_sweep(overrides=["sampler.seed=3", "sampler.round=2", "seed=1,2"]).settings.sampler
+    assert (tpe.name, tpe.seed, tpe.round) == ("tpe", 3, 2)
     sampler = load_sweep({"sampler": 5}, overrides=["sampler=grid", "seed=1,2"]).settings.sampler
     assert sampler.name == "grid"
 
