@@ -116,6 +116,23 @@ def test_random_combinations_of_few_values_are_all_different():
     assert len({str(each) for each in chosen}) == 6
 
 
+def test_a_grid_that_is_drawn_whole_has_every_combination_once(monkeypatch):
+    """However few draws are made before what is left is listed."""
+    monkeypatch.setattr("mlpcli.sweeps.search.MOST_TRIES", 1)
+    parameters = {
+        "optimizer.momentum": {"low": 0.1, "high": 0.7, "step": 0.1},
+        "network.hidden": [[1], [2, 3], []],
+        "training.batch_size": {"low": 1, "high": 3},
+    }
+    chosen = searched("random", 63, parameters)
+    rounded = {
+        (round(rate, 6), str(hidden), size) for rate, hidden, size in map(dict.values, chosen)
+    }
+    assert len(rounded) == 63
+    assert chosen == searched("random", 63, parameters)
+    assert chosen[:40] == searched("random", 40, parameters)
+
+
 def test_no_value_and_nested_values():
     parameters: dict[str, list[Any]] = {
         "optimizer.clip_norm": [None, 1.0],

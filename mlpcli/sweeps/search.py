@@ -43,6 +43,8 @@ class Search:
         self._asked: list[optuna.Trial] = []
         self._chosen: set[str] = set()
         self._grid = itertools.product(*map(grid_values, self._parameters.values()))
+        self._left: list[Values] = []
+        """the combinations that are left, once random draws meet no new one"""
 
     def next_round(self, done: int) -> Iterator[Values]:
         """Yield the values of the trials that are trained next, after the first `done`.
@@ -68,14 +70,26 @@ class Search:
             trial = self._study.ask(self._distributions)
             self._asked.append(trial)
             return decoded(trial.params, self._parameters)
-        self._study.sampler = optuna.samplers.RandomSampler(seed=int(seed[0]))
+        return self._random(int(seed[0]))
+
+    def _random(self, seed: int) -> Values:
+        """Return a new combination: drawn, or, once draws meet none, one of those that are left.
+
+        A range whose values cannot be listed has no end: it may be drawn twice.
+        """
+        if self._left:
+            return self._left.pop(seed % len(self._left))
+        self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
         for _ in range(MOST_TRIES):
             trial = self._study.ask(self._distributions)
             self._study.tell(trial, state=TrialState.FAIL)
-            if (text := json.dumps(trial.params)) not in self._chosen:
-                break
-        self._chosen.add(text)
-        return decoded(trial.params, self._parameters)
+            values = decoded(trial.params, self._parameters)
+            if _key(values) not in self._chosen:
+                self._chosen.add(_key(values))
+                return values
+        combinations = (dict(zip(self._parameters, each, strict=True)) for each in self._grid)
+        self._left = [each for each in combinations if _key(each) not in self._chosen]
+        return self._random(seed) if self._left else values
 
     def tell(self, results: Sequence[float | None]) -> None:
         """Learn the results of the latest round, in its order; None for a trial that failed."""
@@ -84,6 +98,13 @@ class Search:
             state = TrialState.PRUNED if value is None else TrialState.COMPLETE
             self._study.tell(trial, value, state=state)
         self._asked.clear()
+
+
+def _key(values: Values) -> str:
+    """Return a text that is the same for equal values, however the steps of a range are rounded."""
+    return json.dumps(
+        [f"{value:.12g}" if isinstance(value, float) else value for value in values.values()]
+    )
 
 
 def direction(sweep: Sweep) -> StudyDirection:
