@@ -10,7 +10,7 @@ import mlpcli
 PACKAGE = Path(mlpcli.__file__).parent
 FROM_THE_GROUND_UP = [
     {"errors", "language"},
-    {"files", "locking", "randomness", "reporting", "text", "half_blocks"},
+    {"extras", "files", "locking", "randomness", "reporting", "text", "half_blocks"},
     {"notebook"},
     {"nn", "config", "parallel", "reading"},
     {"data"},

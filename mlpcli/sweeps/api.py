@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlpcli.config.schema.config import Config
 from mlpcli.config.sweep_loading import Sweep, load_sweep
@@ -12,15 +12,18 @@ from mlpcli.data.loading import DataLoader
 from mlpcli.data.published import cache
 from mlpcli.data.published.sources import SOURCES
 from mlpcli.errors import ClusterError, DataError, WriteError
+from mlpcli.extras import require
 from mlpcli.files import as_argument, write_text
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.runs.starting import read_start
-from mlpcli.sweeps.cluster import Cluster
-from mlpcli.sweeps.driver import WITHOUT_FILES, Driver
 from mlpcli.sweeps.results import SweepResult
 from mlpcli.sweeps.resumption import changed
 from mlpcli.sweeps.sweep_folder import SweepFolder
+from mlpcli.sweeps.task import WITHOUT_FILES
+
+if TYPE_CHECKING:
+    from mlpcli.sweeps.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def sweep(
             `seeds=[1, 2, 3]`, `halving={"first": 2, "factor": 3}`, `minutes=10`.
 
     Raises:
-        ConfigError: a setting is wrong.
+        ConfigError: a setting is wrong, or the extra `sweep` is not installed.
         ClusterError: the workers cannot do their work.
         DataError: the data cannot be had.
         WriteError: the sweep cannot be recorded.
@@ -111,7 +114,7 @@ def resume_sweep(
 
     Raises:
         CheckpointError: there is no sweep.
-        ConfigError: an override changes another setting.
+        ConfigError: an override changes another setting, or the extra `sweep` is not installed.
         ClusterError, DataError, WriteError, Interrupted: as for `sweep`.
     """
     folder = SweepFolder.find(Path(path))
@@ -146,8 +149,13 @@ def resume(
 
 
 @contextlib.contextmanager
-def _working(sweep: Sweep, backend: Backend, reporter: Reporter) -> Iterator[Cluster]:
+def _working(sweep: Sweep, backend: Backend, reporter: Reporter) -> "Iterator[Cluster]":
     """Yield workers, once the data that local ones read are there."""
+    require("optuna", "sweep", "A sweep")
+    require("distributed", "sweep", "A sweep")
+
+    from mlpcli.sweeps.cluster import Cluster
+
     if backend.scheduler is None:
         _prepare_data(sweep.base, backend.cache, reporter)
     with Cluster(backend.workers, backend.scheduler, reporter=reporter) as cluster:
@@ -176,8 +184,10 @@ def _prepare_data(config: Config, folder: Path, reporter: Reporter) -> None:
 
 
 def _drive(
-    sweep: Sweep, folder: SweepFolder, cluster: Cluster, backend: Backend, reporter: Reporter
+    sweep: Sweep, folder: SweepFolder, cluster: "Cluster", backend: Backend, reporter: Reporter
 ) -> SweepResult:
+    from mlpcli.sweeps.driver import Driver
+
     with Interruption(folder.path) as interruption:
         driver = Driver(sweep, folder, cluster, backend.cache, reporter, interruption)
         reporter.sweep_begins(driver)

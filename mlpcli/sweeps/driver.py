@@ -29,12 +29,10 @@ from mlpcli.sweeps.journal import Journal, importances
 from mlpcli.sweeps.results import SweepResult, results_csv, row, summary
 from mlpcli.sweeps.search import Search, Values
 from mlpcli.sweeps.sweep_folder import SweepFolder, read_result, read_run, result_of, write_run
-from mlpcli.sweeps.task import RawData, Task, evaluate_on_test, train
+from mlpcli.sweeps.task import WITHOUT_FILES, RawData, Task, evaluate_on_test, train
 from mlpcli.sweeps.trials import Training, Trial, ranked
 from mlpcli.training.starting import Start
 
-WITHOUT_FILES = ("synthetic", "table")
-"""datasets that any machine can make from the config"""
 STOPPED_BY = {
     Interrupted: "interrupted",
     ClusterError: "cluster_failed",

@@ -38,6 +38,8 @@ from mlpcli.training.loop import FROM_THE_START, check_start, train_epochs
 from mlpcli.training.metrics import EpochMetrics
 from mlpcli.training.setup import Setup, Splits, assemble, assemble_from
 
+WITHOUT_FILES = ("synthetic", "table")
+"""datasets that any machine can make from the config"""
 LONG_ENOUGH = 20.0
 """After so many seconds a task ends with the epoch, and another continues its training: then a
 worker that is lost takes less than that with it."""

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -196,6 +197,24 @@ def test_without_the_extra(run, monkeypatch, package):
     done = run("sweep", RATES)
     assert done.returncode == 2
     assert "pip install 'mlpcli[sweep]'" in done.stderr
+
+
+def test_python_without_the_extra(tmp_path):
+    """The name can be had, and the call says what is missing."""
+    script = (
+        "import sys\n"
+        "sys.modules['optuna'] = sys.modules['distributed'] = None\n"
+        "import mlpcli\n"
+        "try:\n"
+        "    mlpcli.sweep('smoke', {'training.epochs': [1, 2]}, sweeps_dir=sys.argv[1])\n"
+        "except mlpcli.errors.ConfigError as error:\n"
+        "    print(error)\n"
+    )
+    line = [sys.executable, "-c", script, str(tmp_path / "sweeps")]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("A sweep needs the package optuna")
+    assert "pip install 'mlpcli[sweep]' adds it." in done.stdout
+    assert not (tmp_path / "sweeps").exists()
 
 
 def test_a_schema_for_editors(run):

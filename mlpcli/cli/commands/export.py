@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mlpcli.cli import candidates, options
-from mlpcli.cli.extras import require
+from mlpcli.extras import require
 from mlpcli.text import count
 
 ENDINGS = (".safetensors", ".onnx", ".npz")

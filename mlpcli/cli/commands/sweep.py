@@ -91,12 +91,7 @@ def command(
         click.echo(sweep.as_yaml(), nl=False)
         return
 
-    from mlpcli.cli.extras import require
     from mlpcli.cli.reporters import reporter
-
-    require("optuna", "sweep", "`mlpcli sweep`")
-    require("distributed", "sweep", "`mlpcli sweep`")
-
     from mlpcli.sweeps import api
     from mlpcli.sweeps.sweep_folder import SweepFolder
 
