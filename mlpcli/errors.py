@@ -52,6 +52,10 @@ class ImageError(MlpcliError):
     exit_code = 6
 
 
+class ManyPartsError(ImageError):
+    """An image that should show one digit has many parts, and none of them stands out."""
+
+
 class WriteError(MlpcliError):
     """Something could not be written."""
 

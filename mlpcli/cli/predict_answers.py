@@ -67,6 +67,13 @@ class Answer:
             "height": rows.stop - rows.start,
         }
 
+    @property
+    def position(self) -> dict[str, int]:
+        """Its line and its place there; empty where the image has no other digits."""
+        if not self.of_many:
+            return {}
+        return {"line": self.prepared.line, "place": self.prepared.place}
+
     def text(self, top: int) -> str:
         """Return the `top` likeliest classes for people."""
         ranking = ", ".join(f"{name} ({percent(p)})" for name, p in self.ranking[:top])
@@ -76,10 +83,9 @@ class Answer:
 
     def facts(self, top: int | None) -> dict[str, Any]:
         """Return the answer for programs."""
-        place = {"line": self.prepared.line, "place": self.prepared.place} if self.of_many else {}
         return {
             "file": self.file,
-            **place,
+            **self.position,
             "digit": self.digit,
             "probability": self.probability,
             "sure": self.sure,
@@ -132,15 +138,18 @@ def answer(
     return Answer(file, prepared, ranking, sure, no_digit, of_many)
 
 
-def as_csv(answers: Sequence[Answer], names: Sequence[str]) -> str:
+def as_csv(answers: Sequence[Answer], names: Sequence[str], *, of_many: bool) -> str:
     """Return a table with a row for each answer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "digit", "probability", "sure", *(f"probability_{n}" for n in names)])
+    probabilities = [f"probability_{name}" for name in names]
+    position = ["line", "place"] if of_many else []
+    writer.writerow(["file", *position, "digit", "probability", "sure", *probabilities, "no_digit"])
     for each in answers:
         by_name = dict(each.ranking)
-        row = [each.file, each.digit, each.probability, str(each.sure).lower()]
-        writer.writerow([*row, *(by_name[name] for name in names)])
+        row = [each.file, *each.position.values()]
+        row += [each.digit, each.probability, str(each.sure).lower()]
+        writer.writerow([*row, *(by_name[name] for name in names), each.no_digit])
     return text.getvalue()
 
 

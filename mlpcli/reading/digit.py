@@ -78,7 +78,7 @@ def prepare(
     try:
         found = prepare_array(grey, shape)
     except ImageError as error:
-        raise ImageError(f"{source_name(source)}: {error}") from error
+        raise type(error)(f"{source_name(source)}: {error}") from error
     return replace(found, box=rescaled(found.box, grey.shape, full_shape))
 
 

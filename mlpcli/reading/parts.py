@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.errors import ImageError
+from mlpcli.errors import ImageError, ManyPartsError
 from mlpcli.reading.boxes import Box
 from mlpcli.reading.ink import Ink
 from mlpcli.reading.labelling import labelled, smallest_connected
@@ -221,7 +221,7 @@ def digit_mask(found: Ink) -> Mask:
     kept = _belonging(groups)
     elsewhere = ~kept & ~groups.at_the_border
     if groups.mass[kept].sum() < LEAST_KEPT * groups.mass[kept | elsewhere].sum():
-        raise ImageError("no digit found: there are many parts, and none stands out.")
+        raise ManyPartsError("no digit found: there are many parts, and none stands out.")
     return groups.mask(kept)
 
 

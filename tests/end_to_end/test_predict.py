@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import os
 import re
@@ -325,6 +326,29 @@ def test_many_digits_have_their_places_and_their_files(run, two_digits, tmp_path
 
     unsure = run("predict", *model, "two.png", "--threshold", "1")
     assert unsure.stdout.splitlines()[0] == "two.png: ??"
+
+
+def test_the_table_of_many_digits_says_of_each_what_json_says(run, two_digits, tmp_path):
+    model = ("--checkpoint", "boxed", "--many")
+    done = run("predict", *model, "two.png", "--json", "--csv", "answers.csv")
+    facts = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "answers.csv").read_text())))
+    for row, each in zip(rows, facts, strict=True):
+        for key in ("file", "line", "place", "digit", "probability", "no_digit"):
+            assert row[key] == str(each[key])
+    assert [(row["line"], row["place"]) for row in rows] == [("1", "1"), ("1", "2")]
+    assert list(rows[0]) == [
+        *("file", "line", "place", "digit", "probability", "sure"),
+        *(f"probability_{digit}" for digit in range(10)),
+        "no_digit",
+    ]
+
+
+def test_digits_that_are_read_as_one_bring_many_to_mind(run):
+    number = SEVEN.with_name("number.jpg")
+    alone = run("predict", "--checkpoint", "boxed", number)
+    assert alone.returncode == 6
+    assert "none stands out. If they are digits, --many reads each of them." in alone.stderr
 
 
 def test_files_of_the_same_name_are_not_overwritten(run, trained_on_digits, pictures, tmp_path):

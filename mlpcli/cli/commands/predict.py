@@ -13,7 +13,7 @@ import click
 
 from mlpcli.cli import candidates, options
 from mlpcli.cli.answer_form import AnswerForm
-from mlpcli.errors import CheckpointError, ImageError
+from mlpcli.errors import CheckpointError, ImageError, ManyPartsError
 from mlpcli.text import count, file_name, percent
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def command(
         if save_annotated is not None:
             _save_annotated(save_annotated, image, found, many)
     if csv_file is not None:
-        write_text(csv_file, as_csv(answers, committee.class_names))
+        write_text(csv_file, as_csv(answers, committee.class_names, of_many=many))
     if label_of is not None and answers:
         click.echo(score(answers, label_of), err=as_json)
         if save_wrong is not None:
@@ -346,7 +346,10 @@ def _answers(
         judge = committee.judge if committee.refuses else None
         prepared = prepare_many(source, shape, _remark, judge)
     else:
-        prepared = [prepare(source, shape, _remark)]
+        try:
+            prepared = [prepare(source, shape, _remark)]
+        except ManyPartsError as error:
+            raise ImageError(f"{error} If they are digits, --many reads each of them.") from error
     found = answers(image, prepared, committee, threshold, of_many=many)
     kept = found if keep_doubtful else [each for each in found if not each.is_refused]
     if not kept:
