@@ -10,6 +10,12 @@ from mlpcli.inference.committee import load_committee
 from mlpcli.inference.evaluate_checkpoints import Split, evaluate_checkpoints
 from mlpcli.storage.checkpoint import load_checkpoint, save_checkpoint
 
+TABLE = {
+    "inputs": [[0.0], [1.0], [2.0], [3.0]],
+    "targets": [[10.0, 1.0], [20.0, 0.0], [40.0, 5.0], [80.0, 2.0]],
+}
+"""of a regression whose two outputs have units of their own"""
+
 
 def trained(bars, folder, *overrides):
     config = mlpcli.load_config(bars, overrides=["training.epochs=2", *overrides])
@@ -33,6 +39,30 @@ def test_a_committee_of_one_is_the_network_itself(bars, tmp_path):
     one, alone = load_committee([folder]), mlpcli.load_model(folder)
     images = np.zeros((2, *alone.image_shape), np.uint8)
     assert np.array_equal(one.predict_proba(images), alone.predict_proba(images))
+
+
+def test_regressions_answer_by_the_mean_of_their_outputs(tmp_path):
+    folders = [
+        mlpcli.train(
+            mlpcli.load_config(
+                {"data": {"dataset": "table", "normalization": "standardize", "table": TABLE}},
+                {"network": {"hidden": [3]}, "loss": loss, "optimizer": {"learning_rate": 0.01}},
+                overrides=["training.epochs=2", "training.pictures=false", f"seed={seed}"],
+            ),
+            runs_dir=tmp_path,
+        ).folder
+        for seed, loss in enumerate(["mse", "quadratic"])
+    ]
+    one, two = (evaluate_checkpoints(folder) for folder in folders)
+    together = evaluate_checkpoints(*folders)
+    mean = (np.asarray(one.outputs) + np.asarray(two.outputs)) / 2
+    np.testing.assert_allclose(np.asarray(together.outputs), mean, rtol=1e-6)
+    errors = mean - np.asarray(TABLE["targets"])
+    assert together.loss == pytest.approx((errors**2).mean(), rel=1e-6)
+    assert together.loss_is == "mean squared error"
+    assert together.accuracy is None
+    committee = load_committee(folders)
+    np.testing.assert_allclose(committee.predict(TABLE["inputs"]), mean, rtol=1e-6)
 
 
 def test_networks_of_other_tasks_do_not_answer_together(bars, tmp_path):

@@ -1,5 +1,6 @@
 """Several trained networks that answer together."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlpcli.data.dataset import Dataset, UInt8Array
-from mlpcli.errors import CheckpointError, DataError
+from mlpcli.errors import CheckpointError
 from mlpcli.inference.model import Model, load_model
 from mlpcli.nn.arrays import Array
 from mlpcli.storage.run_folder import BOXED, newest_checkpoints
@@ -26,7 +27,8 @@ class Committee:
         first = self.models[0]
         for model in self.models[1:]:
             ours, theirs = (
-                (each.image_shape, each.output_names, each.preparation) for each in (first, model)
+                (each.image_shape, each.output_names, each.is_regression, each.preparation)
+                for each in (first, model)
             )
             if ours != theirs:
                 raise CheckpointError(
@@ -82,16 +84,14 @@ class Committee:
         """Evaluate the models' common answer on a labelled dataset.
 
         The loss of several models is the mean of -log p of the right class, in nats, where p is
-        their mean probability; a single model keeps its own loss.
-
-        Raises:
-            DataError: the dataset has no classes to vote on.
+        their mean probability; of regressions it is the mean squared error of their mean output. A
+        single model keeps its own loss.
         """
         evaluations = [model.evaluate(dataset) for model in self.models]
         if len(evaluations) == 1:
             return evaluations[0]
         if dataset.targets is not None:
-            raise DataError("A regression has no probabilities to average; give one checkpoint.")
+            return _mean_of_regressions(evaluations, dataset.targets)
         probabilities = [each.probabilities for each in evaluations]
         mean: Array = np.mean(probabilities, axis=0, dtype=np.float64)
         labels = evaluations[0].labels
@@ -104,6 +104,19 @@ class Committee:
             probabilities=mean,
             class_names=evaluations[0].class_names,
         )
+
+
+def _mean_of_regressions(evaluations: Sequence[Evaluation], targets: Array) -> Evaluation:
+    outputs: Array = np.mean(
+        [np.asarray(each.outputs) for each in evaluations], axis=0, dtype=np.float64
+    )
+    return dataclasses.replace(
+        evaluations[0],
+        loss=float(np.mean((outputs - targets) ** 2)) if outputs.size else 0.0,
+        loss_is="mean squared error",
+        predictions=outputs.argmax(axis=1),
+        outputs=outputs,
+    )
 
 
 def newest_reader(runs: Path) -> Committee:

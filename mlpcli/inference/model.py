@@ -214,7 +214,7 @@ class Model:
             return found
         outputs = self.target_normalization.undone(found.outputs)
         return dataclasses.replace(
-            found, outputs=outputs, targets=dataset.targets, has_normalised_loss=True
+            found, outputs=outputs, targets=dataset.targets, loss_is="of the standardised targets"
         )
 
     def as_seen(self, dataset: Dataset) -> Dataset:

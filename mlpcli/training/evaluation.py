@@ -39,8 +39,8 @@ class Evaluation:
     """the rows of a table (N, n_in), where they are of interest"""
     input_names: tuple[str, ...] = ()
     """a name for each column of them"""
-    has_normalised_loss: bool = False
-    """whether the loss is that of normalised targets, and not of `targets`"""
+    loss_is: str = ""
+    """in words, what the loss of a regression is; empty for the network's own, of `targets`"""
 
     @property
     def accuracy(self) -> float | None:

@@ -80,7 +80,7 @@ def test_what_next_can_be_typed_as_it_is_printed(swept, run):
     [
         ("bars", True, " --best 2"),
         ("bars", False, " --best 2 --trust-paths"),
-        ("regression", True, ""),
+        ("regression", True, " --best 2"),
         ("one", True, ""),
     ],
 )

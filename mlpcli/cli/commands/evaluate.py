@@ -84,7 +84,8 @@ def command(
     """Evaluate a trained network: CHECKPOINT is a run folder, a .safetensors file or a sweep.
 
     Several answer together: their probabilities are averaged, each after its temperature. The loss
-    of a single network is that of its outputs as they are, without the temperature.
+    of a single network is that of its outputs as they are, without the temperature. Several
+    regressions answer by the mean of their outputs, whose loss is the mean squared error.
 
     \b
     mlpcli evaluate runs/mnist
@@ -216,7 +217,7 @@ def _text(evaluation: "Evaluation") -> str:
 
 
 def _regression_text(evaluation: "Evaluation") -> str:
-    what = " (of the standardised targets)" if evaluation.has_normalised_loss else ""
+    what = f" ({evaluation.loss_is})" if evaluation.loss_is else ""
     return f"Loss: {evaluation.loss:.6g}{what}\n\n{_rows_text(evaluation)}"
 
 

@@ -200,7 +200,7 @@ def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
     if result.best is not None:
         best = as_argument(result.folder / "best.yaml")
         its_data = options_for(result.sweep.base.data, data_dir)
-        members = min(MOST_TOGETHER, _networks_with_classes(result))
+        members = min(MOST_TOGETHER, _networks(result))
         evaluate = (f"mlpcli evaluate {folder}{its_data}", "the best network on the test set")
         if members > 1:
             together = f"mlpcli evaluate {folder} --best {members}{its_data}"
@@ -214,9 +214,7 @@ def _what_next(result: "SweepResult", data_dir: Path | None) -> str:
     return "Try next:\n" + "\n".join(f"  {text:{width}}  {why}" for text, why in lines)
 
 
-def _networks_with_classes(result: "SweepResult") -> int:
-    """Return how many networks could answer together; those of a regression cannot."""
-    if any(test["test_accuracy"] is None for test in result.test.values()):
-        return 0
+def _networks(result: "SweepResult") -> int:
+    """Return how many networks could answer together."""
     found = [each.result for trial in result.trials for each in trial.trainings]
     return sum(each is not None and not each.failed and each.best_epoch > 0 for each in found)
