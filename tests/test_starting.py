@@ -121,6 +121,12 @@ def test_another_network_of_that_name_is_refused(bars, trained):
         mlpcli.load_config({"training": {"start_from_sha256": "0" * 64}})
 
 
+def test_a_training_on_a_table_starts_from_no_other_network():
+    """Whatever that one learned from."""
+    with pytest.raises(ConfigError, match="only a training on images can start from another"):
+        mlpcli.load_config("examples/xor", overrides=["training.start_from=runs/xor"])
+
+
 def test_other_layers_and_shaping_are_all_told(bars, trained):
     config = from_it(
         bars, trained, "network.hidden=[8]", "network.activation=relu", "data.deslant=false"

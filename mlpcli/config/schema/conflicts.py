@@ -80,7 +80,7 @@ def _start_conflicts(data: DataConfig, training: TrainingConfig) -> Iterator[Con
         message = "found a SHA-256, but there is no training.start_from that could have it"
         yield Conflict("training.start_from_sha256", ("training.start_from",), message)
     if training.start_from is not None and data.dataset == "table":
-        message = "found a network of images, but a table has none"
+        message = "expected null: only a training on images can start from another network"
         yield Conflict("training.start_from", ("data.dataset",), message)
 
 
