@@ -135,6 +135,10 @@ def test_numbers_that_leave_their_range_are_said(taught):
     page.page.locator("#ten-steps").click()
     assert "η is too large" in page.text("#steps-taken")
     assert "η is too large" in page.text("#answer")
+    assert "η is too large" in page.text("#evidence")
+    errors = page.page.locator("#errors .hint").all_inner_texts()
+    assert "Errors of layer 1; they are no longer finite." in errors
+    assert not any("NaN" in each or "Infinity" in each for each in errors)
     page.page.locator("#reset").click()
     assert page.text("#answer").startswith("3 (")
 

@@ -89,6 +89,18 @@ def test_rows_or_columns(opened, boxed):
     assert page.run("document.querySelector('#stage math').textContent") == "z1=W1x+b1"
 
 
+def test_a_stroke_changes_the_numbers_of_a_table_and_makes_no_new_one(opened, boxed):
+    page = opened(boxed)
+    shown = "document.querySelector('#probabilities tbody')"
+    page.run(f"void (window.before = {shown})")
+    before = page.text("#probabilities")
+    page.draw(STROKES["1"])
+    assert page.text("#probabilities") != before
+    assert page.run(f"window.before === {shown}")
+    page.page.locator("#language").select_option("zh")
+    assert page.text("#probabilities").startswith("类别")
+
+
 def test_a_unit_is_chosen_by_pointing_and_by_number(opened, boxed):
     page = opened(boxed)
     strip = page.page.locator("canvas.strip").first

@@ -89,6 +89,7 @@ const WORDS = {
     down: "down",
     error_title: "δ of layer {number}",
     error_label: "Errors of layer {number}; the largest is {largest}, of unit {unit}.",
+    error_too_large: "Errors of layer {number}; they are no longer finite.",
     pixels_title: "Which pixels would have to change",
     pixels_text:
       "∂ {score}/∂x: more ink in a red square speaks for {name}, in a blue disc against it. The strongest is {largest}.",
@@ -277,6 +278,7 @@ const WORDS = {
     down: "向下",
     error_title: "第 {number} 层的 δ",
     error_label: "第 {number} 层的误差；最大值 {largest}，在第 {unit} 个单元。",
+    error_too_large: "第 {number} 层的误差；数值超出了范围。",
     pixels_title: "哪些像素需要改变",
     pixels_text:
       "∂ {score}/∂x：红色方块处墨越多越支持 {name}，蓝色圆点处则越反对。最强处为 {largest}。",

@@ -71,7 +71,8 @@ export class BackwardView {
     const strips = back.layers.map(({ delta }, l) => {
       const largest = largestSize(delta);
       const unit = Array.from(delta).findIndex((each) => Math.abs(each) === largest) + 1;
-      const label = say("error_label", { number: l + 1, largest: figure(largest), unit });
+      const words = { number: l + 1, largest: figure(largest), unit };
+      const label = say(Number.isFinite(largest) ? "error_label" : "error_too_large", words);
       const canvas = element("canvas", { role: "img", "aria-label": label, class: "strip" });
       drawStrip(canvas, delta);
       const title = element("h3", {}, say("error_title", { number: l + 1 }));
@@ -91,7 +92,9 @@ export class BackwardView {
     const { score, dx } = evidenceFor(network, traced, target, facts.loss.name);
     const largest = figure(largestSize(dx));
     const words = this.page.isPlain ? "pixels_plain_text" : "pixels_text";
-    const text = say(words, { score, name: facts.class_names[label], largest });
+    const text = this.page.hasDiverged
+      ? say("diverged")
+      : say(words, { score, name: facts.class_names[label], largest });
     const canvas = element("canvas", { role: "img", "aria-label": text, class: "map" });
     drawCells(canvas, dx, facts.image_shape[1], MAP_CELL);
     byId("evidence").replaceChildren(

@@ -195,18 +195,40 @@ function extent(numbers) {
   return most > least ? [least, most] : [least, least + 1];
 }
 
-/** Fill a table with a row of a name, bars and percentages for each name. */
+/**
+ * Fill a table with a row of a name, bars and percentages for each name.
+ *
+ * The pen waits for it, and there may be a thousand names: only what differs is written.
+ */
 export function fillBars(table, headers, names, shares, best) {
-  const rows = names.map((name, k) => {
-    const cells = shares.flatMap((share) => {
-      const bar = element("div", { class: "bar" });
-      bar.style.width = `${100 * share[k]}%`;
-      const value = `${(100 * share[k]).toFixed(2)} %`;
-      return [element("td", { class: "track" }, bar), element("td", { class: "value" }, value)];
-    });
+  const made = JSON.stringify([headers, names, shares.length]);
+  if (table.madeFor !== made) {
+    makeBars(table, headers, names, shares.length);
+    table.madeFor = made;
+  }
+  const { rows } = table.tBodies[0];
+  names.forEach((name, k) => {
+    const [header, ...cells] = rows[k].cells;
     const isBest = k === best;
-    const header = element("th", { scope: "row" }, `${isBest ? "▸ " : ""}${name}`);
-    return element("tr", isBest ? { class: "best" } : {}, header, ...cells);
+    rows[k].classList.toggle("best", isBest);
+    write(header, `${isBest ? "▸ " : ""}${name}`);
+    shares.forEach((share, n) => {
+      const percentage = (100 * share[k]).toFixed(2);
+      if (write(cells[2 * n + 1], `${percentage} %`)) {
+        cells[2 * n].firstChild.style.width = `${percentage}%`;
+      }
+    });
+  });
+}
+
+/** Make the rows of such a table, which are still empty. */
+function makeBars(table, headers, names, count) {
+  const rows = names.map(() => {
+    const cells = Array.from({ length: count }, () => [
+      element("td", { class: "track" }, element("div", { class: "bar" })),
+      element("td", { class: "value" }),
+    ]);
+    return element("tr", {}, element("th", { scope: "row" }), ...cells.flat());
   });
   const [first, ...others] = headers;
   const head = element(
@@ -216,4 +238,13 @@ export function fillBars(table, headers, names, shares, best) {
     ...others.map((each) => element("th", { scope: "col", colspan: 2 }, each)),
   );
   table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
+}
+
+/** Write a text in an element, and return whether it had another. */
+function write(place, text) {
+  const isNew = place.textContent !== text;
+  if (isNew) {
+    place.textContent = text;
+  }
+  return isNew;
 }
