@@ -5,7 +5,9 @@ import errno
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import optuna
 import pytest
@@ -13,17 +15,20 @@ from helpers.digits import write_bars
 from helpers.sweeps import InlineCluster, drive, timeless_sweep
 
 import mlpcli
+from mlpcli.cli import sweep_progress
 from mlpcli.config.sweep_loading import load_sweep
 from mlpcli.errors import ClusterError, DataError, Interrupted, WriteError
 from mlpcli.files import as_argument
 from mlpcli.reporting import Reporter
 from mlpcli.runs.interruption import Interruption
 from mlpcli.storage.records import read_record, run_folders
-from mlpcli.sweeps import api
+from mlpcli.sweeps import api, driver
 from mlpcli.sweeps import task as tasks
 from mlpcli.sweeps.best import best_runs
 from mlpcli.sweeps.driver import Driver
+from mlpcli.sweeps.results import results_csv
 from mlpcli.sweeps.sweep_folder import SweepFolder, read_run, write_run
+from mlpcli.sweeps.trials import Trial
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,55 @@ def described(tmp_path_factory):
 def finished(described, tmp_path_factory):
     """The result of that sweep, for tests that only read it."""
     return drive(described, tmp_path_factory.mktemp("sweeps") / "bars")
+
+
+class SlowSweep:
+    """A sweep of so many trials that to rank them takes 3 s of its clock."""
+
+    sweep = load_sweep(overrides=["training.epochs=1,2"])
+    cluster = InlineCluster()
+    trials: tuple[Trial, ...] = ()
+    epochs_planned = epochs_done = 0
+    now = spent = 0.0
+
+    @property
+    def ranking(self):
+        self.now += 3
+        self.spent += 3
+        return []
+
+
+def test_drawing_takes_a_small_share_of_the_time_however_many_trials_there_are(monkeypatch):
+    sweep = SlowSweep()
+    monkeypatch.setattr(sweep_progress, "bar", lambda *_, **__: MagicMock(n=0))
+    monkeypatch.setattr(sweep_progress, "time", SimpleNamespace(monotonic=lambda: sweep.now))
+    live = sweep_progress.LiveTable(sweep)  # type: ignore[arg-type]
+    while sweep.now < 1000:
+        live.draw(sweep)  # type: ignore[arg-type]
+        sweep.now += 0.1
+    assert 0.03 * sweep.now < sweep.spent < 0.06 * sweep.now
+
+
+def test_writing_takes_a_small_share_of_the_time_too(described, tmp_path, monkeypatch):
+    """Each of 5 trials takes 3 s of this clock, and to write them all takes as long."""
+    clock = SimpleNamespace(now=0.0, writings=0)
+
+    class Slow(InlineCluster):
+        def next_result(self, seconds):
+            clock.now += 3
+            return super().next_result(seconds)
+
+    def slowly(rows):
+        clock.now += 3
+        clock.writings += 1
+        return results_csv(rows)
+
+    monkeypatch.setattr(driver, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(driver, "results_csv", slowly)
+    widths = {"network.hidden": [[1], [2], [3], [4], [5]]}
+    few = [described["base"], {"training": {"epochs": 1}}]
+    drive({"base": few, "parameters": widths}, tmp_path / "bars", Slow(1))
+    assert clock.writings == 2  # after the first trial, and at the end
 
 
 @pytest.mark.parametrize("size", [1, 8])

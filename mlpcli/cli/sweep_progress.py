@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 8
 REDRAW_SECONDS = 0.2
+LEAST_REST = 20
+"""times as long as a drawing takes, because it looks at all trials, nothing is drawn after it"""
 LONGEST_VALUE = 32
 
 
@@ -26,14 +28,13 @@ class LiveTable:
         self._lines = [bar("", 0, form="{desc}", position=i) for i in range(shown + 1)]
         form = BAR + "{postfix}"  # tqdm puts ", " in front
         self._bar = bar("epochs", sweep.epochs_planned, form=form, position=shown + 1)
-        self._drawn = 0.0
+        self._rests_until = 0.0
 
     def draw(self, sweep: "Driver") -> None:
         """Draw the state of a sweep, unless it was drawn a moment ago."""
         now = time.monotonic()
-        if now - self._drawn < REDRAW_SECONDS:
+        if now < self._rests_until:
             return
-        self._drawn = now
         rows = [headers(sweep.sweep)]
         rows += [cells(sweep.sweep, trial) for trial in sweep.ranking[: len(self._lines) - 1]]
         for line, text in zip(self._lines, table(rows).split("\n"), strict=False):
@@ -41,6 +42,8 @@ class LiveTable:
         self._bar.set_postfix_str(state(sweep), refresh=False)
         self._bar.update(sweep.epochs_done - self._bar.n)
         self._bar.refresh()
+        took = time.monotonic() - now
+        self._rests_until = now + max(REDRAW_SECONDS, LEAST_REST * took)
 
     def close(self) -> None:
         """Take the table away."""

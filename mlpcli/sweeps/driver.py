@@ -42,7 +42,9 @@ STOPPED_BY = {
 POLL_SECONDS = 0.2
 """how long a result is waited for before signals and the time are looked at"""
 WRITE_SECONDS = 2.0
-"""how often results.csv and the journal are written while trials end"""
+"""how often results.csv and the journal are written while trials end, at most"""
+LEAST_REST = 20
+"""times as long as writing takes, because it writes all trials, nothing is written after it"""
 
 
 class _OutOfTimeError(Exception):
@@ -79,7 +81,7 @@ class Driver:
         self._starts: dict[Path | str, Start | None] = {}
         self._rung = 0
         self._started = time.perf_counter()
-        self._written = self._started
+        self._next_writing = self._started + WRITE_SECONDS
         self._seconds_before = self._earlier_seconds()
 
     def run(self) -> SweepResult:
@@ -266,7 +268,7 @@ class Driver:
         self._journal.report(trial, min(rung, trial.epochs))
         self._end_in_journal(trial)
         self.reporter.trial_settled(self, trial)
-        if time.perf_counter() - self._written > WRITE_SECONDS:
+        if time.perf_counter() > self._next_writing:
             self._write_results()
 
     def _end_in_journal(self, trial: Trial) -> None:
@@ -346,8 +348,10 @@ class Driver:
             write_text(self.folder.best, resolved_yaml(result.best.trainings[0].config))
 
     def _write_results(self) -> None:
+        began = time.perf_counter()
         write_text(
             self.folder.results, results_csv([row(self.sweep, trial) for trial in self.trials])
         )
         self._journal.write()
-        self._written = time.perf_counter()
+        ended = time.perf_counter()
+        self._next_writing = ended + max(WRITE_SECONDS, LEAST_REST * (ended - began))
