@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlpcli.sweeps.driver import Driver
     from mlpcli.sweeps.trials import Trial
 
+tqdm.monitor_interval = 0  # no thread of its own: beside one, workers would be threads, too
 BAR = "{desc} {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}"
 
 
@@ -53,7 +54,6 @@ class BarReporter(LineReporter):
     """Draws a bar for the epochs and one for the batches, with the finished epochs above them."""
 
     def __init__(self) -> None:
-        tqdm.monitor_interval = 0  # no thread of its own beside the training
         self._download: tqdm[Any] | None = None
         self._work: tqdm[Any] | None = None
         self._epochs: tqdm[Any] | None = None
