@@ -185,7 +185,7 @@ def test_a_picture_is_opened(opened, boxed, tmp_path):
     np.testing.assert_allclose(page.probabilities, found, atol=1e-6)
     (tmp_path / "none.png").write_text("no picture")
     page.page.locator("#file").set_input_files(tmp_path / "none.png")
-    page.page.wait_for_selector("#answer:has-text('no picture')")
+    page.page.wait_for_selector("#answer:has-text('cannot read this image')")
 
 
 @pytest.mark.parametrize("light", [False, True], ids=["dark on nothing", "light on nothing"])
