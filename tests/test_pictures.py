@@ -583,6 +583,15 @@ def test_the_landscape_is_drawn_when_asked_for(own):
     assert reporter.work_done.call_args.args == ("measuring the loss", points, points)
 
 
+def test_a_path_ends_where_a_run_took_back_its_last_step(tmp_path):
+    config = mlpcli.load_config("examples/xor", overrides=["training.pictures=false"])
+    run = mlpcli.train(config, runs_dir=tmp_path)
+    assert run.took_back
+    reporter = Mock(Reporter)
+    draw_pictures(run.folder, only=["landscape"], reporter=reporter)
+    reporter.remark.assert_not_called()
+
+
 def test_a_network_without_hidden_layers(bars, tmp_path):
     config = mlpcli.load_config(bars, overrides=["network.hidden=[]"])
     run = mlpcli.train(config, runs_dir=tmp_path / "runs")

@@ -140,7 +140,7 @@ def _draw(runs: Sequence[Subject], labels: Sequence[str]) -> Figure:
     for run in runs:
         setup = run.training_setup()
         watch = partial(run.reporter.work_done, "training once more")
-        path = follow(setup, len(run.recorded.history), watch)
+        path = follow(setup, run.epochs_to_its_end, watch)
         found.append(lives(setup, path))
     return draw(found, labels, noun(runs))
 

@@ -28,7 +28,6 @@ from mlpcli.pictures.catalogue import RunPicture
 from mlpcli.pictures.style import COLOURS, MARKERS, figure, legend_outside, run_label
 from mlpcli.pictures.subject import Subject, noun
 from mlpcli.pictures.weight_path import Watcher, WeightPath, follow
-from mlpcli.storage.checkpoint import load_checkpoint
 from mlpcli.training.evaluation import evaluate
 from mlpcli.training.setup import Setup
 
@@ -289,9 +288,8 @@ def _survey(runs: Sequence[Subject]) -> Landscape:
 
 def _follow(run: Subject) -> WeightPath:
     watch = partial(run.reporter.work_done, "training once more")
-    path = follow(run.training_setup(), len(run.recorded.history), watch)
-    last = load_checkpoint(run.record.folder.last).network.theta
-    if not np.array_equal(path.thetas[-1], last):
+    path = follow(run.training_setup(), run.epochs_to_its_end, watch)
+    if not np.array_equal(path.thetas[-1], run.last.network.theta):
         run.reporter.remark(
             f"{run.folder}: training it once more did not end at the same weights "
             "to the last bit (another machine, NumPy or number of workers, or the run was resumed "

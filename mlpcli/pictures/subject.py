@@ -14,6 +14,7 @@ from mlpcli.files import as_argument
 from mlpcli.inference.model import Model, load_model
 from mlpcli.reporting import Reporter
 from mlpcli.runs.starting import read_start
+from mlpcli.storage.checkpoint import Checkpoint, load_checkpoint
 from mlpcli.storage.records import RunRecord, read_record
 from mlpcli.training.evaluation import Evaluation
 from mlpcli.training.setup import Setup, prepare
@@ -58,6 +59,16 @@ class Subject:
                 f"mlpcli train --resume {as_argument(self.folder)}{options}"
             )
         return self.record
+
+    @cached_property
+    def last(self) -> Checkpoint:
+        """The state at the end of the training."""
+        return load_checkpoint(self.record.folder.last)
+
+    @property
+    def epochs_to_its_end(self) -> int:
+        """Number of epochs up to its last weights: not one whose only step was taken back."""
+        return max(1, len(self.recorded.history) - self.last.progress.took_back)
 
     @cached_property
     def model(self) -> Model:
