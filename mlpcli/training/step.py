@@ -301,9 +301,8 @@ class Replica:
                 columns = shard(dense.W.shape[1], communicator.rank, communicator.size)
                 max_norm(dense.W[:, columns], limits.max_norm)
             communicator.barrier()
-        if setup.average is not None:
             for chunk in self._chunks:
-                move_average(setup.average[chunk.place], chunk.theta, setup.decay, t)
+                self._average(chunk, t)
         if setup.running_average is not None and communicator.rank == 0:
             move_average(setup.running_average, network.running, setup.decay, t)
 
@@ -329,3 +328,11 @@ class Replica:
                 optimizer.update_matrix(W, dW, learning_rate, *vectors, total=total)
             else:
                 optimizer.update(chunk.theta, chunk.g, learning_rate, t, *chunk.vectors)
+            if not limits.max_norm:  # now, while it is in the cache
+                self._average(chunk, t)
+
+    def _average(self, chunk: _Chunk, t: int) -> None:
+        """Move the averaged parameters of a chunk after its step `t`."""
+        setup = self._setup
+        if setup.average is not None:
+            move_average(setup.average[chunk.place], chunk.theta, setup.decay, t)

@@ -4,6 +4,7 @@ Each kind of distortion has its own streams, so turning one on or off does not c
 """
 
 from enum import IntEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +35,17 @@ def key_of_epoch(seed: int, epoch: int) -> int:
 class Draws:
     """Random numbers for n images, which depend on the key, the index and the kind alone."""
 
-    def __init__(self, key: int, indices: IntArray) -> None:
+    def __init__(self, key: int, indices: IntArray | NDArray[np.uint64]) -> None:
         """Prepare for an epoch's key and the positions (n,) of images in the training set."""
         self._key = key
         self._indices = indices.astype(np.uint64)
 
     def __len__(self) -> int:
         return len(self._indices)
+
+    def of(self, some: slice) -> Self:
+        """Return the same numbers for some of the images."""
+        return type(self)(self._key, self._indices[some])
 
     def dice(self, kind: Kind) -> Dice:
         """Return the streams of one kind, from their start."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+PIXELS_AT_ONCE = 50_176
+"""pixels resampled together: a dozen numbers for each stay in a cache of 2 MB"""
+
 
 class Warp:
     """Shifts, rotates, scales, shears and bends each image of a chunk in its own way."""
@@ -33,19 +36,26 @@ class Warp:
         image_shape: tuple[int, int],
         chunk_size: int,
     ) -> None:
-        """Prepare for at most `chunk_size` images of (height, width)."""
+        """Prepare for at most `chunk_size` images of (height, width) in a call."""
         self._settings = settings
+        n = min(chunk_size, max(1, PIXELS_AT_ONCE // (image_shape[0] * image_shape[1])))
         self._elastic = None
         if settings.elastic is not None and settings.elastic.alpha:
             alpha, sigma = settings.elastic.alpha, settings.elastic.sigma
-            self._elastic = ElasticField(alpha, sigma, image_shape, chunk_size)
-        self._resampler = RESAMPLERS[interpolation](image_shape, chunk_size)
-        self._x, self._y = np.empty((2, chunk_size, *image_shape), np.float32)
+            self._elastic = ElasticField(alpha, sigma, image_shape, n)
+        self._resampler = RESAMPLERS[interpolation](image_shape, n)
+        self._x, self._y = np.empty((2, n, *image_shape), np.float32)
 
     def __call__(self, images: UInt8Array, draws: Draws) -> None:
         """Distort the images (n, height, width) in place."""
+        affine = Affine.draw(self._settings, draws)
+        for start in range(0, len(images), len(self._x)):
+            some = slice(start, start + len(self._x))
+            self._warp(images[some], affine.of(some), draws.of(some))
+
+    def _warp(self, images: UInt8Array, affine: "Affine", draws: Draws) -> None:
         x, y = self._x[: len(images)], self._y[: len(images)]
-        Affine.draw(self._settings, draws).write_sources(x, y)
+        affine.write_sources(x, y)
         if self._elastic is not None:
             self._elastic.displace(x, y, draws)
         self._resampler.resample(images, x, y)
@@ -72,6 +82,12 @@ class Affine:
             rotation=draws.within(math.radians(settings.rotation), 1, Kind.ROTATION)[0],
             scale=1 + draws.within(settings.scale, 2, Kind.SCALE),
             shear=draws.within(settings.shear, 1, Kind.SHEAR)[0],
+        )
+
+    def of(self, some: slice) -> Self:
+        """Return the maps of some of the images."""
+        return type(self)(
+            self.shift[:, some], self.rotation[some], self.scale[:, some], self.shear[some]
         )
 
     def write_sources(self, x: Coordinates, y: Coordinates) -> None:

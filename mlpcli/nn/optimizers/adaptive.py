@@ -1,5 +1,6 @@
 """Optimizers that divide the gradient by the size of past ones, number by number."""
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -65,11 +66,17 @@ class RMSprop(SGD):
         theta -= learning_rate * (g / (np.sqrt(s) + self.epsilon))
 
 
-def root_mean_square(s: Array, g: Array, beta2: float, t: int) -> Array:
-    """s ← β₂ s + (1 - β₂) g², in place; return √ŝ (P,), ŝ = s / (1 - β₂ᵗ)."""
+def corrected_root(s: Array, g: Array, beta2: float, epsilon: float, t: int) -> tuple[Array, float]:
+    """s ← β₂ s + (1 - β₂) g², in place; return √s + c ε (P,) and c = √(1 - β₂ᵗ).
+
+    √ŝ + ε = (√s + c ε) / c. So two numbers are corrected, and not all of s (Kingma and Ba 2015, end
+    of section 2).
+    """
     s += (1 - beta2) * (g * g - s)
-    root: Array = np.sqrt(s / (1 - beta2**t))
-    return root
+    c = math.sqrt(1 - beta2**t)
+    root: Array = np.sqrt(s)
+    root += c * epsilon
+    return root, c
 
 
 class Adam(SGD):
@@ -107,12 +114,14 @@ class Adam(SGD):
     def update(self, theta: Array, g: Array, learning_rate: float, t: int, *vectors: Array) -> None:
         m, s = vectors
         m += (1 - self.beta1) * (g - m)
-        root = root_mean_square(s, g, self.beta2, t)
-        theta -= learning_rate * self.corrected_mean(m, g, t) / (root + self.epsilon)
+        root, c = corrected_root(s, g, self.beta2, self.epsilon, t)
+        step = self.corrected_mean(m, g, t, learning_rate * c)
+        step /= root
+        theta -= step
 
-    def corrected_mean(self, m: Array, g: Array, t: int) -> Array:
-        """Return m̂ (P,) after step `t`."""
-        m_hat: Array = m / (1 - self.beta1**t)
+    def corrected_mean(self, m: Array, g: Array, t: int, factor: float) -> Array:
+        """Return m̂ (P,) after step `t`, times `factor`."""
+        m_hat: Array = factor / (1 - self.beta1**t) * m
         return m_hat
 
 
@@ -152,9 +161,9 @@ class NAdam(Adam):
         """Return μ_t."""
         return float(self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * t)))
 
-    def corrected_mean(self, m: Array, g: Array, t: int) -> Array:
-        """Return m̂ (P,) after step `t`."""
+    def corrected_mean(self, m: Array, g: Array, t: int, factor: float) -> Array:
+        """Return m̂ (P,) after step `t`, times `factor`."""
         product, following = self._product.up_to(t), self.mu(t + 1)
-        m_hat: Array = following / (1 - product * following) * m
-        m_hat += (1 - self.mu(t)) / (1 - product) * g
+        m_hat: Array = factor * following / (1 - product * following) * m
+        m_hat += factor * (1 - self.mu(t)) / (1 - product) * g
         return m_hat

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from mlpcli.nn.arrays import Array
-from mlpcli.nn.optimizers.adaptive import root_mean_square
+from mlpcli.nn.optimizers.adaptive import corrected_root
 from mlpcli.nn.optimizers.descent import SGD
 from mlpcli.nn.optimizers.running import Running
 
@@ -101,5 +101,6 @@ class ScheduleFreeAdamW(ScheduleFreeSGD):
     def direction(self, g: Array, t: int, *vectors: Array) -> Array:
         """Return g / (√ŝ + ε) (P,)."""
         (s,) = vectors
-        stretched: Array = g / (root_mean_square(s, g, self.beta2, t) + self.epsilon)
+        root, c = corrected_root(s, g, self.beta2, self.epsilon, t)
+        stretched: Array = c * g / root
         return stretched
