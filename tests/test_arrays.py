@@ -1,7 +1,19 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from mlpcli.nn.arrays import Buffer, column_sums, one_hot, row_maxima, row_sums, sum_of_squares
+from mlpcli.nn.arrays import (
+    Buffer,
+    column_sums,
+    one_hot,
+    product_over_rows,
+    row_maxima,
+    row_sums,
+    sum_of_squares,
+)
+
+RNG = np.random.default_rng(0)
 
 
 def test_one_hot():
@@ -48,3 +60,22 @@ def test_a_sum_of_squares_shows_what_is_not_finite():
     assert np.isnan(sum_of_squares(np.array([1, np.nan], np.float32)))
     assert sum_of_squares(np.array([1, np.inf], np.float32)) == np.inf
     assert sum_of_squares(np.zeros(3, np.float32)) == 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 64])
+def test_a_product_over_rows_is_the_textbooks(n):
+    a, b = RNG.normal(size=(n, 200)), RNG.normal(size=(n, 3))
+    found = np.full((100, 3), 7.0)
+    product_over_rows(a[:, 100:], b, found)
+    np.testing.assert_allclose(found, np.einsum("ni,nj->ij", a[:, 100:], b), rtol=1e-10)
+
+
+def test_a_product_over_rows_copies_nothing_of_some_columns():
+    a, b, out = RNG.normal(size=(64, 200)), RNG.normal(size=(64, 3)), np.empty((100, 3))
+    product_over_rows(a[:, 100:], b, out)
+    tracemalloc.start()
+    try:
+        product_over_rows(a[:, 100:], b, out)
+        assert tracemalloc.get_traced_memory()[1] < a[:, 100:].nbytes / 4
+    finally:
+        tracemalloc.stop()

@@ -151,27 +151,6 @@ def test_a_layout_puts_every_number_of_a_vector_into_one_array(batch_norm):
     assert layout.n_running == (11 if batch_norm else 0)
 
 
-def test_replicas_share_parameters_and_nothing_else():
-    network = MLP((4, 5, 3), "tanh", dtype=np.float64, dropout=(0.2, 0.5), batch_norm=True)
-    network.initialize(xavier_normal, np.random.default_rng(0))
-    grad, running = np.zeros_like(network.theta), network.running.copy()
-    replica = network.replica(grad, running)
-    assert replica.theta is network.theta
-    x, delta = np.random.default_rng(1).normal(size=(6, 4)), np.full((6, 3), 0.5)
-    for each in (network, replica):
-        each.draw_dropout(6, np.random.default_rng(2))
-    expected = network.forward(x)
-    found = replica.forward(x)
-    assert np.array_equal(found, expected)
-    assert not np.shares_memory(found, expected)
-    network.backward(delta.copy())
-    assert not grad.any()
-    replica.backward(delta.copy())
-    assert np.array_equal(grad, network.grad)
-    assert np.array_equal(running, network.running)
-    assert not np.shares_memory(running, network.running)
-
-
 def test_no_hidden_layer_is_softmax_regression():
     network = MLP((4, 3), "relu", dtype=np.float64)
     network.theta[...] = np.arange(15)

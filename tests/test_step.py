@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from mlpcli.parallel.workers import can_fork
 from mlpcli.randomness import Purpose, generator
 from mlpcli.training.blocks import Block, next_block
 from mlpcli.training.setup import assemble
-from mlpcli.training.step import SomeInputs, Training
+from mlpcli.training.step import Training
 
 RNG = np.random.default_rng(0)
 DATA = Dataset(
@@ -113,16 +112,14 @@ def train_plainly(made, epochs, workers=1, on_step=lambda: None):
 
 
 def draw_as_workers_do(network, n, rngs):
-    """Each worker draws for its own rows."""
+    """Each worker draws for its own units, layer after layer."""
     layers = [stage.dropout for stage in network.stages if stage.dropout]
-    masks: list[list[np.ndarray]] = [[] for _ in layers]
     for rank, rng in enumerate(rngs):
-        rows = shard(n, rank, len(rngs))
-        network.draw_dropout(rows.stop - rows.start, rng)
-        for layer, kept in zip(layers, masks, strict=True):
-            kept.append(layer.mask(rows.stop - rows.start).copy())
-    for layer, kept in zip(layers, masks, strict=True):
-        layer.mask(n)[...] = np.concatenate(kept)
+        for layer in layers:
+            units = shard(layer.mask(n).shape[1], rank, len(rngs))
+            own = layer.some(units)
+            own.draw(n, rng)
+            layer.mask(n)[:, units] = own.mask(n)
 
 
 def numbers(made):
@@ -171,6 +168,9 @@ EXTRAS = {
         "optimizer.max_norm=0.9",
         "training.averaging.decay=0.6",
     ],
+    "few units": ["network.hidden=[2, 1]", "network.batch_norm=true", *DROPOUT],
+    "no hidden layer": ["network.hidden=[]", "optimizer.clip_norm=0.1"],
+    "sigmoid output": ["network.output_activation=sigmoid", "loss=mse"],
     "muon, wide": [
         "network.hidden=[20, 30]",
         "optimizer={name: muon, epsilon: 1e-4, clip_norm: 0.5}",
@@ -258,23 +258,6 @@ def test_the_training_does_not_wait_for_a_worker_that_was_killed(prefetch):
             training.run_block(next_block(first, made.batches))
 
 
-def test_a_shard_finds_its_gradient_without_a_copy_of_its_inputs():
-    n, n_in, n_out = 64, 200, 3
-    a, delta = RNG.normal(size=(n, n_in)), RNG.normal(size=(n, n_out))
-    W, dW, b, db = (np.zeros(shape) for shape in [(n_in // 2, n_out)] * 2 + [n_out] * 2)
-    layer = SomeInputs(W, b, dW, db)
-    layer.a, layer.delta = a[:, n_in // 2 :], delta
-    layer.gradient()
-    tracemalloc.start()
-    try:
-        layer.gradient()
-        assert tracemalloc.get_traced_memory()[1] < layer.a.nbytes / 4
-    finally:
-        tracemalloc.stop()
-    np.testing.assert_allclose(dW, layer.a.T @ delta, rtol=1e-12)
-    np.testing.assert_allclose(db, delta.sum(axis=0), rtol=1e-12)
-
-
 @pytest.mark.parametrize("processes", KINDS)
 def test_a_step_that_fails_in_a_worker_is_an_error(processes, monkeypatch):
     made = setup(2)
@@ -283,7 +266,7 @@ def test_a_step_that_fails_in_a_worker_is_an_error(processes, monkeypatch):
     def fail(*_):
         raise FloatingPointError("no step")
 
-    monkeypatch.setattr(training._replicas[1], "train", fail)
+    monkeypatch.setattr(training._parts[1], "train", fail)
     with pytest.raises(RuntimeError, match="FloatingPointError: no step"), training.workers:
         training.run_block(blocks(made, 1)[0])
 
@@ -462,9 +445,9 @@ def test_a_run_in_float32_keeps_nothing_in_float64(name):
     kept += [each for each in (made.average, made.running_average) if each is not None]
     kept += [made.for_prediction().theta]
     kept += [made.for_prediction().forward(np.ones((2, 12), np.float32))]
-    for replica in training._replicas:
-        network = replica._network
-        kept += [network.grad, *(layer.a for layer in network.dense)]
+    for part in training._parts:
+        network = part._network
+        kept += [made.network.grad, *(layer.a for layer in network.dense)]
         kept += [layer.delta for layer in network.dense]
         kept += [norm.s for norm in network.batch_norms]
         kept += [norm.batch_variance for norm in network.batch_norms]

@@ -227,15 +227,13 @@ def _generators_of_dropout(setup: Setup, epoch: int, start: int) -> list[np.rand
 
 
 def _draw_dropout(network: MLP, n: int, rngs: list[np.random.Generator]) -> None:
-    """Draw the units that are switched off for `n` rows as each worker would for its shard."""
-    masks = []
+    """Draw the units that are switched off for `n` rows as each worker would for its units."""
     for rank, rng in enumerate(rngs):
-        rows = shard(n, rank, len(rngs))
-        size = rows.stop - rows.start
-        network.draw_dropout(size, rng)
-        masks.append([layer.mask(size).copy() for layer in _dropouts(network)])
-    for layer, of_workers in zip(_dropouts(network), zip(*masks, strict=True), strict=True):
-        layer.mask(n)[...] = np.concatenate(of_workers)
+        for layer in _dropouts(network):
+            units = shard(layer.width, rank, len(rngs))
+            own = layer.some(units)
+            own.draw(n, rng)
+            layer.mask(n)[:, units] = own.mask(n)
 
 
 def _dropouts(network: MLP) -> list[Dropout]:

@@ -37,6 +37,14 @@ def column_sums(a: Array, out: Array) -> None:
     np.dot(_ones(len(a), a.dtype), a, out=out)
 
 
+def product_over_rows(a: Array, b: Array, out: Array) -> None:
+    """Write Σ_n a_ni b_nj of a (B, n) and b (B, m) into `out` (n, m): aᵀ b."""
+    if len(a) > 1:  # np.dot would fill `out` with zeros first, and copy what is some columns only
+        np.matmul(a.T, b, out=out)
+    else:  # for which np.matmul does not ask BLAS
+        np.dot(a.T, b, out=out)
+
+
 def sum_of_squares(a: Array) -> float:
     """Return Σ a², in float64 where it leaves the range of float32."""
     squares = float(np.vdot(a, a))
@@ -61,6 +69,7 @@ class Buffer:
 
     def __init__(self, width: int, dtype: DTypeLike) -> None:
         self._rows: Array = np.empty((0, width), dtype)
+        self.dtype = self._rows.dtype
 
     def rows(self, n: int) -> Array:
         """Return the first `n` rows (n, width), with whatever they held before."""

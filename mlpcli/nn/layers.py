@@ -4,14 +4,13 @@ Every array has one row an example: (B, n). A layer returns a view of a buffer, 
 overwrites.
 """
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
 
 from mlpcli.nn.activations import Activation
-from mlpcli.nn.arrays import Array, Buffer, column_sums
+from mlpcli.nn.arrays import Array, Buffer, column_sums, product_over_rows
 
 
 class Layer(Protocol):
@@ -47,7 +46,7 @@ class Dense:
     def __init__(self, W: Array, b: Array, dW: Array, db: Array) -> None:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         n_in, n_out = W.shape
-        self._z = Buffer(n_out, W.dtype)
+        self._z = Buffer(len(b), W.dtype)
         self._da = Buffer(n_in, W.dtype)
         self.a: Array = np.empty((0, n_in), W.dtype)
         self.delta: Array = np.empty((0, n_out), W.dtype)
@@ -62,14 +61,18 @@ class Dense:
 
     def backward(self, delta: Array) -> Array:
         """delta (B, n_out) -> dL/da (B, n_in)."""
-        self.delta = delta
+        self.receive(delta)
         da = self._da.rows(len(delta))
         np.dot(delta, self.W.T, out=da)
         return da
 
+    def receive(self, delta: Array) -> None:
+        """Keep delta (B, n_out) for `gradient`."""
+        self.delta = delta
+
     def gradient(self) -> None:
         """Write dW and db, from a and delta."""
-        np.dot(self.a.T, self.delta, out=self.dW)
+        product_over_rows(self.a, self.delta, self.dW)
         column_sums(self.delta, self.db)
 
 
@@ -84,6 +87,10 @@ class Elementwise:
         self._a = Buffer(width, dtype)
         self._slope = Buffer(width, bool if activation.is_switch else dtype)
         self._z: Array = np.empty((0, width), dtype)
+
+    def some(self, units: slice) -> "Elementwise":
+        """Return this layer for some of its units, with buffers of its own."""
+        return Elementwise(self.activation, units.stop - units.start, self._z.dtype)
 
     def forward(self, z: Array) -> Array:
         """z (B, n) -> a (B, n)."""
@@ -110,9 +117,13 @@ class Dropout:
     """
 
     def __init__(self, rate: float, width: int, dtype: np.dtype[Any]) -> None:
-        self.rate = rate
+        self.rate, self.width = rate, width
         self._mask = Buffer(width, dtype)
         self._dropped = Buffer(width, dtype)
+
+    def some(self, units: slice) -> "Dropout":
+        """Return this layer for some of its units, with masks of its own."""
+        return Dropout(self.rate, units.stop - units.start, self._mask.dtype)
 
     def draw(self, n: int, rng: Generator) -> None:
         """Draw m for the next batch of `n` rows."""
@@ -176,8 +187,6 @@ class BatchNorm:
         batch_mean: the mean (n,) that standardised the last batch.
         batch_variance: the variance (n,) that standardised it.
         s: the standardised sums (B, n) of the last batch.
-        total: completes a sum over the examples of a batch when z holds only some of its rows; the
-            identity where z holds them all.
     """
 
     EPSILON = 1e-5
@@ -197,41 +206,51 @@ class BatchNorm:
         width, dtype = len(gamma), gamma.dtype
         self._s = Buffer(width, dtype)
         self._y = Buffer(width, dtype)
-        self.total: Callable[[Any], Any] = lambda sums: sums
         self._scale: Array = np.ones(width, dtype)
         self.batch_mean, self.batch_variance = self.mean, self.variance
         self.s: Array = np.empty((0, width), dtype)
 
     def forward(self, z: Array) -> Array:
         """z (B, n) -> y (B, n); also moves the running means."""
-        n = self.total(len(z))
-        self.s = s = self._s.rows(len(z))
+        n = len(z)
+        self.s = s = self._s.rows(n)
         if n == 1:
             mean, variance = self.mean, self.variance
             np.subtract(z, mean, out=s)
         else:
-            mean = self.total(z.sum(axis=0)) / n
+            mean = z.sum(axis=0) / n
             np.subtract(z, mean, out=s)
-            variance = self.total(np.einsum("nj,nj->j", s, s)) / n
+            variance = np.einsum("nj,nj->j", s, s) / n
             self.mean += self.RATE * (mean - self.mean)
             self.variance += self.RATE * (variance * (n / (n - 1)) - self.variance)
         self.batch_mean, self.batch_variance = mean, variance
         self._scale = 1 / np.sqrt(variance + self.EPSILON)
         s *= self._scale
-        y = self._y.rows(len(z))
+        y = self._y.rows(n)
         np.multiply(s, self.gamma, out=y)
         y += self.beta
         return y
 
     def backward(self, dy: Array) -> Array:
         """dL/dy (B, n) -> dL/dz (B, n), in place; also writes dγ and dβ."""
-        self.dbeta[...] = self.total(dy.sum(axis=0))
-        self.dgamma[...] = self.total(np.einsum("nj,nj->j", dy, self.s))
-        if (n := self.total(len(dy))) > 1:
+        self.dbeta[...] = dy.sum(axis=0)
+        self.dgamma[...] = np.einsum("nj,nj->j", dy, self.s)
+        if (n := len(dy)) > 1:
             dy -= self.dbeta / n
             dy -= self.s * (self.dgamma / n)
         dy *= self.gamma * self._scale
         return dy
+
+    def some(self, units: slice) -> "BatchNorm":
+        """Return this layer for some of its units, over the same arrays."""
+        return BatchNorm(
+            self.gamma[units],
+            self.beta[units],
+            self.dgamma[units],
+            self.dbeta[units],
+            self.mean[units],
+            self.variance[units],
+        )
 
     def folded(self, W: Array, b: Array) -> tuple[Array, Array]:
         """Return weights (n_in, n) and biases (n,) of a dense layer that predicts as both do."""

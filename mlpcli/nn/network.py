@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike
 from mlpcli.nn.activations import ACTIVATIONS
 from mlpcli.nn.arrays import Array
 from mlpcli.nn.initializers import Initializer, zeros
-from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise, Layer
+from mlpcli.nn.layers import BatchNorm, Dense, Dropout, Elementwise
+from mlpcli.nn.stack import Stack, Stage
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,7 @@ class Layout:
         return views
 
 
-class Stage(NamedTuple):
-    """A dense layer with what belongs to it, in the order in which an example passes through."""
-
-    dropout: Dropout | None
-    dense: Dense
-    batch_norm: BatchNorm | None
-    activation: Elementwise | None
-    """None for the identity"""
-
-
-class MLP:
+class MLP(Stack):
     """Dense layers with an activation between them.
 
     Every parameter is a view into `theta` (P,), and every gradient a view into `grad` (P,), both in
@@ -127,13 +118,7 @@ class MLP:
             running = np.zeros((2, self.layout.n_running), self.dtype)
             running[1] = 1
         self.running = running
-        self.stages = list(self._stages())
-        self.dense = [stage.dense for stage in self.stages]
-        self.batch_norms = [stage.batch_norm for stage in self.stages if stage.batch_norm]
-        self.layers: list[Layer] = [
-            layer for stage in self.stages for layer in stage if layer is not None
-        ]
-        self._after_the_first_dense = self.layers.index(self.dense[0]) + 1
+        super().__init__(self._stages())
         if theta is None:
             for batch_norm_layer in self.batch_norms:
                 batch_norm_layer.gamma.fill(1)
@@ -208,35 +193,16 @@ class MLP:
             theta: parameters (P,).
             running: running means and variances (2, R); None for those of this network.
         """
-        return self._copy(theta, None, self.running if running is None else running)
-
-    def replica(self, grad: Array, running: Array) -> "MLP":
-        """Return the same network over the same `theta`, with buffers of its own.
-
-        Args:
-            grad: where its `backward` writes the gradient (P,).
-            running: the running means and variances (2, R) that it moves.
-        """
-        return self._copy(self.theta, grad, running)
-
-    def _copy(self, theta: Array, grad: Array | None, running: Array) -> "MLP":
         return MLP(
             self.sizes,
             self.activation,
             self.output_activation,
             theta.dtype,
             theta,
-            grad,
-            running,
+            running=self.running if running is None else running,
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
-
-    def draw_dropout(self, n: int, rng: Generator) -> None:
-        """Draw which units are switched off for each of the next `n` examples."""
-        for stage in self.stages:
-            if stage.dropout:
-                stage.dropout.draw(n, rng)
 
     def initialize(
         self, initializer: Initializer, rng: Generator, bias_initializer: Initializer = zeros
@@ -247,32 +213,3 @@ class MLP:
                 layer.W[...] = initializer(rng, *layer.W.shape)
             for layer in self.dense:
                 layer.b[...] = bias_initializer(rng, 1, len(layer.b))[0]
-
-    def forward(self, x: Array) -> Array:
-        """x (B, n_in) -> output (B, n_out): logits where there is no output activation.
-
-        The output is a view of a buffer, which the next call overwrites.
-        """
-        a = x
-        for layer in self.layers:
-            a = layer.forward(a)
-        return a
-
-    def backward(self, delta: Array) -> None:
-        """Backpropagation (Rumelhart, Hinton and Williams 1986): write `grad`.
-
-        Args:
-            delta: dL/d(output) (B, n_out) of the last `forward`; it may be overwritten.
-        """
-        self.send_back(delta)
-        for layer in self.dense:
-            layer.gradient()
-
-    def send_back(self, delta: Array) -> None:
-        """The first half of backpropagation: bring to each dense layer its error dL/dz.
-
-        Nothing asks for the error at the inputs, so the first layer does not compute it.
-        """
-        for layer in reversed(self.layers[self._after_the_first_dense :]):
-            delta = layer.backward(delta)
-        self.dense[0].delta = delta

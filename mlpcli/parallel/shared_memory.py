@@ -105,12 +105,6 @@ class _Communicator:
         total = terms[:, : own.size].sum(axis=0)
         return total.astype(own.dtype).reshape(own.shape) if own.ndim else type(numbers)(total[0])
 
-    def gather(self, rows: NDArray[Any], place: slice, whole: NDArray[Any]) -> NDArray[Any]:
-        if self.size == 1:
-            return rows
-        whole[place] = rows
-        return whole
-
 
 def _pause() -> None:
     """Rest for the shortest time that lets go of the interpreter's lock."""

@@ -35,12 +35,15 @@ def build_network(config: "Config", n_in: int, n_out: int) -> MLP:
         settings.activation,
         settings.output_activation,
         config.dtype,
-        shared_zeros(layout.n_parameters, config.dtype),
+        theta=shared_zeros(layout.n_parameters, config.dtype),
+        grad=shared_zeros(layout.n_parameters, config.dtype),
+        running=shared_zeros((2, layout.n_running), config.dtype),
         dropout=(settings.dropout.input, settings.dropout.hidden),
         batch_norm=settings.batch_norm,
     )
     for batch_norm in network.batch_norms:
         batch_norm.gamma.fill(1)
+        batch_norm.variance.fill(1)
     _check_given(settings, network)
     with one_blas_thread():  # several round an orthogonal start in another way
         network.initialize(

@@ -14,7 +14,7 @@ FLOP_FOR_A_THREAD = 2e8
 FLOP_OF_A_DISTORTION = 1e6
 """the cost of distorting an image, in products that take as long"""
 MOST_WORKERS = 4
-"""beyond four, each gets so few rows that products slow down; not measured"""
+"""beyond four, each gets so few units that products slow down; not measured"""
 
 
 def worker_count(
