@@ -6,6 +6,7 @@ import pytest
 from mlpcli.nn.arrays import (
     Buffer,
     column_sums,
+    flush_subnormals,
     one_hot,
     product_over_rows,
     row_maxima,
@@ -79,3 +80,12 @@ def test_a_product_over_rows_copies_nothing_of_some_columns():
         assert tracemalloc.get_traced_memory()[1] < a[:, 100:].nbytes / 4
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_subnormals_are_flushed(dtype):
+    tiny = np.finfo(dtype).tiny
+    normal = np.array([tiny, -tiny, 1, -np.inf, np.nan, 0], dtype)
+    a = np.array([*normal, tiny / 2, -tiny / 1000], dtype)
+    flush_subnormals(a)
+    assert np.array_equal(a, [*normal, 0, 0], equal_nan=True)

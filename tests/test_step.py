@@ -454,6 +454,19 @@ def test_a_run_in_float32_keeps_nothing_in_float64(name):
     assert {vector.dtype for vector in kept} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_the_velocity_of_a_dead_unit_ends_at_zero(size):
+    """Rounding would leave it just above, where Intel processors are slow."""
+    made = setup(size, 5, ["network.activation=relu", "optimizer.weight_decay=0"], "float32")
+    made.network.dense[0].b[3] = -1e6
+    (velocity,) = made.vectors.values()
+    (into_hidden, *_) = made.network.layout.views(velocity)
+    into_hidden["W"][:, 3] = np.finfo(np.float32).tiny * np.linspace(0.1, 2, 12)
+    train(made, 1, processes=False)
+    assert not into_hidden["W"][:, 3].any()
+    assert into_hidden["W"].any()
+
+
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "sgd"])
 def test_training_may_stop_and_go_on(name):
     """The vectors are all that an optimizer has to be given, besides the number of the epoch."""

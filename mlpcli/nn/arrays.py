@@ -54,6 +54,15 @@ def sum_of_squares(a: Array) -> float:
         return float(np.square(a, dtype=np.float64).sum())
 
 
+def flush_subnormals(a: Array) -> None:
+    """Set to 0 what is nearer to 0 than any normal number of the dtype, in place.
+
+    A velocity whose gradient stays 0, as into a unit that died, shrinks at every step, and rounding
+    stops it short of 0. Intel processors compute with such numbers about a hundred times as slowly.
+    """
+    np.copyto(a, 0, where=np.abs(a) < np.finfo(a.dtype).tiny)
+
+
 @functools.lru_cache(maxsize=16)
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     ones = np.ones(n, dtype)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlpcli.nn.arrays import Array, Buffer, sum_of_squares
+from mlpcli.nn.arrays import Array, Buffer, flush_subnormals, sum_of_squares
 from mlpcli.nn.averaging import move_average
 from mlpcli.nn.constraints import clip_norm, clip_value, max_norm
 from mlpcli.nn.optimizers.muon import Muon
@@ -225,6 +225,9 @@ class Part:
             learning_rate = rate_factor * setup.learning_rate(block.epoch, step)
             self._backpropagate(x[batch], t[batch], z[batch], rng)
             self._update(learning_rate, (block.epoch - 1) * steps_per_epoch + step + 1)
+        for chunk in self._chunks:
+            for vector in chunk.vectors:
+                flush_subnormals(vector)
 
     def _backpropagate(self, x: Array, t: Array, z: Array, rng: np.random.Generator) -> None:
         """Take a batch through this worker's units, forward and back."""
