@@ -1,8 +1,9 @@
 """A network divided among workers, each of which has some units of every layer.
 
-A worker has the weights out of its units, and nobody else reads or writes them (tensor parallelism;
-Shoeybi et al. 2019 divide the layers of a transformer so). What the workers exchange is as large as
-a batch: what each adds to the sums, on the way forward, and errors, on the way back.
+A worker has the weights out of its units, and in a step only it reads and writes them (tensor
+parallelism; Shoeybi et al. 2019 divide the layers of a transformer so), but for `max_norm`. What
+the workers exchange is as large as a batch: what each adds to the sums, on the way forward, and
+errors, on the way back.
 """
 
 from collections.abc import Iterator
